@@ -1,0 +1,19 @@
+"""The ways in which reading an API ends early. Each says which stream and request, what was expected, what to do."""
+
+from __future__ import annotations
+
+
+class Failure(Exception):
+    """A sync cannot go on; its state stays where the last checkpoint left it."""
+
+
+class NotFound(Failure):
+    """The server has no such endpoint (404)."""
+
+    def __init__(self, message: str, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class ReadFailure(Failure):
+    """Answers came, but a stream cannot be proven to have been read whole from them."""

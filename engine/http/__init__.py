@@ -1,0 +1,1 @@
+"""The wire: one session, who asks, timeouts, retries. Answers with decoded documents or with named failures."""

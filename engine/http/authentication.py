@@ -1,0 +1,29 @@
+"""Authentication styles: how a request says who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.spec.kinds import Text, key
+from engine.spec.model import AUTHENTICATION
+
+
+class Authentication(Protocol):
+    """A style with its options."""
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers that say who asks; none where the options leave it open."""
+
+
+@AUTHENTICATION.register("bearer")
+@dataclass(frozen=True, kw_only=True)
+class Bearer:
+    """`Authorization: Bearer TOKEN`. An empty token sends no such header, for servers without authentication."""
+
+    token: str = key(Text(r"[!-~]*", "printable ASCII without spaces"), "The token.", secret=True)
+
+    def headers(self) -> Mapping[str, str]:
+        """The Authorization header, or none for an empty token."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}

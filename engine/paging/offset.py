@@ -1,0 +1,102 @@
+"""Pagination style ``offset``: a limit, and how many rows to leave out.
+
+Offsets count rows of a set that may change between two requests. When a row that was read is deleted, all rows after it
+move forward and the next page silently starts too late. So each page begins with the last row of the page before it: as
+long as that row is still where it was, no row was passed over. When it is not there, the walk steps back until a page
+begins with a row that it has seen. The order must be stable, which a sort in the stream's body sees to.
+
+A page shorter than its limit proves nothing (servers and proxies cut pages); the end is proven by a page that holds
+only the last row.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from engine.failures import ReadFailure
+from engine.paging import Walk
+from engine.requests import Page, Record, Request
+from engine.spec.kinds import Integer, Text, key
+from engine.spec.model import PAGINATION
+
+_WINDOW_PAGES = 10  # how far back keys are remembered, which bounds the memory of a walk
+_MAX_STEPS_BACK = 20  # without a new row between them
+
+
+@PAGINATION.register("offset")
+@dataclass(frozen=True, kw_only=True)
+class Offset:
+    """`limit` and `offset` in the body of a POST request or the query of a GET request.
+
+    Pages overlap by one row, so that rows inserted or deleted during the read cannot hide others. Needs a stable order:
+    name a sort in the stream's body or query.
+    """
+
+    page_size: int = key(
+        Integer(1), "How many rows to ask for at once; pages overlap by one, so at least 2 are asked for.", default=100
+    )
+    limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
+    offset_key: str = key(Text(), "The name of the offset in the request.", default="offset")
+
+    def walk(self, request: Request) -> Walk:
+        """Start at the first row."""
+        return _OffsetWalk(self, request)
+
+
+class _OffsetWalk:
+    def __init__(self, style: Offset, request: Request) -> None:
+        self._style = style
+        self._template = request
+        self._window: deque[frozenset[Hashable]] = deque(maxlen=_WINDOW_PAGES)
+        self._previous: Sequence[Hashable] = ()
+        self._after_only_row = False  # the first page held one row, and the next must be empty
+        self._steps_back = 0
+        self.request: Request | None = self._at(0)
+
+    def _at(self, offset: int) -> Request:
+        self._offset = offset
+        style = self._style
+        return self._template.with_values({style.limit_key: max(2, style.page_size), style.offset_key: offset})
+
+    def take(self, page: Page) -> Sequence[Record]:
+        keys = page.keys
+        if not keys and (self._offset == 0 or self._after_only_row):
+            self.request = None
+            return ()
+        if self._offset > 0 and (not keys or self._after_only_row or not self._seen(keys[0])):
+            self._step_back()
+            return ()
+        if self._offset > 0 and len(keys) == 1 and keys[0] == self._previous[-1]:
+            self.request = None
+            return ()
+        if keys == self._previous:
+            raise ReadFailure(
+                f"offset {self._offset} brought the same {len(keys)} rows as the offset before it: the server ignores "
+                f'"{self._style.offset_key}". Declare how this endpoint pages, or `pagination: single` if it does not'
+            )
+        fresh = [record for record, k in zip(page.records, keys, strict=True) if not self._seen(k)]
+        if fresh:
+            self._steps_back = 0
+        self._previous = keys
+        self._window.append(frozenset(keys))
+        self._after_only_row = self._offset == 0 and len(keys) == 1
+        self.request = self._at(1 if self._after_only_row else self._offset + len(keys) - 1)
+        return fresh
+
+    def _seen(self, wanted: Hashable) -> bool:
+        return any(wanted in keys for keys in self._window)
+
+    def _step_back(self) -> None:
+        """Rows before this offset are gone: go back until a page joins what was read (offset 0 always does)."""
+        self._steps_back += 1
+        if self._steps_back > _MAX_STEPS_BACK:
+            raise ReadFailure(
+                f"{_MAX_STEPS_BACK} pages did not join the rows read before them: the list changes faster than it can "
+                "be read, its order is not stable, or the server gives one row at a time. Name a stable sort in the "
+                "request"
+            )
+        self._after_only_row = False
+        self._previous = (object(),)
+        self.request = self._at(max(0, self._offset - self._style.page_size // 2))

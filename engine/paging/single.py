@@ -1,0 +1,29 @@
+"""Pagination style ``single``: one answer holds the whole list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.paging import Walk
+from engine.requests import Page, Record, Request
+from engine.spec.model import PAGINATION
+
+
+@PAGINATION.register("single")
+@dataclass(frozen=True, kw_only=True)
+class Single:
+    """One request; its answer is the whole list."""
+
+    def walk(self, request: Request) -> Walk:
+        """The walk of one step."""
+        return _SingleWalk(request)
+
+
+class _SingleWalk:
+    def __init__(self, request: Request) -> None:
+        self.request: Request | None = request
+
+    def take(self, page: Page) -> Sequence[Record]:
+        self.request = None
+        return page.records

@@ -1,0 +1,54 @@
+"""Reading: which of a stream's records are changes, and when a pass over it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from datetime import datetime, timedelta
+
+from engine.state import RECENT_MAX, StreamState, fingerprint
+
+
+class ChangeFilter:
+    """One pass over an incremental stream: lets through the records that changed since the last complete pass.
+
+    A record is a change when its cursor is at or after ``since`` (or when it has none, so that nothing can be told) and
+    the destination does not have this very version of it yet.
+
+    Args:
+        state: Where the last complete pass left the stream.
+        overlap: How far before this pass's start the next one looks.
+    """
+
+    def __init__(self, state: StreamState, overlap: timedelta) -> None:
+        self._before = state
+        self._overlap = overlap
+        self._next_since: datetime | None = None
+        self._recent: set[str] = set()
+
+    def began(self, asked_at: datetime | None) -> None:
+        """Tell when, by the server's clock, a page was asked for; the first such instant is the pass's start."""
+        if self._next_since is None and asked_at is not None:
+            self._next_since = asked_at - self._overlap
+
+    def is_change(self, key: Hashable, cursor: datetime | None) -> bool:
+        """Whether the record with this key and cursor must be sent."""
+        if cursor is None:
+            return True
+        if self._before.since is not None and cursor < self._before.since:
+            return False
+        is_recent = self._next_since is not None and cursor >= self._next_since
+        if not is_recent and not self._before.recent:
+            return True
+        version = fingerprint(key, cursor)
+        if is_recent and len(self._recent) < RECENT_MAX:
+            self._recent.add(version)
+        return version not in self._before.recent
+
+    def complete(self) -> StreamState:
+        """The state after this pass, which must have been read to its proven end.
+
+        Without a server clock the state stays: the next pass then looks at the same changes again, and loses none.
+        """
+        if self._next_since is None:
+            return self._before
+        return StreamState(self._next_since, frozenset(self._recent))

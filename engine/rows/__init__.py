@@ -1,0 +1,1 @@
+"""Records as the server sends them -> rows as the destination takes them."""

@@ -1,0 +1,123 @@
+"""A stream's field mappings, compiled once: record -> row, primary key, cursor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from datetime import datetime
+from typing import Any
+
+from engine.failures import ReadFailure
+from engine.requests import Record
+from engine.rows.types import Convert, Misfit, converter
+from engine.spec.jsonpath import Getter, JsonPath
+from engine.spec.model import Stream
+
+Row = dict[str, Any]
+
+
+class RowMapping:
+    """What a stream's ``fields`` say, as functions. Counts the values that did not fit their column's type."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._columns: list[tuple[str, Getter, Convert]] = [
+            (name, _first_of(field.path), converter(field)) for name, field in stream.fields.items()
+        ]
+        by_name = {name: (get, convert) for name, get, convert in self._columns}
+        self._key = [(name, *by_name[name]) for name in stream.primary_key]
+        self._cursor = by_name[stream.cursor_field] if stream.cursor_field else None
+        self._misfits: Counter[str] = Counter()
+        self._first_misfit: dict[str, str] = {}
+
+    def row(self, record: Record) -> Row:
+        """The row of a record: every mapped column, None where the record has no value or one that does not fit."""
+        row: Row = {}
+        for name, get, convert in self._columns:
+            value = get(record)
+            if value is not None:
+                try:
+                    value = convert(value)
+                except Misfit as misfit:
+                    self._count(name, value, record)
+                    value = misfit.replacement
+            row[name] = value
+        return row
+
+    def key(self, record: Record) -> Hashable:
+        """The values of the primary key.
+
+        Raises:
+            ReadFailure: a part of the key is absent, null or of another type: the row could not be told from others.
+        """
+        values = []
+        for name, get, convert in self._key:
+            value = get(record)
+            try:
+                value = None if value is None else convert(value)
+            except Misfit as misfit:
+                value = misfit.replacement
+            if value is None:
+                paths = " or ".join(path.text for path in self._stream.fields[name].path)
+                raise ReadFailure(
+                    f'a record has no {self._stream.fields[name].type} for the primary key "{name}" at {paths}; '
+                    f"it has the keys {', '.join(map(str, record))}"
+                )
+            values.append(value)
+        return tuple(values)
+
+    def cursor(self, record: Record) -> datetime | None:
+        """The instant of the cursor field; None where it is absent, null or no instant."""
+        assert self._cursor is not None  # the spec demands one for incremental streams
+        get, convert = self._cursor
+        value = get(record)
+        if value is None:
+            return None
+        try:
+            instant: datetime = convert(value)
+        except Misfit:
+            return None
+        return instant
+
+    def misfits(self) -> list[str]:
+        """One line a column in which values did not fit. Tells types and keys, never values."""
+        return [
+            f"{self._stream.name}.{name}: {count} values did not fit {self._stream.fields[name].type} and became "
+            f"{'JSON text' if self._stream.fields[name].type == 'STRING' else 'NULL'}; {self._first_misfit[name]}"
+            for name, count in self._misfits.items()
+        ]
+
+    def _count(self, name: str, value: Any, record: Record) -> None:
+        self._misfits[name] += 1
+        if name not in self._first_misfit:
+            key = ", ".join(f"{part}={get(record)}" for part, get, _ in self._key)
+            self._first_misfit[name] = f"the first was {_json_type(value)}, in the row with {key}"
+
+
+def _first_of(paths: tuple[JsonPath, ...]) -> Getter:
+    if len(paths) == 1:
+        return paths[0].get
+    getters = [path.get for path in paths]
+
+    def get(record: Any) -> Any:
+        for getter in getters:
+            value = getter(record)
+            if value is not None:
+                return value
+        return None
+
+    return get
+
+
+_JSON_TYPES: Mapping[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    dict: "an object",
+    list: "an array",
+}
+
+
+def _json_type(value: Any) -> str:
+    return _JSON_TYPES.get(type(value), type(value).__name__)

@@ -1,0 +1,185 @@
+"""One function a column type: a JSON value -> the value that Fivetran's operations store exactly and cheaply.
+
+Types are kept, never guessed: text is no number, a number is no text, a naive time is no instant. A value of another
+type is a :class:`Misfit`, which the row counts and replaces.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+import sys
+from collections.abc import Callable
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any, Final
+
+from engine.spec.model import Field
+
+Convert = Callable[[Any], Any]
+"""Takes a JSON value that is not null; raises :class:`Misfit`."""
+
+
+class Misfit(Exception):
+    """A value that does not fit its column's type. ``replacement`` is what is stored instead."""
+
+    def __init__(self, replacement: Any = None) -> None:
+        super().__init__()
+        self.replacement = replacement
+
+
+def converter(field: Field) -> Convert:
+    """The function for a column."""
+    if field.type == "DECIMAL":
+        assert field.precision is not None and field.scale is not None  # the spec has checked it
+        return _decimal(field.precision - field.scale)
+    return _CONVERTERS[field.type]
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise Misfit(json.dumps(value, ensure_ascii=False))
+
+
+def _json(value: Any) -> Any:
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise Misfit
+
+
+def _whole_number(bits: int) -> Convert:
+    lowest, highest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+    def convert(value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON does not tell 3.0 from 3
+        if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
+            return value
+        raise Misfit
+
+    return convert
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            raise Misfit from None
+    raise Misfit
+
+
+def _decimal(digits_before_point: int) -> Convert:
+    limit = 10**digits_before_point
+
+    def convert(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Misfit
+        number = Decimal(repr(value))
+        if not number.is_finite() or abs(number) >= limit:
+            raise Misfit
+        return format(number, "f")
+
+    return convert
+
+
+if sys.version_info >= (3, 11):
+    _from_iso: Final = datetime.fromisoformat
+else:
+    _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?")
+
+    def _from_iso(text: str) -> datetime:
+        """What Python 3.11 accepts: Z, offsets without a colon, any number of digits in the fraction."""
+        match = _ISO.fullmatch(text)
+        if match is None:
+            return datetime.fromisoformat(text)
+        day, clock, fraction, offset = match.groups()
+        offset = {None: "", "Z": "+00:00"}.get(offset, offset)
+        if len(offset) == 5:
+            offset = f"{offset[:3]}:{offset[3:]}"
+        return datetime.fromisoformat(
+            f"{day}T{clock}.{(fraction or '0')[:6]:0<6}{offset}" if len(clock) == 8 else f"{day}T{clock}{offset}"
+        )
+
+
+def parse_instant(text: str) -> datetime:
+    """An ISO 8601 date and time with its offset, as a datetime in UTC (microseconds; further digits are cut).
+
+    Raises:
+        ValueError: another form, or no offset: an instant cannot be guessed from a local time.
+    """
+    instant = _from_iso(text)
+    if instant.tzinfo is None:
+        raise ValueError("no offset")
+    return instant if instant.tzinfo is timezone.utc else instant.astimezone(timezone.utc)
+
+
+def _utc_datetime(value: Any) -> datetime:
+    if isinstance(value, str):
+        try:
+            return parse_instant(value)
+        except (ValueError, OverflowError):
+            pass
+    raise Misfit
+
+
+def _naive_datetime(value: Any) -> datetime:
+    if isinstance(value, str) and len(value) > 10:
+        try:
+            moment = _from_iso(value)
+        except ValueError:
+            raise Misfit from None
+        if moment.tzinfo is None:
+            return moment
+    raise Misfit
+
+
+def _naive_date(value: Any) -> date:
+    if isinstance(value, str) and len(value) == 10:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise Misfit
+
+
+def _binary(value: Any) -> bytes:
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    raise Misfit
+
+
+def _xml(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise Misfit
+
+
+_CONVERTERS: Final[dict[str, Convert]] = {
+    "STRING": _string,
+    "JSON": _json,
+    "BOOLEAN": _boolean,
+    "SHORT": _whole_number(16),
+    "INT": _whole_number(32),
+    "LONG": _whole_number(64),
+    "FLOAT": _number,
+    "DOUBLE": _number,
+    "NAIVE_DATE": _naive_date,
+    "NAIVE_DATETIME": _naive_datetime,
+    "UTC_DATETIME": _utc_datetime,
+    "BINARY": _binary,
+    "XML": _xml,
+}

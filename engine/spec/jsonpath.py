@@ -1,0 +1,102 @@
+"""JSONPath expressions, compiled once into plain functions.
+
+Paths that name one place (``$.a.b``, ``$.a[0]``, ``$['a b']``) become walks through dicts and lists; everything else is
+jsonpath-ng's. A walk costs a tenth of a microsecond a value where jsonpath-ng's ``find`` costs two to four.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Getter = Callable[[Any], Any]
+
+_STEP = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
+
+
+@dataclass(frozen=True)
+class JsonPath:
+    """A JSONPath and the function that reads it.
+
+    ``get(record)`` answers with the value at the path, or None where there is none. A path that can match several
+    places (``$.a[*].b``) answers with the list of what it matched, or None where it matched nothing.
+    """
+
+    text: str
+    get: Getter
+
+    def __repr__(self) -> str:
+        return f"JsonPath({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JsonPath) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def compile_path(text: str) -> JsonPath:
+    """Compile a JSONPath.
+
+    Raises:
+        ValueError: it does not start with ``$`` or jsonpath-ng cannot parse it; the message says where.
+    """
+    if not text.startswith("$"):
+        raise ValueError(f'expected a JSONPath, which starts with "$"; did you mean "$.{text}"?')
+    steps = _plain_steps(text)
+    return JsonPath(text, _general(text) if steps is None else walk(steps))
+
+
+def _plain_steps(text: str) -> tuple[str | int, ...] | None:
+    """The names and indexes of a path that names one place; None for any other path."""
+    steps: list[str | int] = []
+    at = 1
+    while at < len(text):
+        match = _STEP.match(text, at)
+        if match is None:
+            return None
+        name, index, single, double = match.groups()
+        steps.append(int(index) if index is not None else name or single or double)
+        at = match.end()
+    return tuple(steps)
+
+
+def walk(steps: tuple[str | int, ...]) -> Getter:
+    """A function that follows names and indexes, and answers None where the record has no such place."""
+    if not steps:
+        return lambda record: record
+    if len(steps) == 1 and isinstance(steps[0], str):
+        only = steps[0]
+        return lambda record: record.get(only) if isinstance(record, dict) else None
+
+    def get(record: Any) -> Any:
+        value = record
+        for step in steps:
+            if isinstance(step, str):
+                if not isinstance(value, dict):
+                    return None
+                value = value.get(step)
+            elif isinstance(value, list) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+    return get
+
+
+def _general(text: str) -> Getter:
+    from jsonpath_ng.ext.parser import parse  # slow to import, and few files need it
+
+    try:
+        parsed = parse(text)
+    except Exception as error:  # jsonpath-ng raises bare Exception for its syntax errors
+        reason = " ".join(str(error).split())
+        raise ValueError(f"not a JSONPath: {reason}") from None
+
+    def get(record: Any) -> Any:
+        return [match.value for match in parsed.find(record)] or None
+
+    return get

@@ -1,0 +1,115 @@
+"""From a streams.yaml file to a :class:`~engine.spec.model.Document`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.spec.configuration import Settings, check_configuration, sample_settings
+from engine.spec.kinds import Reader, Record, Schema, Spot, block_schema, keys_of
+from engine.spec.model import Document, Stream
+from engine.spec.problems import Problem, SpecError
+from engine.spec.yaml import NotYaml, compose
+
+
+def load(path: Path, *, name: str | None = None) -> Document:
+    """Read and check a streams.yaml without a configuration; each ``${name}`` stands for a sample value.
+
+    Args:
+        path: The file.
+        name: What to call the file in errors; the path itself when not given.
+
+    Raises:
+        SpecError: with every mistake in the file.
+        OSError: the file cannot be read.
+    """
+    return _read(path, name or str(path), None)[0]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A document whose ``${name}`` are filled in for one connection.
+
+    ``settings_behind`` says which settings' values went into a part of the document, by keypath prefix, so that an
+    error can name the setting to look at.
+    """
+
+    document: Document
+    settings: Settings
+    used: tuple[tuple[str, str], ...]
+
+    def settings_behind(self, prefix: str) -> tuple[str, ...]:
+        """The names of the settings used at or below a keypath, such as ``api.authentication``."""
+        below = (name for path, name in self.used if path == prefix or path.startswith(f"{prefix}."))
+        return tuple(dict.fromkeys(below))
+
+
+def connect(path: Path, configuration: Mapping[str, Any], *, name: str | None = None) -> Connection:
+    """Read a streams.yaml for one connection: check the configuration, then fill in its values.
+
+    Raises:
+        SpecError: the file is wrong.
+        ConfigurationError: the configuration is wrong; no value is repeated.
+        OSError: the file cannot be read.
+    """
+    file = name or str(path)
+    document, _ = _read(path, file, None)
+    settings = check_configuration(document.configuration, configuration)
+    filled, used = _read(path, file, settings.values)
+    return Connection(filled, settings, used)
+
+
+def _read(path: Path, file: str, settings: Mapping[str, Any] | None) -> tuple[Document, tuple[tuple[str, str], ...]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(file, [Problem(1, 1, "", f"not UTF-8: {error.reason} at byte {error.start}")]) from None
+    try:
+        node, problems = compose(text)
+    except NotYaml as error:
+        raise SpecError(file, [error.problem]) from None
+    reader = Reader(problems=problems)
+    spot = Spot(reader, node)
+    reader.settings = _declared(spot) if settings is None else settings
+    document = Record(Document).read(spot)
+    if reader.problems:
+        raise SpecError(file, reader.problems)
+    return _with_defaults(document), tuple(reader.used)
+
+
+def _declared(spot: Spot) -> Mapping[str, Any] | None:
+    """Samples of the settings that the file declares. Its mistakes are reported when the whole is read."""
+    aside = Reader()
+    for name, child in spot.entries():
+        if name == "configuration":
+            (kind,) = (k.kind for k in keys_of(Document) if k.name == name)
+            declared = kind.read(replace(child, reader=aside))
+            return sample_settings(declared) if isinstance(declared, dict) else None
+    return {}
+
+
+def _with_defaults(document: Document) -> Document:
+    """Give every stream its name, and what it leaves to the api."""
+    streams: dict[str, Stream] = {}
+    for name, stream in document.streams.items():
+        streams[name] = replace(
+            stream,
+            name=name,
+            pagination=stream.pagination or document.api.pagination,
+            records=stream.records or document.api.records,
+        )
+    return replace(document, streams=streams)
+
+
+def streams_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of streams.yaml, for editors and other tools."""
+    definitions: dict[str, Schema] = {}
+    schema = block_schema(Document, definitions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "streams.yaml",
+        **schema,
+        "$defs": dict(sorted(definitions.items())),
+    }

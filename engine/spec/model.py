@@ -1,0 +1,285 @@
+"""streams.yaml as an immutable, typed model: what the rest of the engine reads.
+
+Nothing here is about Prefect, and nothing here does I/O. Pagination and authentication styles are components of their
+own rooms; they register in PAGINATION and AUTHENTICATION.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from engine.spec.configuration import Setting
+from engine.spec.jsonpath import JsonPath, compile_path
+from engine.spec.kinds import (
+    Duration,
+    Integer,
+    JsonObject,
+    Number,
+    OneOrMore,
+    Record,
+    Spot,
+    Styles,
+    Table,
+    Text,
+    Word,
+    key,
+)
+from engine.spec.problems import suggestion
+
+PAGINATION = Styles("pagination style")
+AUTHENTICATION = Styles("authentication style")
+
+COLUMN_TYPES: Mapping[str, str] = {
+    "STRING": "text; other JSON values become their JSON text",
+    "JSON": "any JSON value",
+    "BOOLEAN": "true or false",
+    "SHORT": "a whole number of 16 bits",
+    "INT": "a whole number of 32 bits",
+    "LONG": "a whole number of 64 bits",
+    "DECIMAL": "a decimal number; needs precision and scale",
+    "FLOAT": "a number of 32 bits",
+    "DOUBLE": "a number of 64 bits",
+    "NAIVE_DATE": "a date, such as 2024-05-01",
+    "NAIVE_DATETIME": "a date and time without an offset",
+    "UTC_DATETIME": "an instant: a date and time with its offset, stored in UTC",
+    "BINARY": "bytes, as base64 text",
+    "XML": "XML text",
+}
+"""The column types of the Fivetran Connector SDK, and what each takes from a JSON answer."""
+
+KEY_TYPES = frozenset({"STRING", "SHORT", "INT", "LONG", "NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME"})
+"""The column types that compare and hash exactly, as a primary key must."""
+
+JSON_PATH = Text(r"\$.*", "a JSONPath, which starts with $", convert=compile_path)
+NAME_PATTERN = r"[a-z][a-z0-9_]*"
+NAME_EXPECTED = "lower-case letters, digits and _, starting with a letter (Fivetran would rename anything else)"
+NAME = Text(NAME_PATTERN, NAME_EXPECTED)
+HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A method and a path below the base URL."""
+
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def _endpoint(text: str) -> Endpoint:
+    method, path = text.split(" ")
+    return Endpoint(method, path)
+
+
+ENDPOINT = Text(
+    r"(GET|POST) /[^\s?#]*", "a method (GET or POST) and a path, such as POST /flows/filter", convert=_endpoint
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One column: where its value stands in a record, and the type it has in the destination."""
+
+    path: tuple[JsonPath, ...] = key(
+        OneOrMore(JSON_PATH), "Where the value stands. Of several paths, the first with a value that is not null."
+    )
+    type: str = key(
+        Word("a column type", tuple(COLUMN_TYPES), COLUMN_TYPES),
+        "The column's type. A value that does not fit becomes NULL and is counted.",
+        default="STRING",
+    )
+    description: str | None = key(Text(), "What the column means.", default=None)
+    precision: int | None = key(Integer(1, 38), "For DECIMAL: the number of digits.", default=None)
+    scale: int | None = key(Integer(0, 37), "For DECIMAL: the digits after the point.", default=None)
+
+    @staticmethod
+    def check(values: dict[str, Any], spots: dict[str, Spot]) -> None:
+        """DECIMAL, and only DECIMAL, has a precision and a scale."""
+        sized = [name for name in ("precision", "scale") if name in spots]
+        if values.get("type") == "DECIMAL":
+            for name in ("precision", "scale"):
+                if name not in spots:
+                    spots[""].problem(f'DECIMAL needs the key "{name}"', at_key=True)
+            if {"precision", "scale"} <= values.keys() and values["scale"] > values["precision"]:
+                spots["scale"].problem(f"the scale is larger than the precision, {values['precision']}")
+        elif "type" in values or "type" not in spots:
+            for name in sized:
+                spots[name].problem("only DECIMAL has a precision and a scale", at_key=True)
+
+    @property
+    def sdk_type(self) -> str | dict[str, Any]:
+        """The type in the form in which the SDK's schema() wants it."""
+        if self.type == "DECIMAL":
+            return {"type": "DECIMAL", "precision": self.precision, "scale": self.scale}
+        return self.type
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeout:
+    """How long a request may take before it counts as failed (and is tried again)."""
+
+    connect: timedelta = key(Duration(), "Until the server accepts the connection.", default=timedelta(seconds=10))
+    read: timedelta = key(Duration(), "Until the next bytes of the answer.", default=timedelta(seconds=60))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """How often and how long a request that failed for a passing reason is tried again."""
+
+    attempts: int = key(Integer(1, 20), "How often a request is sent at most.", default=6)
+    wait_initial: timedelta = key(
+        Duration(), "The wait after the first failure; it doubles with each further one.", default=timedelta(seconds=1)
+    )
+    wait_max: timedelta = key(Duration(), "The longest such wait.", default=timedelta(seconds=60))
+    retry_after_max: timedelta = key(
+        Duration(),
+        "The longest wait that a server may ask for (Retry-After). One that asks for more ends the sync.",
+        default=timedelta(minutes=10),
+    )
+
+
+RECORDS = OneOrMore(JSON_PATH)
+RECORDS_DESCRIPTION = (
+    "Where the list of records stands in an answer. Of several declared shapes, the first that is a list; "
+    "an answer of any other shape is a failure, never an empty page."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """What holds for all requests: where the API is, who asks, and how patiently."""
+
+    base_url: str = key(
+        Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"), "What every endpoint's path follows."
+    )
+    authentication: Any = key(AUTHENTICATION, "How a request says who asks.", default=None)
+    headers: Mapping[str, str] = key(
+        Table("header", Text(r"[ -~]*", "printable ASCII"), HEADER_NAME, "an HTTP header's name", may_be_empty=True),
+        "Sent with every request.",
+        default={},
+    )
+    pagination: Any = key(PAGINATION, "How long answers are read in pages; a stream may say otherwise.")
+    records: tuple[JsonPath, ...] = key(RECORDS, RECORDS_DESCRIPTION, default=(compile_path("$"),), default_text="$")
+    overlap: timedelta = key(
+        Duration(),
+        "How far before the start of the last complete pass an incremental stream looks for changes, "
+        "for rows that become visible late.",
+        default=timedelta(minutes=5),
+    )
+    timeout: Timeout = key(Record(Timeout), "How long a request may take.", default=Timeout())
+    retry: Retry = key(Record(Retry), "How failures that may pass are retried.", default=Retry())
+
+
+SYNC_MODES: Mapping[str, str] = {
+    "incremental": "send the rows whose cursor field has moved since the last complete pass",
+    "full_refresh": "send all rows each time; rows that are gone are soft-deleted",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """One endpoint that is copied into one table."""
+
+    description: str = key(Text(), "What a row of the table is.")
+    endpoint: Endpoint = key(ENDPOINT, "What is asked for the records: POST /flows/filter.")
+    table: str | None = key(NAME, "The table's name, where it is not the stream's.", default=None)
+    primary_key: tuple[str, ...] = key(OneOrMore(NAME), "The column, or columns, that identify a row.")
+    cursor_field: str | None = key(
+        NAME, "The UTC_DATETIME column that moves whenever a row changes. Incremental streams need it.", default=None
+    )
+    sync_mode: str = key(Word("a sync mode", tuple(SYNC_MODES), SYNC_MODES), "What is sent at each sync.")
+    body: Mapping[str, Any] | None = key(
+        JsonObject(), "What a POST request carries besides its page, such as a stable sort.", default=None
+    )
+    query: Mapping[str, Any] | None = key(JsonObject(), "Parameters of the request's URL.", default=None)
+    pagination: Any = key(
+        PAGINATION, "How long answers are read in pages, where it is not as the api says.", default=None
+    )
+    records: tuple[JsonPath, ...] | None = key(
+        RECORDS, RECORDS_DESCRIPTION, default=None, default_text="as the api says"
+    )
+    count: Endpoint | None = key(
+        ENDPOINT, "Answers with the number of records, for the progress that is logged.", default=None
+    )
+    fields: Mapping[str, Field] = key(
+        Table("column", Record(Field, shorthand="path"), NAME_PATTERN, NAME_EXPECTED),
+        "The columns: a name and a JSONPath, or a name and path, type and description.",
+    )
+    name: str = field(default="", init=True)
+
+    @staticmethod
+    def check(values: dict[str, Any], spots: dict[str, Spot]) -> None:
+        """The key and the cursor are columns of the right type; the mode, the method and the rest agree."""
+        fields = values.get("fields")
+        for name in values.get("primary_key", ()):
+            column = _check_column(name, "primary_key", fields, spots)
+            if isinstance(column, Field) and column.type not in KEY_TYPES:
+                spots["primary_key"].problem(f'a {column.type} column such as "{name}" cannot identify a row')
+        cursor = values.get("cursor_field")
+        if cursor is not None:
+            column = _check_column(cursor, "cursor_field", fields, spots)
+            if isinstance(column, Field) and column.type != "UTC_DATETIME":
+                message = f'the cursor field "{cursor}" must be a UTC_DATETIME column; it is {column.type}'
+                spots["cursor_field"].problem(message)
+        if values.get("sync_mode") == "incremental" and "cursor_field" not in spots:
+            spots["sync_mode"].problem('incremental needs the key "cursor_field": the column that moves with a change')
+        endpoint = values.get("endpoint")
+        if endpoint is not None and endpoint.method == "GET" and "body" in spots:
+            spots["body"].problem("a GET request has no body; use query", at_key=True)
+
+    @property
+    def destination_table(self) -> str:
+        """The name of the table that the stream fills."""
+        return self.table or self.name
+
+    @property
+    def noun(self) -> str:
+        """The stream's name as people say it: ``flow runs``."""
+        return self.name.replace("_", " ")
+
+
+def _check_column(name: str, of: str, fields: Any, spots: dict[str, Spot]) -> Any:
+    """The column that ``of`` names. None after reporting that there is none, or when no column is known."""
+    if fields is None:
+        return None
+    if name not in fields:
+        spots[of].problem(f'"{name}" is not a column of fields; {suggestion(name, fields)}')
+    return fields.get(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A whole streams.yaml."""
+
+    version: int = key(Number(1), "The version of this dialect: 1.")
+    title: str = key(Text(), "What the API is called, in logs: Prefect.", name="name")
+    configuration: Mapping[str, Setting] = key(
+        Table("setting", Record(Setting), NAME_PATTERN, NAME_EXPECTED, may_be_empty=True),
+        "The settings that each connection gives; ${name} stands for a setting's value in texts below.",
+        default={},
+    )
+    api: Api = key(Record(Api), "What holds for all requests.")
+    streams: Mapping[str, Stream] = key(
+        Table("stream", Record(Stream), NAME_PATTERN, NAME_EXPECTED), "What is read: one stream, one table."
+    )
+
+    @staticmethod
+    def check(values: dict[str, Any], spots: dict[str, Spot]) -> None:
+        """No two streams fill one table, and no two tables differ only in what Fivetran's naming ignores."""
+        tables: dict[str, str] = {}
+        if not isinstance(values.get("streams"), dict):
+            return
+        places = dict(spots["streams"].entries())
+        for name, stream in values["streams"].items():
+            table = stream.table if isinstance(stream, Stream) and stream.table else name
+            folded = re.sub(r"_+", "_", table)
+            if folded in tables:
+                message = f'the table "{table}" is the one that the stream "{tables[folded]}" fills'
+                places[name].problem(message, at_key=True)
+            tables.setdefault(folded, name)

@@ -1,0 +1,44 @@
+"""What is wrong with a file, and where: mistakes are values, collected first and reported together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in streams.yaml. ``line`` and ``column`` count from 1, as editors do."""
+
+    line: int
+    column: int
+    keypath: str
+    message: str
+
+
+class SpecError(ValueError):
+    """A streams.yaml that cannot be used; ``problems`` holds every mistake found, in file order."""
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.file = file
+        self.problems: Sequence[Problem] = sorted(set(problems))
+        super().__init__("\n".join(describe(file, problem) for problem in self.problems))
+
+
+def describe(file: str, problem: Problem) -> str:
+    """The one-line form ``FILE:LINE:COLUMN keypath: message``."""
+    where = f"{file}:{problem.line}:{problem.column}"
+    return f"{where} {problem.keypath}: {problem.message}" if problem.keypath else f"{where} {problem.message}"
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """What to say after an unknown word: the nearest known one, or all of them when none is near."""
+    words = list(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    if not near:
+        folded = {w.casefold(): w for w in words}
+        near = [folded[word.casefold()]] if word.casefold() in folded else []
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return f"known: {', '.join(words)}" if words else "none is known here"
