@@ -1,0 +1,143 @@
+"""A real Prefect server on this machine: SQLite in a temporary folder, 127.0.0.1, gone when the block ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import requests
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+START_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 15.0
+
+_SERVICES: Final = {
+    2: "PREFECT_API_SERVICES_{}_ENABLED",
+    3: "PREFECT_SERVER_SERVICES_{}_ENABLED",
+}
+_SERVICE_NAMES: Final = ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")
+
+
+class ServerError(RuntimeError):
+    """The server cannot be started; the message holds the end of its log."""
+
+
+def environment_of(major: int) -> Path:
+    """The folder of the environment in which `make setup` installs a major version."""
+    return PROJECT / f".venv-prefect-{major}"
+
+
+class PrefectServer:
+    """A server as a context manager.
+
+    Args:
+        major: 2 or 3.
+        background_services: Whether schedules make runs, late runs are marked, and so on. Off, a history stands still.
+        environment: More environment variables.
+
+    Raises (on entry):
+        ServerError: it is not installed, died, or was not up within START_SECONDS.
+    """
+
+    def __init__(
+        self, major: int, *, background_services: bool = False, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.major = major
+        self._services = background_services
+        self._environment = dict(environment or {})
+        self._folder = Path()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.api_url = ""
+
+    def __enter__(self) -> PrefectServer:
+        executable = environment_of(self.major) / "bin" / "prefect"
+        if not executable.exists():
+            raise ServerError(f"{executable} is missing: run `make setup`")
+        self._folder = Path(tempfile.mkdtemp(prefix=f"prefect-{self.major}-"))
+        port = free_port()
+        self.api_url = f"http://127.0.0.1:{port}/api"
+        with (self._folder / "server.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(executable), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._variables(),
+                start_new_session=True,  # a process group of its own: the server has children
+            )
+        try:
+            self._wait_until_up()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def version(self) -> str:
+        """The release, such as ``3.8.8``."""
+        return str(requests.get(f"{self.api_url}/admin/version", timeout=10).json())
+
+    def _variables(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        own |= {
+            "PREFECT_HOME": str(self._folder),
+            "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self._folder / 'prefect.db'}",
+            "PREFECT_LOGGING_LEVEL": "WARNING",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+        }
+        if not self._services:
+            own |= {_SERVICES[self.major].format(name): "false" for name in _SERVICE_NAMES}
+        return own | self._environment
+
+    def _wait_until_up(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise ServerError(f"Prefect {self.major} ended while it started:\n{self._end_of_log()}")
+            try:
+                if requests.get(f"{self.api_url}/health", timeout=2).status_code == 200:
+                    return
+            except requests.RequestException:
+                pass  # not listening yet
+            time.sleep(0.2)
+        raise ServerError(f"Prefect {self.major} was not up within {START_SECONDS:.0f} s:\n{self._end_of_log()}")
+
+    def _end_of_log(self) -> str:
+        return "\n".join((self._folder / "server.log").read_text("utf-8", "replace").splitlines()[-30:])
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                try:
+                    os.killpg(self._process.pid, number)
+                    self._process.wait(STOP_SECONDS)
+                except ProcessLookupError:
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+            self._process.wait(STOP_SECONDS)
+            self._process = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
