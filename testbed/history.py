@@ -1,0 +1,209 @@
+"""Makes a history on a Prefect server through its REST API, changes it, and reads it back by the plainest means.
+
+The history holds what is hard to copy: every type of state, names that look like dates and numbers, parameters of every
+JSON kind, nulls, ties, retries. It depends on nothing but the seed (and the server's ids and clock).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import requests
+from urllib3.util import Retry
+
+Json = dict[str, Any]
+
+FLOW_NAMES = (
+    "etl",
+    "2024-01-01",
+    "007",
+    "true",
+    "Straße 🚀 日本語",
+    "quotes \" ' and \\ slashes",
+    "a.b__c",
+    "empty-tags",
+)
+SCHEDULES: tuple[list[Json], ...] = (
+    [{"active": True, "schedule": {"interval": 3600}}],
+    [{"active": False, "schedule": {"cron": "0 6 * * 1-5", "timezone": "Europe/Berlin"}}],
+    [{"active": True, "schedule": {"rrule": "FREQ=DAILY;COUNT=30"}}],
+    [],
+    [{"active": True, "schedule": {"interval": 86400}}, {"active": True, "schedule": {"cron": "*/5 * * * *"}}],
+)
+PARAMETERS: tuple[Json, ...] = (
+    {},
+    {"n": 1, "share": 0.1, "big": 2**53 + 1, "negative": -1e-9, "zero": 0.0},
+    {"looks_like": ["42", "true", "2024-01-02", "1e3", "null", ""]},
+    {"nested": {"a": [{"b": None}, [], {}, [[1, [2]]]], "c": {"d": {"e": "f"}}}},
+    {"text": "Zeile 1\nZeile 2\t日本語 🎉 \u0007 'x' \"y\"", "": "empty key", "a.b": "dotted key"},
+    {"none": None, "yes": True, "no": False, "list": []},
+    {"long": "x" * 5000},
+)
+TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+STATES: tuple[Json, ...] = (
+    {"type": "SCHEDULED", "name": "Scheduled"},
+    {"type": "SCHEDULED", "name": "Late"},
+    {"type": "SCHEDULED", "name": "AwaitingRetry"},
+    {"type": "PENDING"},
+    {"type": "RUNNING", "message": "läuft"},
+    {"type": "PAUSED"},
+    {"type": "CANCELLING"},
+    {"type": "CANCELLED", "name": "Cancelled", "message": ""},
+    {"type": "COMPLETED", "message": "All states completed."},
+    {"type": "COMPLETED", "name": "Cached(type=COMPLETED)"},
+    {"type": "FAILED", "message": "Finished in state Failed('1/2 states failed 🔥')"},
+    {"type": "CRASHED"},
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """The ids of what was made, in the order of making."""
+
+    flows: list[str]
+    deployments: list[str]
+    flow_runs: list[str]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The ids of what one round of changes made, changed or deleted."""
+
+    flows: set[str] = field(default_factory=set)
+    flow_runs: set[str] = field(default_factory=set)
+    deployments_deleted: set[str] = field(default_factory=set)
+
+
+class PrefectApi:
+    """The few calls that make a history; any answer but success is an error."""
+
+    def __init__(self, api_url: str) -> None:
+        self._url = api_url
+        self._session = requests.Session()
+        # The server's own services write too; a call that finds SQLite locked is answered 503 and has written nothing.
+        busy = Retry(total=20, status_forcelist=[503], allowed_methods=None, backoff_factor=0.05, backoff_max=1)
+        self._session.mount("http://", requests.adapters.HTTPAdapter(max_retries=busy))
+
+    def call(self, method: str, path: str, body: Json | None = None) -> Any:
+        """Send a request and decode its answer (None when it is empty)."""
+        response = self._session.request(method, self._url + path, json=body, timeout=60)
+        if not response.ok:
+            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+        return response.json() if response.content else None
+
+    def make_flow(self, name: str, tags: list[str]) -> str:
+        """Register a flow; answers with its id."""
+        return str(self.call("POST", "/flows/", {"name": name, "tags": tags})["id"])
+
+    def make_deployment(self, name: str, flow_id: str, schedules: list[Json]) -> str:
+        """Make a deployment; answers with its id."""
+        body = {"name": name, "flow_id": flow_id, "schedules": schedules, "tags": ["team:données"], "paused": True}
+        body |= {"parameters": {"day": "2024-02-29"}, "entrypoint": "flow.py:main", "path": "."}
+        return str(self.call("POST", "/deployments/", body)["id"])
+
+    def make_flow_run(self, body: Json) -> str:
+        """Make a flow run; answers with its id."""
+        return str(self.call("POST", "/flow_runs/", body)["id"])
+
+    def set_state(self, flow_run: str, state: Json) -> None:
+        """Put a flow run into a state, whatever the orchestration rules say."""
+        self.call("POST", f"/flow_runs/{flow_run}/set_state", {"state": state, "force": True})
+
+    def read_all(self, entity: str, sort: str) -> list[Json]:
+        """Every row of an entity, by limit and offset over a server at rest."""
+        rows: list[Json] = []
+        while True:
+            page = self.call("POST", f"/{entity}/filter", {"limit": 200, "offset": len(rows), "sort": sort})
+            if not page:
+                return rows
+            rows += page
+
+
+SORTS = {"flow_runs": "ID_DESC", "flows": "NAME_ASC", "deployments": "CREATED_DESC"}
+
+
+def read_all(api_url: str, entity: str) -> list[Json]:
+    """Every row of ``flow_runs``, ``flows`` or ``deployments``, as the server answers it."""
+    return PrefectApi(api_url).read_all(entity, SORTS[entity])
+
+
+def make_history(api_url: str, *, runs: int = 210, seed: int = 1) -> History:
+    """Make flows, deployments and so many flow runs."""
+    api, dice = PrefectApi(api_url), random.Random(seed)
+    flows = [api.make_flow(name, [] if name == "empty-tags" else ["a b", "ü,;", name]) for name in FLOW_NAMES]
+    deployments = [
+        api.make_deployment(f"{'default' if index % 2 else 'prod'}-{index // 4}", flows[index % len(flows)], schedules)
+        for index, schedules in enumerate(SCHEDULES * 2)
+    ]
+    # One after the other: SQLite lets one writer in at a time, and Prefect answers 503 to the others.
+    flow_runs = [_carry_out(api, *plan) for plan in _plans(dice, runs, flows, deployments)]
+    return History(flows, deployments, flow_runs)
+
+
+def _plans(
+    dice: random.Random, runs: int, flows: list[str], deployments: list[str]
+) -> Iterator[tuple[Json, list[Json]]]:
+    """For each run, how it is made and the states that it goes through."""
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    for index in range(runs):
+        state = dict(STATES[index % len(STATES)])
+        when = now - timedelta(hours=1) if index % 5 == 0 else now + timedelta(seconds=dice.randint(-(10**6), 10**6))
+        if state["type"] in ("SCHEDULED", "PAUSED"):
+            state["state_details"] = {"scheduled_time": when.isoformat()}
+        body: Json = {
+            "flow_id": dice.choice(flows),
+            "name": f"run-{index}" if index % 7 else f"2024-01-{index % 28 + 1:02}",
+            "parameters": PARAMETERS[index % len(PARAMETERS)],
+            "tags": dice.sample(["nightly", "42", "日本", "a,b"], index % 4),
+            "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": when.isoformat()}},
+        }
+        if index % 3:
+            body["deployment_id"] = dice.choice(deployments)
+        if index % 11 == 0:
+            body["idempotency_key"] = f"key-{index}"
+        yield body, list(_way_to(state, index))
+
+
+def _way_to(state: Json, index: int) -> Iterator[Json]:
+    started = state["type"] in ("RUNNING", "PAUSED", "CANCELLING", "COMPLETED", "FAILED")
+    if started or (state["type"] in TERMINAL and index % 2):
+        yield {"type": "PENDING"}
+        yield {"type": "RUNNING"}
+        if index % 9 == 0:  # failed first, and tried again
+            yield {"type": "FAILED", "message": "first try"}
+            yield {"type": "RUNNING", "name": "Retrying"}
+    yield state
+
+
+def _carry_out(api: PrefectApi, body: Json, states: list[Json]) -> str:
+    flow_run = api.make_flow_run(body)
+    for state in states:
+        api.set_state(flow_run, state)
+    return flow_run
+
+
+def change_history(api_url: str, history: History, *, seed: int = 2) -> Changes:
+    """One round of changes of every kind: new, moved on, edited, re-decided, deleted."""
+    api, dice = PrefectApi(api_url), random.Random(seed)
+    runs = dice.sample(history.flow_runs, 8)
+    api.set_state(runs[0], {"type": "COMPLETED", "name": "Completed"})
+    api.set_state(runs[0], {"type": "FAILED", "message": "a final state changed to another"})
+    api.set_state(runs[1], {"type": "RUNNING"})
+    for run in runs[2:5]:
+        api.call("PATCH", f"/flow_runs/{run}", {"tags": ["edited", "日本"]})
+    api.call("PATCH", f"/flow_runs/{runs[5]}", {"name": "renamed"})
+    for run in runs[6:]:
+        api.set_state(run, {"type": "CANCELLED"})
+    made = [api.make_flow_run({"flow_id": history.flows[n], "name": f"new-{n}"}) for n in range(3)]
+    api.set_state(made[0], {"type": "COMPLETED"})
+    new_flow = api.make_flow(f"new-flow-{seed}", ["new"])
+    api.call("PATCH", f"/flows/{history.flows[1]}", {"tags": ["edited"]})
+    gone = dice.choice(history.deployments)
+    api.call("DELETE", f"/deployments/{gone}")
+    kept = next(d for d in history.deployments if d != gone)
+    api.call("PATCH", f"/deployments/{kept}", {"description": "edited ✓"})
+    return Changes({new_flow, history.flows[1]}, {*runs, *made}, {gone})
