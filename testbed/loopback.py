@@ -31,8 +31,8 @@ class Seen:
 class Reply:
     """What to answer.
 
-    ``value`` is sent as JSON unless ``body`` gives the bytes. ``cut`` sends only so many bytes of it; ``hang_up`` closes
-    the connection without a word; ``delay`` waits so many seconds first. A header given as None is left out.
+    ``value`` is sent as JSON unless ``body`` gives the bytes. ``cut`` sends only so many bytes of it; ``hang_up``
+    closes the connection without a word; ``delay`` waits so many seconds first. A header given as None is left out.
     """
 
     value: Any = None
@@ -111,7 +111,7 @@ class Loopback:
                 if reply.cut is not None:
                     self.close_connection = True
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 """Say nothing: the tests look at ``seen``."""
 
         return Handler

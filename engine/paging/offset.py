@@ -22,7 +22,7 @@ from engine.spec.kinds import Integer, Text, key
 from engine.spec.model import PAGINATION
 
 _WINDOW_PAGES = 10  # how far back keys are remembered, which bounds the memory of a walk
-_MAX_STEPS_BACK = 20  # without a new row between them
+_MAX_STEPS_BACK = 20
 
 
 @PAGINATION.register("offset")
@@ -52,7 +52,8 @@ class _OffsetWalk:
         self._window: deque[frozenset[Hashable]] = deque(maxlen=_WINDOW_PAGES)
         self._previous: Sequence[Hashable] = ()
         self._after_only_row = False  # the first page held one row, and the next must be empty
-        self._steps_back = 0
+        self._farthest = 0  # the most rows that a page has reached
+        self._steps_back = 0  # since a page last reached farther than any before it
         self.request: Request | None = self._at(0)
 
     def _at(self, offset: int) -> Request:
@@ -77,7 +78,8 @@ class _OffsetWalk:
                 f'"{self._style.offset_key}". Declare how this endpoint pages, or `pagination: single` if it does not'
             )
         fresh = [record for record, k in zip(page.records, keys, strict=True) if not self._seen(k)]
-        if fresh:
+        if self._offset + len(keys) > self._farthest:
+            self._farthest = self._offset + len(keys)
             self._steps_back = 0
         self._previous = keys
         self._window.append(frozenset(keys))
@@ -89,7 +91,10 @@ class _OffsetWalk:
         return any(wanted in keys for keys in self._window)
 
     def _step_back(self) -> None:
-        """Rows before this offset are gone: go back until a page joins what was read (offset 0 always does)."""
+        """Rows before this offset are gone: go back, twice as far each time, until a page joins what was read.
+
+        The page at offset 0 always does.
+        """
         self._steps_back += 1
         if self._steps_back > _MAX_STEPS_BACK:
             raise ReadFailure(
@@ -99,4 +104,5 @@ class _OffsetWalk:
             )
         self._after_only_row = False
         self._previous = (object(),)
-        self.request = self._at(max(0, self._offset - self._style.page_size // 2))
+        half_pages = 2 ** (self._steps_back - 1)
+        self.request = self._at(max(0, self._offset - max(1, self._style.page_size // 2) * half_pages))

@@ -52,9 +52,7 @@ class Setting:
     )
     required: bool = key(Boolean(), "Whether the connector can work without it.", default=False)
     secret: bool = key(Boolean(), "Whether it must be hidden: in the setup form, in logs and in errors.", default=False)
-    default: str | int | None = key(
-        Text(), "What is used when it is empty. In quotes: settings are strings.", default=None
-    )
+    default: str | None = key(Text(), "What is used when it is empty. In quotes: settings are strings.", default=None)
     pattern: str | None = key(_PATTERN, "A regular expression that the whole value must match.", default=None)
     expected: str | None = key(Text(), "That pattern in words, for the error message.", default=None)
     example: str | None = key(Text(), "What configuration.json.example shows.", default=None)
@@ -63,7 +61,7 @@ class Setting:
     @staticmethod
     def check(values: dict[str, Any], spots: dict[str, Spot]) -> None:
         """A pattern needs its words; a default must be a value that would be accepted."""
-        if ("pattern" in values) != ("expected" in values):
+        if ("pattern" in spots) != ("expected" in spots):
             spots[""].problem("pattern and expected go together: the rule, and the rule in words", at_key=True)
         if values.get("required") and "default" in values:
             spots["default"].problem("a required setting has no default", at_key=True)
@@ -143,7 +141,7 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
         elif not given and setting.required:
             problems.append(f"{name}: required and missing or empty; {setting.description}")
         elif not given:
-            values[name] = "" if setting.default is None else setting.convert(str(setting.default))
+            values[name] = "" if setting.default is None else setting.convert(setting.default)
         elif not setting.accepts(given):
             problems.append(f"{name}: expected {setting.form}; the value given ({len(given)} characters) is not")
         else:
@@ -157,16 +155,19 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
     return Settings(values, tuple(secrets), tuple(advice))
 
 
-def sample_settings(declared: Mapping[str, Any]) -> dict[str, str | int]:
-    """Stand-ins for all settings, to check a file's other values without a configuration."""
-    samples: dict[str, str | int] = {}
+def sample_settings(declared: Mapping[str, Any]) -> dict[str, str | int | None]:
+    """Stand-ins for all settings, to check a file's other values without a configuration.
+
+    None stands for a setting that is itself declared wrongly, so that what depends on it is left alone.
+    """
+    samples: dict[str, str | int | None] = {}
     for name, setting in declared.items():
-        if not isinstance(setting, Setting):  # reported as wrong already; the name is still a known one
-            samples[name] = SAMPLES["text"]
-        elif setting.default is not None:
-            samples[name] = setting.convert(str(setting.default))
-        else:
+        if not isinstance(setting, Setting):
+            samples[name] = None
+        elif setting.default is None:
             samples[name] = SAMPLES[setting.type]
+        else:
+            samples[name] = setting.convert(setting.default) if setting.accepts(setting.default) else None
     return samples
 
 
@@ -196,4 +197,4 @@ def configuration_schema(declared: Mapping[str, Setting], title: str) -> Schema:
 
 def configuration_example(declared: Mapping[str, Setting]) -> dict[str, str]:
     """What configuration.json.example holds: a placeholder, the example or the default for each setting."""
-    return {name: setting.example or str(setting.default or f"<{name.upper()}>") for name, setting in declared.items()}
+    return {name: setting.example or setting.default or f"<{name.upper()}>" for name, setting in declared.items()}

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 import yaml
 
-from engine.spec.problems import Problem, suggestion
+from engine.spec.problems import Problem, nearest, suggestion
 from engine.spec.yaml import scalar_type, scalar_value
 
 Schema = dict[str, Any]
@@ -101,6 +101,8 @@ class Spot:
             if name not in settings:
                 hint = suggestion(name, settings)
                 self.problem(f"${{{name}}} is not declared under configuration; {hint}")
+                return None
+            if settings[name] is None:  # declared, but wrongly, which is reported there
                 return None
             self.reader.used.append((self.path, name))
         if PLACEHOLDER.fullmatch(node.value) and isinstance(settings[names[0]], int):
@@ -439,6 +441,7 @@ def read_block(block: type[Block], spot: Spot, *, besides: tuple[str, ...] = ())
     values: dict[str, Any] = {}
     spots: dict[str, Spot] = {"": spot}
     complete = True
+    meant: set[str | None] = set()
     for name, child in spot.entries():
         if name in besides:
             continue
@@ -446,6 +449,7 @@ def read_block(block: type[Block], spot: Spot, *, besides: tuple[str, ...] = ())
             if spot.node.start_mark.line == child.node.end_mark.line and scalar_type(child.node) == "null":
                 hint = "in { } a comma ends a text: put the text before it in quotes"
             else:
+                meant.add(nearest(name, keys))
                 hint = suggestion(name, [*besides, *keys])
             child.problem(f"unknown key; {hint}", at_key=True)
             continue
@@ -453,8 +457,9 @@ def read_block(block: type[Block], spot: Spot, *, besides: tuple[str, ...] = ())
         spots[name] = child
     for name in keys:
         if keys[name].required and name not in spots:
-            spot.problem(f'the key "{name}" is missing', at_key=True)
             complete = False
+        if keys[name].required and name not in spots and name not in meant:
+            spot.problem(f'the key "{name}" is missing', at_key=True)
     check: Callable[[dict[str, Any], dict[str, Spot]], None] | None = getattr(block, "check", None)
     valid = {name: value for name, value in values.items() if value is not INVALID}
     if check is not None:
@@ -506,9 +511,9 @@ class Styles:
             style = next((child for name, child in spot.entries() if name == "style"), None)
             if style is None:
                 return spot.problem(f'the key "style" is missing; known: {", ".join(self.blocks)}', at_key=True)
-            word = Word(f"a {self.noun}", tuple(self.blocks)).read(style)
+            word = self._word().read(style)
             return INVALID if word is INVALID else read_block(self.blocks[word], spot, besides=("style",))
-        word = Word(f"a {self.noun}", tuple(self.blocks)).read(spot)
+        word = self._word().read(spot)
         if word is INVALID:
             return INVALID
         block = self.blocks[word]
@@ -516,6 +521,9 @@ class Styles:
         if missing:
             return spot.problem(f'{word} needs the key "{missing[0]}": {{style: {word}, {missing[0]}: ...}}')
         return block()
+
+    def _word(self) -> Word:
+        return Word(f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}", tuple(self.blocks))
 
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         alone = [w for w, b in self.blocks.items() if not any(k.required for k in keys_of(b))]

@@ -32,13 +32,17 @@ def describe(file: str, problem: Problem) -> str:
     return f"{where} {problem.keypath}: {problem.message}" if problem.keypath else f"{where} {problem.message}"
 
 
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, if one is near."""
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[near[0]] if near else None
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What to say after an unknown word: the nearest known one, or all of them when none is near."""
     words = list(known)
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if not near:
-        folded = {w.casefold(): w for w in words}
-        near = [folded[word.casefold()]] if word.casefold() in folded else []
-    if near:
-        return f'did you mean "{near[0]}"?'
+    near = nearest(word, words)
+    if near is not None:
+        return f'did you mean "{near}"?'
     return f"known: {', '.join(words)}" if words else "none is known here"

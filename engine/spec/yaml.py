@@ -54,8 +54,8 @@ def _compose_slowly(text: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        context = f" ({error.context})" if error.context else ""
-        raise NotYaml(Problem(line, column, "", f"not YAML: {error.problem}{context}")) from None
+        reason = ", ".join(part for part in (error.context, error.problem) if part)
+        raise NotYaml(Problem(line, column, "", f"not YAML: {reason}")) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line = before.count("\n") + 1

@@ -1,0 +1,80 @@
+"""Which records of an incremental stream are changes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from engine.reading import ChangeFilter
+from engine.state import RECENT_MAX, StreamState
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+OVERLAP = timedelta(minutes=5)
+
+
+def minutes(count: float) -> datetime:
+    return NOON + timedelta(minutes=count)
+
+
+def one_pass(state: StreamState, at: float, versions: dict[str, datetime | None]) -> tuple[set[str], StreamState]:
+    """Let a pass that begins at a minute see rows with these cursors; answers with those sent, and the state after."""
+    changes = ChangeFilter(state, OVERLAP)
+    changes.began(minutes(at))
+    return {row for row, cursor in versions.items() if changes.is_change((row,), cursor)}, changes.complete()
+
+
+def test_first_all_then_only_what_moved() -> None:
+    """A row is sent once for each version of it, in the overlap too."""
+    versions: dict[str, datetime | None] = {"old": minutes(-600), "fresh": minutes(-1)}
+    sent, state = one_pass(StreamState(), 0, versions)
+    assert sent == {"old", "fresh"}
+    assert state.since == minutes(-5)
+    sent, state = one_pass(state, 1, versions)
+    assert sent == set()
+    sent, state = one_pass(state, 2, {**versions, "old": minutes(1.5)})
+    assert sent == {"old"}
+    sent, _ = one_pass(state, 60, {**versions, "old": minutes(1.5)})
+    assert sent == set()
+
+
+def test_a_row_that_becomes_visible_late_is_sent() -> None:
+    """Its cursor lies before the last pass's start, but within the overlap."""
+    _, state = one_pass(StreamState(), 0, {})
+    sent, _ = one_pass(state, 10, {"late": minutes(-4)})
+    assert sent == {"late"}
+
+
+def test_a_row_without_a_cursor_is_always_sent() -> None:
+    """Nothing can be told about it, so nothing is left out."""
+    _, state = one_pass(StreamState(), 0, {"x": None})
+    assert one_pass(state, 1, {"x": None})[0] == {"x"}
+
+
+def test_a_cursor_equal_to_since_is_sent() -> None:
+    """Ties with the boundary are not dropped."""
+    _, state = one_pass(StreamState(), 0, {})
+    assert one_pass(state, 1, {"tie": minutes(-5)})[0] == {"tie"}
+
+
+def test_a_pass_without_a_server_clock_moves_nothing() -> None:
+    """The client's clock is never a substitute: the next pass looks at the same changes again."""
+    before = StreamState(minutes(-60))
+    changes = ChangeFilter(before, OVERLAP)
+    changes.began(None)
+    assert changes.is_change(("a",), minutes(0))
+    assert changes.complete() == before
+
+
+def test_the_start_is_that_of_the_first_page() -> None:
+    """A long pass must not count the changes during it as seen."""
+    changes = ChangeFilter(StreamState(), OVERLAP)
+    changes.began(minutes(0))
+    changes.began(minutes(50))
+    assert changes.complete().since == minutes(-5)
+
+
+def test_the_state_stays_small() -> None:
+    """However many rows change within the overlap; those past the bound are sent twice, none is lost."""
+    versions: dict[str, datetime | None] = {f"r{n}": minutes(-1) for n in range(RECENT_MAX + 100)}
+    _, state = one_pass(StreamState(), 0, versions)
+    assert len(state.recent) == RECENT_MAX
+    assert len(one_pass(state, 1, versions)[0]) == 100

@@ -1,0 +1,65 @@
+"""Field mappings: record -> row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.failures import ReadFailure
+from engine.rows.mapping import RowMapping
+from tests.shop import STREAMS, connection
+
+
+def mapping(tmp_path: Path, fields: str, key: str = "id") -> RowMapping:
+    start = STREAMS.index("    fields:", STREAMS.index("  shops:"))
+    text = STREAMS[:start].replace("primary_key: id\n    sync_mode: full", f"primary_key: {key}\n    sync_mode: full")
+    text += "    fields:\n" + "".join(f"      {line}\n" for line in fields.strip().splitlines())
+    return RowMapping(connection(tmp_path, "http://x.test/api", text).document.streams["shops"])
+
+
+def test_nested_values_are_flattened_as_mapped(tmp_path: Path) -> None:
+    """A path reaches into objects and arrays; a JSON column takes an object as an object."""
+    rows = mapping(tmp_path, "id: $.id\nstate: $.state.name\nfirst: '$.tags[0]'\nwhole: {path: $.state, type: JSON}")
+    record = {"id": "1", "state": {"name": "OK", "x": [1]}, "tags": ["a", "b"]}
+    assert rows.row(record) == {"id": "1", "state": "OK", "first": "a", "whole": {"name": "OK", "x": [1]}}
+
+
+def test_absent_null_and_empty_are_told_apart(tmp_path: Path) -> None:
+    """Absent and null are NULL; an empty string stays an empty string, an empty list an empty list."""
+    rows = mapping(tmp_path, "id: $.id\na: $.a\nb: $.b\nc: $.c\nd: {path: $.d, type: JSON}")
+    assert rows.row({"id": "1", "b": None, "c": "", "d": []}) == {"id": "1", "a": None, "b": None, "c": "", "d": []}
+
+
+def test_the_first_of_several_paths_that_has_a_value(tmp_path: Path) -> None:
+    """A null on the way does not count as a value, an empty string does."""
+    rows = mapping(tmp_path, "id: $.id\ns: {path: [$.schedule, '$.schedules[0].schedule']}")
+    assert rows.row({"id": "1", "schedule": "x", "schedules": [{"schedule": "y"}]})["s"] == "x"
+    assert rows.row({"id": "1", "schedule": None, "schedules": [{"schedule": "y"}]})["s"] == "y"
+    assert rows.row({"id": "1", "schedule": "", "schedules": [{"schedule": "y"}]})["s"] == ""
+    assert rows.row({"id": "1", "schedules": []})["s"] is None
+
+
+def test_misfits_are_counted_by_column_and_tell_no_value(tmp_path: Path) -> None:
+    """One line a column: how many, what they became, and the key of the first."""
+    rows = mapping(tmp_path, "id: $.id\nn: {path: $.n, type: INT}\ns: $.s")
+    rows.row({"id": "1", "n": "CANARY", "s": {"a": "CANARY"}})
+    rows.row({"id": "2", "n": 1.5, "s": "fine"})
+    assert rows.row({"id": "3", "n": 7, "s": "fine"}) == {"id": "3", "n": 7, "s": "fine"}
+    assert rows.misfits() == [
+        "shops.n: 2 values did not fit INT and became NULL; the first was a string, in the row with id=1",
+        "shops.s: 1 values did not fit STRING and became JSON text; the first was an object, in the row with id=1",
+    ]
+
+
+def test_a_compound_key(tmp_path: Path) -> None:
+    """Several columns together tell rows apart."""
+    rows = mapping(tmp_path, "id: $.id\nn: {path: $.n, type: INT}", key="[id, n]")
+    assert rows.key({"id": "a", "n": 1}) == ("a", 1)
+
+
+@pytest.mark.parametrize("record", [{"n": 1}, {"id": None}])
+def test_a_record_without_its_key_is_a_failure(tmp_path: Path, record: dict[str, object]) -> None:
+    """It could not be told from others; the message says which path was empty and what the record has instead."""
+    with pytest.raises(ReadFailure, match=r'no STRING for the primary key "id" at \$\.id; it has the keys'):
+        mapping(tmp_path, "id: $.id").key(record)

@@ -1,0 +1,130 @@
+"""Column types: what fits is kept exactly; what does not is a misfit, never a guess."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.rows.types import Misfit, converter, parse_instant
+from engine.spec.jsonpath import compile_path
+from engine.spec.model import COLUMN_TYPES, Field
+
+
+def field(kind: str) -> Field:
+    sized = {"precision": 6, "scale": 2} if kind == "DECIMAL" else {}
+    return Field(path=(compile_path("$"),), type=kind, **sized)
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=timezone.utc)  # type: ignore[arg-type,misc]
+
+
+FITS: list[tuple[str, Any, Any]] = [
+    ("STRING", "", ""),
+    ("STRING", "007", "007"),
+    ("STRING", "2024-01-01", "2024-01-01"),
+    ("JSON", {"a": [None]}, {"a": [None]}),
+    ("JSON", "text", "text"),
+    ("JSON", [], []),
+    ("JSON", 0, 0),
+    ("BOOLEAN", False, False),
+    ("SHORT", -32768, -32768),
+    ("INT", 3.0, 3),
+    ("INT", 2**31 - 1, 2**31 - 1),
+    ("LONG", 2**63 - 1, 2**63 - 1),
+    ("DOUBLE", 5, 5.0),
+    ("DOUBLE", 0.1, 0.1),
+    ("FLOAT", 1.5, 1.5),
+    ("DECIMAL", 12.34, "12.34"),
+    ("DECIMAL", 9999, "9999"),
+    ("DECIMAL", 1e-7, "0.0000001"),
+    ("NAIVE_DATE", "2024-02-29", date(2024, 2, 29)),
+    ("NAIVE_DATETIME", "2024-02-29T01:02:03", datetime(2024, 2, 29, 1, 2, 3)),
+    ("UTC_DATETIME", "2024-05-01T10:00:00Z", utc(2024, 5, 1, 10)),
+    ("UTC_DATETIME", "2024-05-01T10:00:00+00:00", utc(2024, 5, 1, 10)),
+    ("UTC_DATETIME", "2024-05-01T10:00:00.5Z", utc(2024, 5, 1, 10, 0, 0, 500000)),
+    ("UTC_DATETIME", "2024-05-01T12:00:00.123456+02:00", utc(2024, 5, 1, 10, 0, 0, 123456)),
+    ("UTC_DATETIME", "2024-05-01 12:00:00+0200", utc(2024, 5, 1, 10)),
+    ("UTC_DATETIME", "2024-05-01T10:00:00.1234567Z", utc(2024, 5, 1, 10, 0, 0, 123456)),
+    ("BINARY", "aGk=", b"hi"),
+    ("XML", "<a/>", "<a/>"),
+]
+
+MISFITS: list[tuple[str, Any, Any]] = [
+    ("STRING", 42, "42"),
+    ("STRING", True, "true"),
+    ("STRING", {"a": "ü"}, '{"a": "ü"}'),
+    ("STRING", [1, None], "[1, null]"),
+    ("BOOLEAN", 1, None),
+    ("BOOLEAN", "true", None),
+    ("SHORT", 32768, None),
+    ("INT", 2**31, None),
+    ("INT", "42", None),
+    ("INT", 1.5, None),
+    ("INT", True, None),
+    ("LONG", 10**60, None),
+    ("LONG", math.inf, None),
+    ("DOUBLE", "1.5", None),
+    ("DOUBLE", math.nan, None),
+    ("DOUBLE", 10**400, None),
+    ("DOUBLE", False, None),
+    ("DECIMAL", 10000, None),
+    ("DECIMAL", "1", None),
+    ("DECIMAL", math.nan, None),
+    ("NAIVE_DATE", "2024-02-30", None),
+    ("NAIVE_DATE", "2024-02-29T00:00:00", None),
+    ("NAIVE_DATETIME", "2024-02-29", None),
+    ("NAIVE_DATETIME", "2024-02-29T01:02:03Z", None),
+    ("UTC_DATETIME", "2024-05-01T10:00:00", None),
+    ("UTC_DATETIME", "2024-05-01", None),
+    ("UTC_DATETIME", "", None),
+    ("UTC_DATETIME", "yesterday", None),
+    ("UTC_DATETIME", 1714557600, None),
+    ("UTC_DATETIME", "0001-01-01T00:00:00+23:00", None),
+    ("BINARY", "not base64!", None),
+    ("XML", 5, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "stored"), FITS)
+def test_a_value_that_fits_is_kept(kind: str, value: Any, stored: Any) -> None:
+    """Kept exactly, and of the Python type that the SDK stores most cheaply."""
+    found = converter(field(kind))(value)
+    assert found == stored
+    assert type(found) is type(stored)
+
+
+@pytest.mark.parametrize(("kind", "value", "replacement"), MISFITS)
+def test_a_value_that_does_not_fit_is_replaced(kind: str, value: Any, replacement: Any) -> None:
+    """NULL, or the JSON text where the column is STRING; never another type's nearest value."""
+    with pytest.raises(Misfit) as caught:
+        converter(field(kind))(value)
+    assert caught.value.replacement == replacement
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+).filter(lambda value: value is not None)
+
+
+@pytest.mark.parametrize("kind", COLUMN_TYPES)
+@given(value=JSON_VALUES)
+def test_no_json_value_is_an_accident(kind: str, value: Any) -> None:
+    """Whatever JSON brings either fits or is a misfit; nothing else is raised."""
+    try:
+        converter(field(kind))(value)
+    except Misfit as misfit:
+        assert kind == "STRING" or misfit.replacement is None
+
+
+@given(st.datetimes(timezones=st.just(timezone.utc)), st.sampled_from(["Z", "+00:00"]))
+def test_an_instant_survives_its_text(instant: datetime, suffix: str) -> None:
+    """Both spellings of UTC, with and without a fraction, are the same instant."""
+    assert parse_instant(instant.replace(tzinfo=None).isoformat() + suffix) == instant

@@ -1,0 +1,108 @@
+"""A small API and its streams.yaml: what the tests of the engine sync when no Prefect is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.spec.load import Connection, connect
+
+STREAMS = """
+version: 1
+name: Shop
+configuration:
+  api_url:
+    type: url
+    description: Where the shop is.
+    required: true
+    usually: {pattern: /api(/|$), otherwise: a shop's URL ends in /api}
+  api_key: {description: The key., secret: true}
+  batch_size: {type: integer, description: The page size., default: "100"}
+api:
+  base_url: ${api_url}
+  authentication: {style: bearer, token: "${api_key}"}
+  pagination: {style: offset, page_size: "${batch_size}"}
+  records: [$, $.results, $.result]
+  timeout: {connect: 2s, read: 300ms}
+  retry: {attempts: 4, wait_initial: 10ms, wait_max: 40ms, retry_after_max: 2s}
+streams:
+  orders:
+    description: One row per order.
+    endpoint: POST /orders/filter
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    body: {sort: ID_DESC}
+    count: POST /orders/count
+    fields:
+      id: $.id
+      updated: {path: $.updated, type: UTC_DATETIME}
+      amount: {path: $.amount, type: DOUBLE}
+      note: $.note
+  shops:
+    description: One row per shop.
+    endpoint: POST /shops/filter
+    primary_key: id
+    sync_mode: full_refresh
+    fields:
+      id: $.id
+      name: $.name
+"""
+
+
+def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> Connection:
+    """The shop's streams.yaml (or another) for one connection."""
+    path = folder / "streams.yaml"
+    path.write_text(text, "utf-8")
+    return connect(path, {"api_url": url, **settings})
+
+
+def orders(count: int, updated: str = "2024-05-01T10:00:00Z") -> list[dict[str, Any]]:
+    """So many orders."""
+    return [{"id": f"o{n:05}", "updated": updated, "amount": n + 0.5, "note": None} for n in range(count)]
+
+
+@dataclass
+class Recorder:
+    """A destination that keeps what it is given: its operations in order, and its tables as they would stand."""
+
+    operations: list[tuple[str, Any]] = field(default_factory=list)
+    tables: dict[str, dict[Any, dict[str, Any]]] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+
+    def upsert(self, table: str, data: dict[str, Any]) -> None:
+        """Keep a row by its column ``id``."""
+        self.operations.append(("upsert", table))
+        self.tables.setdefault(table, {})[data["id"]] = {**data, "deleted": False}
+
+    def truncate(self, table: str) -> None:
+        """Mark all rows as deleted."""
+        self.operations.append(("truncate", table))
+        for row in self.tables.setdefault(table, {}).values():
+            row["deleted"] = True
+
+    def checkpoint(self, state: dict[str, Any]) -> None:
+        """Keep the state."""
+        self.operations.append(("checkpoint", state))
+        self.state = state
+
+    def count(self, operation: str, table: str | None = None) -> int:
+        """How often an operation came."""
+        return sum(name == operation and table in (None, what) for name, what in self.operations)
+
+
+@dataclass
+class Lines:
+    """A log that keeps its lines."""
+
+    infos: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def info(self, message: str) -> None:
+        """Keep an info line."""
+        self.infos.append(message)
+
+    def warning(self, message: str) -> None:
+        """Keep a warning."""
+        self.warnings.append(message)

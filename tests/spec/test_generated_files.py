@@ -1,0 +1,59 @@
+"""The generated files are fresh, and say what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from engine.cli import main
+from engine.spec.configuration import ConfigurationError, check_configuration
+from engine.spec.load import load
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def test_they_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m engine schemas` would change nothing."""
+    assert main(["schemas", "--check"]) == 0, capsys.readouterr().err
+
+
+def test_streams_yaml_names_its_schema_first() -> None:
+    """Editors that speak the YAML language server complete and check streams.yaml."""
+    first = (PROJECT / "streams.yaml").read_text("utf-8").splitlines()[0]
+    match = re.fullmatch(r"# yaml-language-server: \$schema=(.*)", first)
+    assert match is not None
+    assert (PROJECT / match[1]).exists()
+
+
+def test_the_example_has_placeholders_and_the_recommended_size() -> None:
+    """Nothing in it could be taken for a real key, and it recommends the fewest requests."""
+    example = json.loads((PROJECT / "configuration.json.example").read_text("utf-8"))
+    assert example["batch_size"] == "200"
+    assert all(re.fullmatch("<.*>", value) for name, value in example.items() if name != "batch_size")
+
+
+TEXTS = st.one_of(
+    st.sampled_from(["", "200", "201", "0", "http://h/api", "https://h:1/api/", "http://u@h", "k" * 40, "a b", "x\ny"]),
+    st.text(max_size=8),
+)
+
+
+@given(api_url=TEXTS, api_key=TEXTS, batch_size=TEXTS)
+def test_the_configuration_schema_and_the_check_agree(api_url: str, api_key: str, batch_size: str) -> None:
+    """schemas/configuration.schema.json accepts a configuration if and only if the connector does."""
+    # JSON Schema's patterns are ECMA's, whose $ is the end; Python's also matches before a final line break.
+    assume(not any(value.endswith("\n") for value in (api_url, api_key, batch_size)))
+    schema = json.loads((PROJECT / "schemas" / "configuration.schema.json").read_text("utf-8"))
+    configuration = {"api_url": api_url, "api_key": api_key, "batch_size": batch_size}
+    try:
+        check_configuration(load(PROJECT / "streams.yaml").configuration, configuration)
+        accepted = True
+    except ConfigurationError:
+        accepted = False
+    assert jsonschema.Draft202012Validator(schema).is_valid(configuration) == accepted

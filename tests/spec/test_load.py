@@ -1,0 +1,157 @@
+"""What a right streams.yaml becomes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from engine.http.authentication import Bearer
+from engine.paging.offset import Offset
+from engine.paging.single import Single
+from engine.spec.configuration import ConfigurationError
+from engine.spec.load import connect, load
+from engine.spec.model import Endpoint
+from tests.shop import STREAMS, connection
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def test_settings_are_filled_in(tmp_path: Path) -> None:
+    """${name} takes the connection's value, as a number where the setting is one."""
+    filled = connection(tmp_path, "http://shop.test/api/", api_key="s3cret", batch_size="7")
+    api = filled.document.api
+    assert api.base_url == "http://shop.test/api"  # the slash at the end is gone
+    assert api.authentication == Bearer(token="s3cret")
+    assert filled.document.streams["orders"].pagination == Offset(page_size=7)
+
+
+def test_defaults_and_empty_settings(tmp_path: Path) -> None:
+    """An empty setting counts as absent: Fivetran's form sends empty strings."""
+    api = connection(tmp_path, "http://shop.test/api", api_key="", batch_size="").document.api
+    assert api.authentication == Bearer(token="")
+    assert api.pagination == Offset(page_size=100)
+    assert api.overlap == timedelta(minutes=5)
+
+
+def test_streams_inherit_from_the_api_or_say_otherwise(tmp_path: Path) -> None:
+    """A stream's own pagination and records win."""
+    text = STREAMS.replace(
+        "    sync_mode: full_refresh", "    sync_mode: full_refresh\n    pagination: single\n    records: $.shops"
+    )
+    document = connection(tmp_path, "http://shop.test/api", text).document
+    assert document.streams["shops"].pagination == Single()
+    assert [path.text for path in document.streams["shops"].records or ()] == ["$.shops"]
+    assert [path.text for path in document.streams["orders"].records or ()] == ["$", "$.results", "$.result"]
+    assert document.streams["orders"].endpoint == Endpoint("POST", "/orders/filter")
+
+
+def test_the_settings_behind_a_part_are_known(tmp_path: Path) -> None:
+    """An error can name the setting to look at."""
+    filled = connection(tmp_path, "http://shop.test/api")
+    assert filled.settings_behind("api.authentication") == ("api_key",)
+    assert filled.settings_behind("api.base_url") == ("api_url",)
+
+
+def test_a_secret_is_in_no_repr(tmp_path: Path) -> None:
+    """A trace or a crash report that shows the model shows no token."""
+    filled = connection(tmp_path, "http://shop.test/api", api_key="s3cret")
+    assert "s3cret" not in repr(filled.document)
+
+
+def test_an_alias_repeats_a_block(tmp_path: Path) -> None:
+    """YAML's anchors work, so that streams can share blocks."""
+    text = STREAMS.replace("retry: {", "retry: &retry {").replace(
+        "body: {sort: ID_DESC}", "body: &b {sort: ID_DESC, x: [1, null]}"
+    )
+    text = text.replace("    endpoint: POST /shops/filter", "    endpoint: POST /shops/filter\n    body: *b")
+    document = connection(tmp_path, "http://shop.test/api", text).document
+    assert document.streams["shops"].body == {"sort": "ID_DESC", "x": [1, None]}
+
+
+def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -> None:
+    """All mistakes, each with the setting's name and what is expected, and none of the values."""
+    path = tmp_path / "streams.yaml"
+    path.write_text(STREAMS, "utf-8")
+    wrong = {"api_url": "shop.CANARY1", "api_key": "CANARY2\n", "batch_size": "CANARY3", "api_kee": "CANARY4", "x": 5}
+    with pytest.raises(ConfigurationError) as caught:
+        connect(path, wrong)
+    text = str(caught.value)
+    assert "CANARY" not in text
+    assert [line.split(":")[0].strip() for line in text.splitlines()[1:]] == [
+        "api_kee",
+        "x",
+        "api_url",
+        "api_key",
+        "batch_size",
+    ]
+    assert 'api_kee: unknown setting; did you mean "api_key"?' in text
+    assert "batch_size: expected a whole number; the value given (7 characters) is not" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "fine"),
+    [
+        ("https://api.prefect.cloud/api/accounts/a/workspaces/w", True),
+        ("http://127.0.0.1:4200/api/", True),
+        ("http://[::1]:4200/api", True),
+        ("https://user:password@host/api", False),
+        ("https://host/api?key=1", False),
+        ("host:4200/api", False),
+        ("ftp://host/api", False),
+        ("http://host/a b", False),
+    ],
+)
+def test_the_shape_of_a_url(url: str, fine: bool) -> None:
+    """A URL is http(s), without credentials (they would be logged), query or fragment."""
+    if fine:
+        connect(PROJECT / "streams.yaml", {"api_url": url})
+    else:
+        with pytest.raises(ConfigurationError):
+            connect(PROJECT / "streams.yaml", {"api_url": url})
+
+
+@pytest.mark.parametrize(
+    ("size", "fine"), [("1", True), ("200", True), ("", True), ("0", False), ("201", False), ("1e2", False)]
+)
+def test_the_bounds_of_batch_size(size: str, fine: bool) -> None:
+    """Prefect serves at most 200 rows a page."""
+    configuration = {"api_url": "http://host/api", "batch_size": size}
+    if fine:
+        connect(PROJECT / "streams.yaml", configuration)
+    else:
+        with pytest.raises(ConfigurationError, match="batch_size: expected a whole number from 1 to 200"):
+            connect(PROJECT / "streams.yaml", configuration)
+
+
+def test_a_url_without_api_is_noticed() -> None:
+    """It is used as it is, with a warning: a proxy may have moved the API."""
+    settings = connect(PROJECT / "streams.yaml", {"api_url": "http://127.0.0.1:4200"}).settings
+    assert len(settings.advice) == 1
+    assert "/api" in settings.advice[0]
+
+
+def test_the_tables_that_users_build_on() -> None:
+    """The columns that downstream models rely on keep their names and types."""
+    streams = load(PROJECT / "streams.yaml").streams
+    promised = {
+        "flows": {"id": "STRING", "name": "STRING", "tags": "JSON", "updated": "UTC_DATETIME"},
+        "flow_runs": {
+            **dict.fromkeys(["id", "name", "state_type", "flow_id", "deployment_id"], "STRING"),
+            **dict.fromkeys(["start_time", "end_time", "updated"], "UTC_DATETIME"),
+            "parameters": "JSON",
+        },
+        "deployments": {
+            **dict.fromkeys(["id", "name", "flow_id"], "STRING"),
+            "schedule": "JSON",
+            "schedules": "JSON",
+            "updated": "UTC_DATETIME",
+        },
+    }
+    for name, columns in promised.items():
+        fields = streams[name].fields
+        assert {column: fields[column].type for column in columns} == columns
+        assert streams[name].primary_key == ("id",)
+    modes = {name: stream.sync_mode for name, stream in streams.items()}
+    assert modes == {"flows": "incremental", "flow_runs": "incremental", "deployments": "full_refresh"}

@@ -1,0 +1,58 @@
+"""The state document."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from engine.state import State, StateError, StreamState, fingerprint, load_state
+
+SINCE = datetime(2024, 5, 1, 10, 0, 0, 5, tzinfo=timezone.utc)
+
+
+def test_it_survives_its_json() -> None:
+    """What is dumped loads as what it was."""
+    state = State().with_stream("a", StreamState(SINCE, frozenset({"x", "y"}))).with_stream("b", StreamState(SINCE))
+    assert load_state(json.loads(json.dumps(state.dump()))) == state
+
+
+def test_a_person_can_read_it() -> None:
+    """Version, stream, instant."""
+    state = State().with_stream("flows", StreamState(SINCE))
+    assert state.dump() == {
+        "version": 1,
+        "streams": {"flows": {"since": "2024-05-01T10:00:00.000005Z", "recent": []}},
+    }
+
+
+def test_an_empty_state_is_the_first_sync() -> None:
+    """Fivetran hands over {} then, and after a re-sync."""
+    assert load_state({}) == State()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"last_updated": "2024-05-01T10:00:00Z"},
+        {"version": 2, "streams": {}},
+        {"version": 1},
+        {"version": 1, "streams": {"a": {"since": "yesterday", "recent": []}}},
+        {"version": 1, "streams": {"a": {"recent": []}}},
+        {"version": 1, "streams": ["a"]},
+        {"version": 1, "streams": {"a": None}},
+    ],
+)
+def test_a_state_that_cannot_be_read_is_an_error(document: dict[str, Any]) -> None:
+    """Never a silent read of everything: the message says what to do."""
+    with pytest.raises(StateError, match="re-sync"):
+        load_state(document)
+
+
+def test_fingerprints_tell_versions_apart() -> None:
+    """By key and by instant, whatever the offset it was written with."""
+    other = SINCE.replace(microsecond=6)
+    assert len({fingerprint(("a",), SINCE), fingerprint(("b",), SINCE), fingerprint(("a",), other)}) == 3
+    assert len(fingerprint(("a",), SINCE)) == 12
