@@ -6,7 +6,7 @@ PYTHON ?= python3
 PREFECT_PYTHON ?= $(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint validate schemas clean
+.PHONY: help setup demo test lint validate generate clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -26,10 +26,10 @@ lint: .venv/.done ## ruff and mypy
 
 validate: .venv/.done ## check streams.yaml and the generated files
 	.venv/bin/python -m engine validate
-	.venv/bin/python -m engine schemas --check
+	.venv/bin/python -m engine generate --check
 
-schemas: .venv/.done ## write the generated files anew
-	.venv/bin/python -m engine schemas
+generate: .venv/.done ## write the generated files anew
+	.venv/bin/python -m engine generate
 
 clean: ## remove the environments and what a sync wrote here
 	rm -rf .venv .venv-prefect-2 .venv-prefect-3 files crash-reports .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -48,12 +48,12 @@ Answerer = Callable[[Seen], Reply]
 
 
 class Loopback:
-    """A server as a context manager; ``seen`` holds every request in the order of arrival."""
+    """A server as a context manager, on a free port; ``seen`` holds every request in the order of arrival."""
 
-    def __init__(self, answer: Answerer) -> None:
+    def __init__(self, answer: Answerer, *, port: int = 0) -> None:
         self.answer = answer
         self.seen: list[Seen] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/api"
 
@@ -72,6 +72,8 @@ class Loopback:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1  # an answer leaves in one piece: two small writes would wait for each other's acknowledgement
 
             def do_GET(self) -> None:
                 self._answer()

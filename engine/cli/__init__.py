@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.cli import schemas, validate
+from engine.cli import generate, validate
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="python -m engine COMMAND --help tells more about a command.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (validate, schemas):
+    for command in (validate, generate):
         command.add_to(commands, PROJECT)
     options = parser.parse_args(arguments)
     try:

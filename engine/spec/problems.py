@@ -36,6 +36,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, if one is near."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    if not near and len(word) >= 3:
+        near = [candidate for candidate in by_folded if candidate.startswith(word.casefold())]
     return by_folded[near[0]] if near else None
 
 

@@ -29,7 +29,7 @@ def read(
             return found
         body: Any = walk.request.body
         page = rows[body["offset"] : body["offset"] + min(body["limit"], cap)]
-        found += [record["id"] for record in walk.take(Page([{"id": row} for row in page], page))]  # type: ignore[misc]
+        found += [record["id"] for record in walk.take(Page([{"id": row} for row in page], page))]
         if between is not None:
             between(number)
     raise AssertionError("the walk does not end")

@@ -16,8 +16,8 @@ from engine.spec.model import COLUMN_TYPES, Field
 
 
 def field(kind: str) -> Field:
-    sized = {"precision": 6, "scale": 2} if kind == "DECIMAL" else {}
-    return Field(path=(compile_path("$"),), type=kind, **sized)
+    precision, scale = (6, 2) if kind == "DECIMAL" else (None, None)
+    return Field(path=(compile_path("$"),), type=kind, precision=precision, scale=scale)
 
 
 def utc(*parts: int) -> datetime:

@@ -18,7 +18,7 @@ from tests.shop import STREAMS
 
 SCHEMA = jsonschema.Draft202012Validator(streams_schema())
 BASE: Any = yaml.safe_load(STREAMS)
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, 1, 7, -3, 2.5, "", "x", "offset", "single", "$.a", "30s", "GET /x", [], {}, ["$"]]
 )
 ODD_KEYS = st.sampled_from(["style", "page_size", "pathh", "type", "description", "table", "query", "version"])

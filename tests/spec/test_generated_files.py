@@ -19,8 +19,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def test_they_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
-    """`python -m engine schemas` would change nothing."""
-    assert main(["schemas", "--check"]) == 0, capsys.readouterr().err
+    """`python -m engine generate` would change nothing."""
+    assert main(["generate", "--check"]) == 0, capsys.readouterr().err
 
 
 def test_streams_yaml_names_its_schema_first() -> None:

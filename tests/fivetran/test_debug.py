@@ -1,0 +1,164 @@
+"""What `fivetran debug` says before, besides and instead of a sync. No Prefect needed: a loopback server answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
+from tests.fivetran.project import PROJECT, UserProject
+
+CANARY = "pnu_CANARY0123456789abcdef"
+UPDATED = "2024-05-01T10:00:00Z"
+
+
+def answer(seen: Seen) -> Reply:
+    """An API with one flow and nothing else."""
+    rows: list[dict[str, Any]] = (
+        [{"id": "1", "name": "f", "tags": [], "updated": UPDATED}] if "/flows/" in seen.path else []
+    )
+    return rows_by_offset(rows)(seen)
+
+
+@pytest.fixture
+def loopback() -> Iterator[Loopback]:
+    with Loopback(answer) as server:
+        yield server
+
+
+def test_the_dependency_check_is_content_and_quick(loopback: Loopback, tmp_path: Path) -> None:
+    """Fivetran's CLI finds nothing missing, unused or unpinned, and asks no registry.
+
+    In the whole project as it is checked out, tests and all.
+    """
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for path in PROJECT.iterdir():
+        if path.name not in {"files", "configuration.json", ".git"}:
+            (checkout / path.name).symlink_to(path)
+    configuration = {"api_url": loopback.url, "api_key": ""}
+    project = UserProject(checkout)
+    (checkout / "configuration.json").write_text(json.dumps(configuration))
+    began = time.monotonic()
+    done = project.debug()
+    assert done.code == 0, done.output
+    for complaint in ("pipreqs", "requirements", "pyproject", "stable version", "not needed", "Include the following"):
+        assert complaint not in done.output
+    assert "WARNING" not in done.output
+    assert time.monotonic() - began < 10  # asking a registry that does not answer takes 12 seconds
+
+
+def test_it_runs_from_any_folder(loopback: Loopback, tmp_path: Path) -> None:
+    """Files are opened relative to the connector: Fivetran runs it from another folder."""
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); import connector\n"
+        "print([table['table'] for table in connector.schema({})])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(project.folder)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "['flow_runs', 'flows', 'deployments']" in done.stdout
+
+
+def test_an_installed_package_called_engine_does_not_get_in_the_way(loopback: Loopback, tmp_path: Path) -> None:
+    """The SDK appends the project to the path; connector.py puts it first."""
+    impostor = tmp_path / "site" / "engine"
+    impostor.mkdir(parents=True)
+    (impostor / "__init__.py").write_text("raise RuntimeError('the wrong engine')")
+    code = "import sys; sys.path[:0] = [sys.argv[1]]; sys.path.append(sys.argv[2]); import connector; print('right')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "site"), str(PROJECT)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout == "right\n", done.stderr
+
+
+def test_every_mistake_of_the_configuration_and_no_secret(loopback: Loopback, tmp_path: Path) -> None:
+    """Said before any request, all at once, with the setting's name; no value in the output or in a file."""
+    wrong = {"api_url": f"ftp://{CANARY}", "api_key": f"{CANARY} ", "batch_size": "201", "api_kye": CANARY}
+    project = UserProject.create(tmp_path / "connector", wrong)
+    done = project.debug()
+    assert done.code != 0
+    for name in ("api_url: expected", "api_key: expected", "batch_size: expected", "api_kye: unknown setting"):
+        assert name in done.output
+    assert "a whole number from 1 to 200" in done.output
+    assert_no_canary(project, done.output)
+    assert loopback.seen == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 422, 429, 500])
+def test_no_secret_when_a_sync_fails(loopback: Loopback, tmp_path: Path, status: int) -> None:
+    """Not in the output, the crash report, the state, even when the server repeats the key."""
+    loopback.answer = lambda seen: Reply(
+        {"detail": f"{seen.headers.get('Authorization')}"}, status=status, headers={"Retry-After": "9999"}
+    )
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": CANARY})
+    if status == 500:
+        streams = project.folder / "streams.yaml"
+        streams.write_text(streams.read_text().replace("api:\n", "api:\n  retry: {attempts: 2, wait_initial: 1ms}\n"))
+        loopback.answer = lambda seen: Reply({"detail": seen.headers.get("Authorization")}, status=500)
+    done = project.debug()
+    assert done.code != 0
+    assert f"answered {status}" in done.output
+    assert any(seen.headers["Authorization"] == f"Bearer {CANARY}" for seen in loopback.seen)
+    assert_no_canary(project, done.output)
+
+
+def assert_no_canary(project: UserProject, output: str) -> None:
+    """The key is in no output and in no file but the configuration itself."""
+    assert CANARY not in output
+    for path in project.folder.rglob("*"):
+        if path.is_file() and path.name != "configuration.json":
+            assert CANARY.encode() not in path.read_bytes(), path
+
+
+def test_a_broken_streams_yaml_is_said_with_its_place(loopback: Loopback, tmp_path: Path) -> None:
+    """The same lines as validate prints."""
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
+    streams = project.folder / "streams.yaml"
+    streams.write_text(streams.read_text().replace("sync_mode: full_refresh", "sync_mode: full"))
+    done = project.debug()
+    assert done.code != 0
+    assert 'streams.deployments.sync_mode: "full" is not a sync mode; did you mean "full_refresh"?' in done.output
+    assert "streams.yaml:1" in done.output
+
+
+def test_an_endpoint_that_is_added_in_yaml_arrives(loopback: Loopback, tmp_path: Path) -> None:
+    """A new block is a new table; no line of code."""
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
+    streams = project.folder / "streams.yaml"
+    block = (
+        "\n  variables:\n    description: One row per variable.\n    endpoint: POST /variables/filter\n"
+        "    primary_key: id\n    sync_mode: full_refresh\n    body: {sort: NAME_ASC}\n"
+        "    fields:\n      id: $.id\n      name: $.name\n      value: {path: $.value, type: JSON}\n"
+    )
+    streams.write_text(streams.read_text() + block)
+    rows: list[dict[str, Any]] = [
+        {"id": "v1", "name": "n", "value": {"a": 1}},
+        {"id": "v2", "name": "m", "value": "42"},
+    ]
+    loopback.answer = lambda seen: rows_by_offset(rows)(seen) if "/variables/" in seen.path else answer(seen)
+    done = project.debug()
+    assert done.code == 0, done.output
+    assert "1 flow, 0 deployments, and 2 variables" in done.output
+    found = project.query("SELECT id, value::VARCHAR FROM variables ORDER BY id")
+    assert [(key, json.loads(value)) for key, value in found] == [("v1", {"a": 1}), ("v2", "42")]
+
+
+def test_an_older_state_is_not_misread(loopback: Loopback, tmp_path: Path) -> None:
+    """A state of another shape ends the sync with what to do; nothing is read again in silence."""
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
+    files = project.folder / "files"
+    files.mkdir()
+    (files / "state.json").write_text(json.dumps({"flow_runs_cursor": "2024-01-01T00:00:00Z"}))
+    done = project.debug()
+    assert done.code != 0
+    assert "reset the state (a historical re-sync)" in done.output
+    assert loopback.seen == []

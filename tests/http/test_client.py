@@ -1,0 +1,250 @@
+"""Requests that fail: what is tried again, what is said, and what is never said."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from engine.failures import Failure
+from engine.sync import sync
+from testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
+from testbed.prefect_server import free_port
+from tests.shop import STREAMS, Lines, Recorder, connection, orders
+
+CANARY = "CANARY-KEY-0123456789"
+ORDERS_ONLY = STREAMS[: STREAMS.index("  shops:")]
+
+
+@pytest.fixture
+def loopback() -> Iterator[Loopback]:
+    with Loopback(rows_by_offset(orders(25))) as server:
+        yield server
+
+
+def run(folder: Path, url: str, *, text: str = ORDERS_ONLY, key: str = CANARY) -> tuple[Recorder, Lines]:
+    """Sync the shop into a new recorder."""
+    recorder, lines = Recorder(), Lines()
+    sync(connection(folder, url, text, api_key=key, batch_size="10"), {}, recorder, lines)
+    return recorder, lines
+
+
+def failure(folder: Path, url: str, *, text: str = ORDERS_ONLY, key: str = CANARY) -> str:
+    """The message of a sync that fails; no secret is in it."""
+    with pytest.raises(Failure) as caught:
+        run(folder, url, text=text, key=key)
+    assert CANARY not in str(caught.value)
+    return str(caught.value)
+
+
+PASSING = {
+    "500": Reply({"exception_message": "Internal Server Error"}, status=500),
+    "502 with HTML": Reply(body=b"<html>bad gateway</html>", status=502, headers={"Content-Type": "text/html"}),
+    "503": Reply({"exception_message": "Service Unavailable"}, status=503),
+    "408": Reply(status=408),
+    "429 without Retry-After": Reply(status=429),
+    "hang-up": Reply(hang_up=True),
+    "read timeout": Reply([], delay=0.6),
+    "body cut": Reply(orders(10), cut=100),
+    "JSON cut, length right": Reply(body=b'[{"id": "o1", "upda'),
+    "HTML with 200": Reply(body=b"<html>Sign in</html>", headers={"Content-Type": "text/html"}),
+    "empty body": Reply(body=b""),
+    "not UTF-8": Reply(body=b'["\xff\xfe"]'),
+    "an object of another shape": Reply({"detail": "maintenance"}),
+    "null": Reply(None),
+    "a list of texts": Reply(["a", "b"]),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_passing_fault_is_retried_and_nothing_is_lost(
+    tmp_path: Path, loopback: Loopback, fault: Reply, at: int
+) -> None:
+    """On the first page or a later one: one warning that says what happened and how long is waited, then all rows."""
+    rows = rows_by_offset(orders(25))
+    waiting = [fault]
+
+    def answer(seen: Seen) -> Reply:
+        asked = [s for s in loopback.seen if s.path.endswith("/filter")]
+        return waiting.pop() if waiting and len(asked) > at else rows(seen)
+
+    loopback.answer = answer
+    recorder, lines = run(tmp_path, loopback.url)
+    assert sorted(recorder.tables["orders"]) == [row["id"] for row in orders(25)]
+    assert len(lines.warnings) == 1
+    assert lines.warnings[0].startswith("orders: POST /orders/filter (")
+    assert "attempt 1 of 4, trying again in 0.0" in lines.warnings[0]
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+def test_a_fault_that_does_not_pass_ends_the_sync_and_moves_no_state(
+    tmp_path: Path, loopback: Loopback, fault: Reply
+) -> None:
+    """After all attempts: a failure that names stream, request and address; the cursor is not moved."""
+    good = rows_by_offset(orders(25))
+    loopback.answer = lambda seen: fault if (seen.json or {}).get("offset", 0) > 0 else good(seen)
+    recorder = Recorder()
+    with pytest.raises(
+        Failure, match=r"^orders: POST /orders/filter .*offset=9.* at http://127.*the last of 4 attempts"
+    ):
+        sync(connection(tmp_path, loopback.url, ORDERS_ONLY, batch_size="10"), {}, recorder, Lines())
+    assert recorder.count("checkpoint") == 0
+    assert len([s for s in loopback.seen if (s.json or {}).get("offset", 0) > 0]) == 4
+
+
+def test_the_waits_grow_and_are_bounded(tmp_path: Path, loopback: Loopback) -> None:
+    """Exponential with jitter of up to a half less: 10, 20, 40 ms as declared."""
+    loopback.answer = first_these([Reply(status=500)] * 3, rows_by_offset(orders(3)))
+    run(tmp_path, loopback.url)
+    times = [seen.at for seen in loopback.seen[:4]]
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    for wait, full in zip(waits, (0.01, 0.02, 0.04), strict=True):
+        assert wait >= full / 2
+    text = ORDERS_ONLY.replace("wait_max: 40ms", "wait_max: 10ms")
+    loopback.seen.clear()
+    loopback.answer = lambda seen: Reply(status=500)
+    failure(tmp_path, loopback.url, text=text)
+    assert len(loopback.seen) == 4
+
+
+def retry_date() -> str:
+    return format_datetime(datetime.now(timezone.utc) + timedelta(seconds=2), usegmt=True)
+
+
+@pytest.mark.parametrize(("header", "least"), [(lambda: "1", 1.0), (retry_date, 0.9)], ids=["seconds", "date"])
+def test_retry_after_is_honoured(tmp_path: Path, loopback: Loopback, header: Callable[[], str], least: float) -> None:
+    """As seconds and as a date, by the server's own clock."""
+    loopback.answer = first_these([Reply(status=429, headers={"Retry-After": header()})], rows_by_offset(orders(3)))
+    recorder, lines = run(tmp_path, loopback.url)
+    assert loopback.seen[1].at - loopback.seen[0].at >= least
+    assert len(recorder.tables["orders"]) == 3
+    assert "429" in lines.warnings[0]
+
+
+def test_a_retry_after_beyond_the_bound_is_not_slept(tmp_path: Path, loopback: Loopback) -> None:
+    """The sync ends at once and says what the server asked for."""
+    loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "86400"})
+    message = failure(tmp_path, loopback.url)
+    assert "asks to wait 86400 s" in message
+    assert "retry_after_max" in message
+    assert len(loopback.seen) == 1
+
+
+def test_no_server_at_all(tmp_path: Path) -> None:
+    """Connection refused: tried again, then said with the setting to look at."""
+    message = failure(tmp_path, f"http://127.0.0.1:{free_port()}/api")
+    assert "Connection refused" in message
+    assert "api_url in the configuration" in message
+
+
+def test_a_server_that_comes_back_is_waited_for(tmp_path: Path) -> None:
+    """Nobody listens at first; the sync goes through once somebody does."""
+    port = free_port()
+    text = ORDERS_ONLY.replace(
+        "attempts: 4, wait_initial: 10ms, wait_max: 40ms", "attempts: 20, wait_initial: 100ms, wait_max: 100ms"
+    )
+    done: list[Recorder] = []
+    thread = threading.Thread(target=lambda: done.append(run(tmp_path, f"http://127.0.0.1:{port}/api", text=text)[0]))
+    thread.start()
+    time.sleep(0.3)
+    with Loopback(rows_by_offset(orders(3)), port=port):
+        thread.join(10)
+    assert len(done[0].tables["orders"]) == 3
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_one_clear_error(tmp_path: Path, loopback: Loopback, status: int) -> None:
+    """Not retried; names the status, the endpoint and the setting; no secret, even when the server repeats it."""
+    loopback.answer = lambda seen: Reply({"detail": f"bad key {CANARY}"}, status=status)
+    message = failure(tmp_path, loopback.url)
+    assert str(status) in message
+    assert "POST /orders/filter" in message
+    assert "api_key in the configuration" in message
+    assert "bad key ***" in message
+    assert len(loopback.seen) == 1
+    loopback.answer = lambda seen: Reply({"detail": "Unauthorized"}, status=status)
+    assert "The server wants a key; set api_key" in failure(tmp_path, loopback.url, key="")
+
+
+def test_422_tells_the_servers_words_and_the_keys_sent(tmp_path: Path, loopback: Loopback) -> None:
+    """Not retried; what the server says, and what it was asked with."""
+    loopback.answer = lambda seen: Reply({"detail": "Invalid limit: must be less than or equal to 5."}, status=422)
+    message = failure(tmp_path, loopback.url)
+    assert "422" in message
+    assert "Invalid limit: must be less than or equal to 5." in message
+    assert "keys sent: sort, limit, offset" in message
+    assert "batch_size in the configuration" in message
+    assert len(loopback.seen) == 1
+
+
+@pytest.mark.parametrize("status", [400, 405, 409, 410, 413])
+def test_other_refusals_are_not_retried(tmp_path: Path, loopback: Loopback, status: int) -> None:
+    """Waiting would not mend them."""
+    loopback.answer = lambda seen: Reply({"detail": "no"}, status=status)
+    assert f"answered {status}" in failure(tmp_path, loopback.url)
+    assert len(loopback.seen) == 1
+
+
+def test_a_redirect_is_not_followed(tmp_path: Path, loopback: Loopback) -> None:
+    """The key could go to another host; the message says where to."""
+    loopback.answer = lambda seen: Reply(status=307, headers={"Location": "https://elsewhere.test/api/x?y=1"})
+    message = failure(tmp_path, loopback.url)
+    assert "redirect to https://elsewhere.test/api/x" in message
+    assert len(loopback.seen) == 1
+
+
+def test_what_a_request_carries(tmp_path: Path, loopback: Loopback) -> None:
+    """Bearer key, JSON body; no Authorization at all without a key, not even from ~/.netrc."""
+    run(tmp_path, loopback.url)
+    first = loopback.seen[0]
+    assert first.headers["Authorization"] == f"Bearer {CANARY}"
+    assert first.headers["Content-Type"] == "application/json"
+    assert first.json == {"sort": "ID_DESC", "limit": 10, "offset": 0}
+    loopback.seen.clear()
+    run(tmp_path, loopback.url, key="")
+    assert all("Authorization" not in seen.headers for seen in loopback.seen)
+
+
+def test_netrc_is_not_used(tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry for the host in the user's ~/.netrc neither replaces the key nor stands in for none."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password CANARY\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    run(tmp_path, loopback.url)
+    run(tmp_path, loopback.url, key="")
+    assert {seen.headers.get("Authorization") for seen in loopback.seen} == {f"Bearer {CANARY}", None}
+
+
+@pytest.mark.parametrize("wrap", ["results", "result"])
+def test_a_declared_wrapper_is_unwrapped(tmp_path: Path, loopback: Loopback, wrap: str) -> None:
+    """An object with the list under a declared path is as good as the bare list."""
+    bare = rows_by_offset(orders(25))
+    loopback.answer = lambda seen: Reply({wrap: bare(seen).value, "count": 25})
+    recorder, _ = run(tmp_path, loopback.url, text=ORDERS_ONLY.replace("    count: POST /orders/count\n", ""))
+    assert len(recorder.tables["orders"]) == 25
+
+
+def test_an_undeclared_wrapper_is_a_failure_never_an_empty_page(tmp_path: Path, loopback: Loopback) -> None:
+    """The message says what came and what was declared."""
+    loopback.answer = lambda seen: Reply({"items": orders(3), "total": 3})
+    message = failure(tmp_path, loopback.url)
+    assert "an object with the keys items, total" in message
+    assert "no list of records at $ or $.results or $.result" in message
+
+
+def test_half_characters_are_repaired_and_told(tmp_path: Path, loopback: Loopback) -> None:
+    """A lone surrogate would fail the whole checkpoint; whole pairs stay what they are."""
+    body = rb'[{"id": "a\ud83d", "updated": null, "note": "\ud83d\ude80"}]'
+    first = [Reply(body=body)]
+    loopback.answer = lambda seen: first[0] if seen.json["offset"] == 0 else Reply([])
+    recorder, lines = run(tmp_path, loopback.url)
+    assert recorder.tables["orders"]["a\ufffd"]["note"] == "🚀"
+    assert any("half a character" in line for line in lines.warnings)
