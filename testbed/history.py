@@ -113,6 +113,10 @@ class PrefectApi:
         """Put a flow run into a state, whatever the orchestration rules say."""
         self.call("POST", f"/flow_runs/{flow_run}/set_state", {"state": state, "force": True})
 
+    def make_variable(self, name: str, value: str) -> str:
+        """Make a variable; answers with its id. A value is text, which is all that Prefect 2 takes."""
+        return str(self.call("POST", "/variables/", {"name": name, "value": value})["id"])
+
     def read_all(self, entity: str, sort: str) -> list[Json]:
         """Every row of an entity, by limit and offset over a server at rest."""
         rows: list[Json] = []

@@ -1,4 +1,4 @@
-"""``generate``: the files, and the part of the README, that follow from streams.yaml and the components' descriptions."""
+"""``generate``: the files, and the README's tables, that follow from streams.yaml and the components' descriptions."""
 
 from __future__ import annotations
 

@@ -79,4 +79,4 @@ class UserProject:
 
     def types(self, table: str) -> dict[str, str]:
         """The columns of a table and their DuckDB types."""
-        return {name: kind for name, kind, *_ in self.query(f"DESCRIBE {table}")}
+        return {name: kind for name, kind, *_ in self.query(f"DESCRIBE tester.{table}")}

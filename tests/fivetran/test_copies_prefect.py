@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from testbed.history import TERMINAL, change_history, read_all
+from testbed.history import TERMINAL, PrefectApi, change_history, read_all
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import UserProject
+from tests.readme import blocks
 
 DUCKDB_TYPES = {"VARCHAR", "JSON", "TIMESTAMP WITH TIME ZONE", "DOUBLE", "INTEGER", "BOOLEAN"}
 
@@ -170,3 +171,19 @@ def test_a_filter_that_prefect_does_not_know(servers: Any, tmp_path: Path, major
     assert "answered 422" in done.output
     assert "EXPECTED_START_TIME_ASC" in done.output
     assert "keys sent: sort, limit, offset" in done.output
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_the_readmes_endpoint_arrives(servers: Any, tmp_path: Path, major: int) -> None:
+    """The block of the README, appended to streams.yaml, is a new table; no line of code."""
+    server, _ = servers[major]
+    key = PrefectApi(server.api_url).make_variable("answer", "42")
+    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "api_key": ""})
+    streams = project.folder / "streams.yaml"
+    streams.write_text(f"{streams.read_text('utf-8')}\n{blocks('yaml')[0]}", "utf-8")
+    done = project.debug()
+    assert done.code == 0, done.output
+    assert ", and 1 variable" in done.output
+    types = project.types("variables")
+    assert [types[name] for name in ("id", "value", "updated")] == ["VARCHAR", "JSON", "TIMESTAMP WITH TIME ZONE"]
+    assert project.query("SELECT id, name, value::VARCHAR FROM variables") == [(key, "answer", '"42"')]

@@ -130,28 +130,6 @@ def test_a_broken_streams_yaml_is_said_with_its_place(loopback: Loopback, tmp_pa
     assert "streams.yaml:1" in done.output
 
 
-def test_an_endpoint_that_is_added_in_yaml_arrives(loopback: Loopback, tmp_path: Path) -> None:
-    """A new block is a new table; no line of code."""
-    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
-    streams = project.folder / "streams.yaml"
-    block = (
-        "\n  variables:\n    description: One row per variable.\n    endpoint: POST /variables/filter\n"
-        "    primary_key: id\n    sync_mode: full_refresh\n    body: {sort: NAME_ASC}\n"
-        "    fields:\n      id: $.id\n      name: $.name\n      value: {path: $.value, type: JSON}\n"
-    )
-    streams.write_text(streams.read_text() + block)
-    rows: list[dict[str, Any]] = [
-        {"id": "v1", "name": "n", "value": {"a": 1}},
-        {"id": "v2", "name": "m", "value": "42"},
-    ]
-    loopback.answer = lambda seen: rows_by_offset(rows)(seen) if "/variables/" in seen.path else answer(seen)
-    done = project.debug()
-    assert done.code == 0, done.output
-    assert "1 flow, 0 deployments, and 2 variables" in done.output
-    found = project.query("SELECT id, value::VARCHAR FROM variables ORDER BY id")
-    assert [(key, json.loads(value)) for key, value in found] == [("v1", {"a": 1}), ("v2", "42")]
-
-
 def test_an_older_state_is_not_misread(loopback: Loopback, tmp_path: Path) -> None:
     """A state of another shape ends the sync with what to do; nothing is read again in silence."""
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})

@@ -1,0 +1,100 @@
+"""What the README says is true: its commands exist, its examples are accepted, its sentences have their code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.cli import main
+from engine.spec.configuration import check_configuration
+from engine.spec.load import load
+from tests.readme import PROJECT, README, blocks
+
+COMMANDS = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+
+
+def test_the_first_screen_says_it_all() -> None:
+    """What it is, the two commands, one's own Prefect and adding an endpoint come before everything else."""
+    first = "\n".join(README.splitlines()[:60])
+    for words in ("make demo", "make test", "fivetran debug", "fivetran deploy", "python -m engine validate"):
+        assert words in first
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make")])
+def test_make_targets_exist(command: str) -> None:
+    """Every `make` command names targets of the Makefile."""
+    for target in re.findall(r"make (\w+)", command):
+        subprocess.run(["make", "-n", target], cwd=PROJECT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python -m engine")])
+def test_engine_commands_run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every `python -m engine` command succeeds on the project as it is."""
+    assert main(shlex.split(command)[3:]) == 0
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("fivetran")])
+def test_fivetran_options_exist(command: str) -> None:
+    """Every option given to `fivetran` is one that it knows. (The tests of tests/fivetran run `fivetran debug`.)"""
+    _, subcommand, *options = shlex.split(re.sub(r"<(\w+)>", r"\1", command))
+    fivetran = Path(sys.executable).with_name("fivetran")
+    help_text = subprocess.run([fivetran, subcommand, "--help"], capture_output=True, text=True, check=True).stdout
+    for option in (word for word in options if word.startswith("--")):
+        assert option in help_text
+
+
+def test_the_error_message_is_what_validate_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example of a mistake, made for real."""
+    text = (PROJECT / "streams.yaml").read_text("utf-8")
+    (tmp_path / "streams.yaml").write_text(text.replace("{style: offset,", "{style: ofset,"), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", "streams.yaml"]) == 1
+    assert capsys.readouterr().out == blocks("text")[0]
+
+
+def test_the_configuration_is_accepted() -> None:
+    """The example of a configuration passes the check, and names every setting."""
+    configuration = json.loads(blocks("json")[0])
+    declared = load(PROJECT / "streams.yaml").configuration
+    check_configuration(declared, configuration)
+    assert configuration.keys() == declared.keys()
+
+
+def test_every_setting_and_column_is_described() -> None:
+    """Settings in the text, columns in the generated tables."""
+    document = load(PROJECT / "streams.yaml")
+    for name in document.configuration:
+        assert f"- `{name}`" in README
+    for stream in document.streams.values():
+        section = README.split(f"\n### {stream.destination_table}\n")[1].split("\n### ")[0]
+        assert re.findall(r"^\| (\w+) \| [A-Z_]+[ (]", section, re.MULTILINE) == list(stream.fields)
+
+
+def test_numbers_in_the_text_are_those_of_the_code() -> None:
+    """Where the text gives a default, the code has the same."""
+    import engine.sync
+
+    api = load(PROJECT / "streams.yaml").api
+    assert f"up to {api.retry.attempts} times" in README
+    assert f"up to {api.retry.retry_after_max.seconds // 60} minutes" in README
+    assert f"`overlap` ({api.overlap.seconds // 60} minutes)" in README
+    assert f"every {engine.sync.CHECKPOINT_ROWS:,} rows or {engine.sync.CHECKPOINT_SECONDS:.0f} seconds" in README
+
+
+@pytest.mark.parametrize("command", [[], ["validate"], ["generate"]])
+def test_every_command_has_help_with_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """--help ends with code 0 and shows how the command is used."""
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "python -m engine" in text
+    assert not command or "examples:" in text
