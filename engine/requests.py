@@ -37,12 +37,15 @@ class Request:
         return f"{self.endpoint} ({shown})" if shown else str(self.endpoint)
 
 
+Entry = tuple[Hashable, Record]
+"""A record after its primary key."""
+
+
 @dataclass(frozen=True)
 class Page:
-    """The records of one answer, each with its primary key, in the server's order."""
+    """The records of one answer with their keys, in the server's order."""
 
-    records: Sequence[Record]
-    keys: Sequence[Hashable]
+    entries: Sequence[Entry]
 
 
 @dataclass(frozen=True)

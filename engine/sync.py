@@ -16,7 +16,7 @@ from engine.failures import Failure, NotFound, ReadFailure
 from engine.http.client import Client, Undeclared
 from engine.log import Log
 from engine.reading import ChangeFilter
-from engine.requests import Answer, Page, Record, Request
+from engine.requests import Answer, Entry, Page, Record, Request
 from engine.rows.mapping import Row, RowMapping
 from engine.spec.load import Connection
 from engine.spec.model import Stream
@@ -123,10 +123,10 @@ class _StreamSync:
         self._log.info(f"{stream.name}: reading {stream.endpoint}, {since}")
         changes = ChangeFilter(before, self._connection.document.api.overlap)
         sent = 0
-        for answer, records in self._pages():
+        for answer, entries in self._pages():
             changes.began(answer.asked_at)
-            for record in records:
-                if changes.is_change(mapping.key(record), mapping.cursor(record)):
+            for key, record in entries:
+                if changes.is_change(key, mapping.cursor(record)):
                     self._writer.upsert(stream.destination_table, mapping.row(record))
                     sent += 1
             self._writer.checkpoint_when_due()
@@ -144,16 +144,16 @@ class _StreamSync:
         stream, mapping = self._stream, self._mapping
         self._log.info(f"{stream.name}: reading {stream.endpoint}, all rows")
         rows: list[Row] = []
-        for _, records in self._pages():
-            rows.extend(mapping.row(record) for record in records)
+        for _, entries in self._pages():
+            rows.extend(mapping.row(record) for _, record in entries)
         self._writer.truncate(stream.destination_table)
         for row in rows:
             self._writer.upsert(stream.destination_table, row)
         self._writer.complete(stream, None)
         return len(rows)
 
-    def _pages(self) -> Iterator[tuple[Answer, Sequence[Record]]]:
-        """Each answer with its records that are new in this pass. Ends only when the list is proven to be whole."""
+    def _pages(self) -> Iterator[tuple[Answer, Sequence[Entry]]]:
+        """Each answer with its entries that are new in this pass. Ends only when the list is proven to be whole."""
         stream = self._stream
         walk = stream.pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body))
         first = True
@@ -162,7 +162,7 @@ class _StreamSync:
             answer = self._ask(request, first)
             records: Sequence[Record] = answer.value
             try:
-                page = Page(records, [self._mapping.key(record) for record in records])
+                page = Page([(self._mapping.key(record), record) for record in records])
                 fresh = walk.take(page)
             except ReadFailure as failure:
                 raise ReadFailure(f"{stream.name}: {request} at {self._client.url(request)}: {failure}.") from None
@@ -208,7 +208,7 @@ class _Progress:
 
     def read(self, page: Page, fresh: int) -> None:
         """A page came with so many new rows. Logged every few seconds."""
-        if self.rows == 0 and len(page.records) >= getattr(self._stream.pagination, "page_size", math.inf):
+        if self.rows == 0 and len(page.entries) >= getattr(self._stream.pagination, "page_size", math.inf):
             self._total = self._count()  # more pages are to come, so a percentage is worth a request
         self.rows += fresh
         now = time.monotonic()

@@ -24,6 +24,12 @@ from engine.requests import Answer, Request
 from engine.spec.load import Connection
 
 USER_AGENT: Final = "prefect-fivetran-connector"
+_PASSING: Final = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
 _TRANSIENT_STATUS: Final = frozenset({408, 429})
 _WORDS_SHOWN: Final = 500  # characters of a server's own words in an error
 
@@ -132,7 +138,7 @@ class Client:
                 timeout=self._timeout,
                 allow_redirects=False,  # a redirect could carry the key to another host
             )
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+        except _PASSING as error:
             raise _Transient(_root_cause(error)) from None
         except requests.RequestException as error:
             raise self._failure(stream, request, _root_cause(error), self._reach_hint()) from None

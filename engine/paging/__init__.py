@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from engine.requests import Page, Record, Request
+from engine.requests import Entry, Page, Request
 
 
 class Walk(Protocol):
@@ -18,8 +18,8 @@ class Walk(Protocol):
     request: Request | None
     """The next request; None when the list has been read to its proven end."""
 
-    def take(self, page: Page) -> Sequence[Record]:
-        """Take the answer to ``request``; answer with its records that no earlier page of this walk had.
+    def take(self, page: Page) -> Sequence[Entry]:
+        """Take the answer to ``request``; answer with its entries that no earlier page of this walk had.
 
         Raises:
             ReadFailure: the pages do not add up to a whole list.

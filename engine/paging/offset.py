@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from engine.failures import ReadFailure
 from engine.paging import Walk
-from engine.requests import Page, Record, Request
+from engine.requests import Entry, Page, Request
 from engine.spec.kinds import Integer, Text, key
 from engine.spec.model import PAGINATION
 
@@ -49,7 +49,8 @@ class _OffsetWalk:
     def __init__(self, style: Offset, request: Request) -> None:
         self._style = style
         self._template = request
-        self._window: deque[frozenset[Hashable]] = deque(maxlen=_WINDOW_PAGES)
+        self._window: deque[Sequence[Hashable]] = deque()  # the keys of the last pages
+        self._seen: set[Hashable] = set()  # the same keys
         self._previous: Sequence[Hashable] = ()
         self._after_only_row = False  # the first page held one row, and the next must be empty
         self._farthest = 0  # the most rows that a page has reached
@@ -61,12 +62,12 @@ class _OffsetWalk:
         style = self._style
         return self._template.with_values({style.limit_key: max(2, style.page_size), style.offset_key: offset})
 
-    def take(self, page: Page) -> Sequence[Record]:
-        keys = page.keys
+    def take(self, page: Page) -> Sequence[Entry]:
+        keys = [k for k, _ in page.entries]
         if not keys and (self._offset == 0 or self._after_only_row):
             self.request = None
             return ()
-        if self._offset > 0 and (not keys or self._after_only_row or not self._seen(keys[0])):
+        if self._offset > 0 and (not keys or self._after_only_row or keys[0] not in self._seen):
             self._step_back()
             return ()
         if self._offset > 0 and len(keys) == 1 and keys[0] == self._previous[-1]:
@@ -77,18 +78,21 @@ class _OffsetWalk:
                 f"offset {self._offset} brought the same {len(keys)} rows as the offset before it: the server ignores "
                 f'"{self._style.offset_key}". Declare how this endpoint pages, or `pagination: single` if it does not'
             )
-        fresh = [record for record, k in zip(page.records, keys, strict=True) if not self._seen(k)]
+        fresh = [entry for entry in page.entries if entry[0] not in self._seen]
         if self._offset + len(keys) > self._farthest:
             self._farthest = self._offset + len(keys)
             self._steps_back = 0
         self._previous = keys
-        self._window.append(frozenset(keys))
+        self._remember(keys)
         self._after_only_row = self._offset == 0 and len(keys) == 1
         self.request = self._at(1 if self._after_only_row else self._offset + len(keys) - 1)
         return fresh
 
-    def _seen(self, wanted: Hashable) -> bool:
-        return any(wanted in keys for keys in self._window)
+    def _remember(self, keys: Sequence[Hashable]) -> None:
+        self._window.append(keys)
+        self._seen.update(keys)
+        if len(self._window) > _WINDOW_PAGES:
+            self._seen.difference_update(self._window.popleft())
 
     def _step_back(self) -> None:
         """Rows before this offset are gone: go back, twice as far each time, until a page joins what was read.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.paging import Walk
-from engine.requests import Page, Record, Request
+from engine.requests import Entry, Page, Request
 from engine.spec.model import PAGINATION
 
 
@@ -24,6 +24,6 @@ class _SingleWalk:
     def __init__(self, request: Request) -> None:
         self.request: Request | None = request
 
-    def take(self, page: Page) -> Sequence[Record]:
+    def take(self, page: Page) -> Sequence[Entry]:
         self.request = None
-        return page.records
+        return page.entries

@@ -55,6 +55,7 @@ PASSING = {
     "JSON cut, length right": Reply(body=b'[{"id": "o1", "upda'),
     "HTML with 200": Reply(body=b"<html>Sign in</html>", headers={"Content-Type": "text/html"}),
     "empty body": Reply(body=b""),
+    "broken gzip": Reply(body=b"[]", headers={"Content-Encoding": "gzip"}),
     "not UTF-8": Reply(body=b'["\xff\xfe"]'),
     "an object of another shape": Reply({"detail": "maintenance"}),
     "null": Reply(None),

@@ -29,7 +29,7 @@ def read(
             return found
         body: Any = walk.request.body
         page = rows[body["offset"] : body["offset"] + min(body["limit"], cap)]
-        found += [record["id"] for record in walk.take(Page([{"id": row} for row in page], page))]
+        found += [record["id"] for _, record in walk.take(Page([(row, {"id": row}) for row in page]))]
         if between is not None:
             between(number)
     raise AssertionError("the walk does not end")
@@ -59,7 +59,7 @@ def test_a_server_that_gives_one_row_at_a_time_is_a_failure() -> None:
 def test_a_server_that_ignores_the_offset_is_a_failure() -> None:
     """The same page again and again ends with a message that names the remedy, not with one page or for ever."""
     walk = Offset(page_size=10).walk(POST)
-    page = Page([{"id": n} for n in range(10)], list(range(10)))
+    page = Page([(n, {"id": n}) for n in range(10)])
     walk.take(page)
     with pytest.raises(ReadFailure, match=r"ignores \"offset\".*pagination: single"):
         walk.take(page)

@@ -11,5 +11,5 @@ def test_one_answer_is_the_whole_list() -> None:
     """One request, all of its records, no second request."""
     walk = Single().walk(Request(Endpoint("GET", "/x")))
     assert walk.request == Request(Endpoint("GET", "/x"))
-    assert walk.take(Page([{"id": 1}], [1])) == [{"id": 1}]
+    assert walk.take(Page([(1, {"id": 1})])) == [(1, {"id": 1})]
     assert walk.request is None
