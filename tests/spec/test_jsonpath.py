@@ -14,7 +14,7 @@ RECORD: Any = {
     "n": None,
     "empty": "",
     "zero": 0,
-    "false": False,
+    "off": False,
     "list": [[1, 2], [3]],
     "$x": 5,
 }
@@ -23,7 +23,7 @@ RECORD: Any = {
 @pytest.mark.parametrize(
     "text",
     ["$", "$.a", "$.a.b[0]", "$.a.b[1].c", "$.a.b[1]['d d']", "$['a']['e.f']", '$["a"].b', "$.list[1][0]", "$.nope",
-     "$.a.b[9]", "$.a.b.c", "$.n.x", "$.zero", "$.false", "$.empty", "$.n", "$.empty[0]", "$.a[0]"],
+     "$.a.b[9]", "$.a.b.c", "$.n.x", "$.zero", "$.off", "$.empty", "$.n", "$.empty[0]", "$.a[0]"],
 )  # fmt: skip
 def test_a_plain_path_is_what_jsonpath_ng_finds(text: str) -> None:
     """Falsy values are values; what is not there is None."""

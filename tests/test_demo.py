@@ -1,0 +1,34 @@
+"""The demo runs to its end, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.readme import PROJECT
+
+
+def test_it_shows_the_main_job(tmp_path: Path) -> None:
+    """Every step, the tables that arrived, and a second sync that sent only the changes."""
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=PROJECT,
+        env={**os.environ, "HOME": str(home), "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = done.stdout
+    for step in range(1, 7):
+        assert f"\n{step}/6 " in shown
+    assert "load-orders     Completed  3" in shown
+    assert "send-report     Failed     2" in shown
+    assert "Synced 1 flow run, 1 flow, and 1 deployment" in shown
+    assert "weekly      True" in shown
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
