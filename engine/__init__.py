@@ -1,11 +1,13 @@
 """A declarative extractor for REST APIs: streams.yaml says what to read, a destination takes the rows.
 
-Rooms, in the order in which data flows through them: spec (streams.yaml as a typed model), paging and reading (which
-requests, and when a read is whole), http (the wire), rows (records to typed rows), state (what is remembered), sync
-(the loop), destination (what is written to). None imports the Fivetran SDK, and none knows the API that is read.
+Rooms, in the order in which data flows through them: spec (streams.yaml as a typed model), paging (which requests, and
+when a read is whole), http (the wire), rows (records to typed rows), state (what is remembered), reading (which records
+are changes), sync (the loop), destination (what is written to). None imports the Fivetran SDK, and none knows the API
+that is read.
 """
 
 # Components enter the dialect when they are imported.
 from engine.http import authentication as _authentication  # noqa: F401
+from engine.paging import keyset as _keyset  # noqa: F401
 from engine.paging import offset as _offset  # noqa: F401
 from engine.paging import single as _single  # noqa: F401

@@ -1,7 +1,7 @@
 """The sync: reads each stream to its proven end, writes what changed, and checkpoints what is proven.
 
-The state of a stream moves once, after its last page. Checkpoints in between make rows durable and leave the state
-where the last complete pass put it, so a sync that is stopped anywhere is repeated from there and loses nothing.
+The cursor of a stream moves once, after its last page. Checkpoints in between make rows durable and remember how far
+the pass is, where its pagination can go on from there; a sync that is stopped anywhere loses nothing.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Writer:
         self._destination = destination
         self._clock = clock
         self._rows = 0
-        self._since = clock()
+        self._last = clock()
 
     def upsert(self, table: str, row: Row) -> None:
         self._destination.upsert(table, row)
@@ -78,9 +78,10 @@ class _Writer:
     def truncate(self, table: str) -> None:
         self._destination.truncate(table)
 
-    def checkpoint_when_due(self) -> None:
-        """Checkpoint after enough rows or seconds. Only between pages of a stream whose state has not moved."""
-        waited = self._clock() - self._since
+    def checkpoint_when_due(self, stream: Stream, state: StreamState) -> None:
+        """Checkpoint after enough rows or seconds, with the state of a stream whose rows so far were all written."""
+        self.state = self.state.with_stream(stream.name, state)
+        waited = self._clock() - self._last
         if self._rows >= CHECKPOINT_ROWS or (self._rows and waited >= CHECKPOINT_SECONDS):
             self.checkpoint()
 
@@ -93,7 +94,7 @@ class _Writer:
     def checkpoint(self) -> None:
         self._destination.checkpoint(self.state.dump())
         self._rows = 0
-        self._since = self._clock()
+        self._last = self._clock()
 
 
 class _StreamSync:
@@ -117,21 +118,30 @@ class _StreamSync:
         return sent
 
     def _incremental(self) -> int:
+        before = self._writer.state.streams.get(self._stream.name, StreamState())
+        sent = self._pass(before)
+        if before.under_way is not None:  # what changed since the resumed pass began would wait for the next sync
+            sent += self._pass(self._writer.state.streams.get(self._stream.name, StreamState()))
+        return sent
+
+    def _pass(self, before: StreamState) -> int:
+        """One pass over an incremental stream, from its beginning or from where an interrupted one was."""
         stream, mapping = self._stream, self._mapping
-        before = self._writer.state.streams.get(stream.name, StreamState())
         since = f"rows changed since {before.since:%Y-%m-%d %H:%M:%S} UTC" if before.since else "all rows (first sync)"
-        self._log.info(f"{stream.name}: reading {stream.endpoint}, {since}")
+        position = before.under_way.position if before.under_way else None
+        resumed = f", going on at {position}" if position else ""
+        self._log.info(f"{stream.name}: reading {stream.endpoint}, {since}{resumed}")
         changes = ChangeFilter(before, self._connection.document.api.overlap)
         sent = 0
-        for answer, entries in self._pages():
+        for answer, entries, reached in self._pages(position):
             changes.began(answer.asked_at)
             for key, record in entries:
                 if changes.is_change(key, mapping.cursor(record)):
                     self._writer.upsert(stream.destination_table, mapping.row(record))
                     sent += 1
-            self._writer.checkpoint_when_due()
+            self._writer.checkpoint_when_due(stream, changes.so_far(reached))
         after = changes.complete()
-        if after.since is None or after is before:
+        if after.since is None or after.since == before.since:
             self._log.warning(
                 f"{stream.name}: the server's answers carry no Date header, so the next sync looks at "
                 "the same changes again"
@@ -144,7 +154,7 @@ class _StreamSync:
         stream, mapping = self._stream, self._mapping
         self._log.info(f"{stream.name}: reading {stream.endpoint}, all rows")
         rows: list[Row] = []
-        for _, entries in self._pages():
+        for _, entries, _ in self._pages():
             rows.extend(mapping.row(record) for _, record in entries)
         self._writer.truncate(stream.destination_table)
         for row in rows:
@@ -152,10 +162,13 @@ class _StreamSync:
         self._writer.complete(stream, None)
         return len(rows)
 
-    def _pages(self) -> Iterator[tuple[Answer, Sequence[Entry]]]:
-        """Each answer with its entries that are new in this pass. Ends only when the list is proven to be whole."""
+    def _pages(self, position: str | None = None) -> Iterator[tuple[Answer, Sequence[Entry], str | None]]:
+        """Each answer, its entries that are new in this pass, and the position reached with them.
+
+        Ends only when the list is proven to be whole.
+        """
         stream = self._stream
-        walk = stream.pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body))
+        walk = stream.pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), position)
         first = True
         while walk.request is not None:
             request = walk.request
@@ -168,7 +181,7 @@ class _StreamSync:
                 raise ReadFailure(f"{stream.name}: {request} at {self._client.url(request)}: {failure}.") from None
             self._progress.read(page, len(fresh))
             first = False
-            yield answer, fresh
+            yield answer, fresh, walk.position
 
     def _ask(self, request: Request, first: bool) -> Answer:
         try:

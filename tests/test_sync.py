@@ -16,7 +16,7 @@ import engine.sync
 from engine.failures import Failure
 from engine.sync import sync
 from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
-from tests.shop import Lines, Recorder, connection, orders
+from tests.shop import STREAMS, Lines, Recorder, connection, orders
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -167,6 +167,60 @@ def test_a_sync_that_is_stopped_anywhere_loses_nothing(
     assert sorted(after.tables["orders"]) == sorted(row["id"] for row in shop.orders)
     assert after.tables["orders"]["o00000"]["note"] == "meanwhile"
     assert {row["id"] for row in after.tables["shops"].values() if not row["deleted"]} == {r["id"] for r in shop.shops}
+
+
+KEYSET = STREAMS.replace(
+    "    body: {sort: ID_DESC}\n",
+    """    body: {sort: MADE_ASC}
+    pagination:
+      {style: keyset, field: $.made, after: made.after_, before: made.before_, ties: {sort: ID_DESC}, page_size: 10}
+""",
+)
+
+
+def by_keyset(rows: list[dict[str, Any]], seen: Seen) -> Reply:
+    """Serve rows as a server does that filters and sorts by `made`."""
+    window = seen.json.get("made", {})
+    found = [row for row in rows if window.get("after_", "") <= row["made"] <= window.get("before_", "9")]
+    found.sort(key=lambda row: row["id"] if seen.json["sort"] == "ID_DESC" else row["made"])
+    offset = seen.json.get("offset", 0)
+    return Reply(found[offset : offset + seen.json["limit"]])
+
+
+def test_an_interrupted_pass_goes_on_where_it_was(
+    tmp_path: Path, server: Loopback, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Little is read twice; what changed behind the position since the pass began arrives in the same sync."""
+    monkeypatch.setattr(engine.sync, "CHECKPOINT_ROWS", 20)
+    for number, order in enumerate(shop.orders):
+        order["made"] = f"2024-01-01T00:00:{number:02}.000000Z"
+    full = shop.answer
+
+    def answer(seen: Seen) -> Reply:
+        return by_keyset(shop.orders, seen) if seen.path.endswith("/orders/filter") else full(seen)
+
+    def stopping(seen: Seen) -> Reply:
+        return Reply(status=400) if "00:00:2" in str(seen.json) else answer(seen)
+
+    server.answer = stopping
+    recorder = Recorder()
+    connected = connection(tmp_path, server.url, KEYSET)
+    with pytest.raises(Failure):
+        sync(connected, {}, recorder, Lines())
+    assert recorder.state["streams"]["orders"]["pass"]["position"] == "2024-01-01T00:00:27.000000Z"
+    assert "since" not in recorder.state["streams"]["orders"]
+
+    shop.orders[0] |= {"updated": "2999-01-01T00:00:00Z", "note": "meanwhile"}
+    server.answer = answer
+    server.seen.clear()
+    lines = Lines()
+    sync(connected, recorder.state, recorder, lines)
+    first = next(seen for seen in server.seen if seen.path.endswith("/orders/filter"))
+    assert first.json["made"] == {"after_": "2024-01-01T00:00:27.000000Z"}
+    assert len(recorder.tables["orders"]) == 30
+    assert recorder.tables["orders"]["o00000"]["note"] == "meanwhile"
+    assert recorder.state["streams"]["orders"].keys() == {"since", "recent"}
+    assert any("going on at 2024-01-01T00:00:27" in line for line in lines.infos)
 
 
 def test_a_missing_endpoint_is_skipped_with_a_warning(tmp_path: Path, server: Loopback, shop: Shop) -> None:

@@ -18,6 +18,10 @@ class Walk(Protocol):
     request: Request | None
     """The next request; None when the list has been read to its proven end."""
 
+    @property
+    def position(self) -> str | None:
+        """Where another walk could go on and miss nothing; None when it would have to begin anew."""
+
     def take(self, page: Page) -> Sequence[Entry]:
         """Take the answer to ``request``; answer with its entries that no earlier page of this walk had.
 
@@ -29,5 +33,5 @@ class Walk(Protocol):
 class Pagination(Protocol):
     """A pagination style with its options."""
 
-    def walk(self, request: Request) -> Walk:
-        """Start reading the list that ``request`` asks for."""
+    def walk(self, request: Request, position: str | None = None) -> Walk:
+        """Start reading the list that ``request`` asks for, or go on from a position of an earlier walk over it."""

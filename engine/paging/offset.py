@@ -40,12 +40,14 @@ class Offset:
     limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
     offset_key: str = key(Text(), "The name of the offset in the request.", default="offset")
 
-    def walk(self, request: Request) -> Walk:
+    def walk(self, request: Request, position: str | None = None) -> Walk:
         """Start at the first row."""
         return _OffsetWalk(self, request)
 
 
 class _OffsetWalk:
+    position = None
+
     def __init__(self, style: Offset, request: Request) -> None:
         self._style = style
         self._template = request

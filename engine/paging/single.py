@@ -15,12 +15,14 @@ from engine.spec.model import PAGINATION
 class Single:
     """One request; its answer is the whole list."""
 
-    def walk(self, request: Request) -> Walk:
+    def walk(self, request: Request, position: str | None = None) -> Walk:
         """The walk of one step."""
         return _SingleWalk(request)
 
 
 class _SingleWalk:
+    position = None
+
     def __init__(self, request: Request) -> None:
         self.request: Request | None = request
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from engine.state import RECENT_MAX, StreamState, fingerprint
+from engine.state import RECENT_MAX, PassState, StreamState, fingerprint
 
 
 class ChangeFilter:
     """One pass over an incremental stream: lets through the records that changed since the last complete pass.
+
+    A pass that was interrupted goes on as itself: it keeps the start that it had.
 
     A record is a change when its cursor is at or after ``since`` (or when it has none, so that nothing can be told) and
     the destination does not have this very version of it yet.
@@ -22,13 +25,13 @@ class ChangeFilter:
     def __init__(self, state: StreamState, overlap: timedelta) -> None:
         self._before = state
         self._overlap = overlap
-        self._next_since: datetime | None = None
+        self._began: datetime | None = state.under_way.began if state.under_way else None
         self._recent: set[str] = set()
 
     def began(self, asked_at: datetime | None) -> None:
         """Tell when, by the server's clock, a page was asked for; the first such instant is the pass's start."""
-        if self._next_since is None and asked_at is not None:
-            self._next_since = asked_at - self._overlap
+        if self._began is None:
+            self._began = asked_at
 
     def is_change(self, key: Hashable, cursor: datetime | None) -> bool:
         """Whether the record with this key and cursor must be sent."""
@@ -36,7 +39,7 @@ class ChangeFilter:
             return True
         if self._before.since is not None and cursor < self._before.since:
             return False
-        is_recent = self._next_since is not None and cursor >= self._next_since
+        is_recent = self._began is not None and cursor >= self._began - self._overlap
         if not is_recent and not self._before.recent:
             return True
         version = fingerprint(key, cursor)
@@ -49,6 +52,12 @@ class ChangeFilter:
 
         Without a server clock the state stays: the next pass then looks at the same changes again, and loses none.
         """
-        if self._next_since is None:
+        if self._began is None:
+            return replace(self._before, under_way=None)
+        return StreamState(self._began - self._overlap, frozenset(self._recent))
+
+    def so_far(self, position: str | None) -> StreamState:
+        """The state in the middle of the pass: where another sync can go on, if it can."""
+        if self._began is None or position is None:
             return self._before
-        return StreamState(self._next_since, frozenset(self._recent))
+        return replace(self._before, under_way=PassState(self._began, position))

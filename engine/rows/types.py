@@ -10,13 +10,12 @@ import base64
 import binascii
 import json
 import math
-import re
-import sys
 from collections.abc import Callable
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from engine.instants import from_iso, parse_instant
 from engine.spec.model import Field
 
 Convert = Callable[[Any], Any]
@@ -93,37 +92,6 @@ def _decimal(digits_before_point: int) -> Convert:
     return convert
 
 
-if sys.version_info >= (3, 11):
-    _from_iso: Final = datetime.fromisoformat
-else:
-    _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?")
-
-    def _from_iso(text: str) -> datetime:
-        """What Python 3.11 accepts: Z, offsets without a colon, any number of digits in the fraction."""
-        match = _ISO.fullmatch(text)
-        if match is None:
-            return datetime.fromisoformat(text)
-        day, clock, fraction, offset = match.groups()
-        offset = {None: "", "Z": "+00:00"}.get(offset, offset)
-        if len(offset) == 5:
-            offset = f"{offset[:3]}:{offset[3:]}"
-        return datetime.fromisoformat(
-            f"{day}T{clock}.{(fraction or '0')[:6]:0<6}{offset}" if len(clock) == 8 else f"{day}T{clock}{offset}"
-        )
-
-
-def parse_instant(text: str) -> datetime:
-    """An ISO 8601 date and time with its offset, as a datetime in UTC (microseconds; further digits are cut).
-
-    Raises:
-        ValueError: another form, or no offset: an instant cannot be guessed from a local time.
-    """
-    instant = _from_iso(text)
-    if instant.tzinfo is None:
-        raise ValueError("no offset")
-    return instant if instant.tzinfo is timezone.utc else instant.astimezone(timezone.utc)
-
-
 def _utc_datetime(value: Any) -> datetime:
     if isinstance(value, str):
         try:
@@ -136,7 +104,7 @@ def _utc_datetime(value: Any) -> datetime:
 def _naive_datetime(value: Any) -> datetime:
     if isinstance(value, str) and len(value) > 10:
         try:
-            moment = _from_iso(value)
+            moment = from_iso(value)
         except ValueError:
             raise Misfit from None
         if moment.tzinfo is None:

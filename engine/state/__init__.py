@@ -2,7 +2,8 @@
 
     {"version": 1, "streams": {"flow_runs": {"since": "2024-05-01T10:00:00.000000Z", "recent": ["s0me+Fingerpr1nt"]}}}
 
-``since`` moves only when a pass over a stream is complete.
+``since`` moves only when a pass over a stream is complete. A pass that was interrupted, where it can be resumed, stands
+beside it as ``"pass": {"began": "2024-05-01T10:00:00.000000Z", "position": "..."}``.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import base64
 import hashlib
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Final
 
 from engine.failures import Failure
+from engine.instants import format_instant, parse_instant
 
 VERSION: Final = 1
 RECENT_MAX: Final = 500  # fingerprints a stream: 6 KB of state
@@ -22,6 +24,14 @@ RECENT_MAX: Final = 500  # fingerprints a stream: 6 KB of state
 
 class StateError(Failure):
     """A state that this version cannot read. Reading everything again in silence would cost and surprise."""
+
+
+@dataclass(frozen=True)
+class PassState:
+    """A pass under way: when it began by the server's clock, and the position up to which its rows were sent."""
+
+    began: datetime
+    position: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class StreamState:
 
     since: datetime | None = None
     recent: frozenset[str] = frozenset()
+    under_way: PassState | None = None
 
 
 @dataclass(frozen=True)
@@ -51,14 +62,7 @@ class State:
         """The JSON document."""
         return {
             "version": VERSION,
-            "streams": {
-                name: {
-                    "since": stream.since.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-                    "recent": sorted(stream.recent),
-                }
-                for name, stream in self.streams.items()
-                if stream.since is not None
-            },
+            "streams": {name: _dump(stream) for name, stream in self.streams.items() if stream != StreamState()},
         }
 
 
@@ -84,9 +88,27 @@ def load_state(document: Mapping[str, Any]) -> State:
         ) from None
 
 
+def _dump(stream: StreamState) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    if stream.since is not None:
+        document |= {"since": format_instant(stream.since), "recent": sorted(stream.recent)}
+    if stream.under_way is not None:
+        document["pass"] = {
+            "began": format_instant(stream.under_way.began),
+            "position": stream.under_way.position,
+        }
+    return document
+
+
 def _stream_state(document: Mapping[str, Any]) -> StreamState:
-    since = datetime.strptime(document["since"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-    return StreamState(since, frozenset(document["recent"]))
+    under_way = document.get("pass")
+    if "since" not in document and under_way is None:
+        raise KeyError("since")
+    return StreamState(
+        parse_instant(document["since"]) if "since" in document else None,
+        frozenset(document.get("recent", ())),
+        under_way and PassState(parse_instant(under_way["began"]), str(under_way["position"])),
+    )
 
 
 def fingerprint(key: Hashable, cursor: datetime) -> str:

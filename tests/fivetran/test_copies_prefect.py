@@ -165,12 +165,14 @@ def test_a_filter_that_prefect_does_not_know(servers: Any, tmp_path: Path, major
     server, _ = servers[major]
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "api_key": ""})
     streams = project.folder / "streams.yaml"
-    streams.write_text(streams.read_text().replace("{sort: ID_DESC}", "{sort: UPDATED_ASC}"))
+    streams.write_text(
+        streams.read_text().replace("body: {sort: EXPECTED_START_TIME_ASC}", "body: {sort: UPDATED_ASC}")
+    )
     done = project.debug()
     assert done.code != 0
     assert "answered 422" in done.output
-    assert "EXPECTED_START_TIME_ASC" in done.output
-    assert "keys sent: sort, limit, offset" in done.output
+    assert "EXPECTED_START_TIME_DESC" in done.output
+    assert "keys sent: sort, limit" in done.output
 
 
 @pytest.mark.parametrize("major", MAJORS)

@@ -1,0 +1,43 @@
+"""Instants and their text: ISO 8601 in, one spelling out. Instants compare as instants, never as text."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime, timezone
+from typing import Final
+
+if sys.version_info >= (3, 11):
+    from_iso: Final = datetime.fromisoformat
+else:
+    _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?")
+
+    def from_iso(text: str) -> datetime:
+        """What Python 3.11 accepts: Z, offsets without a colon, any number of digits in the fraction."""
+        match = _ISO.fullmatch(text)
+        if match is None:
+            return datetime.fromisoformat(text)
+        day, clock, fraction, offset = match.groups()
+        offset = {None: "", "Z": "+00:00"}.get(offset, offset)
+        if len(offset) == 5:
+            offset = f"{offset[:3]}:{offset[3:]}"
+        fraction = f".{fraction[:6]:0<6}" if fraction else ""
+        return datetime.fromisoformat(f"{day}T{clock}{fraction}{offset}")
+
+
+def parse_instant(text: str) -> datetime:
+    """An ISO 8601 date and time with its offset, as a datetime in UTC (microseconds; further digits are cut).
+
+    Raises:
+        ValueError: another form, or no offset: an instant cannot be guessed from a local time.
+        OverflowError: the instant lies outside the years 1 to 9999.
+    """
+    instant = from_iso(text)
+    if instant.tzinfo is None:
+        raise ValueError("no offset")
+    return instant if instant.tzinfo is timezone.utc else instant.astimezone(timezone.utc)
+
+
+def format_instant(instant: datetime) -> str:
+    """The instant in UTC with six digits of fraction: ``2024-05-01T10:00:00.000000Z``."""
+    return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,145 @@
+"""Pagination style ``keyset``: what comes after the last value seen.
+
+For lists that are sorted by an instant that never changes for a row and that the server can filter by. Depth costs
+nothing, rows that come and go hide no others, and a walk goes on from a single value, so it can be stopped anywhere.
+
+The filter is inclusive: each page begins again with the rows of the last instant, which are left out by their keys.
+When a page does not get past its first instant, that instant is read whole, by offset, and the walk goes on one
+microsecond later. The end is proven by a request that brings nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from engine.failures import ReadFailure
+from engine.instants import format_instant, parse_instant
+from engine.paging import Walk
+from engine.paging.offset import Offset
+from engine.requests import Entry, Page, Request
+from engine.spec.jsonpath import JsonPath
+from engine.spec.kinds import Integer, JsonObject, Text, key
+from engine.spec.model import JSON_PATH, PAGINATION
+
+_STEP: Final = timedelta(microseconds=1)  # the finest instant that is told apart
+_BODY_PATH: Final = Text(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "names with dots between, such as runs.start_time.after_")
+
+
+@PAGINATION.register("keyset")
+@dataclass(frozen=True, kw_only=True)
+class Keyset:
+    """Pages by a filter on an instant that never changes for a row; the stream's body names the ascending sort by it.
+
+    Rows of one instant that do not fit a page are read by offset, in the order that `ties` names.
+    """
+
+    field: JsonPath = key(JSON_PATH, "Where the instant stands in a record. It must never be null.")
+    after: str = key(_BODY_PATH, "Where the request's body takes the inclusive lower bound.")
+    before: str = key(_BODY_PATH, "Where the request's body takes the inclusive upper bound.")
+    ties: Mapping[str, Any] = key(
+        JsonObject(), "What the body carries besides while one instant is read by offset: a stable sort."
+    )
+    page_size: int = key(Integer(1), "How many rows to ask for at once, at least 2.", default=100)
+    limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
+    offset_key: str = key(Text(), "The name of the offset in the request.", default="offset")
+
+    def walk(self, request: Request, position: str | None = None) -> Walk:
+        """Start at the first row, or at a position that an earlier walk had reached."""
+        return _KeysetWalk(self, request, position)
+
+
+class _KeysetWalk:
+    def __init__(self, style: Keyset, request: Request, position: str | None) -> None:
+        self._style = style
+        self._template = request.with_values({style.limit_key: max(2, style.page_size)})
+        self._at: datetime | None = None if position is None else parse_instant(position)
+        self._seen: set[Hashable] = set()  # the keys of the rows of that instant
+        self._ties: Walk | None = None  # reads that instant by offset
+        self.request: Request | None = self._after(self._at)
+
+    @property
+    def position(self) -> str | None:
+        """The last instant reached: another walk that starts there misses nothing."""
+        return None if self._at is None else format_instant(self._at)
+
+    def _after(self, at: datetime | None) -> Request:
+        if at is None:
+            return self._template
+        return self._template.with_values(_nested(self._template.body, {self._style.after: format_instant(at)}))
+
+    def take(self, page: Page) -> Sequence[Entry]:
+        if self._ties is not None:
+            return self._take_ties(self._ties, page)
+        if not page.entries:
+            self.request = None
+            return ()
+        instants = [self._instant(record) for _, record in page.entries]
+        self._check_order(instants)
+        if instants[-1] == self._at:
+            return self._start_ties(self._at, page)
+        fresh = [entry for entry in page.entries if entry[0] not in self._seen]
+        self._at = instants[-1]
+        self._seen = {entry[0] for entry, instant in zip(page.entries, instants, strict=True) if instant == self._at}
+        self.request = self._after(self._at)
+        return fresh
+
+    def _start_ties(self, at: datetime, page: Page) -> Sequence[Entry]:
+        """A page that did not get past its first instant: read that instant whole, by offset."""
+        style = self._style
+        window = _nested(self._template.body, {style.after: format_instant(at), style.before: format_instant(at)})
+        offset = Offset(page_size=style.page_size, limit_key=style.limit_key, offset_key=style.offset_key)
+        self._ties = offset.walk(self._template.with_values({**window, **style.ties}))
+        self.request = self._ties.request
+        return self._unseen(page.entries)
+
+    def _take_ties(self, ties: Walk, page: Page) -> Sequence[Entry]:
+        entries = ties.take(page)
+        self.request = ties.request
+        if self.request is None:
+            assert self._at is not None
+            self._ties = None
+            self.request = self._after(self._at + _STEP)
+        return self._unseen(entries)
+
+    def _unseen(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        fresh = [entry for entry in entries if entry[0] not in self._seen]
+        self._seen.update(k for k, _ in fresh)
+        return fresh
+
+    def _instant(self, record: Mapping[str, Any]) -> datetime:
+        value = self._style.field.get(record)
+        try:
+            return parse_instant(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ReadFailure(
+                f"a record has no instant at {self._style.field.text}, by which its list is read"
+            ) from None
+
+    def _check_order(self, instants: Sequence[datetime]) -> None:
+        first = instants[0] if self._at is None else self._at
+        if list(instants) != sorted(instants) or instants[0] < first:
+            raise ReadFailure(
+                f"the records are not sorted by {self._style.field.text}, or the server ignores {self._style.after}: "
+                "name the ascending sort in the stream's body, and the filter that the server knows"
+            )
+
+
+def _nested(body: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The top-level keys of a body that change when values are put at paths with dots; the body itself stays."""
+    changed: dict[str, Any] = {}
+    for path, value in values.items():
+        first, *steps = path.split(".")
+        if first not in changed:
+            changed[first] = (body or {}).get(first)
+        if not steps:
+            changed[first] = value
+            continue
+        changed[first] = inner = dict(changed[first] or {})
+        for step in steps[:-1]:
+            inner[step] = dict(inner.get(step) or {})
+            inner = inner[step]
+        inner[steps[-1]] = value
+    return changed
