@@ -133,11 +133,15 @@ class _StreamSync:
         self._log.info(f"{stream.name}: reading {stream.endpoint}, {since}{resumed}")
         changes = ChangeFilter(before, self._connection.document.api.overlap)
         sent = 0
+        first = True
         for answer, entries, reached in self._pages(position):
-            changes.began(answer.asked_at)
-            for key, record in entries:
-                if changes.is_change(key, mapping.cursor(record)):
-                    self._writer.upsert(stream.destination_table, mapping.row(record))
+            if first:
+                changes.began(answer.asked_at)
+                first = False
+            for _, record in entries:
+                cursor = mapping.cursor(record)
+                if changes.may_be_new(cursor) and changes.is_new(row := mapping.row(record), cursor):
+                    self._writer.upsert(stream.destination_table, row)
                     sent += 1
             self._writer.checkpoint_when_due(stream, changes.so_far(reached))
         after = changes.complete()
@@ -200,11 +204,9 @@ class _StreamSync:
                 if not all(isinstance(record, dict) for record in found):
                     raise Undeclared(f"a list at {path.text} that holds other things than objects")
                 return found
-        shape = (
-            f"an object with the keys {', '.join(document) or '(none)'}"
-            if isinstance(document, dict)
-            else (f"a bare {type(document).__name__}")
-        )
+        shape = f"a bare {type(document).__name__}"
+        if isinstance(document, dict):
+            shape = f"an object with the keys {', '.join(document) or '(none)'}"
         raise Undeclared(f"{shape}, and no list of records at {' or '.join(path.text for path in paths)}")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from engine.state import RECENT_MAX, PassState, StreamState, fingerprint
 
@@ -15,7 +16,7 @@ class ChangeFilter:
     A pass that was interrupted goes on as itself: it keeps the start that it had.
 
     A record is a change when its cursor is at or after ``since`` (or when it has none, so that nothing can be told) and
-    the destination does not have this very version of it yet.
+    the destination does not have this very row yet.
 
     Args:
         state: Where the last complete pass left the stream.
@@ -29,20 +30,20 @@ class ChangeFilter:
         self._recent: set[str] = set()
 
     def began(self, asked_at: datetime | None) -> None:
-        """Tell when, by the server's clock, a page was asked for; the first such instant is the pass's start."""
-        if self._began is None:
+        """Tell when, by the server's clock, the pass asked for its first page. A resumed pass keeps its start."""
+        if self._before.under_way is None:
             self._began = asked_at
 
-    def is_change(self, key: Hashable, cursor: datetime | None) -> bool:
-        """Whether the record with this key and cursor must be sent."""
-        if cursor is None:
-            return True
-        if self._before.since is not None and cursor < self._before.since:
-            return False
-        is_recent = self._began is not None and cursor >= self._began - self._overlap
+    def may_be_new(self, cursor: datetime | None) -> bool:
+        """Whether a record with this cursor can be a change; most of a history cannot, which costs one comparison."""
+        return cursor is None or self._before.since is None or cursor >= self._before.since
+
+    def is_new(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
+        """Whether the row of such a record must be sent."""
+        is_recent = cursor is not None and self._began is not None and cursor >= self._began - self._overlap
         if not is_recent and not self._before.recent:
             return True
-        version = fingerprint(key, cursor)
+        version = fingerprint(row)
         if is_recent and len(self._recent) < RECENT_MAX:
             self._recent.add(version)
         return version not in self._before.recent
