@@ -11,3 +11,5 @@ from engine.http import authentication as _authentication  # noqa: F401
 from engine.paging import keyset as _keyset  # noqa: F401
 from engine.paging import offset as _offset  # noqa: F401
 from engine.paging import single as _single  # noqa: F401
+from engine.paging import token as _token  # noqa: F401
+from engine.reading import changes as _changes  # noqa: F401

@@ -14,6 +14,9 @@ class Destination(Protocol):
     def upsert(self, table: str, data: dict[str, Any]) -> None:
         """Insert a row, or replace the one with its primary key."""
 
+    def delete(self, table: str, keys: dict[str, Any]) -> None:
+        """Soft-delete the row with these values of the primary key, if there is one."""
+
     def truncate(self, table: str) -> None:
         """Soft-delete the rows that are in the table now; an upsert that follows revives its row."""
 

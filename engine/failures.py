@@ -15,5 +15,9 @@ class NotFound(Failure):
         self.url = url
 
 
+class Refused(Failure):
+    """The server does not accept the request as it is (422)."""
+
+
 class ReadFailure(Failure):
     """Answers came, but a stream cannot be proven to have been read whole from them."""

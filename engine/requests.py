@@ -43,9 +43,10 @@ Entry = tuple[Hashable, Record]
 
 @dataclass(frozen=True)
 class Page:
-    """The records of one answer with their keys, in the server's order."""
+    """The records of one answer with their keys, in the server's order, and the answer as a whole."""
 
     entries: Sequence[Entry]
+    document: Any = None
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,21 @@ class Answer:
 
     value: Any
     asked_at: datetime | None
+
+
+def put(body: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The top-level keys of a body that change when values are put at paths with dots; the body itself stays."""
+    changed: dict[str, Any] = {}
+    for path, value in values.items():
+        first, *steps = path.split(".")
+        if first not in changed:
+            changed[first] = (body or {}).get(first)
+        if not steps:
+            changed[first] = value
+            continue
+        changed[first] = inner = dict(changed[first] or {})
+        for step in steps[:-1]:
+            inner[step] = dict(inner.get(step) or {})
+            inner = inner[step]
+        inner[steps[-1]] = value
+    return changed

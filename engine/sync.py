@@ -9,18 +9,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.destination import Destination
 from engine.failures import Failure, NotFound, ReadFailure
 from engine.http.client import Client, Undeclared
 from engine.log import Log
+from engine.paging import Walk
 from engine.reading import ChangeFilter
+from engine.reading.changes import Ask, Changes, ChangesPass, Gone
 from engine.requests import Answer, Entry, Page, Record, Request
 from engine.rows.mapping import Row, RowMapping
+from engine.spec.jsonpath import JsonPath
 from engine.spec.load import Connection
 from engine.spec.model import Stream
-from engine.state import State, StreamState, load_state
+from engine.state import State, StreamState, SweepState, load_state
 
 CHECKPOINT_ROWS: Final = 10_000
 CHECKPOINT_SECONDS: Final = 60.0
@@ -75,6 +80,10 @@ class _Writer:
         self._destination.upsert(table, row)
         self._rows += 1
 
+    def delete(self, table: str, keys: Row) -> None:
+        self._destination.delete(table, keys)
+        self._rows += 1
+
     def truncate(self, table: str) -> None:
         self._destination.truncate(table)
 
@@ -118,47 +127,131 @@ class _StreamSync:
         return sent
 
     def _incremental(self) -> int:
-        before = self._writer.state.streams.get(self._stream.name, StreamState())
-        sent = self._pass(before)
-        if before.under_way is not None:  # what changed since the resumed pass began would wait for the next sync
-            sent += self._pass(self._writer.state.streams.get(self._stream.name, StreamState()))
-        return sent
+        before = self._state()
+        strategy: Changes | None = self._stream.read
+        if strategy is not None and before.since is not None and before.under_way is None:
+            return self._changes_pass(before, before.since, strategy)
+        sent = self._whole_pass(before)
+        if before.under_way is None:
+            return sent
+        # What changed since the resumed pass began would wait for the next sync.
+        after = self._state()
+        if strategy is not None and after.since is not None:
+            return sent + self._changes_pass(after, after.since, strategy)
+        return sent + self._whole_pass(after)
 
-    def _pass(self, before: StreamState) -> int:
-        """One pass over an incremental stream, from its beginning or from where an interrupted one was."""
-        stream, mapping = self._stream, self._mapping
+    def _state(self) -> StreamState:
+        return self._writer.state.streams.get(self._stream.name, StreamState())
+
+    def _filter(self, before: StreamState) -> ChangeFilter:
+        is_open = self._stream.read.is_open if self._stream.read else lambda record: False
+        return ChangeFilter(before, self._connection.document.api.overlap, is_open)
+
+    def _whole_pass(self, before: StreamState) -> int:
+        """Read the whole list, from its beginning or from where an interrupted pass was."""
+        stream = self._stream
         since = f"rows changed since {before.since:%Y-%m-%d %H:%M:%S} UTC" if before.since else "all rows (first sync)"
         position = before.under_way.position if before.under_way else None
         resumed = f", going on at {position}" if position else ""
-        self._log.info(f"{stream.name}: reading {stream.endpoint}, {since}{resumed}")
-        changes = ChangeFilter(before, self._connection.document.api.overlap)
+        self._tell(f"reading {stream.endpoint}, {since}{resumed}")
+        changes = self._filter(before)
+        walk = self._whole_list(position)
         sent = 0
-        first = True
-        for answer, entries, reached in self._pages(position):
-            if first:
-                changes.began(answer.asked_at)
-                first = False
-            for _, record in entries:
-                cursor = mapping.cursor(record)
-                if changes.may_be_new(cursor) and changes.is_new(row := mapping.row(record), cursor):
-                    self._writer.upsert(stream.destination_table, row)
-                    sent += 1
-            self._writer.checkpoint_when_due(stream, changes.so_far(reached))
-        after = changes.complete()
-        if after.since is None or after.since == before.since:
+        for answer, entries in self._read(Ask(walk), whole=True):
+            changes.asked(answer.asked_at)
+            sent += self._send(changes, entries)
+            self._writer.checkpoint_when_due(stream, changes.so_far(walk.position))
+        self._complete(changes, before.sweep)
+        return sent
+
+    def _changes_pass(self, before: StreamState, since: datetime, strategy: Changes) -> int:
+        """Read what can have changed since the last complete pass, and a slice of the sweep."""
+        stream = self._stream
+        self._tell(f"asking {stream.endpoint} for changes since {since:%Y-%m-%d %H:%M:%S} UTC")
+        changes = self._filter(before)
+
+        def read(ask: Ask) -> Iterator[Sequence[Entry]]:
+            for answer, entries in self._read(ask):
+                changes.asked(answer.asked_at)
+                yield entries
+
+        pagination = self._connection.document.api.pagination
+        asking = ChangesPass(strategy, stream, pagination, since, before.open, self._tell)
+        sent = deleted = 0
+        for found in asking.run(read):
+            if isinstance(found, Gone):
+                self._writer.delete(stream.destination_table, {stream.primary_key[0]: found.key})
+                changes.gone(found.key)
+                deleted += 1
+            else:
+                sent += self._send(changes, found)
+            self._writer.checkpoint_when_due(stream, changes.so_far(None))
+        if deleted:
+            self._tell(f"{deleted:,} rows that were open are gone, and soft-deleted")
+        sweep = before.sweep
+        if strategy.sweep is not None and changes.start is not None:
+            swept, sweep = self._sweep(
+                changes, changes.start, asking, sweep or SweepState(changes.start, since), strategy.sweep
+            )
+            sent += swept
+        self._complete(changes, sweep)
+        return sent
+
+    def _sweep(
+        self, changes: ChangeFilter, now: datetime, asking: ChangesPass, sweep: SweepState, every: timedelta
+    ) -> tuple[int, SweepState]:
+        """Look at a slice of the whole list for changes that no query sees; answers with the rows sent.
+
+        The slice is as much of the list as has passed of the round's time: all that is left, when that is over.
+        """
+        elapsed = now - sweep.began
+        total = self._progress.count() if elapsed > timedelta(0) or not every else None
+        if not total:
+            return 0, sweep
+        due = total * (elapsed / every) if elapsed < every else math.inf
+        since = sweep.previous - self._connection.document.api.overlap
+        walk, rows, sent = self._whole_list(sweep.position), sweep.rows, 0
+        pages = self._read(Ask(walk))
+        while rows < due and walk.request is not None:
+            _, entries = next(pages)
+            rows += len(entries)
+            sent += self._send(changes, [e for e in entries if e[0] not in asking.seen], since)
+            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+        if rows > sweep.rows:
+            self._tell(f"swept {rows - sweep.rows:,} of {total:,} rows for changes that no query sees: {sent:,} found")
+        if walk.request is None:
+            return sent, SweepState(max(now, sweep.began + every), sweep.began)
+        return sent, replace(sweep, position=walk.position, rows=rows)
+
+    def _send(self, changes: ChangeFilter, entries: Sequence[Entry], since: datetime | None = None) -> int:
+        """Write the rows of the entries that are changes (since an instant, in a sweep); answers with their number."""
+        mapping, sent = self._mapping, 0
+        for key, record in entries:
+            changes.look(key, record)
+            cursor = mapping.cursor(record)
+            may_be_new = changes.may_be_new(cursor) if since is None or cursor is None else cursor >= since
+            if may_be_new and changes.is_new(row := mapping.row(record), cursor):
+                self._writer.upsert(self._stream.destination_table, row)
+                sent += 1
+        return sent
+
+    def _complete(self, changes: ChangeFilter, sweep: SweepState | None) -> None:
+        if changes.start is None:
             self._log.warning(
-                f"{stream.name}: the server's answers carry no Date header, so the next sync looks at "
+                f"{self._stream.name}: the server's answers carry no Date header, so the next sync looks at "
                 "the same changes again"
             )
-        self._writer.complete(stream, after)
-        return sent
+        self._writer.complete(self._stream, changes.complete(sweep))
+
+    def _tell(self, line: str) -> None:
+        self._log.info(f"{self._stream.name}: {line}")
 
     def _full_refresh(self) -> int:
         """Read the whole set first: nothing is deleted by a read that does not reach its end."""
         stream, mapping = self._stream, self._mapping
-        self._log.info(f"{stream.name}: reading {stream.endpoint}, all rows")
+        self._tell(f"reading {stream.endpoint}, all rows")
         rows: list[Row] = []
-        for _, entries, _ in self._pages():
+        for _, entries in self._read(Ask(self._whole_list()), whole=True):
             rows.extend(mapping.row(record) for _, record in entries)
         self._writer.truncate(stream.destination_table)
         for row in rows:
@@ -166,48 +259,53 @@ class _StreamSync:
         self._writer.complete(stream, None)
         return len(rows)
 
-    def _pages(self, position: str | None = None) -> Iterator[tuple[Answer, Sequence[Entry], str | None]]:
-        """Each answer, its entries that are new in this pass, and the position reached with them.
-
-        Ends only when the list is proven to be whole.
-        """
+    def _whole_list(self, position: str | None = None) -> Walk:
         stream = self._stream
-        walk = stream.pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), position)
-        first = True
+        walk: Walk = stream.pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), position)
+        return walk
+
+    def _read(self, ask: Ask, *, whole: bool = False) -> Iterator[tuple[Answer, Sequence[Entry]]]:
+        """Each answer of a list, and its entries that are new. Ends only when the list is proven to be whole."""
+        walk, first = ask.walk, True
+        paths = (ask.records,) if ask.records else self._stream.records or ()
+        key_of = ask.key.get if ask.key else self._mapping.key
         while walk.request is not None:
             request = walk.request
-            answer = self._ask(request, first)
-            records: Sequence[Record] = answer.value
+            answer = self._ask(request, paths, first)
+            document, records = answer.value
             try:
-                page = Page([(self._mapping.key(record), record) for record in records])
+                page = Page([(key_of(record), record) for record in records], document)
                 fresh = walk.take(page)
             except ReadFailure as failure:
-                raise ReadFailure(f"{stream.name}: {request} at {self._client.url(request)}: {failure}.") from None
-            self._progress.read(page, len(fresh))
+                raise ReadFailure(
+                    f"{self._stream.name}: {request} at {self._client.url(request)}: {failure}."
+                ) from None
+            if ask.records is None:
+                self._progress.read(page, len(fresh), whole=whole)
             first = False
-            yield answer, fresh, walk.position
+            yield answer, fresh
 
-    def _ask(self, request: Request, first: bool) -> Answer:
+    def _ask(self, request: Request, paths: Sequence[JsonPath], first: bool) -> Answer:
         try:
-            return self._client.ask(self._stream.name, request, self._records)
+            return self._client.ask(self._stream.name, request, lambda document: (document, _records(document, paths)))
         except NotFound as not_found:
             if first:
                 raise
             raise Failure(f"{not_found} The endpoint answered before in this sync; sync again.") from None
 
-    def _records(self, document: Any) -> list[Record]:
-        """The list of records in an answer, by the first declared shape that is a list of objects."""
-        paths = self._stream.records or ()
-        for path in paths:
-            found = path.get(document)
-            if isinstance(found, list):
-                if not all(isinstance(record, dict) for record in found):
-                    raise Undeclared(f"a list at {path.text} that holds other things than objects")
-                return found
-        shape = f"a bare {type(document).__name__}"
-        if isinstance(document, dict):
-            shape = f"an object with the keys {', '.join(document) or '(none)'}"
-        raise Undeclared(f"{shape}, and no list of records at {' or '.join(path.text for path in paths)}")
+
+def _records(document: Any, paths: Sequence[JsonPath]) -> list[Record]:
+    """The list of records in an answer, by the first declared shape that is a list of objects."""
+    for path in paths:
+        found = path.get(document)
+        if isinstance(found, list):
+            if not all(isinstance(record, dict) for record in found):
+                raise Undeclared(f"a list at {path.text} that holds other things than objects")
+            return found
+    shape = f"a bare {type(document).__name__}"
+    if isinstance(document, dict):
+        shape = f"an object with the keys {', '.join(document) or '(none)'}"
+    raise Undeclared(f"{shape}, and no list of records at {' or '.join(path.text for path in paths)}")
 
 
 class _Progress:
@@ -221,10 +319,13 @@ class _Progress:
         self._began = self._told = time.monotonic()
         self.rows = 0
 
-    def read(self, page: Page, fresh: int) -> None:
+    def read(self, page: Page, fresh: int, *, whole: bool) -> None:
         """A page came with so many new rows. Logged every few seconds."""
-        if self.rows == 0 and len(page.entries) >= getattr(self._stream.pagination, "page_size", math.inf):
-            self._total = self._count()  # more pages are to come, so a percentage is worth a request
+        page_size = getattr(self._stream.pagination, "page_size", math.inf)
+        if whole and self.rows == 0 and len(page.entries) >= page_size:
+            self._total = self.count()  # more pages are to come, so a percentage is worth a request
+            if self._total is not None:
+                self._log.info(f"{self._stream.name}: {self._total:,} rows to read")
         self.rows += fresh
         now = time.monotonic()
         if now - self._told >= PROGRESS_SECONDS:
@@ -238,8 +339,8 @@ class _Progress:
         left = (now - self._began) * (1 - share) / share if share else 0.0
         return f"of {self._total:,} ({share:.0%}, about {left:.0f} s to go) "
 
-    def _count(self) -> int | None:
-        """The number of records by the server; None where it does not say, which costs only the percentage."""
+    def count(self) -> int | None:
+        """The number of records by the server; None where it does not say."""
         if self._stream.count is None:
             return None
         try:
@@ -248,7 +349,6 @@ class _Progress:
             self._log.warning(f"{failure} Progress is told without a percentage.")
             return None
         total: int = answer.value
-        self._log.info(f"{self._stream.name}: {total:,} rows to read")
         return total
 
 

@@ -76,6 +76,12 @@ class Recorder:
         self.operations.append(("upsert", table))
         self.tables.setdefault(table, {})[data["id"]] = {**data, "deleted": False}
 
+    def delete(self, table: str, keys: dict[str, Any]) -> None:
+        """Mark a row as deleted."""
+        self.operations.append(("delete", table))
+        if keys["id"] in self.tables.get(table, {}):
+            self.tables[table][keys["id"]]["deleted"] = True
+
     def truncate(self, table: str) -> None:
         """Mark all rows as deleted."""
         self.operations.append(("truncate", table))

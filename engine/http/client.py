@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from engine.failures import Failure, NotFound
+from engine.failures import Failure, NotFound, Refused
 from engine.http.decoding import NotJson, decode
 from engine.log import Log
 from engine.requests import Answer, Request
@@ -90,6 +90,7 @@ class Client:
 
         Raises:
             NotFound: 404.
+            Refused: 422.
             Failure: any other failure that waiting does not mend, or one that lasted through all attempts.
         """
         retry = self._api.retry
@@ -182,13 +183,14 @@ class Client:
             )
         if status == 422:
             keys = ", ".join([*request.query, *(request.body or {})]) or "none"
-            raise self._failure(
+            failure = self._failure(
                 stream,
                 request,
                 f"{said}: {self._words(response)}; keys sent: {keys}",
                 f"Compare the stream {stream} in streams.yaml (and {self._named('api.pagination')}) "
                 "with what the server accepts",
             )
+            raise Refused(str(failure))
         raise self._failure(stream, request, f"{said}: {self._words(response)}", self._base_url_hint())
 
     def url(self, request: Request) -> str:

@@ -7,7 +7,7 @@ that are new in it and the next request. It does no I/O.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from engine.requests import Entry, Page, Request
 
@@ -32,6 +32,9 @@ class Walk(Protocol):
 
 class Pagination(Protocol):
     """A pagination style with its options."""
+
+    resumable: ClassVar[bool]
+    """Whether its walks have positions."""
 
     def walk(self, request: Request, position: str | None = None) -> Walk:
         """Start reading the list that ``request`` asks for, or go on from a position of an earlier walk over it."""

@@ -13,19 +13,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from engine.failures import ReadFailure
 from engine.instants import format_instant, parse_instant
 from engine.paging import Walk
 from engine.paging.offset import Offset
-from engine.requests import Entry, Page, Request
+from engine.requests import Entry, Page, Request, put
 from engine.spec.jsonpath import JsonPath
-from engine.spec.kinds import Integer, JsonObject, Text, key
+from engine.spec.kinds import BODY_PATH, Integer, JsonObject, Text, key
 from engine.spec.model import JSON_PATH, PAGINATION
 
 _STEP: Final = timedelta(microseconds=1)  # the finest instant that is told apart
-_BODY_PATH: Final = Text(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "names with dots between, such as runs.start_time.after_")
 
 
 @PAGINATION.register("keyset")
@@ -36,9 +35,11 @@ class Keyset:
     Rows of one instant that do not fit a page are read by offset, in the order that `ties` names.
     """
 
+    resumable: ClassVar[bool] = True
+
     field: JsonPath = key(JSON_PATH, "Where the instant stands in a record. It must never be null.")
-    after: str = key(_BODY_PATH, "Where the request's body takes the inclusive lower bound.")
-    before: str = key(_BODY_PATH, "Where the request's body takes the inclusive upper bound.")
+    after: str = key(BODY_PATH, "Where the request's body takes the inclusive lower bound.")
+    before: str = key(BODY_PATH, "Where the request's body takes the inclusive upper bound.")
     ties: Mapping[str, Any] = key(
         JsonObject(), "What the body carries besides while one instant is read by offset: a stable sort."
     )
@@ -68,7 +69,7 @@ class _KeysetWalk:
     def _after(self, at: datetime | None) -> Request:
         if at is None:
             return self._template
-        return self._template.with_values(_nested(self._template.body, {self._style.after: format_instant(at)}))
+        return self._template.with_values(put(self._template.body, {self._style.after: format_instant(at)}))
 
     def take(self, page: Page) -> Sequence[Entry]:
         if self._ties is not None:
@@ -89,7 +90,7 @@ class _KeysetWalk:
     def _start_ties(self, at: datetime, page: Page) -> Sequence[Entry]:
         """A page that did not get past its first instant: read that instant whole, by offset."""
         style = self._style
-        window = _nested(self._template.body, {style.after: format_instant(at), style.before: format_instant(at)})
+        window = put(self._template.body, {style.after: format_instant(at), style.before: format_instant(at)})
         offset = Offset(page_size=style.page_size, limit_key=style.limit_key, offset_key=style.offset_key)
         self._ties = offset.walk(self._template.with_values({**window, **style.ties}))
         self.request = self._ties.request
@@ -125,21 +126,3 @@ class _KeysetWalk:
                 f"the records are not sorted by {self._style.field.text}, or the server ignores {self._style.after}: "
                 "name the ascending sort in the stream's body, and the filter that the server knows"
             )
-
-
-def _nested(body: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The top-level keys of a body that change when values are put at paths with dots; the body itself stays."""
-    changed: dict[str, Any] = {}
-    for path, value in values.items():
-        first, *steps = path.split(".")
-        if first not in changed:
-            changed[first] = (body or {}).get(first)
-        if not steps:
-            changed[first] = value
-            continue
-        changed[first] = inner = dict(changed[first] or {})
-        for step in steps[:-1]:
-            inner[step] = dict(inner.get(step) or {})
-            inner = inner[step]
-        inner[steps[-1]] = value
-    return changed

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from engine.failures import ReadFailure
 from engine.paging import Walk
@@ -22,6 +23,7 @@ from engine.spec.kinds import Integer, Text, key
 from engine.spec.model import PAGINATION
 
 _WINDOW_PAGES = 10  # how far back keys are remembered, which bounds the memory of a walk
+_MAX_REPEATS = 3
 _MAX_STEPS_BACK = 20
 
 
@@ -33,6 +35,8 @@ class Offset:
     Pages overlap by one row, so that rows inserted or deleted during the read cannot hide others. Needs a stable order:
     name a sort in the stream's body or query.
     """
+
+    resumable: ClassVar[bool] = False
 
     page_size: int = key(
         Integer(1), "How many rows to ask for at once; pages overlap by one, so at least 2 are asked for.", default=100
@@ -56,6 +60,7 @@ class _OffsetWalk:
         self._previous: Sequence[Hashable] = ()
         self._after_only_row = False  # the first page held one row, and the next must be empty
         self._farthest = 0  # the most rows that a page has reached
+        self._repeats = 0  # of one page; one is what a row inserted before a short page looks like
         self._steps_back = 0  # since a page last reached farther than any before it
         self.request: Request | None = self._at(0)
 
@@ -75,7 +80,8 @@ class _OffsetWalk:
         if self._offset > 0 and len(keys) == 1 and keys[0] == self._previous[-1]:
             self.request = None
             return ()
-        if keys == self._previous:
+        self._repeats = self._repeats + 1 if keys == self._previous else 0
+        if self._repeats == _MAX_REPEATS:
             raise ReadFailure(
                 f"offset {self._offset} brought the same {len(keys)} rows as the offset before it: the server ignores "
                 f'"{self._style.offset_key}". Declare how this endpoint pages, or `pagination: single` if it does not'

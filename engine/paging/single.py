@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from engine.paging import Walk
 from engine.requests import Entry, Page, Request
@@ -14,6 +15,8 @@ from engine.spec.model import PAGINATION
 @dataclass(frozen=True, kw_only=True)
 class Single:
     """One request; its answer is the whole list."""
+
+    resumable: ClassVar[bool] = False
 
     def walk(self, request: Request, position: str | None = None) -> Walk:
         """The walk of one step."""

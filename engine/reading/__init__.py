@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from engine.state import RECENT_MAX, PassState, StreamState, fingerprint
+from engine.requests import Record
+from engine.state import RECENT_MAX, PassState, StreamState, SweepState, fingerprint
 
 
 class ChangeFilter:
@@ -21,18 +22,36 @@ class ChangeFilter:
     Args:
         state: Where the last complete pass left the stream.
         overlap: How far before this pass's start the next one looks.
+        is_open: Tells of a record whether it may still change by itself.
     """
 
-    def __init__(self, state: StreamState, overlap: timedelta) -> None:
+    def __init__(
+        self, state: StreamState, overlap: timedelta, is_open: Callable[[Record], bool] = lambda record: False
+    ) -> None:
         self._before = state
         self._overlap = overlap
-        self._began: datetime | None = state.under_way.began if state.under_way else None
+        self._is_open = is_open
+        self._open = set(state.open)
         self._recent: set[str] = set()
+        self._asked = state.under_way is not None
+        self.start: datetime | None = state.under_way.began if state.under_way else None
+        """When the pass began, by the server's clock; None when the server does not say."""
 
-    def began(self, asked_at: datetime | None) -> None:
-        """Tell when, by the server's clock, the pass asked for its first page. A resumed pass keeps its start."""
-        if self._before.under_way is None:
-            self._began = asked_at
+    def asked(self, at: datetime | None) -> None:
+        """Tell when, by the server's clock, a page was asked for. The first page of a pass is its start."""
+        if not self._asked:
+            self._asked, self.start = True, at
+
+    def look(self, key: Hashable, record: Record) -> None:
+        """Remember whether a record may still change by itself. Tell every record that is looked at."""
+        if isinstance(key, tuple) and self._is_open(record):
+            self._open.add(key[0])
+        elif isinstance(key, tuple):
+            self._open.discard(key[0])
+
+    def gone(self, key: str) -> None:
+        """The row of this key was deleted."""
+        self._open.discard(key)
 
     def may_be_new(self, cursor: datetime | None) -> bool:
         """Whether a record with this cursor can be a change; most of a history cannot, which costs one comparison."""
@@ -40,7 +59,7 @@ class ChangeFilter:
 
     def is_new(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
         """Whether the row of such a record must be sent."""
-        is_recent = cursor is not None and self._began is not None and cursor >= self._began - self._overlap
+        is_recent = cursor is not None and self.start is not None and cursor >= self.start - self._overlap
         if not is_recent and not self._before.recent:
             return True
         version = fingerprint(row)
@@ -48,17 +67,17 @@ class ChangeFilter:
             self._recent.add(version)
         return version not in self._before.recent
 
-    def complete(self) -> StreamState:
+    def complete(self, sweep: SweepState | None = None) -> StreamState:
         """The state after this pass, which must have been read to its proven end.
 
-        Without a server clock the state stays: the next pass then looks at the same changes again, and loses none.
+        Without a server clock ``since`` stays: the next pass then looks at the same changes again, and loses none.
         """
-        if self._began is None:
-            return replace(self._before, under_way=None)
-        return StreamState(self._began - self._overlap, frozenset(self._recent))
+        after = replace(self._before, under_way=None, open=frozenset(self._open), sweep=sweep)
+        if self.start is None:
+            return after
+        return replace(after, since=self.start - self._overlap, recent=frozenset(self._recent))
 
     def so_far(self, position: str | None) -> StreamState:
         """The state in the middle of the pass: where another sync can go on, if it can."""
-        if self._began is None or position is None:
-            return self._before
-        return replace(self._before, under_way=PassState(self._began, position))
+        under_way = PassState(self.start, position) if self.start is not None and position is not None else None
+        return replace(self._before, under_way=under_way, open=self._before.open | self._open)

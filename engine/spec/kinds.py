@@ -155,6 +155,9 @@ class Text:
         return {"type": "string", "pattern": rf"^({self.pattern})$|\$\{{"}
 
 
+BODY_PATH: Final = Text(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "names with dots between, such as runs.id.any_")
+
+
 @dataclass(frozen=True)
 class Integer:
     """A whole number within bounds, both inclusive."""
@@ -234,8 +237,14 @@ class Number:
         return {"const": self.value}
 
 
-_DURATION = r"(\d+)(ms|s|m|h|d)"
+DURATION: Final = r"\d+(?:ms|s|m|h|d)"
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    """A length of time from its text, which DURATION must match."""
+    unit = text.lstrip("0123456789")
+    return timedelta(**{_UNITS[unit]: int(text.removesuffix(unit))})
 
 
 @dataclass(frozen=True)
@@ -243,13 +252,12 @@ class Duration:
     """A length of time, such as ``30s``; read as a :class:`datetime.timedelta`."""
 
     def read(self, spot: Spot) -> Any:
-        match = re.fullmatch(_DURATION, spot.node.value) if isinstance(spot.node, yaml.ScalarNode) else None
-        if match is None:
+        if not isinstance(spot.node, yaml.ScalarNode) or not re.fullmatch(DURATION, spot.node.value):
             return spot.problem(f"expected a duration such as 500ms, 30s, 5m, 24h or 7d, found {spot.described()}")
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        return duration(spot.node.value)
 
     def schema(self, definitions: dict[str, Schema]) -> Schema:
-        return {"type": "string", "pattern": f"^{_DURATION}$"}
+        return {"type": "string", "pattern": f"^{DURATION}$"}
 
 
 @dataclass(frozen=True)

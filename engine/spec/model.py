@@ -32,6 +32,7 @@ from engine.spec.problems import suggestion
 
 PAGINATION = Styles("pagination style")
 AUTHENTICATION = Styles("authentication style")
+READING = Styles("read strategy")
 
 COLUMN_TYPES: Mapping[str, str] = {
     "STRING": "text; other JSON values become their JSON text",
@@ -201,6 +202,11 @@ class Stream:
     pagination: Any = key(
         PAGINATION, "How long answers are read in pages, where it is not as the api says.", default=None
     )
+    read: Any = key(
+        READING,
+        "How the changes of an incremental stream are found; without it the whole list is read each time.",
+        default=None,
+    )
     records: tuple[JsonPath, ...] | None = key(
         RECORDS, RECORDS_DESCRIPTION, default=None, default_text="as the api says"
     )
@@ -229,6 +235,9 @@ class Stream:
                 spots["cursor_field"].problem(message)
         if values.get("sync_mode") == "incremental" and "cursor_field" not in spots:
             spots["sync_mode"].problem('incremental needs the key "cursor_field": the column that moves with a change')
+        if values.get("sync_mode") == "full_refresh" and "read" in spots:
+            spots["read"].problem("a full refresh reads the whole list; read is for incremental streams", at_key=True)
+        _check_read(values, spots)
         endpoint = values.get("endpoint")
         if endpoint is not None and endpoint.method == "GET" and "body" in spots:
             spots["body"].problem("a GET request has no body; use query", at_key=True)
@@ -242,6 +251,22 @@ class Stream:
     def noun(self) -> str:
         """The stream's name as people say it: ``flow runs``."""
         return self.name.replace("_", " ")
+
+
+def _check_read(values: dict[str, Any], spots: dict[str, Spot]) -> None:
+    """What the options of a read strategy need from the rest of the stream."""
+    read = values.get("read")
+    if getattr(read, "lookup", None) is not None and "primary_key" in values and "fields" in values:
+        column = values["fields"].get(values["primary_key"][0])
+        if len(values["primary_key"]) > 1 or (isinstance(column, Field) and column.type != "STRING"):
+            spots["primary_key"].problem("rows are looked up by a primary key of one STRING column only")
+    if getattr(read, "sweep", None) is not None:
+        if "count" not in spots:
+            spots["read"].problem('the sweep needs the key "count", to share its work out over time', at_key=True)
+        if "pagination" not in spots or ("pagination" in values and not values["pagination"].resumable):
+            spots["read"].problem(
+                "the sweep needs a pagination of the stream that can go on later: keyset", at_key=True
+            )
 
 
 def _check_column(name: str, of: str, fields: Any, spots: dict[str, Spot]) -> Any:

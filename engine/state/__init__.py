@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -36,17 +37,29 @@ class PassState:
 
 
 @dataclass(frozen=True)
+class SweepState:
+    """A round of the sweep: when it began and the round before it did, and how far it is."""
+
+    began: datetime
+    previous: datetime
+    position: str | None = None
+    rows: int = 0
+
+
+@dataclass(frozen=True)
 class StreamState:
     """How far one stream has been read.
 
     ``since``: rows whose cursor is before it are in the destination. ``recent``: fingerprints of row versions at or
     after it that are in the destination too, so that the overlap does not send them twice. Past RECENT_MAX some are
-    left out, and those rows are sent again.
+    left out, and those rows are sent again. ``open``: keys of rows that were sent while they might still change.
     """
 
     since: datetime | None = None
     recent: frozenset[str] = frozenset()
     under_way: PassState | None = None
+    open: frozenset[str] = frozenset()
+    sweep: SweepState | None = None
 
 
 @dataclass(frozen=True)
@@ -98,17 +111,49 @@ def _dump(stream: StreamState) -> dict[str, Any]:
             "began": format_instant(stream.under_way.began),
             "position": stream.under_way.position,
         }
+    if stream.open:
+        document["open"] = _pack(stream.open)
+    if stream.sweep is not None:
+        document["sweep"] = {
+            "began": format_instant(stream.sweep.began),
+            "previous": format_instant(stream.sweep.previous),
+            "position": stream.sweep.position,
+            "rows": stream.sweep.rows,
+        }
     return document
 
 
+def _pack(keys: frozenset[str]) -> Any:
+    """Keys as a list; UUIDs, of which there can be many, as the base64 of their bytes: 22 characters each."""
+    try:
+        parts = [uuid.UUID(k) for k in sorted(keys)]
+    except ValueError:
+        return sorted(keys)
+    if {str(part) for part in parts} != keys:  # written otherwise than UUIDs usually are
+        return sorted(keys)
+    return base64.b64encode(b"".join(part.bytes for part in parts)).decode("ascii")
+
+
+def _unpack(packed: Any) -> frozenset[str]:
+    if isinstance(packed, list):
+        return frozenset(map(str, packed))
+    content = base64.b64decode(packed, validate=True)
+    return frozenset(str(uuid.UUID(bytes=content[at : at + 16])) for at in range(0, len(content), 16))
+
+
 def _stream_state(document: Mapping[str, Any]) -> StreamState:
-    under_way = document.get("pass")
+    under_way, sweep = document.get("pass"), document.get("sweep")
     if "since" not in document and under_way is None:
         raise KeyError("since")
     return StreamState(
         parse_instant(document["since"]) if "since" in document else None,
         frozenset(document.get("recent", ())),
         under_way and PassState(parse_instant(under_way["began"]), str(under_way["position"])),
+        _unpack(document.get("open", [])),
+        sweep
+        and SweepState(
+            parse_instant(sweep["began"]), parse_instant(sweep["previous"]), sweep["position"], int(sweep["rows"])
+        ),
     )
 
 

@@ -16,11 +16,21 @@ MAJORS = (3, 2)
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[int, tuple[PrefectServer, History]]]:
-    """Both servers with their histories, made side by side."""
+    """Both servers with their histories, made side by side. Tests that count rows share them."""
+    yield from _started(210)
+
+
+@pytest.fixture(scope="module")
+def stormy_servers() -> Iterator[dict[int, tuple[PrefectServer, History]]]:
+    """Both servers again, for tests that leave nothing as it was."""
+    yield from _started(60)
+
+
+def _started(runs: int) -> Iterator[dict[int, tuple[PrefectServer, History]]]:
     with ExitStack() as stack, ThreadPoolExecutor(len(MAJORS)) as pool:
 
         def start(major: int) -> tuple[PrefectServer, History]:
             server = stack.enter_context(PrefectServer(major))
-            return server, make_history(server.api_url)
+            return server, make_history(server.api_url, runs=runs)
 
         yield dict(zip(MAJORS, pool.map(start, MAJORS), strict=True))

@@ -113,6 +113,8 @@ def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: in
     """First everything, typed; then what changed, and only that; a deleted deployment is soft-deleted."""
     server, history = servers[major]
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "api_key": "", "batch_size": "50"})
+    streams = project.folder / "streams.yaml"
+    streams.write_text(streams.read_text("utf-8").replace("sweep: 24h", "sweep: 0s"), "utf-8")  # at every sync
 
     first = project.debug()
     assert first.code == 0, first.output
@@ -138,6 +140,9 @@ def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: in
     gone = {"deployments": changes.deployments_deleted, "flow_runs": vanished}
     assert_equals_the_server(project, server.api_url, gone=gone)
     assert live(project, "deployments") == set(history.deployments) - changes.deployments_deleted
+    # Runs that were scheduled for the deployment went with it.
+    assert vanished
+    assert live(project, "flow_runs").isdisjoint(vanished)
     after = dict(project.query("SELECT id, _fivetran_synced::VARCHAR FROM flow_runs"))
     sent = {key for key, mark in after.items() if mark != marks.get(key)}
     assert changes.flow_runs - vanished <= sent

@@ -19,7 +19,7 @@ def minutes(count: float) -> datetime:
 def one_pass(state: StreamState, at: float, versions: dict[str, datetime | None]) -> tuple[set[str], StreamState]:
     """Let a pass that begins at a minute see rows with these cursors; answers with those sent, and the state after."""
     changes = ChangeFilter(state, OVERLAP)
-    changes.began(minutes(at))
+    changes.asked(minutes(at))
     sent = {name for name, cursor in versions.items() if is_change(changes, {"id": name, "updated": cursor})}
     return sent, changes.complete()
 
@@ -65,7 +65,7 @@ def test_a_pass_without_a_server_clock_moves_nothing() -> None:
     """The client's clock is never a substitute: the next pass looks at the same changes again."""
     before = StreamState(minutes(-60))
     changes = ChangeFilter(before, OVERLAP)
-    changes.began(None)
+    changes.asked(None)
     assert is_change(changes, {"id": "a", "updated": minutes(0)})
     assert changes.complete() == before
 
@@ -74,7 +74,7 @@ def test_a_version_that_the_cursor_does_not_tell_apart_is_sent() -> None:
     """Two changes within one tick of the server's clock, the first of which was read between them."""
     _, state = one_pass(StreamState(), 0, {"x": minutes(-1)})
     changes = ChangeFilter(state, OVERLAP)
-    changes.began(minutes(1))
+    changes.asked(minutes(1))
     assert not is_change(changes, {"id": "x", "updated": minutes(-1)})
     assert is_change(changes, {"id": "x", "updated": minutes(-1), "note": "the same tick"})
 
@@ -82,9 +82,9 @@ def test_a_version_that_the_cursor_does_not_tell_apart_is_sent() -> None:
 def test_a_resumed_pass_keeps_its_start() -> None:
     """What changed since it began is looked at again by the next pass, whenever it was resumed."""
     changes = ChangeFilter(StreamState(), OVERLAP)
-    changes.began(minutes(0))
+    changes.asked(minutes(0))
     resumed = ChangeFilter(changes.so_far("here"), OVERLAP)
-    resumed.began(minutes(50))
+    resumed.asked(minutes(50))
     assert resumed.complete() == StreamState(minutes(-5))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
-from engine.state import State, StateError, StreamState, fingerprint, load_state
+from engine.state import PassState, State, StateError, StreamState, SweepState, fingerprint, load_state
 
 SINCE = datetime(2024, 5, 1, 10, 0, 0, 5, tzinfo=timezone.utc)
 
@@ -26,6 +27,30 @@ def test_a_person_can_read_it() -> None:
         "version": 1,
         "streams": {"flows": {"since": "2024-05-01T10:00:00.000005Z", "recent": []}},
     }
+
+
+UUIDS = frozenset(str(uuid.UUID(int=n * 7919 << 64)) for n in range(1000))
+
+
+@pytest.mark.parametrize("keys", [frozenset(), frozenset({"a", "ü"}), UUIDS, frozenset({str(uuid.uuid4()).upper()})])
+def test_open_keys_survive_whatever_they_are(keys: frozenset[str]) -> None:
+    """UUIDs are packed, anything else is kept as it is written."""
+    state = State().with_stream("runs", StreamState(SINCE, open=keys))
+    assert load_state(json.loads(json.dumps(state.dump()))) == state
+
+
+def test_open_keys_cost_at_most_24_bytes() -> None:
+    """A thousand open runs are 22 KB of state."""
+    document = State().with_stream("runs", StreamState(SINCE, open=UUIDS)).dump()
+    assert len(json.dumps(document)) <= 24 * len(UUIDS) + 200
+
+
+def test_passes_and_sweeps_under_way_survive() -> None:
+    """So that they go on where they were."""
+    under_way = StreamState(None, under_way=PassState(SINCE, "here"), open=frozenset({"x"}))
+    sweeping = StreamState(SINCE, sweep=SweepState(SINCE, SINCE, "there", 7))
+    state = State().with_stream("a", under_way).with_stream("b", sweeping)
+    assert load_state(json.loads(json.dumps(state.dump()))) == state
 
 
 def test_an_empty_state_is_the_first_sync() -> None:

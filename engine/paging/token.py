@@ -1,0 +1,71 @@
+"""Pagination style ``token``: each answer names the next page."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from engine.failures import ReadFailure
+from engine.paging import Walk
+from engine.requests import Entry, Page, Request
+from engine.spec.jsonpath import JsonPath
+from engine.spec.kinds import Text, key
+from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, Endpoint
+
+
+@PAGINATION.register("token")
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """Each answer holds a token, or a link with one; an answer without is the last.
+
+    Of a link only the token is used, and sent below the API's own base URL: a server behind a proxy may not know its
+    own address, and the key must not go to another.
+    """
+
+    resumable: ClassVar[bool] = False
+
+    token: JsonPath = key(JSON_PATH, "Where an answer holds the token, or the link that has it as a parameter.")
+    parameter: str = key(Text(), "The URL parameter that carries the token.")
+    endpoint: Endpoint | None = key(ENDPOINT, "What is asked for the next pages, where it is another.", default=None)
+
+    def walk(self, request: Request, position: str | None = None) -> Walk:
+        """Start with the first page."""
+        return _TokenWalk(self, request)
+
+
+class _TokenWalk:
+    position = None
+
+    def __init__(self, style: Token, request: Request) -> None:
+        self._style = style
+        self._template = request
+        self._tokens: set[str] = set()
+        self._seen: set[Hashable] = set()
+        self.request: Request | None = request
+
+    def take(self, page: Page) -> Sequence[Entry]:
+        style = self._style
+        token = style.token.get(page.document)
+        if token is None or token == "":
+            self.request = None
+        elif not isinstance(token, str):
+            raise ReadFailure(f"the token at {style.token.text} is not a text")
+        else:
+            if "://" in token:
+                found = parse_qs(urlsplit(token).query).get(style.parameter)
+                if not found:
+                    raise ReadFailure(f'the link at {style.token.text} has no parameter "{style.parameter}"')
+                token = found[0]
+            if token in self._tokens:
+                raise ReadFailure(f"the token at {style.token.text} came a second time: the pages go round in a circle")
+            self._tokens.add(token)
+            self.request = (
+                Request(style.endpoint or self._template.endpoint, {style.parameter: token})
+                if style.endpoint is not None
+                else self._template.with_values({style.parameter: token})
+            )
+        fresh = [entry for entry in page.entries if entry[0] not in self._seen]
+        self._seen.update(k for k, _ in fresh)
+        return fresh

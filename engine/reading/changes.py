@@ -1,0 +1,224 @@
+"""Read strategy ``changes``: ask for what can have changed, look up what is open no more, sweep for the rest.
+
+The whole list is read once, by the stream's own pagination. Every later pass reads the union of the queries: rows that
+came to rest since the last pass, rows that are still open, rows that another list names as changed. Rows that were open
+in the destination and that no query brought are looked up by their key; those that are gone are deleted. What no query
+can see is found by the sweep, which looks at the whole list again, a slice each pass, within a declared time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from engine.failures import NotFound, Refused
+from engine.instants import format_instant
+from engine.paging import Pagination, Walk
+from engine.paging.until import UntilWalk
+from engine.requests import Entry, Request, put
+from engine.spec.jsonpath import JsonPath
+from engine.spec.kinds import BODY_PATH, DURATION, Duration, JsonObject, OneOrMore, Record, Spot, Text, duration, key
+from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, READING, Endpoint, Stream
+
+_SINCE: Final = re.compile(rf"\$since(?:-({DURATION}))?")
+LOOKUP_SIZE: Final = 100  # keys to a request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """One question to the stream's endpoint.
+
+    In texts of the body `$since` is the start of the last complete pass, minus the overlap; `$since-7d` is seven days
+    before that.
+    """
+
+    body: Mapping[str, Any] = key(JsonObject(), "The filter, and a stable sort that fits it.")
+    until: JsonPath | None = key(
+        JSON_PATH, "Read only until this instant, by which the sort is descending, lies before $since.", default=None
+    )
+    pagination: Any = key(PAGINATION, "How answers are read in pages, where it is not as the api says.", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Open:
+    """The rows that may still change by themselves. Their keys are remembered, so that their end is not missed."""
+
+    field: JsonPath = key(JSON_PATH, "Where a record says whether it is open.")
+    values: tuple[str, ...] = key(OneOrMore(Text()), "What it says there while it is.")
+    into: str = key(BODY_PATH, "Where the request's body takes these values as a filter.")
+    body: Mapping[str, Any] = key(JsonObject(), "What else the request carries: a stable sort.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedBy:
+    """Another list that names rows which changed. A server without it is read without, and the log says so."""
+
+    endpoint: Endpoint = key(ENDPOINT, "What is asked for the list.")
+    body: Mapping[str, Any] = key(JsonObject(), "The request's body, with `$since` as in queries.")
+    records: JsonPath = key(JSON_PATH, "Where its records stand in an answer.")
+    own_key: JsonPath = key(JSON_PATH, "Where each of its records has a key of its own.", name="key")
+    names: JsonPath = key(JSON_PATH, "Where it names the row.")
+    prefix: str = key(Text(), "What stands before the row's key in that name.", default="")
+    pagination: Any = key(PAGINATION, "How its answers are read in pages.")
+
+
+@READING.register("changes")
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Asks for what can have changed since the last complete pass; the whole list is read once, and by the sweep."""
+
+    queries: tuple[tuple[Query, ...], ...] = key(
+        OneOrMore(OneOrMore(Record(Query))),
+        "The questions whose answers together hold every change. A list in place of a question names alternatives: "
+        "the first that the server knows is used.",
+    )
+    open: Open | None = key(Record(Open), "Rows that may still change by themselves.", default=None)
+    named_by: NamedBy | None = key(Record(NamedBy), "Another list that names rows which changed.", default=None)
+    lookup: str | None = key(
+        BODY_PATH, "Where the request's body takes a list of keys. open and named_by need it.", default=None
+    )
+    lookup_body: Mapping[str, Any] = key(JsonObject(), "What else a lookup carries: a stable sort.", default={})
+    sweep: timedelta | None = key(
+        Duration(), "The whole list is looked at again within this time, a slice each sync.", default=None
+    )
+
+    @staticmethod
+    def check(values: dict[str, Any], spots: dict[str, Spot]) -> None:
+        """Rows that are named or remembered by their key are looked up by it."""
+        for name in ("open", "named_by"):
+            if name in spots and "lookup" not in spots:
+                spots[name].problem('needs the key "lookup": where a request takes a list of keys', at_key=True)
+
+    def is_open(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record may still change by itself."""
+        return self.open is not None and self.open.field.get(record) in self.open.values
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A list to read: the walk over it; its records and their keys, where they are not the stream's own."""
+
+    walk: Walk
+    records: JsonPath | None = None
+    key: JsonPath | None = None
+
+
+Read = Callable[[Ask], Iterator[Sequence[Entry]]]
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The key of a row that was open in the destination and that the server has no more."""
+
+    key: str
+
+
+class ChangesPass:
+    """One pass: which lists to read, and what their answers mean. Reading them is left to the caller.
+
+    Args:
+        style: The strategy's options.
+        stream: The stream, whose primary key is one text column.
+        pagination: How answers are read in pages where the options do not say.
+        since: The start of the last complete pass minus the overlap.
+        was_open: The keys of rows that the destination has as open.
+        tell: Takes a line for the log.
+    """
+
+    def __init__(
+        self,
+        style: Changes,
+        stream: Stream,
+        pagination: Pagination,
+        since: datetime,
+        was_open: Iterable[str],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._style = style
+        self._stream = stream
+        self._pagination = pagination
+        self._since = since
+        self._was_open = set(was_open)
+        self._tell = tell
+        self.seen: set[Hashable] = set()
+
+    def run(self, read: Read) -> Iterator[Sequence[Entry] | Gone]:
+        """The entries that can have changed, page by page and each once, and the open rows that are gone."""
+        if self._style.open is not None:
+            # First: a row that ends after this was read has an end that the next pass asks for.
+            body = put(self._style.open.body, {self._style.open.into: list(self._style.open.values)})
+            yield from self._fresh(read(self._ask({**self._style.open.body, **body}, None, None)))
+        for alternatives in self._style.queries:
+            yield from self._fresh(self._first_known(read, alternatives))
+        wanted = [k for k in sorted(self._was_open) if (k,) not in self.seen]
+        wanted += [k for k in self._named(read) if (k,) not in self.seen and k not in self._was_open]
+        for at in range(0, len(wanted), LOOKUP_SIZE):
+            yield from self._look_up(read, wanted[at : at + LOOKUP_SIZE])
+
+    def _fresh(self, pages: Iterator[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
+        for entries in pages:
+            fresh = [entry for entry in entries if entry[0] not in self.seen]
+            self.seen.update(k for k, _ in fresh)
+            yield fresh
+
+    def _ask(self, body: Mapping[str, Any], until: JsonPath | None, pagination: Pagination | None) -> Ask:
+        request = Request(self._stream.endpoint, self._stream.query or {}, self._filled(body))
+        walk = (pagination or self._pagination).walk(request)
+        return Ask(walk if until is None else UntilWalk(walk, until, self._since))
+
+    def _first_known(self, read: Read, alternatives: Sequence[Query]) -> Iterator[Sequence[Entry]]:
+        for number, query in enumerate(alternatives, start=1):
+            pages = read(self._ask(query.body, query.until, query.pagination))
+            try:
+                first = next(pages, ())
+            except Refused:
+                if number == len(alternatives):
+                    raise
+                self._tell(f"the server does not know alternative {number} of {len(alternatives)}; trying the next")
+                continue
+            yield first
+            yield from pages
+            return
+
+    def _named(self, read: Read) -> list[str]:
+        """The keys of rows that the other list names, each once, in its order."""
+        by = self._style.named_by
+        if by is None:
+            return []
+        request = Request(by.endpoint, {}, self._filled(by.body))
+        names: dict[str, None] = {}
+        answered = False
+        try:
+            for entries in read(Ask(by.pagination.walk(request), by.records, by.own_key)):
+                answered = True
+                for _, record in entries:
+                    name = by.names.get(record)
+                    if isinstance(name, str) and name.startswith(by.prefix):
+                        names[name.removeprefix(by.prefix)] = None
+        except (Refused, NotFound):
+            if answered:
+                raise
+            self._tell(f"the server has no {by.endpoint}; changes that only it names are found by the sweep")
+        return list(names)
+
+    def _look_up(self, read: Read, keys: Sequence[str]) -> Iterator[Sequence[Entry] | Gone]:
+        assert self._style.lookup is not None  # the spec demands it
+        body = put(self._style.lookup_body, {self._style.lookup: list(keys)})
+        yield from self._fresh(read(self._ask({**self._style.lookup_body, **body}, None, None)))
+        for k in keys:
+            if (k,) not in self.seen and k in self._was_open:
+                yield Gone(k)
+
+    def _filled(self, value: Any) -> Any:
+        """A body with its ``$since`` replaced."""
+        if isinstance(value, Mapping):
+            return {name: self._filled(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self._filled(inner) for inner in value]
+        match = _SINCE.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            return value
+        return format_instant(self._since - (duration(match[1]) if match[1] else timedelta(0)))

@@ -1,0 +1,86 @@
+"""Pagination style `token`, and walks that stop early."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from engine.failures import ReadFailure
+from engine.paging.offset import Offset
+from engine.paging.token import Token
+from engine.paging.until import UntilWalk
+from engine.requests import Page, Request
+from engine.spec.jsonpath import compile_path
+from engine.spec.model import Endpoint
+
+FIRST = Request(Endpoint("POST", "/events/filter"), body={"limit": 2})
+NEXT = Endpoint("GET", "/events/filter/next")
+
+
+def page(*keys: int, token: Any = None) -> Page:
+    return Page([(key, {"id": key}) for key in keys], {"next": token})
+
+
+def style(endpoint: Endpoint | None = NEXT) -> Token:
+    return Token(token=compile_path("$.next"), parameter="page-token", endpoint=endpoint)
+
+
+def test_follows_the_token_of_a_link_on_its_own_server() -> None:
+    """Only the token of a link is used, so that the key goes to no other host; a page without one is the last."""
+    walk = style().walk(FIRST)
+    assert walk.request == FIRST
+    assert [key for key, _ in walk.take(page(1, 2, token="http://elsewhere/api/x?page-token=a%3D%3D&z=1"))] == [1, 2]
+    assert walk.request == Request(NEXT, {"page-token": "a=="})
+    assert [key for key, _ in walk.take(page(2, 3, token="b"))] == [3]
+    assert walk.request == Request(NEXT, {"page-token": "b"})
+    assert walk.take(page()) == []
+    assert walk.request is None
+
+
+def test_a_token_in_the_same_request() -> None:
+    """Without an endpoint of its own the token joins the request."""
+    walk = style(None).walk(Request(Endpoint("GET", "/x"), {"limit": 2}))
+    walk.take(page(1, token="t"))
+    assert walk.request == Request(Endpoint("GET", "/x"), {"limit": 2, "page-token": "t"})
+
+
+@pytest.mark.parametrize(("token", "words"), [(5, "not a text"), ("http://x/y?other=1", 'no parameter "page-token"')])
+def test_a_token_that_cannot_be_used_is_a_failure(token: Any, words: str) -> None:
+    """Never the end."""
+    with pytest.raises(ReadFailure, match=words):
+        style().walk(FIRST).take(page(1, token=token))
+
+
+def test_a_token_that_does_not_advance_is_a_failure() -> None:
+    """Pages that go round in a circle would be read for ever."""
+    walk = style().walk(FIRST)
+    walk.take(page(1, token="a"))
+    with pytest.raises(ReadFailure, match="circle"):
+        walk.take(page(2, token="a"))
+
+
+def newest_first(*minutes: int | None) -> Page:
+    entries = [(m, {"at": None if m is None else f"2024-05-01T10:{m:02}:00Z"}) for m in minutes]
+    return Page(entries)
+
+
+def until(minute: int) -> UntilWalk:
+    walk = Offset(page_size=3).walk(FIRST)
+    return UntilWalk(walk, compile_path("$.at"), datetime(2024, 5, 1, 10, minute, tzinfo=timezone.utc))
+
+
+def test_stops_where_rows_are_older() -> None:
+    """Rows at the bound belong to it; the request after an older row is not made."""
+    walk = until(30)
+    assert len(walk.take(newest_first(50, 40, 35))) == 3
+    assert walk.request is not None
+    assert [key for key, _ in walk.take(newest_first(35, 30, 29))] == [30]
+    assert walk.request is None
+
+
+def test_a_null_is_a_failure() -> None:
+    """Databases sort nulls first or last as they like; the request must leave them out."""
+    with pytest.raises(ReadFailure, match=r"no instant at \$\.at"):
+        until(30).take(newest_first(None, 50))
