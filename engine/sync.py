@@ -190,15 +190,20 @@ class _StreamSync:
             self._tell(f"{deleted:,} rows that were open are gone, and soft-deleted")
         sweep = before.sweep
         if strategy.sweep is not None and changes.start is not None:
-            swept, sweep = self._sweep(
-                changes, changes.start, asking, sweep or SweepState(changes.start, since), strategy.sweep
-            )
+            sweep = sweep or SweepState(changes.start, since)
+            swept, sweep = self._sweep(changes, changes.start, asking, sweep, strategy, strategy.sweep.every)
             sent += swept
         self._complete(changes, sweep)
         return sent
 
     def _sweep(
-        self, changes: ChangeFilter, now: datetime, asking: ChangesPass, sweep: SweepState, every: timedelta
+        self,
+        changes: ChangeFilter,
+        now: datetime,
+        asking: ChangesPass,
+        sweep: SweepState,
+        strategy: Changes,
+        every: timedelta,
     ) -> tuple[int, SweepState]:
         """Look at a slice of the whole list for changes that no query sees; answers with the rows sent.
 
@@ -209,13 +214,18 @@ class _StreamSync:
         if not total:
             return 0, sweep
         due = total * (elapsed / every) if elapsed < every else math.inf
-        since = sweep.previous - self._connection.document.api.overlap
+        overlap = self._connection.document.api.overlap
         walk, rows, sent = self._whole_list(sweep.position), sweep.rows, 0
         pages = self._read(Ask(walk))
         while rows < due and walk.request is not None:
             _, entries = next(pages)
             rows += len(entries)
-            sent += self._send(changes, [e for e in entries if e[0] not in asking.seen], since)
+            unseen = [
+                (key, record)
+                for key, record in entries
+                if key not in asking.seen and not strategy.was_found(record, self._mapping.cursor(record), overlap)
+            ]
+            sent += self._send(changes, unseen, sweep.previous - overlap)
             self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
         if rows > sweep.rows:
             self._tell(f"swept {rows - sweep.rows:,} of {total:,} rows for changes that no query sees: {sent:,} found")

@@ -32,7 +32,7 @@ class ChangeFilter:
         self._overlap = overlap
         self._is_open = is_open
         self._open = set(state.open)
-        self._recent: set[str] = set()
+        self._recent: set[bytes] = set()
         self._asked = state.under_way is not None
         self.start: datetime | None = state.under_way.began if state.under_way else None
         """When the pass began, by the server's clock; None when the server does not say."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.failures import NotFound, Refused
-from engine.instants import format_instant
+from engine.instants import format_instant, parse_instant
 from engine.paging import Pagination, Walk
 from engine.paging.until import UntilWalk
 from engine.requests import Entry, Request, put
@@ -65,6 +65,19 @@ class NamedBy:
     pagination: Any = key(PAGINATION, "How its answers are read in pages.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """Looking at the whole list again, for changes that no query sees."""
+
+    every: timedelta = key(Duration(), "The whole list is looked at again within this time, a slice each sync.")
+    moves_with: JsonPath | None = key(
+        JSON_PATH,
+        "An instant by which the queries find rows. A row whose cursor moved together with it was sent then, and the "
+        "sweep does not send it again.",
+        default=None,
+    )
+
+
 @READING.register("changes")
 @dataclass(frozen=True, kw_only=True)
 class Changes:
@@ -81,8 +94,8 @@ class Changes:
         BODY_PATH, "Where the request's body takes a list of keys. open and named_by need it.", default=None
     )
     lookup_body: Mapping[str, Any] = key(JsonObject(), "What else a lookup carries: a stable sort.", default={})
-    sweep: timedelta | None = key(
-        Duration(), "The whole list is looked at again within this time, a slice each sync.", default=None
+    sweep: Sweep | None = key(
+        Record(Sweep, shorthand="every"), "Looking at the whole list again, for what no query sees.", default=None
     )
 
     @staticmethod
@@ -95,6 +108,21 @@ class Changes:
     def is_open(self, record: Mapping[str, Any]) -> bool:
         """Whether a record may still change by itself."""
         return self.open is not None and self.open.field.get(record) in self.open.values
+
+    def was_found(self, record: Mapping[str, Any], cursor: datetime | None, overlap: timedelta) -> bool:
+        """Whether a query has found the change that put the record's cursor where it is.
+
+        It has, when the instant that the queries go by moved together with the cursor. A tenth of the overlap counts as
+        together; the rest of it is left for changes that become visible late.
+        """
+        path = self.sweep.moves_with if self.sweep else None
+        value = path.get(record) if path else None
+        if cursor is None or not isinstance(value, str):
+            return False
+        try:
+            return abs(cursor - parse_instant(value)) <= overlap / 10
+        except (ValueError, OverflowError):
+            return False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -21,7 +21,8 @@ from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
 
 VERSION: Final = 1
-RECENT_MAX: Final = 500  # fingerprints a stream: 6 KB of state
+RECENT_MAX: Final = 1000  # fingerprints a stream: 11 KB of state
+_FINGERPRINT_BYTES: Final = 8
 
 
 class StateError(Failure):
@@ -56,7 +57,7 @@ class StreamState:
     """
 
     since: datetime | None = None
-    recent: frozenset[str] = frozenset()
+    recent: frozenset[bytes] = frozenset()
     under_way: PassState | None = None
     open: frozenset[str] = frozenset()
     sweep: SweepState | None = None
@@ -105,7 +106,7 @@ def load_state(document: Mapping[str, Any]) -> State:
 def _dump(stream: StreamState) -> dict[str, Any]:
     document: dict[str, Any] = {}
     if stream.since is not None:
-        document |= {"since": format_instant(stream.since), "recent": sorted(stream.recent)}
+        document |= {"since": format_instant(stream.since), "recent": _joined(sorted(stream.recent))}
     if stream.under_way is not None:
         document["pass"] = {
             "began": format_instant(stream.under_way.began),
@@ -131,14 +132,25 @@ def _pack(keys: frozenset[str]) -> Any:
         return sorted(keys)
     if {str(part) for part in parts} != keys:  # written otherwise than UUIDs usually are
         return sorted(keys)
-    return base64.b64encode(b"".join(part.bytes for part in parts)).decode("ascii")
+    return _joined([part.bytes for part in parts])
 
 
 def _unpack(packed: Any) -> frozenset[str]:
     if isinstance(packed, list):
         return frozenset(map(str, packed))
-    content = base64.b64decode(packed, validate=True)
-    return frozenset(str(uuid.UUID(bytes=content[at : at + 16])) for at in range(0, len(content), 16))
+    return frozenset(str(uuid.UUID(bytes=part)) for part in _split(packed, 16))
+
+
+def _joined(parts: Iterable[bytes]) -> str:
+    """Pieces of bytes of one length, in one base64 text without anything between them."""
+    return base64.b64encode(b"".join(parts)).decode("ascii")
+
+
+def _split(text: str, length: int) -> list[bytes]:
+    content = base64.b64decode(text, validate=True)
+    if len(content) % length:
+        raise ValueError(f"{len(content)} bytes are no multiple of {length}")
+    return [content[at : at + length] for at in range(0, len(content), length)]
 
 
 def _stream_state(document: Mapping[str, Any]) -> StreamState:
@@ -147,7 +159,7 @@ def _stream_state(document: Mapping[str, Any]) -> StreamState:
         raise KeyError("since")
     return StreamState(
         parse_instant(document["since"]) if "since" in document else None,
-        frozenset(document.get("recent", ())),
+        frozenset(_split(document.get("recent", ""), _FINGERPRINT_BYTES)),
         under_way and PassState(parse_instant(under_way["began"]), str(under_way["position"])),
         _unpack(document.get("open", [])),
         sweep
@@ -157,11 +169,11 @@ def _stream_state(document: Mapping[str, Any]) -> StreamState:
     )
 
 
-def fingerprint(row: Mapping[str, Any]) -> str:
-    """A short name for one version of a row: 72 bits of a hash of all its columns.
+def fingerprint(row: Mapping[str, Any]) -> bytes:
+    """A short name for one version of a row: 64 bits of a hash of all its columns.
 
     Not of its cursor alone: a server's clock may be too coarse to tell two versions apart, and a part of a row may
     become visible after its cursor (Prefect on SQLite: milliseconds, and states that follow their task run).
     """
     text = json.dumps(row, sort_keys=True, default=str)
-    return base64.b64encode(hashlib.blake2b(text.encode(), digest_size=9).digest()).decode("ascii")
+    return hashlib.blake2b(text.encode(), digest_size=_FINGERPRINT_BYTES).digest()

@@ -114,7 +114,7 @@ def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: in
     server, history = servers[major]
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "api_key": "", "batch_size": "50"})
     streams = project.folder / "streams.yaml"
-    streams.write_text(streams.read_text("utf-8").replace("sweep: 24h", "sweep: 0s"), "utf-8")  # at every sync
+    streams.write_text(streams.read_text("utf-8").replace("every: 24h", "every: 0s"), "utf-8")  # at every sync
 
     first = project.debug()
     assert first.code == 0, first.output

@@ -75,7 +75,7 @@ def test_after_the_storm_the_destination_equals_the_server(stormy_servers: Any, 
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     path = tmp_path / "streams.yaml"
-    path.write_text((PROJECT / "streams.yaml").read_text("utf-8").replace("sweep: 24h", "sweep: 1s"), "utf-8")
+    path.write_text((PROJECT / "streams.yaml").read_text("utf-8").replace("every: 24h", "every: 1s"), "utf-8")
     connected = connect(path, {"api_url": server.api_url, "batch_size": "20"})
     recorder = Recorder()
     run(connected, recorder)

@@ -68,7 +68,7 @@ streams:
         pagination: {style: token, token: $.next, parameter: token, endpoint: GET /events/next}
       lookup: runs.id.any_
       lookup_body: {sort: ID_DESC}
-      sweep: 24h
+      sweep: {every: 24h, moves_with: $.end}
     fields:
       id: $.id
       updated: {path: $.updated, type: UTC_DATETIME}

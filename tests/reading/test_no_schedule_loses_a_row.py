@@ -26,6 +26,7 @@ from tests.shop import Lines, Recorder, connection
 
 HOUR = 3600.0
 DAY = 24 * HOUR
+SWEEP = "      sweep: {every: 24h, moves_with: $.end}\n"
 
 
 class Warehouse(Recorder):
@@ -173,7 +174,7 @@ def test_what_queries_see_arrives_with_the_next_sync(
     server: Loopback, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]]
 ) -> None:
     """Without edits of finished runs, and with events: the next sync is enough, no sweep needed."""
-    there = world(server, tmp_path, copy.deepcopy(model), seed, STREAMS.replace("      sweep: 24h\n", ""))
+    there = world(server, tmp_path, copy.deepcopy(model), seed, STREAMS.replace(SWEEP, ""))
     there.model.has_events = True
     edit = there.model.edit
     there.model.edit = lambda key: edit(key) if there.model.runs[key]["state"] in OPEN else None  # type: ignore[method-assign]
@@ -190,8 +191,8 @@ def test_what_queries_see_arrives_with_the_next_sync(
 
 NAIVE = {
     "only what ended, no open set": lambda text: text[: text.index("      open:")] + text[text.index("    fields:") :],
-    "no overlap": lambda text: text.replace("overlap: 5m", "overlap: 0s").replace("      sweep: 24h\n", ""),
-    "no sweep": lambda text: text.replace("      sweep: 24h\n", ""),
+    "no overlap": lambda text: text.replace("overlap: 5m", "overlap: 0s").replace(SWEEP, ""),
+    "no sweep": lambda text: text.replace(SWEEP, ""),
     "no lookup of what left the open set": lambda text: text.replace(
         "      open: {field: $.state, values: [SCHEDULED, RUNNING]", "      open: {field: $.state, values: [NEVER]"
     ),
@@ -234,6 +235,28 @@ def test_a_sync_of_nothing_sends_nothing(server: Loopback, tmp_path: Path) -> No
         recorder = there.sync()
         assert recorder.count("upsert") == 0
         assert recorder.count("delete") == 0
+
+
+def test_the_sweep_does_not_send_again_what_a_query_found(server: Loopback, tmp_path: Path) -> None:
+    """Runs that end are sent once; only an edit afterwards, which no query sees, is for the sweep."""
+    there = world(server, tmp_path, Model(), 5)
+    there.dice.random = lambda: 0.5  # type: ignore[method-assign]
+    there.sync()
+    there.model.wait(DAY)
+    there.sync()
+    for _ in range(20):
+        there.model.wait(60)
+        there.model.make("COMPLETED", 0)
+    edited = sorted(there.model.runs)[7]
+    there.sync()
+    there.model.wait(HOUR)
+    there.model.edit(edited)
+    sent = 0
+    for _ in range(12):
+        there.model.wait(6 * HOUR)
+        sent += there.sync().count("upsert")
+    assert sent == 1
+    assert there.differences() == set()
 
 
 def test_requests_do_not_grow_with_the_history(server: Loopback, tmp_path: Path) -> None:
