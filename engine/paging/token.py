@@ -28,6 +28,12 @@ class Token:
 
     token: JsonPath = key(JSON_PATH, "Where an answer holds the token, or the link that has it as a parameter.")
     parameter: str = key(Text(), "The URL parameter that carries the token.")
+    total: JsonPath | None = key(
+        JSON_PATH,
+        "Where an answer says how many records there are in all. When as many have come, a further token is not used: "
+        "some servers end with one that they refuse.",
+        default=None,
+    )
     endpoint: Endpoint | None = key(ENDPOINT, "What is asked for the next pages, where it is another.", default=None)
 
     def walk(self, request: Request, position: str | None = None) -> Walk:
@@ -47,8 +53,11 @@ class _TokenWalk:
 
     def take(self, page: Page) -> Sequence[Entry]:
         style = self._style
+        fresh = [entry for entry in page.entries if entry[0] not in self._seen]
+        self._seen.update(k for k, _ in fresh)
         token = style.token.get(page.document)
-        if token is None or token == "":
+        total = style.total.get(page.document) if style.total else None
+        if token is None or token == "" or (isinstance(total, int) and len(self._seen) >= total):
             self.request = None
         elif not isinstance(token, str):
             raise ReadFailure(f"the token at {style.token.text} is not a text")
@@ -61,11 +70,8 @@ class _TokenWalk:
             if token in self._tokens:
                 raise ReadFailure(f"the token at {style.token.text} came a second time: the pages go round in a circle")
             self._tokens.add(token)
-            self.request = (
-                Request(style.endpoint or self._template.endpoint, {style.parameter: token})
-                if style.endpoint is not None
-                else self._template.with_values({style.parameter: token})
-            )
-        fresh = [entry for entry in page.entries if entry[0] not in self._seen]
-        self._seen.update(k for k, _ in fresh)
+            if style.endpoint is None:
+                self.request = self._template.with_values({style.parameter: token})
+            else:
+                self.request = Request(style.endpoint, {style.parameter: token})
         return fresh

@@ -39,6 +39,15 @@ def test_follows_the_token_of_a_link_on_its_own_server() -> None:
     assert walk.request is None
 
 
+def test_a_token_after_the_last_record_is_not_used() -> None:
+    """Where the answer says how many there are: some servers end with a token that they refuse."""
+    walk = Token(token=compile_path("$.next"), parameter="t", endpoint=NEXT, total=compile_path("$.total")).walk(FIRST)
+    assert len(walk.take(Page([(1, {}), (2, {})], {"next": "a", "total": 3}))) == 2
+    assert walk.request == Request(NEXT, {"t": "a"})
+    assert len(walk.take(Page([(3, {})], {"next": "broken", "total": 3}))) == 1
+    assert walk.request is None
+
+
 def test_a_token_in_the_same_request() -> None:
     """Without an endpoint of its own the token joins the request."""
     walk = style(None).walk(Request(Endpoint("GET", "/x"), {"limit": 2}))
