@@ -43,7 +43,7 @@ def test_the_first_of_several_paths_that_has_a_value(tmp_path: Path) -> None:
 def test_misfits_are_counted_by_column_and_tell_no_value(tmp_path: Path) -> None:
     """One line a column: how many, what they became, and the key of the first."""
     rows = mapping(tmp_path, "id: $.id\nn: {path: $.n, type: INT}\ns: $.s")
-    rows.row({"id": "1", "n": "CANARY", "s": {"a": "CANARY"}})
+    assert rows.row({"id": "1", "n": "CANARY", "s": {"a": "ü"}}) == {"id": "1", "n": None, "s": '{"a": "ü"}'}
     rows.row({"id": "2", "n": 1.5, "s": "fine"})
     assert rows.row({"id": "3", "n": 7, "s": "fine"}) == {"id": "3", "n": 7, "s": "fine"}
     assert rows.misfits() == [
