@@ -7,12 +7,17 @@ costs 12 seconds at every ``fivetran debug`` without internet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
-from engine.spec.model import Endpoint
+from engine.failures import NotFound
+from engine.instants import format_instant
+from engine.spec.kinds import DURATION, duration
+from engine.spec.model import PATH_VALUE, Endpoint
 
 Record = Mapping[str, Any]
 
@@ -30,6 +35,20 @@ class Request:
         if self.endpoint.method == "POST":
             return replace(self, body={**(self.body or {}), **values})
         return replace(self, query={**self.query, **values})
+
+    def with_at(self, values: Mapping[str, Any]) -> Request:
+        """The same request with values at paths with dots in its body (POST), or as URL parameters (GET)."""
+        if self.endpoint.method == "POST":
+            return self.with_values(put(self.body, values))
+        return self.with_values(values)
+
+    def filled(self, values: Mapping[str, Any]) -> Request:
+        """The same request with values in the place of their names; see :func:`fill`."""
+        path = self.endpoint.path
+        for name in PATH_VALUE.findall(path):
+            path = path.replace(f"{{{name}}}", quote(str(values[name]), safe=""))
+        endpoint = self.endpoint if path == self.endpoint.path else replace(self.endpoint, path=path)
+        return Request(endpoint, fill(self.query, values), fill(self.body, values))
 
     def __str__(self) -> str:
         values = {**self.query, **(self.body or {})}
@@ -51,10 +70,35 @@ class Page:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said. ``asked_at`` is the instant of asking by the server's own clock, None if it sent no date."""
+    """What a server said. ``asked_at`` is the instant of asking by the server's own clock, None if it sent no date.
+
+    ``missing``: it said "not found", where that may be.
+    """
 
     value: Any
     asked_at: datetime | None
+    missing: NotFound | None = None
+
+
+_NAME: Final = re.compile(rf"\$([a-z][a-z0-9_]*)(?:-({DURATION}))?")
+
+
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """A body or a query whose texts ``$name`` are replaced by the value of that name, whatever its type.
+
+    Instants are written out; ``$since-7d`` is seven days before the instant ``since``. Other texts stay.
+    """
+    if isinstance(template, Mapping):
+        return {name: fill(inner, values) for name, inner in template.items()}
+    if isinstance(template, list):
+        return [fill(inner, values) for inner in template]
+    match = _NAME.fullmatch(template) if isinstance(template, str) else None
+    if match is None or match[1] not in values:
+        return template
+    value, before = values[match[1]], match[2]
+    if isinstance(value, datetime):
+        return format_instant(value - duration(before) if before else value)
+    return template if before else value
 
 
 def put(body: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import engine.sync
+import engine.sync.writer
 from engine.spec.load import connect
 from tests.shop import Lines
 
@@ -52,6 +52,6 @@ class SqliteDestination:
 
 if __name__ == "__main__":
     streams, api_url, database = sys.argv[1:]
-    engine.sync.CHECKPOINT_ROWS = 100  # type: ignore[misc]
+    engine.sync.writer.CHECKPOINT_ROWS = 100  # type: ignore[misc]
     destination = SqliteDestination(database)
     engine.sync.sync(connect(Path(streams), {"api_url": api_url}), destination.state(), destination, Lines())

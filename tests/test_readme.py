@@ -80,13 +80,13 @@ def test_every_setting_and_column_is_described() -> None:
 
 def test_numbers_in_the_text_are_those_of_the_code() -> None:
     """Where the text gives a default, the code has the same."""
-    import engine.sync
+    from engine.sync.writer import CHECKPOINT_ROWS, CHECKPOINT_SECONDS
 
     api = load(PROJECT / "streams.yaml").api
     assert f"up to {api.retry.attempts} times" in README
     assert f"up to {api.retry.retry_after_max.seconds // 60} minutes" in README
     assert f"`overlap` ({api.overlap.seconds // 60} minutes)" in README
-    assert f"every {engine.sync.CHECKPOINT_ROWS:,} rows or {engine.sync.CHECKPOINT_SECONDS:.0f} seconds" in README
+    assert f"every {CHECKPOINT_ROWS:,} rows or {CHECKPOINT_SECONDS:.0f} seconds" in README
 
 
 @pytest.mark.parametrize("command", [[], ["validate"], ["generate"]])

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-import engine.sync
+import engine.sync.progress
+import engine.sync.writer
 from engine.failures import Failure
 from engine.sync import sync
 from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
@@ -113,7 +114,7 @@ def test_checkpoints_in_between_keep_the_old_cursor(
     tmp_path: Path, server: Loopback, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows become durable now and then; the cursor moves only with the last page."""
-    monkeypatch.setattr(engine.sync, "CHECKPOINT_ROWS", 10)
+    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 10)
     shop.orders = orders(100)
     recorder = Recorder()
     run(tmp_path, server, recorder)
@@ -125,7 +126,7 @@ def test_checkpoints_in_between_keep_the_old_cursor(
 
 def test_checkpoints_come_by_time_too(tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow stream is made durable after enough seconds."""
-    monkeypatch.setattr(engine.sync, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_SECONDS", 0.0)
     recorder = Recorder()
     run(tmp_path, server, recorder)
     assert recorder.count("checkpoint") >= 4
@@ -136,7 +137,7 @@ def test_a_sync_that_is_stopped_anywhere_loses_nothing(
     tmp_path: Path, server: Loopback, shop: Shop, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     """Whatever operation the destination fails at, the next sync from the last checkpoint makes it whole."""
-    monkeypatch.setattr(engine.sync, "CHECKPOINT_ROWS", 10)
+    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 10)
 
     class Stopped(Exception):
         pass
@@ -191,7 +192,7 @@ def test_an_interrupted_pass_goes_on_where_it_was(
     tmp_path: Path, server: Loopback, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Little is read twice; what changed behind the position since the pass began arrives in the same sync."""
-    monkeypatch.setattr(engine.sync, "CHECKPOINT_ROWS", 20)
+    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 20)
     for number, order in enumerate(shop.orders):
         order["made"] = f"2024-01-01T00:00:{number:02}.000000Z"
     full = shop.answer
@@ -271,7 +272,7 @@ def test_progress_is_told_with_a_share(
     tmp_path: Path, server: Loopback, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A percentage and a remaining time, where the stream declares how its records are counted."""
-    monkeypatch.setattr(engine.sync, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(engine.sync.progress, "PROGRESS_SECONDS", 0.0)
     lines = run(tmp_path, server, Recorder())
     assert any(line.startswith("orders: 10 of 30 (33%, about ") for line in lines.infos)
 

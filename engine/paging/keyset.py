@@ -6,6 +6,9 @@ nothing, rows that come and go hide no others, and a walk goes on from a single 
 The filter is inclusive: each page begins again with the rows of the last instant, which are left out by their keys.
 When a page does not get past its first instant, that instant is read whole, by offset, and the walk goes on one
 microsecond later. The end is proven by a request that brings nothing.
+
+A walk can be split at instants into slices, each a walk of its own with an upper bound, so that several can be read at
+once. Positions are written ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from engine.failures import ReadFailure
 from engine.instants import format_instant, parse_instant
 from engine.paging import Walk
 from engine.paging.offset import Offset
-from engine.requests import Entry, Page, Request, put
+from engine.requests import Entry, Page, Request
 from engine.spec.jsonpath import JsonPath
 from engine.spec.kinds import BODY_PATH, Integer, JsonObject, Text, key
 from engine.spec.model import JSON_PATH, PAGINATION
@@ -40,38 +43,73 @@ class Keyset:
     field: JsonPath = key(JSON_PATH, "Where the instant stands in a record. It must never be null.")
     after: str = key(BODY_PATH, "Where the request's body takes the inclusive lower bound.")
     before: str = key(BODY_PATH, "Where the request's body takes the inclusive upper bound.")
-    ties: Mapping[str, Any] = key(
-        JsonObject(), "What the body carries besides while one instant is read by offset: a stable sort."
+    ties: Mapping[str, Any] | None = key(
+        JsonObject(),
+        "What the body carries besides while one instant is read by offset: a stable sort. Without it the server is "
+        "taken to know no offset, and an instant with more rows than a page holds is a failure.",
+        default=None,
     )
     page_size: int = key(Integer(1), "How many rows to ask for at once, at least 2.", default=100)
     limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
     offset_key: str = key(Text(), "The name of the offset in the request.", default="offset")
 
-    def walk(self, request: Request, position: str | None = None) -> Walk:
+    def walk(self, request: Request, position: str | None = None) -> KeysetWalk:
         """Start at the first row, or at a position that an earlier walk had reached."""
-        return _KeysetWalk(self, request, position)
+        return KeysetWalk(self, request, position)
+
+    def from_instant(self, instant: datetime) -> Mapping[str, Any]:
+        """The filter, by its path, that lets through what comes at or after an instant."""
+        return {self.after: format_instant(instant)}
 
 
-class _KeysetWalk:
+class KeysetWalk:
+    """One reading of a list, or of a slice of it."""
+
     def __init__(self, style: Keyset, request: Request, position: str | None) -> None:
+        at, _, end = (position or "").partition("..")
         self._style = style
         self._template = request.with_values({style.limit_key: max(2, style.page_size)})
-        self._at: datetime | None = None if position is None else parse_instant(position)
+        self._at: datetime | None = parse_instant(at) if at else None
+        self._end: datetime | None = parse_instant(end) if end else None  # exclusive
         self._seen: set[Hashable] = set()  # the keys of the rows of that instant
         self._ties: Walk | None = None  # reads that instant by offset
         self.request: Request | None = self._after(self._at)
 
     @property
+    def at(self) -> datetime | None:
+        """The last instant reached."""
+        return self._at
+
+    @property
     def position(self) -> str | None:
         """The last instant reached: another walk that starts there misses nothing."""
-        return None if self._at is None else format_instant(self._at)
+        if self._at is None:
+            return None
+        return format_instant(self._at) + (f"..{format_instant(self._end)}" if self._end else "")
+
+    def split(self, instants: Sequence[datetime]) -> list[KeysetWalk]:
+        """End this walk before the first of these ascending instants; answers with a walk for each slice after it.
+
+        The walk must have taken its first page, and must not have reached the first instant.
+        """
+        bounds: list[datetime | None] = [*instants, self._end]
+        self._end = bounds[0]
+        self.request = self._after(self._at)
+        return [
+            KeysetWalk(self._style, self._template, f"{format_instant(at)}..{format_instant(end) if end else ''}")
+            for at, end in zip(instants, bounds[1:], strict=True)
+        ]
 
     def _after(self, at: datetime | None) -> Request:
-        if at is None:
-            return self._template
-        return self._template.with_values(put(self._template.body, {self._style.after: format_instant(at)}))
+        bounds = {}
+        if at is not None:
+            bounds[self._style.after] = format_instant(at)
+        if self._end is not None:
+            bounds[self._style.before] = format_instant(self._end - _STEP)
+        return self._template.with_at(bounds)
 
     def take(self, page: Page) -> Sequence[Entry]:
+        """Take the next page of the slice, or of the instant that is read whole."""
         if self._ties is not None:
             return self._take_ties(self._ties, page)
         if not page.entries:
@@ -90,11 +128,23 @@ class _KeysetWalk:
     def _start_ties(self, at: datetime, page: Page) -> Sequence[Entry]:
         """A page that did not get past its first instant: read that instant whole, by offset."""
         style = self._style
-        window = put(self._template.body, {style.after: format_instant(at), style.before: format_instant(at)})
+        if style.ties is None:
+            if len(page.entries) >= style.page_size:
+                raise ReadFailure(
+                    f"{len(page.entries)} records share the instant {format_instant(at)}, which is as many as a page "
+                    'holds, and without the key "ties" their list cannot be read past it'
+                )
+            self._go_on_after(at)
+            return self._unseen(page.entries)
+        window = self._template.with_at({style.after: format_instant(at), style.before: format_instant(at)})
         offset = Offset(page_size=style.page_size, limit_key=style.limit_key, offset_key=style.offset_key)
-        self._ties = offset.walk(self._template.with_values({**window, **style.ties}))
+        self._ties = offset.walk(window.with_values(style.ties))
         self.request = self._ties.request
         return self._unseen(page.entries)
+
+    def _go_on_after(self, at: datetime) -> None:
+        after = at + _STEP
+        self.request = None if self._end is not None and after >= self._end else self._after(after)
 
     def _take_ties(self, ties: Walk, page: Page) -> Sequence[Entry]:
         entries = ties.take(page)
@@ -102,7 +152,7 @@ class _KeysetWalk:
         if self.request is None:
             assert self._at is not None
             self._ties = None
-            self.request = self._after(self._at + _STEP)
+            self._go_on_after(self._at)
         return self._unseen(entries)
 
     def _unseen(self, entries: Sequence[Entry]) -> Sequence[Entry]:

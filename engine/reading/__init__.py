@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from engine.paging import Walk
 from engine.requests import Record
+from engine.spec.jsonpath import JsonPath
 from engine.state import RECENT_MAX, PassState, StreamState, SweepState, fingerprint
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A list to read: the walk over it, where its records stand in an answer, and what identifies each.
+
+    ``parent`` is the record of which they are the children, where it is one. ``may_be_missing``: whether the answer
+    "not found" means a list without records, as for children whose parent was just deleted.
+    """
+
+    walk: Walk
+    records: Sequence[JsonPath]
+    key: Callable[[Record], Hashable]
+    parent: Record | None = None
+    may_be_missing: bool = False
+
+
+class StateAhead(Exception):
+    """The state is dated after the server's own clock: what changed since cannot be told by it."""
 
 
 class ChangeFilter:
@@ -23,24 +44,39 @@ class ChangeFilter:
         state: Where the last complete pass left the stream.
         overlap: How far before this pass's start the next one looks.
         is_open: Tells of a record whether it may still change by itself.
+        volatile: Columns whose values make no other version of a row.
     """
 
     def __init__(
-        self, state: StreamState, overlap: timedelta, is_open: Callable[[Record], bool] = lambda record: False
+        self,
+        state: StreamState,
+        overlap: timedelta,
+        is_open: Callable[[Record], bool] = lambda record: False,
+        volatile: Collection[str] = (),
     ) -> None:
         self._before = state
         self._overlap = overlap
         self._is_open = is_open
+        self._volatile = volatile
         self._open = set(state.open)
+        self._saved_open = set(state.open)
         self._recent: set[bytes] = set()
         self._asked = state.under_way is not None
         self.start: datetime | None = state.under_way.began if state.under_way else None
         """When the pass began, by the server's clock; None when the server does not say."""
 
     def asked(self, at: datetime | None) -> None:
-        """Tell when, by the server's clock, a page was asked for. The first page of a pass is its start."""
+        """Tell when, by the server's clock, a page was asked for. The earliest page of a pass is its start.
+
+        Raises:
+            StateAhead: the server says that it is not yet as late as the state says it was.
+        """
         if not self._asked:
             self._asked, self.start = True, at
+        elif self.start is not None and at is not None and at < self.start:
+            self.start = at
+        if self.start is not None and self._before.since is not None and self.start < self._before.since:
+            raise StateAhead
 
     def look(self, key: Hashable, record: Record) -> None:
         """Remember whether a record may still change by itself. Tell every record that is looked at."""
@@ -48,6 +84,15 @@ class ChangeFilter:
             self._open.add(key[0])
         elif isinstance(key, tuple):
             self._open.discard(key[0])
+
+    @property
+    def has_unsaved_open(self) -> bool:
+        """Whether rows were found open that the state does not remember yet.
+
+        The state must before such a row is sent. Otherwise a destination that keeps what came after the last checkpoint
+        of a failed sync could hold an open row that nobody looks up again.
+        """
+        return not self._open <= self._saved_open
 
     def gone(self, key: str) -> None:
         """The row of this key was deleted."""
@@ -62,7 +107,7 @@ class ChangeFilter:
         is_recent = cursor is not None and self.start is not None and cursor >= self.start - self._overlap
         if not is_recent and not self._before.recent:
             return True
-        version = fingerprint(row)
+        version = fingerprint(row, self._volatile)
         if is_recent and len(self._recent) < RECENT_MAX:
             self._recent.add(version)
         return version not in self._before.recent
@@ -80,4 +125,5 @@ class ChangeFilter:
     def so_far(self, position: str | None) -> StreamState:
         """The state in the middle of the pass: where another sync can go on, if it can."""
         under_way = PassState(self.start, position) if self.start is not None and position is not None else None
+        self._saved_open |= self._open
         return replace(self._before, under_way=under_way, open=self._before.open | self._open)

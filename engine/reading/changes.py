@@ -8,22 +8,21 @@ can see is found by the sweep, which looks at the whole list again, a slice each
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.failures import NotFound, Refused
-from engine.instants import format_instant, parse_instant
-from engine.paging import Pagination, Walk
+from engine.instants import parse_instant
+from engine.paging import Pagination
 from engine.paging.until import UntilWalk
-from engine.requests import Entry, Request, put
+from engine.reading import Ask
+from engine.requests import Entry, Request
 from engine.spec.jsonpath import JsonPath
-from engine.spec.kinds import BODY_PATH, DURATION, Duration, JsonObject, OneOrMore, Record, Spot, Text, duration, key
+from engine.spec.kinds import BODY_PATH, Duration, JsonObject, OneOrMore, Record, Spot, Text, key
 from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, READING, Endpoint, Stream
 
-_SINCE: Final = re.compile(rf"\$since(?:-({DURATION}))?")
 LOOKUP_SIZE: Final = 100  # keys to a request
 
 
@@ -31,11 +30,16 @@ LOOKUP_SIZE: Final = 100  # keys to a request
 class Query:
     """One question to the stream's endpoint.
 
-    In texts of the body `$since` is the start of the last complete pass, minus the overlap; `$since-7d` is seven days
-    before that.
+    In texts of the body and the query `$since` is the start of the last complete pass, minus the overlap; `$since-7d`
+    is seven days before that.
     """
 
-    body: Mapping[str, Any] = key(JsonObject(), "The filter, and a stable sort that fits it.")
+    body: Mapping[str, Any] | None = key(
+        JsonObject(), "What a POST request carries: the filter, and a stable sort that fits it.", default=None
+    )
+    query: Mapping[str, Any] = key(
+        JsonObject(), "Parameters of the request's URL, besides those of the stream.", default={}
+    )
     until: JsonPath | None = key(
         JSON_PATH, "Read only until this instant, by which the sort is descending, lies before $since.", default=None
     )
@@ -86,7 +90,9 @@ class Changes:
     queries: tuple[tuple[Query, ...], ...] = key(
         OneOrMore(OneOrMore(Record(Query))),
         "The questions whose answers together hold every change. A list in place of a question names alternatives: "
-        "the first that the server knows is used.",
+        "the first that the server knows is used. The children of a parent can do without: theirs are those of the "
+        "parents that can have changed.",
+        default=(),
     )
     open: Open | None = key(Record(Open), "Rows that may still change by themselves.", default=None)
     named_by: NamedBy | None = key(Record(NamedBy), "Another list that names rows which changed.", default=None)
@@ -125,15 +131,6 @@ class Changes:
             return False
 
 
-@dataclass(frozen=True)
-class Ask:
-    """A list to read: the walk over it; its records and their keys, where they are not the stream's own."""
-
-    walk: Walk
-    records: JsonPath | None = None
-    key: JsonPath | None = None
-
-
 Read = Callable[[Ask], Iterator[Sequence[Entry]]]
 
 
@@ -148,65 +145,87 @@ class ChangesPass:
     """One pass: which lists to read, and what their answers mean. Reading them is left to the caller.
 
     Args:
-        style: The strategy's options.
-        stream: The stream, whose primary key is one text column.
+        stream: The stream, whose ``read`` is this strategy.
+        key: Gives the key of a record.
         pagination: How answers are read in pages where the options do not say.
         since: The start of the last complete pass minus the overlap.
         was_open: The keys of rows that the destination has as open.
+        known: By the number of a query, which of its alternatives the server knows; filled in as it is found out, and
+            kept by the caller as long as the server is taken to be the same.
         tell: Takes a line for the log.
+        seen: Takes the keys of the entries that were brought.
     """
 
     def __init__(
         self,
-        style: Changes,
         stream: Stream,
+        key: Callable[[Mapping[str, Any]], Hashable],
         pagination: Pagination,
         since: datetime,
         was_open: Iterable[str],
+        known: dict[int, int],
         tell: Callable[[str], None],
+        seen: set[Hashable] | None = None,
     ) -> None:
-        self._style = style
+        self._style: Changes = stream.read
         self._stream = stream
+        self._key = key
         self._pagination = pagination
         self._since = since
         self._was_open = set(was_open)
+        self._known = known
         self._tell = tell
-        self.seen: set[Hashable] = set()
+        self._seen: set[Hashable] = set() if seen is None else seen
 
-    def run(self, read: Read) -> Iterator[Sequence[Entry] | Gone]:
-        """The entries that can have changed, page by page and each once, and the open rows that are gone."""
+    def run(self, read: Read, children: Iterable[Sequence[Entry]] = ()) -> Iterator[Sequence[Entry] | Gone]:
+        """The entries that can have changed, page by page and each once, and the open rows that are gone.
+
+        Args:
+            read: Reads a list.
+            children: For the child of a parent, the entries of the parents that can have changed.
+        """
         if self._style.open is not None:
             # First: a row that ends after this was read has an end that the next pass asks for.
-            body = put(self._style.open.body, {self._style.open.into: list(self._style.open.values)})
-            yield from self._fresh(read(self._ask({**self._style.open.body, **body}, None, None)))
-        for alternatives in self._style.queries:
-            yield from self._fresh(self._first_known(read, alternatives))
-        wanted = [k for k in sorted(self._was_open) if (k,) not in self.seen]
-        wanted += [k for k in self._named(read) if (k,) not in self.seen and k not in self._was_open]
+            request = self._request(self._style.open.body).with_at({self._style.open.into: [*self._style.open.values]})
+            yield from self._fresh(read(self._ask(request)))
+        yield from self._fresh(children)
+        for number in range(len(self._style.queries)):
+            yield from self._fresh(self._first_known(read, number))
+        wanted = [k for k in sorted(self._was_open) if (k,) not in self._seen]
+        wanted += [k for k in self._named(read) if (k,) not in self._seen and k not in self._was_open]
         for at in range(0, len(wanted), LOOKUP_SIZE):
             yield from self._look_up(read, wanted[at : at + LOOKUP_SIZE])
 
-    def _fresh(self, pages: Iterator[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
+    def _fresh(self, pages: Iterable[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
         for entries in pages:
-            fresh = [entry for entry in entries if entry[0] not in self.seen]
-            self.seen.update(k for k, _ in fresh)
+            fresh = [entry for entry in entries if entry[0] not in self._seen]
+            self._seen.update(k for k, _ in fresh)
             yield fresh
 
-    def _ask(self, body: Mapping[str, Any], until: JsonPath | None, pagination: Pagination | None) -> Ask:
-        request = Request(self._stream.endpoint, self._stream.query or {}, self._filled(body))
-        walk = (pagination or self._pagination).walk(request)
-        return Ask(walk if until is None else UntilWalk(walk, until, self._since))
+    def _request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
+        endpoint = self._stream.endpoint
+        assert endpoint is not None  # the spec demands one for everything that is asked
+        return Request(endpoint, {**(self._stream.query or {}), **(query or {})}, body).filled({"since": self._since})
 
-    def _first_known(self, read: Read, alternatives: Sequence[Query]) -> Iterator[Sequence[Entry]]:
-        for number, query in enumerate(alternatives, start=1):
-            pages = read(self._ask(query.body, query.until, query.pagination))
+    def _ask(self, request: Request, until: JsonPath | None = None, pagination: Pagination | None = None) -> Ask:
+        walk = (pagination or self._pagination).walk(request)
+        return Ask(
+            walk if until is None else UntilWalk(walk, until, self._since), self._stream.records or (), self._key
+        )
+
+    def _first_known(self, read: Read, number: int) -> Iterator[Sequence[Entry]]:
+        alternatives = self._style.queries[number]
+        for at in range(self._known.get(number, 0), len(alternatives)):
+            query = alternatives[at]
+            pages = read(self._ask(self._request(query.body, query.query), query.until, query.pagination))
             try:
                 first = next(pages, ())
-            except Refused:
-                if number == len(alternatives):
+            except (Refused, NotFound):
+                if at + 1 == len(alternatives):
                     raise
-                self._tell(f"the server does not know alternative {number} of {len(alternatives)}; trying the next")
+                self._tell(f"the server does not know alternative {at + 1} of {len(alternatives)}; trying the next")
                 continue
+            self._known[number] = at
             yield first
             yield from pages
             return
@@ -216,11 +235,11 @@ class ChangesPass:
         by = self._style.named_by
         if by is None:
             return []
-        request = Request(by.endpoint, {}, self._filled(by.body))
+        request = Request(by.endpoint, {}, by.body).filled({"since": self._since})
         names: dict[str, None] = {}
         answered = False
         try:
-            for entries in read(Ask(by.pagination.walk(request), by.records, by.own_key)):
+            for entries in read(Ask(by.pagination.walk(request), (by.records,), by.own_key.get)):
                 answered = True
                 for _, record in entries:
                     name = by.names.get(record)
@@ -234,19 +253,8 @@ class ChangesPass:
 
     def _look_up(self, read: Read, keys: Sequence[str]) -> Iterator[Sequence[Entry] | Gone]:
         assert self._style.lookup is not None  # the spec demands it
-        body = put(self._style.lookup_body, {self._style.lookup: list(keys)})
-        yield from self._fresh(read(self._ask({**self._style.lookup_body, **body}, None, None)))
+        request = self._request(self._style.lookup_body).with_at({self._style.lookup: list(keys)})
+        yield from self._fresh(read(self._ask(request)))
         for k in keys:
-            if (k,) not in self.seen and k in self._was_open:
+            if (k,) not in self._seen and k in self._was_open:
                 yield Gone(k)
-
-    def _filled(self, value: Any) -> Any:
-        """A body with its ``$since`` replaced."""
-        if isinstance(value, Mapping):
-            return {name: self._filled(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [self._filled(inner) for inner in value]
-        match = _SINCE.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            return value
-        return format_instant(self._since - (duration(match[1]) if match[1] else timedelta(0)))

@@ -27,6 +27,7 @@ class RowMapping:
         by_name = {name: (get, convert) for name, get, convert in self._columns}
         self._key = [(name, *by_name[name]) for name in stream.primary_key]
         self._cursor = by_name[stream.cursor_field] if stream.cursor_field else None
+        self.volatile = frozenset(name for name, field in stream.fields.items() if field.volatile)
         self._misfits: Counter[str] = Counter()
         self._first_misfit: dict[str, str] = {}
 

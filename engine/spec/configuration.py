@@ -17,7 +17,12 @@ from engine.spec.problems import suggestion
 SECRET_PATTERN = "[!-~]+"  # what an HTTP header can carry unquoted; a pasted line break is the usual mistake
 SECRET_EXPECTED = "printable ASCII characters without spaces or line breaks"
 
-SAMPLES: Mapping[str, str | int] = {"text": "sample", "url": "http://sample.invalid/api", "integer": 1}
+SAMPLES: Mapping[str, str | int] = {
+    "text": "sample",
+    "url": "http://sample.invalid/api",
+    "integer": 1,
+    "streams": "all",
+}
 """What ``${name}`` stands for while a file is checked without a configuration, by the setting's type."""
 
 
@@ -47,7 +52,8 @@ class Setting:
     description: str = key(Text(), "What it is and where to find it.")
     type: str = key(
         Word("a setting type", tuple(SAMPLES)),
-        "text, url (http or https, without credentials, a slash at its end removed) or integer.",
+        "text, url (http or https, without credentials, a slash at its end removed), integer, or streams (which "
+        "streams are read: all, default, names, or names to leave out after a minus; one setting can be of that type).",
         default="text",
     )
     required: bool = key(Boolean(), "Whether the connector can work without it.", default=False)
@@ -88,6 +94,7 @@ _FORMS = {
     "text": (r"[\s\S]+", "text"),
     "url": (r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL without credentials, query or fragment"),
     "integer": (r"-?[0-9]{1,18}", "a whole number"),
+    "streams": (r"\s*-?\s*\w+\s*(,\s*-?\s*\w+\s*)*", "names of streams with commas between, such as: all, -logs"),
 }
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 Getter = Callable[[Any], Any]
+
+PARENT: Final = "$parent"
+"""The key under which a child's record holds its parent's, so that ``$parent.id`` reaches into it."""
 
 _STEP = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
 
@@ -45,8 +48,19 @@ def compile_path(text: str) -> JsonPath:
     """
     if not text.startswith("$"):
         raise ValueError(f'expected a JSONPath, which starts with "$"; did you mean "$.{text}"?')
+    if re.match(r"\$parent\b", text):
+        return _of_parent(text)
     steps = _plain_steps(text)
     return JsonPath(text, _general(text) if steps is None else walk(steps))
+
+
+def _of_parent(text: str) -> JsonPath:
+    below = f"${text[len(PARENT) :]}"
+    steps = _plain_steps(below)
+    if steps is not None:
+        return JsonPath(text, walk((PARENT, *steps)))
+    get = _general(below)
+    return JsonPath(text, lambda record: get(record.get(PARENT)))
 
 
 def _plain_steps(text: str) -> tuple[str | int, ...] | None:

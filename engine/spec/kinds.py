@@ -68,6 +68,10 @@ class Spot:
                 path = f"{self.path}.{name}" if self.path else name
                 yield name, Spot(self.reader, value_node, path, key_node)
 
+    def at(self, name: str) -> Spot | None:
+        """The value of a key of the mapping that stands here, if one does and has it."""
+        return dict(self.entries()).get(name) if isinstance(self.node, yaml.MappingNode) else None
+
     def items(self) -> Iterator[Spot]:
         """The items of a list."""
         for index, node in enumerate(self.node.value):
@@ -210,11 +214,15 @@ class Word:
     about: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, spot: Spot) -> Any:
-        if scalar_type(spot.node) != "str":
-            return spot.problem(f"expected {self.noun} ({', '.join(self.words)}), found {spot.described()}")
-        if spot.node.value not in self.words:
-            return spot.problem(f'"{spot.node.value}" is not {self.noun}; {suggestion(spot.node.value, self.words)}')
-        return spot.node.value
+        filled = spot.filled()
+        if filled is None:
+            return INVALID
+        if scalar_type(filled.node) != "str":
+            return spot.problem(f"expected {self.noun} ({', '.join(self.words)}), found {filled.described()}")
+        if filled.node.value not in self.words:
+            hint = suggestion(filled.node.value, self.words)
+            return spot.problem(f'"{filled.node.value}" is not {self.noun}; {hint}')
+        return filled.node.value
 
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         if not self.about:
@@ -468,6 +476,9 @@ def read_block(block: type[Block], spot: Spot, *, besides: tuple[str, ...] = ())
             complete = False
         if keys[name].required and name not in spots and name not in meant:
             spot.problem(f'the key "{name}" is missing', at_key=True)
+    either = getattr(block, "either", ())
+    if either and not spots.keys() & {*either} and not meant & {*either}:
+        spot.problem(f'the key "{either[0]}" is missing', at_key=True)
     check: Callable[[dict[str, Any], dict[str, Spot]], None] | None = getattr(block, "check", None)
     valid = {name: value for name, value in values.items() if value is not INVALID}
     if check is not None:
@@ -491,6 +502,8 @@ def block_schema(block: type[Block], definitions: dict[str, Schema], besides: Sc
     required = [k.name for k in keys_of(block) if k.required]
     if required:
         schema["required"] = required
+    if hasattr(block, "either"):
+        schema["anyOf"] = [{"required": [name]} for name in block.either]
     return schema
 
 

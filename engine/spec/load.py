@@ -11,6 +11,7 @@ from engine.spec.configuration import Settings, check_configuration, sample_sett
 from engine.spec.kinds import Reader, Record, Schema, Spot, block_schema, keys_of
 from engine.spec.model import Document, Stream
 from engine.spec.problems import Problem, SpecError
+from engine.spec.selection import select
 from engine.spec.yaml import NotYaml, compose
 
 
@@ -33,12 +34,18 @@ class Connection:
     """A document whose ``${name}`` are filled in for one connection.
 
     ``settings_behind`` says which settings' values went into a part of the document, by keypath prefix, so that an
-    error can name the setting to look at.
+    error can name the setting to look at. ``selected`` names the streams that are read.
     """
 
     document: Document
     settings: Settings
+    selected: tuple[str, ...]
     used: tuple[tuple[str, str], ...]
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams that the connection reads, in the file's order."""
+        return tuple(self.document.streams[name] for name in self.selected)
 
     def settings_behind(self, prefix: str) -> tuple[str, ...]:
         """The names of the settings used at or below a keypath, such as ``api.authentication``."""
@@ -58,7 +65,10 @@ def connect(path: Path, configuration: Mapping[str, Any], *, name: str | None = 
     document, _ = _read(path, file, None)
     settings = check_configuration(document.configuration, configuration)
     filled, used = _read(path, file, settings.values)
-    return Connection(filled, settings, used)
+    selecting = next((name for name, setting in filled.configuration.items() if setting.type == "streams"), "")
+    return Connection(
+        filled, settings, select(selecting, str(settings.values.get(selecting, "")), filled.streams), used
+    )
 
 
 def _read(path: Path, file: str, settings: Mapping[str, Any] | None) -> tuple[Document, tuple[tuple[str, str], ...]]:

@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.spec.configuration import Setting
 from engine.spec.jsonpath import JsonPath, compile_path
 from engine.spec.kinds import (
+    Boolean,
     Duration,
     Integer,
     JsonObject,
@@ -59,6 +60,8 @@ JSON_PATH = Text(r"\$.*", "a JSONPath, which starts with $", convert=compile_pat
 NAME_PATTERN = r"[a-z][a-z0-9_]*"
 NAME_EXPECTED = "lower-case letters, digits and _, starting with a letter (Fivetran would rename anything else)"
 NAME = Text(NAME_PATTERN, NAME_EXPECTED)
+PATH_VALUE = re.compile(r"\{([^{}]*)\}")
+"""In an endpoint's path: the name of a value of the parent's rows."""
 HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 
 
@@ -96,6 +99,12 @@ class Field:
         default="STRING",
     )
     description: str | None = key(Text(), "What the column means.", default=None)
+    volatile: bool = key(
+        Boolean(),
+        "Whether the server computes the value anew at each answer. It is stored as it was when the row was sent, and "
+        "is no reason to send the row again.",
+        default=False,
+    )
     precision: int | None = key(Integer(1, 38), "For DECIMAL: the number of digits.", default=None)
     scale: int | None = key(Integer(0, 37), "For DECIMAL: the digits after the point.", default=None)
 
@@ -173,6 +182,12 @@ class Api:
         "for rows that become visible late.",
         default=timedelta(minutes=5),
     )
+    connections: int = key(
+        Integer(1, 16),
+        "How many requests may be under way at once. A first sync uses more than one where the way to the server takes "
+        "longer than its answers.",
+        default=4,
+    )
     timeout: Timeout = key(Record(Timeout), "How long a request may take.", default=Timeout())
     retry: Retry = key(Record(Retry), "How failures that may pass are retried.", default=Retry())
 
@@ -182,19 +197,61 @@ SYNC_MODES: Mapping[str, str] = {
     "full_refresh": "send all rows each time; rows that are gone are soft-deleted",
 }
 
+DELETED: Mapping[str, str] = {
+    "keep": "rows that are gone from the server stay, except for those that were open when they went",
+    "soft_delete": "at each period of the sweep the whole list is sent again, and rows that are gone are soft-deleted",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """Another stream, whose rows say what is asked for: once for each of them, or for several at a time.
+
+    Without an endpoint of its own the stream takes its records out of the parent's. Fields then, and wherever one
+    request is made for one parent, reach the parent's record as `$parent`: `$parent.id`.
+    """
+
+    stream: str = key(NAME, "The stream whose rows they are.")
+    values: Mapping[str, JsonPath] = key(
+        Table("value", JSON_PATH, NAME_PATTERN, NAME_EXPECTED, may_be_empty=True),
+        "Names, and where their values stand in a parent's record. `{name}` in the endpoint's path and `$name` in "
+        "texts of the body and the query stand for them.",
+        default={},
+    )
+    batch: int | None = key(
+        Integer(1, 1000),
+        "For so many parents at a time one request is made, in which each value is a list.",
+        default=None,
+    )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
     """One endpoint that is copied into one table."""
 
+    either: ClassVar = ("endpoint", "parent")
+
     description: str = key(Text(), "What a row of the table is.")
-    endpoint: Endpoint = key(ENDPOINT, "What is asked for the records: POST /flows/filter.")
+    endpoint: Endpoint | None = key(ENDPOINT, "What is asked for the records: POST /flows/filter.", default=None)
+    parent: Parent | None = key(
+        Record(Parent, shorthand="stream"), "The stream whose rows say what to ask for.", default=None
+    )
+    enabled: bool = key(
+        Boolean(),
+        "Whether it is read where the configuration does not say so (a setting of type streams).",
+        default=True,
+    )
     table: str | None = key(NAME, "The table's name, where it is not the stream's.", default=None)
     primary_key: tuple[str, ...] = key(OneOrMore(NAME), "The column, or columns, that identify a row.")
     cursor_field: str | None = key(
         NAME, "The UTC_DATETIME column that moves whenever a row changes. Incremental streams need it.", default=None
     )
     sync_mode: str = key(Word("a sync mode", tuple(SYNC_MODES), SYNC_MODES), "What is sent at each sync.")
+    deleted: str = key(
+        Word("a rule for deleted rows", tuple(DELETED), DELETED),
+        "What an incremental stream does about rows that are gone from the server. A full refresh soft-deletes them.",
+        default="keep",
+    )
     body: Mapping[str, Any] | None = key(
         JsonObject(), "What a POST request carries besides its page, such as a stable sort.", default=None
     )
@@ -238,6 +295,7 @@ class Stream:
         if values.get("sync_mode") == "full_refresh" and "read" in spots:
             spots["read"].problem("a full refresh reads the whole list; read is for incremental streams", at_key=True)
         _check_read(values, spots)
+        _check_parent(values, spots)
         endpoint = values.get("endpoint")
         if endpoint is not None and endpoint.method == "GET" and "body" in spots:
             spots["body"].problem("a GET request has no body; use query", at_key=True)
@@ -260,13 +318,42 @@ def _check_read(values: dict[str, Any], spots: dict[str, Spot]) -> None:
         column = values["fields"].get(values["primary_key"][0])
         if len(values["primary_key"]) > 1 or (isinstance(column, Field) and column.type != "STRING"):
             spots["primary_key"].problem("rows are looked up by a primary key of one STRING column only")
-    if getattr(read, "sweep", None) is not None:
+    if getattr(read, "sweep", None) is not None and "parent" not in spots:
         if "count" not in spots:
             spots["read"].problem('the sweep needs the key "count", to share its work out over time', at_key=True)
         if "pagination" not in spots or ("pagination" in values and not values["pagination"].resumable):
             spots["read"].problem(
                 "the sweep needs a pagination of the stream that can go on later: keyset", at_key=True
             )
+    if values.get("deleted") == "soft_delete" and read is not None and getattr(read, "sweep", None) is None:
+        spots["deleted"].problem('soft_delete needs the key "sweep" of read: how often the whole list is sent again')
+    if "deleted" in spots and values.get("sync_mode") == "full_refresh":
+        spots["deleted"].problem("a full refresh always soft-deletes rows that are gone", at_key=True)
+    if "deleted" in spots and "read" not in spots and values.get("sync_mode") == "incremental":
+        spots["deleted"].problem('needs the key "read", with a sweep', at_key=True)
+
+
+def _check_parent(values: dict[str, Any], spots: dict[str, Spot]) -> None:
+    """What is asked comes from an endpoint or from a parent, and the path's {names} are values of the parent."""
+    parent, endpoint = values.get("parent"), values.get("endpoint")
+    if endpoint is not None and ("parent" not in spots or parent is not None):
+        known = parent.values if parent else {}
+        for name in PATH_VALUE.findall(endpoint.path):
+            if name not in known:
+                hint = suggestion(name, known) if known else 'no parent gives values (the key "parent")'
+                spots["endpoint"].problem(f"{{{name}}} is not a value of the parent; {hint}")
+            elif parent is not None and parent.batch is not None:
+                spots["endpoint"].problem(f"{{{name}}} is a list, as batch makes requests for several parents")
+    if "endpoint" not in spots:
+        for name in ("body", "query", "pagination", "count"):
+            if name in spots:
+                spots[name].problem("without an endpoint nothing is asked, and nothing can be said here", at_key=True)
+    style = spots["read"].at("style") if "read" in spots and "parent" not in spots else None
+    if style is not None and style.node.value in READING.blocks and spots["read"].at("queries") is None:
+        spots["read"].problem('the key "queries" is missing; only the children of a parent do without', at_key=True)
+    needing = [name for name in ("queries", "open", "named_by") if getattr(values.get("read"), name, None)]
+    if endpoint is not None and needing and PATH_VALUE.search(endpoint.path):
+        spots["read"].problem(f"{needing[0]} asks the endpoint itself, whose path needs a parent's value", at_key=True)
 
 
 def _check_column(name: str, of: str, fields: Any, spots: dict[str, Spot]) -> Any:
@@ -276,6 +363,21 @@ def _check_column(name: str, of: str, fields: Any, spots: dict[str, Spot]) -> An
     if name not in fields:
         spots[of].problem(f'"{name}" is not a column of fields; {suggestion(name, fields)}')
     return fields.get(name)
+
+
+def _check_line(name: str, streams: Mapping[str, Any], place: Spot) -> None:
+    """A stream's parents exist, and none is its own."""
+    line = [name]
+    while isinstance(stream := streams[line[-1]], Stream) and stream.parent is not None:
+        parent = stream.parent.stream
+        if parent not in streams:
+            if len(line) == 1:
+                place.problem(f'its parent "{parent}" is not a stream; {suggestion(parent, streams)}', at_key=True)
+            return
+        if parent in line:
+            place.problem(f"its parents go round in a circle: {', '.join([*line, parent])}", at_key=True)
+            return
+        line.append(parent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,8 +398,12 @@ class Document:
 
     @staticmethod
     def check(values: dict[str, Any], spots: dict[str, Spot]) -> None:
-        """No two streams fill one table, and no two tables differ only in what Fivetran's naming ignores."""
+        """One table a stream, as Fivetran names them; parents that exist; one choice of streams."""
         tables: dict[str, str] = {}
+        settings = values.get("configuration") or {}
+        choosing = [name for name, setting in settings.items() if getattr(setting, "type", None) == "streams"]
+        if len(choosing) > 1:
+            spots["configuration"].problem(f"more than one setting of type streams: {', '.join(choosing)}", at_key=True)
         if not isinstance(values.get("streams"), dict):
             return
         places = dict(spots["streams"].entries())
@@ -308,3 +414,5 @@ class Document:
                 message = f'the table "{table}" is the one that the stream "{tables[folded]}" fills'
                 places[name].problem(message, at_key=True)
             tables.setdefault(folded, name)
+            if isinstance(stream, Stream) and stream.parent is not None:
+                _check_line(name, values["streams"], places[name])

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import engine.sync
+import engine.sync.writer
 from engine.failures import Failure
 from engine.spec.load import Connection
 from engine.sync import sync
@@ -121,7 +121,7 @@ class World:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Loopback]:
     with Loopback(lambda seen: Reply([])) as loopback, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine.sync, "CHECKPOINT_ROWS", 3)  # so that a stopped sync has something to go on from
+        patch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 3)  # so that a stopped sync has something to go on from
         yield loopback
 
 

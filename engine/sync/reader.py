@@ -1,0 +1,267 @@
+"""What a stream's records are asked with: its own list, or the lists of its parents' children; whole, or what can have
+changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any, Final
+
+from engine.failures import Failure, NotFound, ReadFailure
+from engine.log import Log
+from engine.paging import Walk
+from engine.paging.keyset import Keyset, KeysetWalk
+from engine.paging.slices import cuts
+from engine.reading import Ask
+from engine.reading.changes import ChangesPass, Gone
+from engine.requests import Entry, Record, Request
+from engine.rows.mapping import RowMapping
+from engine.spec.jsonpath import PARENT
+from engine.spec.model import Document, Parent, Stream
+from engine.sync.progress import Progress
+from engine.sync.wire import Wire, records_in
+
+_PAGES_WORTH_SLICING: Final = 20
+
+Asked = Callable[[datetime | None], None]
+"""Takes the instant at which a page was asked for, by the server's clock."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Entries of a list.
+
+    ``position``: where another reading could go on after them; None when it would have to begin anew. ``counted``: how
+    many of the records that the stream's count counts this step went past (a child's are its parent's).
+    """
+
+    entries: Sequence[Entry]
+    position: str | None
+    counted: int
+
+
+def readers(document: Document, wire: Wire, log: Log) -> Mapping[str, StreamReader]:
+    """A reader for each stream, by its name."""
+    found: dict[str, StreamReader] = {}
+
+    def reader(name: str) -> StreamReader:
+        if name not in found:
+            stream = document.streams[name]
+            parent = reader(stream.parent.stream) if stream.parent else None
+            found[name] = StreamReader(document, stream, parent, wire, log)
+        return found[name]
+
+    return {name: reader(name) for name in document.streams}
+
+
+class StreamReader:
+    """Reads one stream, and its parent's for it."""
+
+    def __init__(self, document: Document, stream: Stream, parent: StreamReader | None, wire: Wire, log: Log) -> None:
+        self.stream = stream
+        self.mapping = RowMapping(stream)
+        self.progress = Progress(stream, log)
+        self._document = document
+        self._parent = parent
+        self._wire = wire
+        self._log = log
+        self._known: dict[int, int] = {}  # which alternatives of its queries the server knows
+        self._answered = False  # whether any parent's children were found
+        self._missing: NotFound | None = None
+
+    def tell(self, line: str) -> None:
+        """Log a line about this stream."""
+        self._log.info(f"{self.stream.name}: {line}")
+
+    def count(self) -> int | None:
+        """The number of records (of its parent's, for a child) by the server; None where it does not say."""
+        if self._parent is not None:
+            return self._parent.count()
+        if self.stream.count is None:
+            return None
+        try:
+            return self._wire.number(self.stream.name, Request(self.stream.count, body={}))
+        except Failure as failure:
+            self._log.warning(f"{failure} Progress is told without a percentage.")
+            return None
+
+    def whole(self, asked: Asked, position: str | None = None, *, ahead: bool = True) -> Iterator[Step]:
+        """The whole list, from its beginning or from a position. Ends when it is proven whole.
+
+        Args:
+            asked: Is told when each page was asked for.
+            position: Of an earlier reading's step.
+            ahead: Whether to ask for pages before they are wanted, and for several slices at once.
+        """
+        if self._parent is None:
+            yield from self._list(asked, position, ahead)
+            return
+        for step in self._parent.whole(asked, position, ahead=ahead):
+            for entries in self._children(step.entries, asked):
+                yield Step(entries, position, 0)
+            position = step.position
+            yield Step((), position, step.counted)
+
+    def changed(
+        self, since: datetime, asked: Asked, was_open: Iterable[str] = (), seen: set[Hashable] | None = None
+    ) -> Iterator[Sequence[Entry] | Gone]:
+        """What can have changed since an instant, each row once: the whole list where no strategy tells more.
+
+        Args:
+            since: The instant, by the server's clock.
+            asked: Is told when each page was asked for.
+            was_open: The keys of rows that the destination has as open; those that are gone are answered as such.
+            seen: Takes the keys of what was brought.
+        """
+        if self.stream.read is None:
+            yield from (step.entries for step in self.whole(asked))
+            return
+
+        def read(ask: Ask) -> Iterator[Sequence[Entry]]:
+            for _, answer, _, entries in self._wire.read(self.stream.name, [ask]):
+                asked(answer.asked_at)
+                yield entries
+
+        pagination = self._document.api.pagination
+        changes = ChangesPass(self.stream, self.mapping.key, pagination, since, was_open, self._known, self.tell, seen)
+        yield from changes.run(read, self._children_of_changed(since, asked))
+
+    def check_found(self) -> None:
+        """Tell children of which each was answered "not found" from those of which some parents are gone.
+
+        Raises:
+            NotFound: the server has no such endpoint.
+        """
+        if self._missing is not None and not self._answered:
+            raise self._missing
+
+    def _list(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Step]:
+        """The list of the stream's own endpoint."""
+        walks: list[Walk] = [self._walk(part) for part in (position.split(",") if position else [None])]
+        first_request = walks[0].request
+        if ahead and position is None:
+            began = monotonic()
+            for _, answer, page, entries in self._wire.read(self.stream.name, [self._ask(walks[0])], ahead=False):
+                asked(answer.asked_at)
+                seconds = monotonic() - began
+                more = walks[0].request is not None and len(page.entries) >= self._page_size
+                total = self._expected() if more else None
+                if total and answer.asked_at:
+                    walks += self._slices(walks[0], total, seconds, answer.asked_at)
+                yield Step(entries, _position(walks), len(entries))
+                break
+        width = min(len(walks), self._wire.connections)
+        asks = [self._ask(walk) for walk in walks]
+        pages = self._wire.read(
+            self.stream.name, asks, width=width, ahead=ahead, begun=walks[0].request is not first_request
+        )
+        for _, answer, _, entries in pages:
+            asked(answer.asked_at)
+            yield Step(entries, _position(walks), len(entries))
+
+    def _expected(self) -> int | None:
+        """Count what is to come, where more than a page is: a percentage is worth a request then."""
+        total = self.count()
+        if total is not None:
+            self.progress.expect(total)
+        return total
+
+    def _slices(self, walk: Walk, total: int, page_seconds: float, now: datetime) -> list[KeysetWalk]:
+        """Split the rest of a long list so that the server always has something to do.
+
+        It has, when so many requests are under way as its own part of the time for a page fits into the whole. A count
+        takes it next to nothing, so what a count takes is the way there and back.
+        """
+        style, endpoint = self.stream.pagination, self.stream.count
+        if not isinstance(style, Keyset) or not isinstance(walk, KeysetWalk) or endpoint is None or walk.at is None:
+            return []
+        if total < _PAGES_WORTH_SLICING * style.page_size:
+            return []
+        began = monotonic()
+
+        def count_from(instant: datetime) -> int:
+            return self._wire.number(self.stream.name, Request(endpoint, body={}).with_at(style.from_instant(instant)))
+
+        count_from(walk.at)
+        away = monotonic() - began
+        parts = min(self._wire.connections, round(page_seconds / max(page_seconds - away, page_seconds / 16)))
+        if parts < 2 or now <= walk.at:
+            return []
+        found = walk.split(instants) if (instants := cuts(count_from, total, walk.at, now, parts)) else []
+        self.tell(f"reading {len(found) + 1} slices at once")
+        return found
+
+    @property
+    def _page_size(self) -> float:
+        size: float = getattr(self.stream.pagination, "page_size", float("inf"))
+        return size
+
+    def _walk(self, position: str | None) -> Walk:
+        stream = self.stream
+        assert stream.endpoint is not None  # a stream without a parent has one
+        walk: Walk = stream.pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), position)
+        return walk
+
+    def _ask(self, walk: Walk, parent: Record | None = None, *, child: bool = False) -> Ask:
+        return Ask(walk, self.stream.records or (), self.mapping.key, parent, may_be_missing=child)
+
+    # --- children ----------------------------------------------------------------------------------------------------
+
+    def _children_of_changed(self, since: datetime, asked: Asked) -> Iterator[Sequence[Entry]]:
+        if self._parent is None:
+            return
+        for parents in self._parent.changed(since, asked):
+            if not isinstance(parents, Gone):
+                yield from self._children(parents, asked)
+
+    def _children(self, parents: Sequence[Entry], asked: Asked) -> Iterator[Sequence[Entry]]:
+        """The entries of the children of some parents."""
+        records = [record for _, record in parents]
+        parent = self.stream.parent
+        assert parent is not None
+        if self.stream.endpoint is None:
+            yield [entry for record in records for entry in self._held_by(record)]
+            return
+        asks = [self._child_ask(parent, group) for group in _groups(records, parent.batch or 1)]
+        for _, answer, _, entries in self._wire.read(self.stream.name, asks, width=self._wire.connections):
+            if answer.missing is not None:
+                self._missing = answer.missing
+                continue
+            self._answered = True
+            asked(answer.asked_at)
+            yield entries
+
+    def _held_by(self, parent: Record) -> Iterator[Entry]:
+        try:
+            for record in records_in(parent, self.stream.records or ()):
+                record[PARENT] = parent
+                yield self.mapping.key(record), record
+        except ReadFailure as failure:
+            raise ReadFailure(f"{self.stream.name}: {failure}.") from None
+
+    def _child_ask(self, parent: Parent, group: Sequence[Record]) -> Ask:
+        stream = self.stream
+        assert stream.endpoint is not None
+        values: dict[str, Any] = {}
+        for name, path in parent.values.items():
+            found = [path.get(record) for record in group]
+            if any(value is None for value in found):
+                raise ReadFailure(
+                    f'{stream.name}: a record of {parent.stream} has nothing at {path.text} for the value "{name}".'
+                )
+            values[name] = found if parent.batch else found[0]
+        request = Request(stream.endpoint, stream.query or {}, stream.body).filled(values)
+        return self._ask(stream.pagination.walk(request), None if parent.batch else group[0], child=True)
+
+
+def _position(walks: Sequence[Walk]) -> str | None:
+    """Where each of the walks that are not at their end stands; None when one of them could not go on there."""
+    positions = [walk.position for walk in walks if walk.request is not None]
+    return ",".join(at for at in positions if at is not None) if positions and None not in positions else None
+
+
+def _groups(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
+    return (records[at : at + size] for at in range(0, len(records), size))

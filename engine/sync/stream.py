@@ -1,0 +1,238 @@
+"""One stream's share of a sync: the first pass over the whole list, later ones over what can have changed, the sweep,
+and the full refresh.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from engine.log import Log
+from engine.reading import ChangeFilter, StateAhead
+from engine.reading.changes import Changes, Gone
+from engine.requests import Entry
+from engine.state import StreamState, SweepState
+from engine.sync.reader import StreamReader
+from engine.sync.spool import Spool
+from engine.sync.writer import Writer
+
+
+class StreamSync:
+    """One stream, once."""
+
+    def __init__(self, reader: StreamReader, overlap: timedelta, writer: Writer, log: Log) -> None:
+        self._reader = reader
+        self._stream = reader.stream
+        self._table = reader.stream.destination_table
+        self._mapping = reader.mapping
+        self._overlap = overlap
+        self._writer = writer
+        self._log = log
+        self._tell = reader.tell
+
+    def run(self) -> int:
+        """Read the stream to its end; answers with the number of rows sent.
+
+        Raises:
+            NotFound: the server has no such endpoint.
+            Failure: it could not be read whole.
+        """
+        sent = self._full_refresh() if self._stream.sync_mode == "full_refresh" else self._incremental()
+        for misfit in self._mapping.misfits():
+            self._log.warning(misfit)
+        self._tell(f"{self._reader.progress.rows:,} rows read, {sent:,} synced")
+        return sent
+
+    def _incremental(self) -> int:
+        before = self._state()
+        try:
+            return self._pass(before)
+        except StateAhead:
+            self._log.warning(
+                f"{self._stream.name}: the saved state says that the last sync began after {before.since}, and the "
+                "server's clock is not that far yet. It went wrong then or is wrong now, so nothing tells what has "
+                "changed since: the whole list is read and sent again"
+            )
+        return self._pass(StreamState(open=before.open))
+
+    def _pass(self, before: StreamState) -> int:
+        strategy: Changes | None = self._stream.read
+        if strategy is not None and before.since is not None and before.under_way is None:
+            return self._changes_pass(before, before.since, strategy)
+        sent = self._whole_pass(before)
+        if before.under_way is None:
+            return sent
+        # What changed since the resumed pass began would wait for the next sync.
+        after = self._state()
+        if strategy is not None and after.since is not None:
+            return sent + self._changes_pass(after, after.since, strategy)
+        return sent + self._whole_pass(after)
+
+    def _state(self) -> StreamState:
+        return self._writer.state.streams.get(self._stream.name, StreamState())
+
+    def _filter(self, before: StreamState) -> ChangeFilter:
+        is_open = self._stream.read.is_open if self._stream.read else lambda record: False
+        return ChangeFilter(before, self._overlap, is_open, self._mapping.volatile)
+
+    def _whole_pass(self, before: StreamState) -> int:
+        """Read the whole list, from its beginning or from where an interrupted pass was."""
+        since = f"rows changed since {before.since:%Y-%m-%d %H:%M:%S} UTC" if before.since else "all rows (first sync)"
+        position = before.under_way.position if before.under_way else None
+        resumed = f", going on at {position}" if position else ""
+        self._tell(f"reading {self._what}, {since}{resumed}")
+        changes = self._filter(before)
+        sent = 0
+        for step in self._reader.whole(changes.asked, position):
+            sent += self._send(changes, step.entries, position=position)
+            self._reader.progress.read(len(step.entries), step.counted)
+            position = step.position or position
+            self._writer.checkpoint_when_due(self._stream, changes.so_far(position))
+        self._reader.check_found()
+        self._complete(changes, before.sweep)
+        return sent
+
+    def _changes_pass(self, before: StreamState, since: datetime, strategy: Changes) -> int:
+        """Read what can have changed since the last complete pass, and a slice of the sweep."""
+        self._tell(f"asking {self._what} for changes since {since:%Y-%m-%d %H:%M:%S} UTC")
+        changes = self._filter(before)
+        seen: set[Hashable] = set()
+        sent = deleted = 0
+        for found in self._reader.changed(since, changes.asked, before.open, seen):
+            if isinstance(found, Gone):
+                self._writer.delete(self._table, {self._stream.primary_key[0]: found.key})
+                changes.gone(found.key)
+                deleted += 1
+            else:
+                sent += self._send(changes, found)
+                self._reader.progress.read(len(found), 0)
+            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+        self._reader.check_found()
+        if deleted:
+            self._tell(f"{deleted:,} rows that were open are gone, and soft-deleted")
+        sweep = before.sweep
+        if strategy.sweep is not None and changes.start is not None:
+            sweep = sweep or SweepState(changes.start, since)
+            if self._stream.deleted == "keep":
+                swept, sweep = self._sweep(changes, changes.start, seen, sweep, strategy, strategy.sweep.every)
+                sent += swept
+            elif changes.start - sweep.began >= strategy.sweep.every:
+                self._tell("sending the whole list again, to soft-delete what is gone")
+                sent += self._full_refresh(changes)
+                sweep = SweepState(changes.start, sweep.began)
+        self._complete(changes, sweep)
+        return sent
+
+    def _sweep(
+        self,
+        changes: ChangeFilter,
+        now: datetime,
+        seen: set[Hashable],
+        sweep: SweepState,
+        strategy: Changes,
+        every: timedelta,
+    ) -> tuple[int, SweepState]:
+        """Look at a slice of the whole list for changes that no query sees; answers with the rows sent.
+
+        The slice is as much of the list as has passed of the round's time: all that is left, when that is over.
+        """
+        elapsed = now - sweep.began
+        total = self._reader.count() if elapsed > timedelta(0) or not every else None
+        if not total:
+            return 0, sweep
+        due = total * (elapsed / every) if elapsed < every else math.inf
+        if sweep.rows >= due:
+            return 0, sweep
+        rows, position, sent, ended = sweep.rows, sweep.position, 0, True
+        for step in self._reader.whole(changes.asked, position, ahead=False):
+            unseen = [
+                (key, record)
+                for key, record in step.entries
+                if key not in seen and not strategy.was_found(record, self._mapping.cursor(record), self._overlap)
+            ]
+            sent += self._send(changes, unseen, since=sweep.previous - self._overlap)
+            self._reader.progress.read(len(step.entries), 0)
+            rows, position = rows + step.counted, step.position
+            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+            if rows >= due and position is not None:
+                ended = False
+                break
+        if rows > sweep.rows:
+            self._tell(f"swept {rows - sweep.rows:,} of {total:,} rows for changes that no query sees: {sent:,} found")
+        if ended:
+            return sent, SweepState(max(now, sweep.began + every), sweep.began)
+        return sent, replace(sweep, position=position, rows=rows)
+
+    def _send(
+        self,
+        changes: ChangeFilter,
+        entries: Sequence[Entry],
+        *,
+        position: str | None = None,
+        since: datetime | None = None,
+    ) -> int:
+        """Write the rows of the entries that are changes; answers with their number.
+
+        Args:
+            changes: Tells which are.
+            entries: A page of records with their keys.
+            position: Up to where everything before these entries was sent.
+            since: In a sweep, the instant since when a change may have been missed.
+        """
+        mapping, rows = self._mapping, []
+        for key, record in entries:
+            changes.look(key, record)
+            cursor = mapping.cursor(record)
+            may_be_new = changes.may_be_new(cursor) if since is None or cursor is None else cursor >= since
+            if may_be_new and changes.is_new(row := mapping.row(record), cursor):
+                rows.append(row)
+        if rows and changes.has_unsaved_open:
+            self._writer.complete(self._stream, changes.so_far(position))
+        for row in rows:
+            self._writer.upsert(self._table, row)
+        return len(rows)
+
+    def _complete(self, changes: ChangeFilter, sweep: SweepState | None) -> None:
+        if changes.start is None:
+            self._log.warning(
+                f"{self._stream.name}: the server's answers carry no Date header, so the next sync looks at "
+                "the same changes again"
+            )
+        self._writer.complete(self._stream, changes.complete(sweep))
+
+    def _full_refresh(self, changes: ChangeFilter | None = None) -> int:
+        """Send the whole list in the place of what the table holds.
+
+        It is read to its end first: a read that fails half-way deletes nothing.
+        """
+        self._tell(f"reading {self._what}, all rows")
+        mapping, sent = self._mapping, 0
+        with Spool() as spool:
+            for step in self._reader.whole(changes.asked if changes else lambda at: None):
+                rows = []
+                for key, record in step.entries:
+                    rows.append(row := mapping.row(record))
+                    if changes is not None:
+                        changes.look(key, record)
+                        changes.is_new(row, mapping.cursor(record))
+                spool.extend(rows)
+                self._reader.progress.read(len(rows), step.counted)
+            self._reader.check_found()
+            if changes is not None:  # what was sent before must not be taken for older than the truncate
+                self._writer.complete(self._stream, changes.so_far(None))
+            self._writer.truncate(self._table)
+            for row in spool:
+                self._writer.upsert(self._table, row)
+                sent += 1
+        if changes is None:
+            self._writer.complete(self._stream, None)
+        return sent
+
+    @property
+    def _what(self) -> str:
+        stream = self._stream
+        if stream.endpoint is None and stream.parent is not None:
+            return f"what {stream.parent.stream} hold"
+        return str(stream.endpoint)

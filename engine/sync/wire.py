@@ -1,0 +1,151 @@
+"""Several lists at once over one client: each answer is asked for before the one before it was worked through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+from engine.failures import Failure, NotFound, ReadFailure
+from engine.http.client import Client, Undeclared
+from engine.reading import Ask
+from engine.requests import Answer, Entry, Page, Record, Request
+from engine.spec.jsonpath import PARENT, JsonPath
+
+
+class Wire:
+    """Asks, as a context manager.
+
+    Threads only ask and decode. Walks are told their pages, and entries handed on, by the thread that reads.
+
+    Args:
+        client: Sends requests.
+        connections: How many of them may be under way at once.
+    """
+
+    def __init__(self, client: Client, connections: int) -> None:
+        self._client = client
+        self.connections = connections
+        self._pool = ThreadPoolExecutor(connections, thread_name_prefix="wire")
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def read(
+        self, stream: str, asks: Iterable[Ask], *, width: int = 1, ahead: bool = True, begun: bool = False
+    ) -> Iterator[tuple[Ask, Answer, Page, Sequence[Entry]]]:
+        """The pages of lists as they come, each with its entries that are new in its list.
+
+        A list's next page is on its way while this one is worked through. Ends only when each list is proven whole.
+
+        Args:
+            stream: Named in every message.
+            asks: The lists; taken one by one as there is room.
+            width: How many lists to read at once.
+            ahead: Whether to ask for a page before it is wanted. Without, a reader that stops early costs nothing.
+            begun: Whether an earlier call has read pages of these lists, so that the answer "not found" is a failure.
+
+        Raises:
+            NotFound: the first request of a list was answered 404.
+            ReadFailure: pages do not add up to a whole list.
+            Failure: a request failed for good.
+        """
+        waiting = iter(asks)
+        under_way: dict[Future[Answer], tuple[Ask, Request]] = {}
+
+        def launch(ask: Ask, first: bool) -> None:
+            request = ask.walk.request
+            if request is not None:
+                under_way[self._pool.submit(self._fetch, stream, ask, request, first and not begun)] = ask, request
+
+        try:
+            for ask in islice(waiting, width):
+                launch(ask, True)
+            while under_way:
+                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in done:
+                    ask, request = under_way.pop(future)
+                    answer = future.result()
+                    page, fresh = self._take(stream, ask, request, answer)
+                    if ask.walk.request is None:
+                        for following in islice(waiting, 1):
+                            launch(following, True)
+                    elif ahead:
+                        launch(ask, False)
+                    yield ask, answer, page, fresh
+                    if not ahead and ask.walk.request is not None:
+                        launch(ask, False)
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def number(self, stream: str, request: Request) -> int:
+        """The number that a request is answered with.
+
+        Raises:
+            Failure: it was answered with something else, or not at all.
+        """
+        number: int = self._client.ask(stream, request, _whole_number).value
+        return number
+
+    def _fetch(self, stream: str, ask: Ask, request: Request, first: bool) -> Answer:
+        try:
+            return self._client.ask(stream, request, lambda document: (document, _records(document, ask.records)))
+        except NotFound as not_found:
+            if first and ask.may_be_missing:
+                return Answer((None, []), None, not_found)
+            if first:
+                raise
+            raise Failure(f"{not_found} The endpoint answered before in this sync; sync again.") from None
+
+    def _take(self, stream: str, ask: Ask, request: Request, answer: Answer) -> tuple[Page, Sequence[Entry]]:
+        document, records = answer.value
+        if ask.parent is not None:
+            for record in records:
+                record[PARENT] = ask.parent
+        try:
+            page = Page([(ask.key(record), record) for record in records], document)
+            return page, ask.walk.take(page)
+        except ReadFailure as failure:
+            raise ReadFailure(f"{stream}: {request} at {self._client.url(request)}: {failure}.") from None
+
+
+def _records(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
+    """The list of records in an answer, by the first declared shape that is a list of objects."""
+    for path in paths:
+        found = path.get(document)
+        if isinstance(found, list):
+            if not all(isinstance(record, dict) for record in found):
+                raise Undeclared(f"a list at {path.text} that holds other things than objects")
+            return found
+    shape = f"a bare {type(document).__name__}"
+    if isinstance(document, dict):
+        shape = f"an object with the keys {', '.join(document) or '(none)'}"
+    raise Undeclared(f"{shape}, and no list of records at {' or '.join(path.text for path in paths)}")
+
+
+def records_in(parent: Record, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
+    """The list of records that a parent's record holds; none where it holds null or nothing.
+
+    Raises:
+        ReadFailure: it holds something else.
+    """
+    values = [value for path in paths if (value := path.get(parent)) is not None]
+    if not values:
+        return []
+    if isinstance(values[0], list) and all(isinstance(record, dict) for record in values[0]):
+        return values[0]
+    raise ReadFailure(f"the parent's record has no list of objects at {' or '.join(path.text for path in paths)}")
+
+
+def _whole_number(document: Any) -> int:
+    if isinstance(document, int) and not isinstance(document, bool):
+        return document
+    raise Undeclared("something that is not a number of records")

@@ -1,0 +1,231 @@
+"""Streams that are fed by another stream's rows, on a loopback server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from engine.failures import Failure
+from engine.instants import format_instant
+from engine.sync import sync
+from testbed.loopback import Loopback, Reply, Seen
+from tests.shop import Lines, Recorder, connection
+
+STREAMS = """
+version: 1
+name: Shop
+configuration:
+  api_url: {type: url, description: Where the shop is., required: true}
+api:
+  base_url: ${api_url}
+  pagination: {style: offset, page_size: 3}
+  retry: {attempts: 1}
+  overlap: 0s
+streams:
+  shops:
+    description: One row per shop.
+    endpoint: POST /shops/filter
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {id: $.id, name: $.name}
+  shelves:
+    description: One row per shelf of a shop; asked for by the shop's name.
+    endpoint: POST /shops/{shop}/shelves
+    parent: {stream: shops, values: {shop: $.name}}
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {id: $.id, shop_id: $parent.id}
+  doors:
+    description: One row per door; each shop holds its own.
+    parent: shops
+    records: $.doors
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {id: $.id, shop: $parent.name, first_tag: "$parent.tags[0]"}
+  orders:
+    description: One row per order.
+    endpoint: POST /orders/filter
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    read:
+      style: changes
+      queries: [{body: {since: $since}}]
+    fields: {id: $.id, updated: {path: $.updated, type: UTC_DATETIME}}
+  items:
+    description: One row per item of an order; asked for by the keys of several orders.
+    endpoint: POST /items/filter
+    parent: {stream: orders, values: {orders: $.id}, batch: 2}
+    body: {order: {any_: $orders}}
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    read: {style: changes}
+    fields: {id: $.id, order_id: $.order, updated: {path: $.updated, type: UTC_DATETIME}}
+  notes:
+    description: One row per note of an order; asked for by the URL.
+    endpoint: GET /notes
+    query: {order: $order}
+    parent: {stream: orders, values: {order: $.id}}
+    pagination: single
+    primary_key: id
+    cursor_field: made
+    sync_mode: incremental
+    read: {style: changes}
+    fields: {id: $.id, made: {path: $.made, type: UTC_DATETIME}}
+"""
+
+OLD, NEW = "2024-05-01T10:00:00Z", "2999-01-01T00:00:00Z"
+
+
+class Shop:
+    """The data behind the server."""
+
+    def __init__(self) -> None:
+        self.shops: list[dict[str, Any]] = [
+            {"id": f"s{n}", "name": f"Shop {n}/ü", "tags": ["a"], "doors": [{"id": f"s{n}-d{d}"} for d in range(n)]}
+            for n in range(5)
+        ]
+        self.shops[4]["doors"] = None
+        self.orders = [{"id": f"o{n}", "updated": OLD} for n in range(7)]
+        self.items = [{"id": f"o{n}-i{i}", "order": f"o{n}", "updated": OLD} for n in range(7) for i in range(4)]
+        self.notes = [{"id": f"o{n}-n", "order": f"o{n}", "made": OLD} for n in range(7)]
+        self.without = ""
+        self.gone: set[str] = set()
+
+    def answer(self, seen: Seen) -> Reply:
+        """By path; a shop's shelves are two, a shop that is gone has none."""
+        parts = seen.path.split("/")[2:]
+        if self.without and self.without in seen.path:
+            return Reply({"detail": "Not Found"}, 404)
+        body = seen.json or {}
+        if parts[0] == "shops" and parts[-1] == "shelves":
+            name = unquote(parts[1])
+            if name in self.gone:
+                return Reply({"detail": "Work pool not found"}, 404)
+            rows = [{"id": f"{name}-{n}"} for n in range(4)]
+        elif parts[0] == "notes":
+            rows = [note for note in self.notes if note["order"] in seen.query["order"]]
+            return Reply(rows)
+        elif parts[0] == "items":
+            rows = [item for item in self.items if item["order"] in body["order"]["any_"]]
+        else:
+            rows = {"shops": self.shops, "orders": self.orders}[parts[0]]
+            rows = [row for row in rows if row.get("updated", "") >= body.get("since", "")]
+        offset = body.get("offset", 0)
+        return Reply(rows[offset : offset + body.get("limit", 200)])
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def server(shop: Shop) -> Iterator[Loopback]:
+    with Loopback(shop.answer) as loopback:
+        yield loopback
+
+
+def run(folder: Path, server: Loopback, recorder: Recorder) -> Lines:
+    lines = Lines()
+    recorder.operations.clear()
+    server.seen.clear()
+    sync(connection(folder, server.url, STREAMS), json.loads(json.dumps(recorder.state)), recorder, lines)
+    return lines
+
+
+def test_every_parent_s_children_arrive(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """By a path, in batches, by a URL parameter, and out of the parent's own record."""
+    recorder = Recorder()
+    run(tmp_path, server, recorder)
+    assert sorted(recorder.tables["shelves"]) == sorted(f"Shop {s}/ü-{n}" for s in range(5) for n in range(4))
+    assert recorder.tables["shelves"]["Shop 3/ü-2"]["shop_id"] == "s3"
+    assert recorder.tables["doors"].keys() == {f"s{n}-d{d}" for n in range(4) for d in range(n)}
+    assert recorder.tables["doors"]["s2-d1"] | {"deleted": 0} == {
+        "id": "s2-d1",
+        "shop": "Shop 2/ü",
+        "first_tag": "a",
+        "deleted": 0,
+    }
+    assert recorder.tables["items"].keys() == {item["id"] for item in shop.items}
+    assert recorder.tables["notes"].keys() == {note["id"] for note in shop.notes}
+    paths = [seen.path for seen in server.seen]
+    assert "/api/shops/Shop%200%2F%C3%BC/shelves" in paths  # the value is one segment of the path
+
+
+def test_only_the_children_of_parents_that_changed_are_asked_for(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """And of those only what changed is sent."""
+    recorder = Recorder()
+    run(tmp_path, server, recorder)
+    run(tmp_path, server, recorder)
+    assert not [seen for seen in server.seen if seen.path in ("/api/items/filter", "/api/notes")]
+    shop.orders[2]["updated"] = shop.items[9]["updated"] = NEW
+    shop.notes.append({"id": "new", "order": "o2", "made": NEW})
+    run(tmp_path, server, recorder)
+    asked = {(seen.path, str((seen.json or {}).get("order") or seen.query)) for seen in server.seen}
+    assert ("/api/items/filter", "{'any_': ['o2']}") in asked
+    assert ("/api/notes", "{'order': ['o2']}") in asked
+    assert not [what for what in asked if "o3" in what[1]]
+    assert (recorder.count("upsert", "items"), recorder.count("upsert", "notes")) == (1, 1)
+
+
+def test_children_that_could_not_be_read_are_not_lost(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Their parents' sync was complete; the children's own state still knows what they have missed."""
+    recorder = Recorder()
+    run(tmp_path, server, recorder)
+    changed = format_instant(datetime.now(timezone.utc))
+    shop.orders[2]["updated"] = shop.items[9]["updated"] = changed
+    time.sleep(1.1)  # past the second of that change, by the Date header
+    good = shop.answer
+    server.answer = lambda seen: Reply(status=400) if seen.path == "/api/items/filter" else good(seen)
+    with pytest.raises(Failure):
+        run(tmp_path, server, recorder)
+    since = {name: stream["since"] for name, stream in recorder.state["streams"].items()}
+    assert since["items"] <= changed < since["orders"]
+    server.answer = good
+    run(tmp_path, server, recorder)
+    assert (recorder.count("upsert", "orders"), recorder.count("upsert", "items")) == (0, 1)
+
+
+def test_a_parent_that_is_gone_has_no_children(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """One "not found" among many is a parent that was deleted in between, not a missing endpoint."""
+    recorder = Recorder()
+    run(tmp_path, server, recorder)
+    shop.gone = {"Shop 1/ü"}
+    lines = run(tmp_path, server, recorder)
+    assert {k for k, row in recorder.tables["shelves"].items() if row["deleted"]} == {f"Shop 1/ü-{n}" for n in range(4)}
+    assert lines.warnings == []
+
+
+def test_children_whose_endpoint_the_server_lacks_are_skipped(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Each is answered "not found": one warning, the table stays, the other streams go on."""
+    recorder = Recorder()
+    run(tmp_path, server, recorder)
+    shop.without = "/shelves"
+    lines = run(tmp_path, server, recorder)
+    assert len(lines.warnings) == 1
+    assert "/shelves not found; skipping." in lines.warnings[0]
+    assert not any(row["deleted"] for row in recorder.tables["shelves"].values())
+    assert recorder.count("truncate", "doors") == 1
+
+
+def test_a_record_that_holds_no_list_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Null and nothing are no children; anything else is not what was declared."""
+    shop.shops[2]["doors"] = {"id": "not a list"}
+    with pytest.raises(Failure, match=r"doors: the parent's record has no list of objects at \$\.doors"):
+        run(tmp_path, server, Recorder())
+
+
+def test_a_parent_without_the_value_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Nothing can be asked for it, and its children must not be taken for gone."""
+    del shop.shops[2]["name"]
+    with pytest.raises(Failure, match=r'shelves: a record of shops has nothing at \$\.name for the value "shop"'):
+        run(tmp_path, server, Recorder())
