@@ -26,6 +26,7 @@ def cuts(
         The first instant of each part but the first. Fewer where rows crowd at an instant.
     """
     found: list[datetime] = []
+    left = total
     for part in range(1, parts):
         wanted = total * (parts - part) / parts
         low, high = found[-1] if found else first, last
@@ -35,6 +36,7 @@ def cuts(
             if abs(count - wanted) <= total * _NEAR or high - low <= timedelta(seconds=1):
                 break
             low, high = (middle, high) if count > wanted else (low, middle)
-        if middle > (found[-1] if found else first):
+        if middle > (found[-1] if found else first) and 0 < count < left:
             found.append(middle)
+            left = count
     return found

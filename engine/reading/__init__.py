@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from engine.paging import Walk
 from engine.requests import Record
 from engine.spec.jsonpath import JsonPath
 from engine.state import RECENT_MAX, PassState, StreamState, SweepState, fingerprint
+
+_CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header counts whole seconds
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class ChangeFilter:
             self._asked, self.start = True, at
         elif self.start is not None and at is not None and at < self.start:
             self.start = at
-        if self.start is not None and self._before.since is not None and self.start < self._before.since:
+        since = self._before.since
+        if self.start is not None and since is not None and self.start < since - _CLOCK_RESOLUTION:
             raise StateAhead
 
     def look(self, key: Hashable, record: Record) -> None:

@@ -162,8 +162,9 @@ class Model:
             return Reply({"detail": "extra fields not permitted"}, 422, headers=headers)
         rows = [run for run in self.visible() if all(_matches(run, name, want) for name, want in asked.items())]
         rows.sort(key=lambda run: run["id"], reverse=True)
-        if seen.json["sort"] == "EXPECTED_ASC":
-            rows.sort(key=lambda run: run["expected"])
+        if seen.json["sort"].startswith(("EXPECTED", "UPDATED")):
+            column, direction = seen.json["sort"].lower().split("_")
+            rows.sort(key=lambda run: run[column], reverse=direction == "desc")
         if seen.json["sort"] == "END_DESC":
             rows.sort(key=lambda run: run["end"] or "9", reverse=True)  # nulls first, as PostgreSQL has them
         offset = seen.json.get("offset", 0)

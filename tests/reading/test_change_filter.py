@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from engine.reading import ChangeFilter
+import pytest
+
+from engine.reading import ChangeFilter, StateAhead
 from engine.state import RECENT_MAX, StreamState
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -77,6 +79,35 @@ def test_a_version_that_the_cursor_does_not_tell_apart_is_sent() -> None:
     changes.asked(minutes(1))
     assert not is_change(changes, {"id": "x", "updated": minutes(-1)})
     assert is_change(changes, {"id": "x", "updated": minutes(-1), "note": "the same tick"})
+
+
+def test_a_state_dated_after_the_server_s_clock_is_noticed() -> None:
+    """By it nothing would ever be new; a second is only the resolution of a Date header."""
+    _, state = one_pass(StreamState(), 0, {})
+    ChangeFilter(state, OVERLAP).asked(minutes(-5) - timedelta(seconds=1))
+    with pytest.raises(StateAhead):
+        ChangeFilter(state, OVERLAP).asked(minutes(-6))
+
+
+def test_the_earliest_page_is_the_start() -> None:
+    """Of several requests at once, another than the first may be answered first."""
+    changes = ChangeFilter(StreamState(), OVERLAP)
+    changes.asked(minutes(0))
+    changes.asked(minutes(-1))
+    changes.asked(minutes(1))
+    assert changes.start == minutes(-1)
+
+
+def test_volatile_columns_make_no_change() -> None:
+    """What the server computes at each answer differs between two reads of an unchanged row."""
+    row = {"id": "a", "updated": minutes(-1), "estimate": 1}
+    changes = ChangeFilter(StreamState(), OVERLAP, volatile={"estimate"})
+    changes.asked(minutes(0))
+    assert is_change(changes, row)
+    later = ChangeFilter(changes.complete(), OVERLAP, volatile={"estimate"})
+    later.asked(minutes(1))
+    assert not is_change(later, {**row, "estimate": 2})
+    assert is_change(later, {**row, "id": "b"})
 
 
 def test_a_resumed_pass_keeps_its_start() -> None:

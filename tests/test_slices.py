@@ -1,0 +1,136 @@
+"""A first sync of a long list that is far away: several slices at once."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import engine.sync.writer
+from engine.failures import Failure
+from engine.instants import format_instant, parse_instant
+from engine.paging.slices import cuts
+from engine.sync import sync
+from testbed.loopback import Loopback, Reply, Seen
+from tests.shop import STREAMS, Lines, Recorder, connection
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+LATENCY = 0.02
+
+KEYSET = (
+    STREAMS[: STREAMS.index("  shops:")]
+    .replace("read: 300ms", "read: 10s")
+    .replace(
+        "    body: {sort: ID_DESC}\n",
+        """    body: {sort: MADE_ASC}
+    pagination:
+      {style: keyset, field: $.made, after: made.after_, before: made.before_, ties: {sort: ID_DESC}, page_size: 10}
+""",
+    )
+)
+
+
+class Far:
+    """A list of orders by the instant at which they were made, behind a slow line; pages take time, counts do not."""
+
+    def __init__(self, count: int, seed: int = 1) -> None:
+        dice = random.Random(seed)
+        made = sorted(NOON - timedelta(seconds=dice.choice([dice.expovariate(1e-5), 3600])) for _ in range(count))
+        self.rows: list[dict[str, Any]] = [
+            {"id": f"o{n:04}", "made": format_instant(at), "updated": format_instant(at), "amount": n, "note": None}
+            for n, at in enumerate(made)
+        ]
+        self.at_once = self.most_at_once = 0
+        self.stop_after = 10**9
+
+    def answer(self, seen: Seen) -> Reply:
+        """A page or a count."""
+        window = (seen.json or {}).get("made", {})
+        low, high = window.get("after_", ""), window.get("before_", "9")
+        found = [row for row in self.rows if low <= row["made"] <= high]
+        if seen.path.endswith("/count"):
+            return Reply(len(found), delay=LATENCY)
+        self.stop_after -= 1
+        if self.stop_after < 0:
+            return Reply(status=400)
+        if seen.json["sort"] == "ID_DESC":
+            found.sort(key=lambda row: row["id"], reverse=True)
+        offset = seen.json.get("offset", 0)
+        return Reply(found[offset : offset + seen.json["limit"]], delay=LATENCY + 0.005)
+
+
+def run(far: Far, folder: Path, recorder: Recorder) -> Lines:
+    lines = Lines()
+    with Loopback(far.answer) as server:
+        connected = connection(folder, server.url, KEYSET)
+        state = json.loads(json.dumps(recorder.state))
+        if state:
+            state["api"] = server.url
+        sync(connected, state, recorder, lines)
+    return lines
+
+
+def test_every_row_comes_once(tmp_path: Path) -> None:
+    """However the instants crowd: in slices, each row is sent, and none twice."""
+    far, recorder = Far(600), Recorder()
+    lines = run(far, tmp_path, recorder)
+    assert any("slices at once" in line for line in lines.infos), lines.infos
+    assert recorder.count("upsert", "orders") == len(recorder.tables["orders"]) == 600
+
+
+@pytest.mark.parametrize("stop_after", [5, 23, 41, 60])
+def test_an_interrupted_read_goes_on_in_every_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+) -> None:
+    """The state holds where each slice is; little is read twice and nothing is missed."""
+    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 20)
+    far, recorder = Far(600), Recorder()
+    far.stop_after = stop_after
+    with pytest.raises(Failure):
+        run(far, tmp_path, recorder)
+    position = recorder.state["streams"]["orders"]["pass"]["position"]
+    assert all(parse_instant(at) for part in position.split(",") for at in part.split(".."))
+    sent = recorder.count("upsert", "orders")
+    far.stop_after = 10**9
+    run(far, tmp_path, recorder)
+    assert len(recorder.tables["orders"]) == 600
+    assert recorder.count("upsert", "orders") - 600 <= sent  # the second run looks once more at what changed meanwhile
+    assert "pass" not in recorder.state["streams"]["orders"]
+
+
+def test_a_near_server_is_read_by_one_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the way is short the server is always busy with one; more would only slow it down."""
+    far = Far(600)
+    near = far.answer
+    far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.03)  # type: ignore[method-assign]
+    lines = run(far, tmp_path, Recorder())
+    assert not any("slices" in line for line in lines.infos)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_slices_are_about_as_wide_as_each_other(seed: int) -> None:
+    """By a count that follows the rows, wherever they crowd."""
+    dice = random.Random(seed)
+    rows = sorted(NOON - timedelta(seconds=dice.expovariate(1e-5)) for _ in range(2000))
+    asked: list[Any] = []
+
+    def count_from(instant: datetime) -> int:
+        asked.append(instant)
+        return sum(row >= instant for row in rows)
+
+    found = cuts(count_from, len(rows), rows[0], NOON, 4)
+    bounds = [rows[0], *found, NOON]
+    sizes = [count_from(low) - count_from(high) for low, high in pairwise(bounds)]
+    assert found == sorted(set(found))
+    assert all(400 <= size <= 600 for size in sizes), sizes
+    assert len(asked) < 70
+
+
+def test_rows_that_all_share_an_instant_are_not_sliced() -> None:
+    """There is no instant to cut at."""
+    assert cuts(lambda instant: 100 if instant <= NOON else 0, 100, NOON, NOON + timedelta(days=1), 4) == []
