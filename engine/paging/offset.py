@@ -12,14 +12,14 @@ only the last row.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from engine.failures import ReadFailure
 from engine.paging import Walk
 from engine.requests import Entry, Page, Request
-from engine.spec.kinds import Integer, Text, key
+from engine.spec.kinds import Integer, JsonObject, Text, key
 from engine.spec.model import PAGINATION
 
 _WINDOW_PAGES = 10  # how far back keys are remembered, which bounds the memory of a walk
@@ -43,6 +43,11 @@ class Offset:
     )
     limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
     offset_key: str = key(Text(), "The name of the offset in the request.", default="offset")
+    body: Mapping[str, Any] = key(
+        JsonObject(),
+        "What the request carries in this style, in place of what the stream says: a stable sort.",
+        default={},
+    )
 
     def walk(self, request: Request, position: str | None = None) -> Walk:
         """Start at the first row."""
@@ -54,7 +59,7 @@ class _OffsetWalk:
 
     def __init__(self, style: Offset, request: Request) -> None:
         self._style = style
-        self._template = request
+        self._template = request.with_values(style.body)
         self._window: deque[Sequence[Hashable]] = deque()  # the keys of the last pages
         self._seen: set[Hashable] = set()  # the same keys
         self._previous: Sequence[Hashable] = ()

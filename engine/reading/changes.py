@@ -20,8 +20,8 @@ from engine.paging.until import UntilWalk
 from engine.reading import Ask
 from engine.requests import Entry, Request
 from engine.spec.jsonpath import JsonPath
-from engine.spec.kinds import BODY_PATH, Duration, JsonObject, OneOrMore, Record, Spot, Text, key
-from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, READING, Endpoint, Stream
+from engine.spec.kinds import BODY_PATH, Duration, Integer, JsonObject, OneOrMore, Record, Spot, Text, key
+from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, READING, Endpoint, Parent, Stream
 
 LOOKUP_SIZE: Final = 100  # keys to a request
 
@@ -70,6 +70,21 @@ class NamedBy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Related(Parent):
+    """Rows of another stream that can have changed, and what is asked for the rows that belong to them."""
+
+    batch: int | None = key(
+        Integer(1, 1000),
+        "For so many of them at a time one request is made, in which each value is a list.",
+        default=100,
+    )
+    body: Mapping[str, Any] | None = key(
+        JsonObject(), "What a POST request carries, with `$name` for the values, and a stable sort.", default=None
+    )
+    query: Mapping[str, Any] = key(JsonObject(), "Parameters of the request's URL.", default={})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """Looking at the whole list again, for changes that no query sees."""
 
@@ -96,6 +111,11 @@ class Changes:
     )
     open: Open | None = key(Record(Open), "Rows that may still change by themselves.", default=None)
     named_by: NamedBy | None = key(Record(NamedBy), "Another list that names rows which changed.", default=None)
+    related: Related | None = key(
+        Record(Related),
+        "Another stream; the rows that belong to those of its rows that can have changed are read too.",
+        default=None,
+    )
     lookup: str | None = key(
         BODY_PATH, "Where the request's body takes a list of keys. open and named_by need it.", default=None
     )
@@ -182,7 +202,7 @@ class ChangesPass:
 
         Args:
             read: Reads a list.
-            children: For the child of a parent, the entries of the parents that can have changed.
+            children: The entries that belong to rows of another stream which can have changed.
         """
         if self._style.open is not None:
             # First: a row that ends after this was read has an end that the next pass asks for.

@@ -107,7 +107,7 @@ def _with_defaults(document: Document) -> Document:
         streams[name] = replace(
             stream,
             name=name,
-            pagination=stream.pagination or document.api.pagination,
+            pagination=stream.pagination or (document.api.pagination,),
             records=stream.records or document.api.records,
         )
     return replace(document, streams=streams)

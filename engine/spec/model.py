@@ -256,8 +256,12 @@ class Stream:
         JsonObject(), "What a POST request carries besides its page, such as a stable sort.", default=None
     )
     query: Mapping[str, Any] | None = key(JsonObject(), "Parameters of the request's URL.", default=None)
-    pagination: Any = key(
-        PAGINATION, "How long answers are read in pages, where it is not as the api says.", default=None
+    pagination: tuple[Any, ...] | None = key(
+        OneOrMore(PAGINATION),
+        "How long answers are read in pages, where it is not as the api says. Of several, the first that the server "
+        "knows.",
+        default=None,
+        default_text="as the api says",
     )
     read: Any = key(
         READING,
@@ -301,6 +305,12 @@ class Stream:
             spots["body"].problem("a GET request has no body; use query", at_key=True)
 
     @property
+    def source(self) -> Parent | None:
+        """The other stream whose rows say what is asked for: for all rows, or for those that can have changed."""
+        related: Parent | None = getattr(self.read, "related", None)
+        return self.parent or related
+
+    @property
     def destination_table(self) -> str:
         """The name of the table that the stream fills."""
         return self.table or self.name
@@ -321,7 +331,7 @@ def _check_read(values: dict[str, Any], spots: dict[str, Spot]) -> None:
     if getattr(read, "sweep", None) is not None and "parent" not in spots:
         if "count" not in spots:
             spots["read"].problem('the sweep needs the key "count", to share its work out over time', at_key=True)
-        if "pagination" not in spots or ("pagination" in values and not values["pagination"].resumable):
+        if "pagination" not in spots or ("pagination" in values and not values["pagination"][0].resumable):
             spots["read"].problem(
                 "the sweep needs a pagination of the stream that can go on later: keyset", at_key=True
             )
@@ -351,7 +361,9 @@ def _check_parent(values: dict[str, Any], spots: dict[str, Spot]) -> None:
     style = spots["read"].at("style") if "read" in spots and "parent" not in spots else None
     if style is not None and style.node.value in READING.blocks and spots["read"].at("queries") is None:
         spots["read"].problem('the key "queries" is missing; only the children of a parent do without', at_key=True)
-    needing = [name for name in ("queries", "open", "named_by") if getattr(values.get("read"), name, None)]
+    if "parent" in spots and getattr(values.get("read"), "related", None) is not None:
+        spots["read"].problem("related is for streams without a parent; children follow their parent", at_key=True)
+    needing = [name for name in ("queries", "open", "named_by", "related") if getattr(values.get("read"), name, None)]
     if endpoint is not None and needing and PATH_VALUE.search(endpoint.path):
         spots["read"].problem(f"{needing[0]} asks the endpoint itself, whose path needs a parent's value", at_key=True)
 
@@ -366,10 +378,10 @@ def _check_column(name: str, of: str, fields: Any, spots: dict[str, Spot]) -> An
 
 
 def _check_line(name: str, streams: Mapping[str, Any], place: Spot) -> None:
-    """A stream's parents exist, and none is its own."""
+    """The streams that a stream is fed by exist, and none is itself."""
     line = [name]
-    while isinstance(stream := streams[line[-1]], Stream) and stream.parent is not None:
-        parent = stream.parent.stream
+    while isinstance(stream := streams[line[-1]], Stream) and stream.source is not None:
+        parent = stream.source.stream
         if parent not in streams:
             if len(line) == 1:
                 place.problem(f'its parent "{parent}" is not a stream; {suggestion(parent, streams)}', at_key=True)
@@ -414,5 +426,5 @@ class Document:
                 message = f'the table "{table}" is the one that the stream "{tables[folded]}" fills'
                 places[name].problem(message, at_key=True)
             tables.setdefault(folded, name)
-            if isinstance(stream, Stream) and stream.parent is not None:
+            if isinstance(stream, Stream) and stream.source is not None:
                 _check_line(name, values["streams"], places[name])

@@ -5,18 +5,18 @@ changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Any, Final
 
-from engine.failures import Failure, NotFound, ReadFailure
+from engine.failures import Failure, NotFound, ReadFailure, Refused
 from engine.log import Log
-from engine.paging import Walk
+from engine.paging import Pagination, Walk
 from engine.paging.keyset import Keyset, KeysetWalk
 from engine.paging.slices import cuts
 from engine.reading import Ask
-from engine.reading.changes import ChangesPass, Gone
+from engine.reading.changes import ChangesPass, Gone, Related
 from engine.requests import Entry, Record, Request
 from engine.rows.mapping import RowMapping
 from engine.spec.jsonpath import PARENT
@@ -50,22 +50,23 @@ def readers(document: Document, wire: Wire, log: Log) -> Mapping[str, StreamRead
     def reader(name: str) -> StreamReader:
         if name not in found:
             stream = document.streams[name]
-            parent = reader(stream.parent.stream) if stream.parent else None
-            found[name] = StreamReader(document, stream, parent, wire, log)
+            source = reader(stream.source.stream) if stream.source else None
+            found[name] = StreamReader(document, stream, source, wire, log)
         return found[name]
 
     return {name: reader(name) for name in document.streams}
 
 
 class StreamReader:
-    """Reads one stream, and its parent's for it."""
+    """Reads one stream, and for it the other stream whose rows say what to ask for."""
 
-    def __init__(self, document: Document, stream: Stream, parent: StreamReader | None, wire: Wire, log: Log) -> None:
+    def __init__(self, document: Document, stream: Stream, source: StreamReader | None, wire: Wire, log: Log) -> None:
         self.stream = stream
         self.mapping = RowMapping(stream)
         self.progress = Progress(stream, log)
         self._document = document
-        self._parent = parent
+        self._source = source
+        self._style = 0  # of its pagination styles, the first that the server is not known to refuse
         self._wire = wire
         self._log = log
         self._known: dict[int, int] = {}  # which alternatives of its queries the server knows
@@ -78,8 +79,8 @@ class StreamReader:
 
     def count(self) -> int | None:
         """The number of records (of its parent's, for a child) by the server; None where it does not say."""
-        if self._parent is not None:
-            return self._parent.count()
+        if self._source is not None and self.stream.parent is not None:
+            return self._source.count()
         if self.stream.count is None:
             return None
         try:
@@ -96,11 +97,11 @@ class StreamReader:
             position: Of an earlier reading's step.
             ahead: Whether to ask for pages before they are wanted, and for several slices at once.
         """
-        if self._parent is None:
+        if self._source is None or self.stream.parent is None:
             yield from self._list(asked, position, ahead)
             return
-        for step in self._parent.whole(asked, position, ahead=ahead):
-            for entries in self._children(step.entries, asked):
+        for step in self._source.whole(asked, position, ahead=ahead):
+            for entries in self._children(self.stream.parent, step.entries, asked):
                 yield Step(entries, position, 0)
             position = step.position
             yield Step((), position, step.counted)
@@ -127,7 +128,7 @@ class StreamReader:
 
         pagination = self._document.api.pagination
         changes = ChangesPass(self.stream, self.mapping.key, pagination, since, was_open, self._known, self.tell, seen)
-        yield from changes.run(read, self._children_of_changed(since, asked))
+        yield from changes.run(read, self._belonging_to_changed(since, asked))
 
     def check_found(self) -> None:
         """Tell children of which each was answered "not found" from those of which some parents are gone.
@@ -139,7 +140,28 @@ class StreamReader:
             raise self._missing
 
     def _list(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Step]:
-        """The list of the stream's own endpoint."""
+        """The list of the stream's own endpoint, by the first pagination style that the server knows."""
+        taken: set[Hashable] = set()  # by a style that the server refused at its second page
+        first: Sequence[Entry] = ()
+        while True:
+            pages = 0
+            try:
+                for pages, step in enumerate(self._list_in_style(asked, position, ahead), start=1):
+                    if taken:
+                        step = replace(step, entries=[entry for entry in step.entries if entry[0] not in taken])
+                    yield step
+                    if pages == 1:
+                        first = step.entries
+                return
+            except Refused:
+                if pages > 1 or self._style + 1 == len(self.stream.pagination or ()):
+                    raise
+            self._style += 1
+            self.tell(f"the server does not know pagination style {self._style}; trying the next")
+            taken.update(key for key, _ in first)
+            position = None
+
+    def _list_in_style(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Step]:
         walks: list[Walk] = [self._walk(part) for part in (position.split(",") if position else [None])]
         first_request = walks[0].request
         if ahead and position is None:
@@ -175,7 +197,7 @@ class StreamReader:
         It has, when so many requests are under way as its own part of the time for a page fits into the whole. A count
         takes it next to nothing, so what a count takes is the way there and back.
         """
-        style, endpoint = self.stream.pagination, self.stream.count
+        style, endpoint = self._pagination, self.stream.count
         if not isinstance(style, Keyset) or not isinstance(walk, KeysetWalk) or endpoint is None or walk.at is None:
             return []
         if total < _PAGES_WORTH_SLICING * style.page_size:
@@ -195,33 +217,35 @@ class StreamReader:
         return found
 
     @property
+    def _pagination(self) -> Pagination:
+        style: Pagination = (self.stream.pagination or ())[self._style]
+        return style
+
+    @property
     def _page_size(self) -> float:
-        size: float = getattr(self.stream.pagination, "page_size", float("inf"))
-        return size
+        return getattr(self._pagination, "page_size", None) or float("inf")
 
     def _walk(self, position: str | None) -> Walk:
         stream = self.stream
         assert stream.endpoint is not None  # a stream without a parent has one
-        walk: Walk = stream.pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), position)
-        return walk
+        return self._pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), position)
 
     def _ask(self, walk: Walk, parent: Record | None = None, *, child: bool = False) -> Ask:
         return Ask(walk, self.stream.records or (), self.mapping.key, parent, may_be_missing=child)
 
     # --- children ----------------------------------------------------------------------------------------------------
 
-    def _children_of_changed(self, since: datetime, asked: Asked) -> Iterator[Sequence[Entry]]:
-        if self._parent is None:
+    def _belonging_to_changed(self, since: datetime, asked: Asked) -> Iterator[Sequence[Entry]]:
+        """The entries that belong to those rows of the source which can have changed."""
+        if self._source is None or self.stream.source is None:
             return
-        for parents in self._parent.changed(since, asked):
-            if not isinstance(parents, Gone):
-                yield from self._children(parents, asked)
+        for rows in self._source.changed(since, asked):
+            if not isinstance(rows, Gone):
+                yield from self._children(self.stream.source, rows, asked)
 
-    def _children(self, parents: Sequence[Entry], asked: Asked) -> Iterator[Sequence[Entry]]:
-        """The entries of the children of some parents."""
-        records = [record for _, record in parents]
-        parent = self.stream.parent
-        assert parent is not None
+    def _children(self, parent: Parent, rows: Sequence[Entry], asked: Asked) -> Iterator[Sequence[Entry]]:
+        """The entries that belong to rows of the source."""
+        records = [record for _, record in rows]
         if self.stream.endpoint is None:
             yield [entry for record in records for entry in self._held_by(record)]
             return
@@ -253,8 +277,13 @@ class StreamReader:
                     f'{stream.name}: a record of {parent.stream} has nothing at {path.text} for the value "{name}".'
                 )
             values[name] = found if parent.batch else found[0]
-        request = Request(stream.endpoint, stream.query or {}, stream.body).filled(values)
-        return self._ask(stream.pagination.walk(request), None if parent.batch else group[0], child=True)
+        request = Request(stream.endpoint, stream.query or {}, stream.body)
+        pagination = self._pagination
+        if isinstance(parent, Related):
+            request = Request(stream.endpoint, {**request.query, **parent.query}, parent.body)
+            pagination = self._document.api.pagination
+        walk = pagination.walk(request.filled(values))
+        return self._ask(walk, None if parent.batch else group[0], child=True)
 
 
 def _position(walks: Sequence[Walk]) -> str | None:

@@ -24,7 +24,7 @@ def test_settings_are_filled_in(tmp_path: Path) -> None:
     api = filled.document.api
     assert api.base_url == "http://shop.test/api"  # the slash at the end is gone
     assert api.authentication == Bearer(token="s3cret")
-    assert filled.document.streams["orders"].pagination == Offset(page_size=7)
+    assert filled.document.streams["orders"].pagination == (Offset(page_size=7),)
 
 
 def test_defaults_and_empty_settings(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_streams_inherit_from_the_api_or_say_otherwise(tmp_path: Path) -> None:
         "    sync_mode: full_refresh", "    sync_mode: full_refresh\n    pagination: single\n    records: $.shops"
     )
     document = connection(tmp_path, "http://shop.test/api", text).document
-    assert document.streams["shops"].pagination == Single()
+    assert document.streams["shops"].pagination == (Single(),)
     assert [path.text for path in document.streams["shops"].records or ()] == ["$.shops"]
     assert [path.text for path in document.streams["orders"].records or ()] == ["$", "$.results", "$.result"]
     assert document.streams["orders"].endpoint == Endpoint("POST", "/orders/filter")

@@ -1,0 +1,43 @@
+"""Flows with tasks, a subflow, a retry, logs and artifacts. Runs with Prefect's own interpreter, 2 or 3."""
+
+from __future__ import annotations
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+
+@task(tags=["api"])
+def extract(n: int) -> list[int]:
+    """Logs, and leaves a table behind."""
+    get_run_logger().info("extracting %s", n)
+    create_table_artifact(key=f"numbers-{n}", table={"n": list(range(n))})
+    return list(range(n))
+
+
+@task(retries=1, retry_delay_seconds=0)
+def load(rows: list[int], attempts: list[int]) -> int:
+    """Fails the first time."""
+    attempts.append(1)
+    if len(attempts) == 1:
+        raise ConnectionError("hung up")
+    return len(rows)
+
+
+@flow
+def child(n: int) -> int:
+    """A subflow: a task run of its parent stands for it."""
+    return load(extract(n), [])
+
+
+@flow
+def everything() -> None:
+    """Some of each."""
+    for n in range(3):
+        child(n)
+    create_markdown_artifact(key="summary", markdown="# done")
+    extract(5)
+
+
+if __name__ == "__main__":
+    everything()
+    everything()
