@@ -20,7 +20,9 @@ from testbed.prefect_server import free_port
 PLACES: Final = "in PATH or in /usr/lib/postgresql/*/bin"
 START_SECONDS: Final = 60
 # Nothing here has to survive a power cut.
-_OPTIONS: Final = "-h 127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit=off -c max_connections=200"
+_OPTIONS: Final = (
+    "-h 127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit=off -c max_connections=200"
+)
 
 
 class PostgresError(RuntimeError):
@@ -61,7 +63,9 @@ class Postgres:
         try:
             self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", self._data)
             options = f"{_OPTIONS} -p {self._port}"
-            self._run("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", self._data, "-l", self._log, "-o", options)
+            self._run(
+                "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", self._data, "-l", self._log, "-o", options
+            )
         except BaseException:
             self._stop()
             raise
