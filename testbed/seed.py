@@ -2,9 +2,9 @@
 
     python -m testbed.seed DATABASE RUNS
 
-DATABASE is ``sqlite:///PATH`` or ``postgresql://...`` (:attr:`PrefectServer.database`). The server must have been started
-on it once, for the tables; it may go on running, with its background services off. Which columns there are is read
-from the database, so that Prefect 2 and 3 are both served. PostgreSQL is filled through psql, as a superuser.
+DATABASE is ``sqlite:///PATH`` or ``postgresql://...`` (:attr:`PrefectServer.database`). The server must have been
+started on it once, for the tables; it may go on running, with its background services off. Which columns there are is
+read from the database, so that Prefect 2 and 3 are both served. PostgreSQL is filled through psql, as a superuser.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Row = dict[str, Any]
 class Shape:
     """What the history is like.
 
-    Its runs are spread evenly over ``days`` before ``until`` (now). Nine of ten belong to a deployment; the deployments'
-    schedules tick together, so as many runs as there are deployments share an ``expected_start_time``. 92 % completed,
-    4 % failed, 1.5 % crashed, 1 % were cancelled, half of these before they started; the last ``open_runs`` are RUNNING,
-    PENDING or SCHEDULED in the future.
+    Its runs are spread evenly over ``days`` before ``until`` (now). Nine of ten belong to a deployment; the
+    deployments' schedules tick together, so almost as many runs as there are deployments share an
+    ``expected_start_time``. 93.5 % completed, 4 % failed, 1.5 % crashed, 1 % were cancelled, half of these before they
+    started; the last ``open_runs`` are RUNNING, PENDING or SCHEDULED in the future.
     """
 
     runs: int
