@@ -63,7 +63,6 @@ class PrefectServer:
         self._environment = dict(environment or {})
         self._database = database
         self._folder = Path()
-        self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self.api_url = ""
 
@@ -71,8 +70,6 @@ class PrefectServer:
         if not self._executable.exists():
             raise ServerError(f"{self._executable} is missing: run `make setup`")
         self._folder = Path(tempfile.mkdtemp(prefix=f"prefect-{self.major}-"))
-        self._port = free_port()
-        self.api_url = f"http://127.0.0.1:{self._port}/api"
         try:
             self._start()
         except BaseException:
@@ -91,7 +88,9 @@ class PrefectServer:
         return self._database or f"sqlite:///{self._folder / 'prefect.db'}"
 
     def restart(self, *, background_services: bool = False) -> None:
-        """Stop the server, and start it on the same port and database, with or without its background services.
+        """Stop the server, and start it on the same database, with or without its background services.
+
+        Its ``api_url`` is another afterwards: Prefect takes no port that was in use a minute ago.
 
         Raises:
             ServerError: it did not come up again.
@@ -125,9 +124,11 @@ class PrefectServer:
         return own | self._environment
 
     def _start(self) -> None:
+        port = free_port()
+        self.api_url = f"http://127.0.0.1:{port}/api"
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._executable), "server", "start", "--host", "127.0.0.1", "--port", str(self._port)],
+                [str(self._executable), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -12,14 +12,34 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from testbed.history import PARAMETERS, SCHEDULES, SORTS, STATES, TERMINAL, Json, PrefectApi
+
+Method = TypeVar("Method", bound=Callable[..., None])
 
 OPEN: Final = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
 # Somebody else was first; or, on Prefect 2, calls that have a deployment's one schedule in mind found several.
 TOO_LATE: Final = (": 404 ", ": 409 ", "has multiple schedules")
 KEPT: Final = 6  # deployments that a storm leaves standing
+
+
+_KINDS: Final[dict[str, tuple[int, ...]]] = {}
+
+
+def kinds(major: int) -> list[str]:
+    """The names of the kinds of change that a major version allows."""
+    return [name for name, majors in _KINDS.items() if major in majors]
+
+
+def on(*majors: int) -> Callable[[Method], Method]:
+    """Make a method a kind of change, for major versions that have the calls it makes."""
+
+    def register(method: Method) -> Method:
+        _KINDS[method.__name__.lstrip("_")] = majors
+        return method
+
+    return register
 
 
 class Nothing(Exception):
@@ -56,45 +76,51 @@ class Storm(threading.Thread):
     def run(self) -> None:
         """Make the changes: all kinds in a random order, then all again."""
         try:
-            kinds = self._kinds()
+            waiting = self._waiting()
             while self.done.total() < self._changes:
-                kind = next(kinds)
+                change = next(waiting)
                 try:
-                    kind()
+                    change()
                 except Nothing:
                     continue
                 except RuntimeError as error:
                     if not any(words in str(error) for words in TOO_LATE):
                         raise
                 else:
-                    self.done[kind.__name__] += 1
+                    self.done[change.__name__.lstrip("_")] += 1
         except BaseException as failure:  # a thread's failure must not pass for a calm
             self.failure = failure
 
-    def _kinds(self) -> Iterator[Callable[[], None]]:
-        names = [*EVERYWHERE, *(ONLY[self._major])]
+    def _waiting(self) -> Iterator[Callable[[], None]]:
+        names = kinds(self._major)
         while True:
-            yield from (getattr(self, name) for name in self._dice.sample(names, len(names)))
+            yield from (getattr(self, f"_{name}") for name in self._dice.sample(names, len(names)))
 
     # Runs are made.
 
-    def make_run_in_the_future(self) -> None:
+    @on(2, 3)
+    def _make_run_in_the_future(self) -> None:
         self._make_run(self._scheduled(self._dice.uniform(60, 10 * 86400)))
 
-    def make_run_of_the_past(self) -> None:
+    @on(2, 3)
+    def _make_run_of_the_past(self) -> None:
         self._make_run(self._scheduled(-self._dice.uniform(60, 30 * 86400)))
 
-    def make_run_finished(self) -> None:
+    @on(2, 3)
+    def _make_run_finished(self) -> None:
         self._make_run({"type": self._dice.choice(TERMINAL), "message": "made so"})
 
-    def make_run_under_way(self) -> None:
+    @on(2, 3)
+    def _make_run_under_way(self) -> None:
         self._make_run({"type": self._dice.choice(("PENDING", "RUNNING", "PAUSED", "CANCELLING"))})
 
-    def make_run_of_a_deployment(self) -> None:
+    @on(2, 3)
+    def _make_run_of_a_deployment(self) -> None:
         body = {"parameters": self._dice.choice(PARAMETERS), "idempotency_key": next(self._numbers)}
         self._api.call("POST", f"/deployments/{self._deployment()['id']}/create_flow_run", body)
 
-    def make_run_that_never_starts(self) -> None:
+    @on(2, 3)
+    def _make_run_that_never_starts(self) -> None:
         run = self._make_run(self._scheduled(self._dice.uniform(-86400, 86400)))
         if self._dice.random() < 0.5:
             self._api.set_state(run, {"type": "PENDING"})
@@ -102,41 +128,49 @@ class Storm(threading.Thread):
 
     # Runs go through their states.
 
-    def run_to_an_end(self) -> None:
+    @on(2, 3)
+    def _run_to_an_end(self) -> None:
         run = self._run(OPEN)
         for kind in ("PENDING", "RUNNING", self._dice.choice(TERMINAL)):
             self._api.set_state(run, {"type": kind})
 
-    def advance_by_the_rules(self) -> None:
+    @on(2, 3)
+    def _advance_by_the_rules(self) -> None:
         run = self._run(OPEN)
         for kind in ("PENDING", "RUNNING"):
             self._api.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": kind}, "force": False})
 
-    def force_any_state(self) -> None:
+    @on(2, 3)
+    def _force_any_state(self) -> None:
         run = self._run((*OPEN, *TERMINAL))
         self.decided_again.add(run)  # perhaps
         self._api.set_state(run, dict(self._dice.choice(STATES)))
 
-    def decide_otherwise(self) -> None:
+    @on(2, 3)
+    def _decide_otherwise(self) -> None:
         run = self._run(TERMINAL)
         self.decided_again.add(run)
         self._api.set_state(run, {"type": self._dice.choice(TERMINAL), "message": "decided again"})
 
-    def retry(self) -> None:
+    @on(2, 3)
+    def _retry(self) -> None:
         self._api.set_state(self._run(TERMINAL), self._scheduled(30) | {"name": "AwaitingRetry"})
 
-    def retry_to_an_end(self) -> None:
+    @on(2, 3)
+    def _retry_to_an_end(self) -> None:
         run = self._run(TERMINAL)
         self._api.set_state(run, self._scheduled(0) | {"name": "AwaitingRetry"})
         self._api.set_state(run, {"type": "RUNNING", "name": "Retrying"})
         self._api.set_state(run, {"type": self._dice.choice(TERMINAL)})
 
-    def pause_and_resume(self) -> None:
+    @on(2, 3)
+    def _pause_and_resume(self) -> None:
         run = self._run(("RUNNING",))
         self._api.set_state(run, {"type": "PAUSED", "name": "Suspended"})
         self._api.call("POST", f"/flow_runs/{run}/resume", {})
 
-    def set_many_states(self) -> None:
+    @on(3)
+    def _set_many_states(self) -> None:
         runs = self._runs(OPEN)
         body = {"flow_runs": {"id": {"any_": runs}}, "state": {"type": "CANCELLED"}, "force": True}
         self.decided_again.update(runs)  # perhaps: another thread may have been first
@@ -144,45 +178,56 @@ class Storm(threading.Thread):
 
     # Runs are edited and deleted.
 
-    def edit_open_run(self) -> None:
+    @on(2, 3)
+    def _edit_open_run(self) -> None:
         self._edit(self._run(OPEN))
 
-    def edit_finished_run(self) -> None:
+    @on(2, 3)
+    def _edit_finished_run(self) -> None:
         self._edit(self._run(TERMINAL))
 
-    def label_run(self) -> None:
+    @on(3)
+    def _label_run(self) -> None:
         run = self._run((*OPEN, *TERMINAL))
         self.edited.add(run)
         self._api.call("PATCH", f"/flow_runs/{run}/labels", {"label": next(self._numbers), "share": 0.5})
 
-    def delete_open_run(self) -> None:
+    @on(2, 3)
+    def _delete_open_run(self) -> None:
         self._api.call("DELETE", f"/flow_runs/{self._run(OPEN)}")
 
-    def delete_finished_run(self) -> None:
+    @on(2, 3)
+    def _delete_finished_run(self) -> None:
         self._api.call("DELETE", f"/flow_runs/{self._run(TERMINAL)}")
 
-    def delete_many_runs(self) -> None:
+    @on(3)
+    def _delete_many_runs(self) -> None:
         runs = self._runs((*OPEN, *TERMINAL))
         self._api.call("POST", "/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": runs}}})
 
     # Flows.
 
-    def make_flow(self) -> None:
+    @on(2, 3)
+    def _make_flow(self) -> None:
         self._api.make_flow(f"flow {next(self._numbers)}", ["new"])
 
-    def edit_flow(self) -> None:
+    @on(2, 3)
+    def _edit_flow(self) -> None:
         self._api.call("PATCH", f"/flows/{self._flow()['id']}", {"tags": ["edited", next(self._numbers)]})
 
     # Deployments and their schedules, with which the runs that these made come and go.
 
-    def make_deployment(self) -> None:
+    @on(2, 3)
+    def _make_deployment(self) -> None:
         self._deploy(self._flow()["id"], f"deployment {next(self._numbers)}")
 
-    def deploy_again(self) -> None:
+    @on(2, 3)
+    def _deploy_again(self) -> None:
         deployment = self._deployment()
         self._deploy(deployment["flow_id"], deployment["name"])
 
-    def edit_deployment(self) -> None:
+    @on(2, 3)
+    def _edit_deployment(self) -> None:
         number = next(self._numbers)
         edits: list[Json] = [{"description": number}, {"tags": [number]}, {"parameters": {"n": number}}]
         edits += [{"version": number}, {"path": f"/srv/{number}"}, {"paused": self._dice.random() < 0.5}]
@@ -190,37 +235,46 @@ class Storm(threading.Thread):
             edits += [{"concurrency_limit": self._dice.randint(1, 9)}, {"job_variables": {"n": number}}]
         self._api.call("PATCH", f"/deployments/{self._deployment()['id']}", self._dice.choice(edits))
 
-    def delete_deployment(self) -> None:
+    @on(2, 3)
+    def _delete_deployment(self) -> None:
         if self._api.call("POST", "/deployments/count", {}) <= KEPT:
             raise Nothing
         self._api.call("DELETE", f"/deployments/{self._deployment()['id']}")
 
-    def pause_deployment(self) -> None:
+    @on(2, 3)
+    def _pause_deployment(self) -> None:
         self._api.call("POST", f"/deployments/{self._deployment()['id']}/pause_deployment")
 
-    def resume_deployment(self) -> None:
+    @on(2, 3)
+    def _resume_deployment(self) -> None:
         self._api.call("POST", f"/deployments/{self._deployment()['id']}/resume_deployment")
 
-    def make_scheduled_runs(self) -> None:
+    @on(2, 3)
+    def _make_scheduled_runs(self) -> None:
         deployment = self._deployment()["id"]
         self._api.call("POST", f"/deployments/{deployment}/resume_deployment")
         self._api.call("POST", f"/deployments/{deployment}/schedule", {"max_runs": 5})
 
-    def add_schedule(self) -> None:
+    @on(2, 3)
+    def _add_schedule(self) -> None:
         body = [{"active": True, "schedule": {"interval": self._dice.randint(600, 9000)}}]
         self._api.call("POST", f"/deployments/{self._deployment()['id']}/schedules", body)
 
-    def change_schedule(self) -> None:
+    @on(2, 3)
+    def _change_schedule(self) -> None:
         body: Json = {"schedule": {"cron": f"{self._dice.randrange(60)} * * * *", "timezone": "Asia/Tokyo"}}
         self._api.call("PATCH", self._schedule(), body)
 
-    def switch_schedule(self) -> None:
+    @on(2, 3)
+    def _switch_schedule(self) -> None:
         self._api.call("PATCH", self._schedule(), {"active": self._dice.random() < 0.5})
 
-    def remove_schedule(self) -> None:
+    @on(2, 3)
+    def _remove_schedule(self) -> None:
         self._api.call("DELETE", self._schedule())
 
-    def switch_all_schedules(self) -> None:
+    @on(2)
+    def _switch_all_schedules(self) -> None:
         word = self._dice.choice(("active", "inactive"))
         self._api.call("POST", f"/deployments/{self._deployment()['id']}/set_schedule_{word}")
 
@@ -279,14 +333,3 @@ class Storm(threading.Thread):
     def _deploy(self, flow: str, name: str) -> None:
         body = {"name": name, "flow_id": flow, "schedules": self._dice.choice(SCHEDULES), "paused": False}
         self._api.call("POST", "/deployments/", body | {"description": next(self._numbers)})
-
-
-ONLY: Final = {
-    2: ("switch_all_schedules",),
-    3: ("set_many_states", "delete_many_runs", "label_run"),
-}
-EVERYWHERE: Final = tuple(
-    name
-    for name, value in vars(Storm).items()
-    if callable(value) and name[0] != "_" and name != "run" and not any(name in names for names in ONLY.values())
-)
