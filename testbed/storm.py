@@ -257,7 +257,7 @@ class Storm(threading.Thread):
 
     @on(2, 3)
     def _add_schedule(self) -> None:
-        body = [{"active": True, "schedule": {"interval": self._dice.randint(600, 9000)}}]
+        body: Any = [{"active": True, "schedule": {"interval": self._dice.randint(600, 9000)}}]
         self._api.call("POST", f"/deployments/{self._deployment()['id']}/schedules", body)
 
     @on(2, 3)

@@ -1,4 +1,4 @@
-"""What a destination must hold: streams.yaml's mappings, applied to the server's answers by other means than the engine.
+"""What a destination must hold: streams.yaml's mappings of the server's answers, by other means than the engine.
 
 Rows are compared in one form, whatever held them: instants as microseconds since 1970, JSON decoded.
 """
@@ -11,8 +11,8 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
-import jsonpath_ng
 import yaml
+from jsonpath_ng.parser import parse
 
 from tests.fivetran.project import PROJECT, UserProject
 from tests.shop import Recorder
@@ -40,7 +40,7 @@ def columns(table: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
     for name, given in fields.items():
         field = {"path": given} if isinstance(given, str) else given
         paths = field["path"] if isinstance(field["path"], list) else [field["path"]]
-        found[name] = (field.get("type", "STRING"), tuple(jsonpath_ng.parse(path) for path in paths))
+        found[name] = (field.get("type", "STRING"), tuple(parse(path) for path in paths))
     return found
 
 

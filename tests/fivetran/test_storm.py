@@ -62,7 +62,7 @@ def test_every_change_arrives(request: pytest.FixtureRequest, tmp_path: Path, ma
             Storm(server.api_url, major, CHANGES // THREADS[database] + 1, seed + 1000 * number)
             for number in range(THREADS[database])
         ]
-        syncs = during(threads, [partial(debug, project), *[partial(in_process, project, recorder)] * 3])
+        syncs = during(threads, [partial(debug, project), *[partial(in_process, project, recorder)] * 6])
         assert min(syncs.values()) >= 1
         done = sum((thread.done for thread in threads), Counter[str]())
         print(f"{done.total()} changes, {syncs}")
