@@ -1,4 +1,4 @@
-"""A real Prefect server on this machine: SQLite in a temporary folder, 127.0.0.1, gone when the block ends."""
+"""A real Prefect server on this machine: a temporary folder, 127.0.0.1, gone when the block ends."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ class PrefectServer:
     Args:
         major: 2 or 3.
         background_services: Whether schedules make runs, late runs are marked, and so on. Off, a history stands still.
+        database: The URL of an empty PostgreSQL database, such as testbed.postgres makes; SQLite in the server's own
+            folder without it.
         environment: More environment variables.
 
     Raises (on entry):
@@ -49,53 +51,70 @@ class PrefectServer:
     """
 
     def __init__(
-        self, major: int, *, background_services: bool = False, environment: Mapping[str, str] | None = None
+        self,
+        major: int,
+        *,
+        background_services: bool = False,
+        database: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.major = major
         self._services = background_services
         self._environment = dict(environment or {})
+        self._database = database
         self._folder = Path()
         self._process: subprocess.Popen[bytes] | None = None
         self.api_url = ""
 
     def __enter__(self) -> PrefectServer:
-        executable = environment_of(self.major) / "bin" / "prefect"
-        if not executable.exists():
-            raise ServerError(f"{executable} is missing: run `make setup`")
+        if not self._executable.exists():
+            raise ServerError(f"{self._executable} is missing: run `make setup`")
         self._folder = Path(tempfile.mkdtemp(prefix=f"prefect-{self.major}-"))
-        port = free_port()
-        self.api_url = f"http://127.0.0.1:{port}/api"
-        with (self._folder / "server.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [str(executable), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._variables(),
-                start_new_session=True,  # a process group of its own: the server has children
-            )
         try:
-            self._wait_until_up()
+            self._start()
         except BaseException:
-            self._stop()
+            self._end()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    @property
+    def database(self) -> str:
+        """The URL of the database: ``sqlite:///PATH`` or ``postgresql://...``."""
+        return self._database or f"sqlite:///{self._folder / 'prefect.db'}"
+
+    def restart(self, *, background_services: bool = False) -> None:
+        """Stop the server, and start it on the same database, with or without its background services.
+
+        Its ``api_url`` is another afterwards: Prefect takes no port that was in use a minute ago.
+
+        Raises:
+            ServerError: it did not come up again.
+        """
         self._stop()
+        self._services = background_services
+        self._start()
 
     @property
     def version(self) -> str:
         """The release, such as ``3.8.8``."""
         return str(requests.get(f"{self.api_url}/admin/version", timeout=10).json())
 
+    @property
+    def _executable(self) -> Path:
+        return environment_of(self.major) / "bin" / "prefect"
+
     def _variables(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         own |= {
             "PREFECT_HOME": str(self._folder),
-            "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self._folder / 'prefect.db'}",
+            "PREFECT_API_DATABASE_CONNECTION_URL": self.database.replace(
+                "://", "+asyncpg://" if self._database else "+aiosqlite://", 1
+            ),
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
@@ -103,6 +122,20 @@ class PrefectServer:
         if not self._services:
             own |= {_SERVICES[self.major].format(name): "false" for name in _SERVICE_NAMES}
         return own | self._environment
+
+    def _start(self) -> None:
+        port = free_port()
+        self.api_url = f"http://127.0.0.1:{port}/api"
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._executable), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._variables(),
+                start_new_session=True,  # a process group of its own: the server has children
+            )
+        self._wait_until_up()
 
     def _wait_until_up(self) -> None:
         assert self._process is not None
@@ -133,6 +166,9 @@ class PrefectServer:
                     continue
             self._process.wait(STOP_SECONDS)
             self._process = None
+
+    def _end(self) -> None:
+        self._stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

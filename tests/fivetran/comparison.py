@@ -1,0 +1,113 @@
+"""What a destination must hold: streams.yaml's mappings of the server's answers, by other means than the engine.
+
+Rows are compared in one form, whatever held them: instants as microseconds since 1970, JSON decoded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from typing import Any
+
+import yaml
+from jsonpath_ng.parser import parse
+
+from tests.fivetran.project import PROJECT, UserProject
+from tests.shop import Recorder
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+DUCKDB_TYPES = {
+    "STRING": "VARCHAR",
+    "JSON": "JSON",
+    "UTC_DATETIME": "TIMESTAMP WITH TIME ZONE",
+    "DOUBLE": "DOUBLE",
+    "INT": "INTEGER",
+    "BOOLEAN": "BOOLEAN",
+}
+
+Row = Mapping[str, Any]
+Rows = Mapping[str, Row]
+"""Rows by their id, each with its columns and ``_fivetran_deleted``."""
+
+
+@cache
+def columns(table: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """The type and the JSONPaths of each column."""
+    fields = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"][table]["fields"]
+    found = {}
+    for name, given in fields.items():
+        field = {"path": given} if isinstance(given, str) else given
+        paths = field["path"] if isinstance(field["path"], list) else [field["path"]]
+        found[name] = (field.get("type", "STRING"), tuple(parse(path) for path in paths))
+    return found
+
+
+def expected(table: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a server's record, without ``_fivetran_deleted``."""
+    row = {}
+    for name, (kind, paths) in columns(table).items():
+        values = (match.value for path in paths for match in path.find(record) if match.value is not None)
+        value = next(values, None)
+        if value is not None and kind == "UTC_DATETIME":
+            value = microseconds(datetime.fromisoformat(value.replace("Z", "+00:00")))
+        row[name] = value
+    return row
+
+
+def microseconds(instant: datetime) -> int:
+    """An instant as microseconds since 1970."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def in_duckdb(project: UserProject, table: str) -> Rows:
+    """The rows that `fivetran debug` has written."""
+    kinds = {name: kind for name, (kind, _) in columns(table).items()}
+    types = project.types(table)
+    assert {name: types[name] for name in kinds} == {name: DUCKDB_TYPES[kind] for name, kind in kinds.items()}
+    selected = [
+        f"epoch_us({name})" if kind == "UTC_DATETIME" else f"{name}::VARCHAR" if kind == "JSON" else name
+        for name, kind in kinds.items()
+    ]
+    rows = {}
+    for *values, deleted in project.query(f"SELECT {', '.join(selected)}, _fivetran_deleted FROM {table}"):
+        row = {
+            name: json.loads(value) if kinds[name] == "JSON" and value is not None else value
+            for name, value in zip(kinds, values, strict=True)
+        }
+        rows[row["id"]] = {**row, "_fivetran_deleted": deleted}
+    return rows
+
+
+def in_recorder(recorder: Recorder, table: str) -> Rows:
+    """The rows that a recorder was given."""
+    return {
+        key: {
+            "_fivetran_deleted" if name == "deleted" else name: microseconds(value)
+            if isinstance(value, datetime)
+            else value
+            for name, value in row.items()
+        }
+        for key, row in recorder.tables.get(table, {}).items()
+    }
+
+
+def differences(table: str, rows: Rows, records: Iterable[Mapping[str, Any]], but: Collection[str] = ()) -> list[str]:
+    """Where rows are not as the server's records, one line each; without the rows ``but`` these.
+
+    Rows that the server does not have are not looked at.
+    """
+    return [line for record in records if record["id"] not in but for line in _differences(table, rows, record)]
+
+
+def _differences(table: str, rows: Rows, record: Mapping[str, Any]) -> Iterator[str]:
+    row, want = rows.get(record["id"]), expected(table, record)
+    if row is None:
+        yield f"{table} {record['id']}: is missing"
+    elif row["_fivetran_deleted"]:
+        yield f"{table} {record['id']}: is deleted"
+    else:
+        for name, value in want.items():
+            if row[name] != value or type(row[name]) is not type(value):
+                yield f"{table} {record['id']}: {name} is {row[name]!r} and not {value!r}"
