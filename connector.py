@@ -15,7 +15,7 @@ from fivetran_connector_sdk import Connector  # noqa: E402
 from fivetran_connector_sdk import Logging as log  # noqa: E402
 from fivetran_connector_sdk import Operations as op  # noqa: E402
 
-from engine.spec.load import Connection, connect, load  # noqa: E402
+from engine.spec.load import Connection, connect  # noqa: E402
 from engine.sync import sync  # noqa: E402
 
 STREAMS = PROJECT / "streams.yaml"
@@ -43,10 +43,13 @@ def schema(configuration: dict) -> list:
     "2024-01-01" would be a date, one called "007" a number, and a run time a 32-bit float.
 
     Args:
-        configuration: The configuration settings of the connection. The schema does not depend on them.
+        configuration: The configuration settings of the connection, which say what streams are read.
 
     Returns:
         One dictionary for each table.
+
+    Raises:
+        ValueError: the configuration or streams.yaml is wrong.
     """
     return [
         {
@@ -54,7 +57,7 @@ def schema(configuration: dict) -> list:
             "primary_key": list(stream.primary_key),
             "columns": {name: field.sdk_type for name, field in stream.fields.items()},
         }
-        for stream in load(STREAMS, name=STREAMS.name).streams.values()
+        for stream in validate_configuration(configuration).streams
     ]
 
 

@@ -225,9 +225,10 @@ class Word:
         return filled.node.value
 
     def schema(self, definitions: dict[str, Schema]) -> Schema:
-        if not self.about:
-            return {"enum": list(self.words)}
-        return {"enum": list(self.words), "markdownEnumDescriptions": [self.about.get(w, "") for w in self.words]}
+        words: Schema = {"enum": list(self.words)}
+        if self.about:
+            words["markdownEnumDescriptions"] = [self.about.get(word, "") for word in self.words]
+        return {"if": {"type": "string", "pattern": r"^\$\{[^}]*\}$"}, "then": {}, "else": words}
 
 
 @dataclass(frozen=True)

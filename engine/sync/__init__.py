@@ -58,7 +58,14 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
 
 def _listed(counts: Mapping[str, int]) -> str:
     """``150 flow runs, 30 flows, and 10 deployments``"""
-    items = [f"{count} {noun.removesuffix('s') if count == 1 else noun}" for noun, count in counts.items()]
+    items = [f"{count} {_singular(noun) if count == 1 else noun}" for noun, count in counts.items()]
     if len(items) < 3:
         return " and ".join(items)
     return f"{', '.join(items[:-1])}, and {items[-1]}"
+
+
+def _singular(noun: str) -> str:
+    """``flow run`` of ``flow runs``, ``policy`` of ``policies``, ``search`` of ``searches``."""
+    if noun.endswith("ies"):
+        return f"{noun[:-3]}y"
+    return noun[:-2] if noun.endswith(("ches", "shes", "sses", "xes")) else noun.removesuffix("s")

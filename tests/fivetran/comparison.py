@@ -34,13 +34,17 @@ Rows = Mapping[str, Row]
 
 @cache
 def columns(table: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
-    """The type and the JSONPaths of each column."""
+    """The type and the JSONPaths of each column that stays as it is; the parent's record lies under ``parent``."""
     fields = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"][table]["fields"]
     found = {}
     for name, given in fields.items():
         field = {"path": given} if isinstance(given, str) else given
         paths = field["path"] if isinstance(field["path"], list) else [field["path"]]
-        found[name] = (field.get("type", "STRING"), tuple(parse(path) for path in paths))
+        if not field.get("volatile"):  # differs between two answers
+            found[name] = (
+                field.get("type", "STRING"),
+                tuple(parse(path.replace("$parent", "$.parent")) for path in paths),
+            )
     return found
 
 
@@ -67,7 +71,7 @@ def in_duckdb(project: UserProject, table: str) -> Rows:
     types = project.types(table)
     assert {name: types[name] for name in kinds} == {name: DUCKDB_TYPES[kind] for name, kind in kinds.items()}
     selected = [
-        f"epoch_us({name})" if kind == "UTC_DATETIME" else f"{name}::VARCHAR" if kind == "JSON" else name
+        f'epoch_us("{name}")' if kind == "UTC_DATETIME" else f'"{name}"::VARCHAR' if kind == "JSON" else f'"{name}"'
         for name, kind in kinds.items()
     ]
     rows = {}
