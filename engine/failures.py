@@ -15,6 +15,10 @@ class NotFound(Failure):
         self.url = url
 
 
+class Unauthorized(Failure):
+    """The server does not accept who asks (401), or does not let them (403)."""
+
+
 class Refused(Failure):
     """The server does not accept the request as it is (422)."""
 

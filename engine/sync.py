@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from engine.destination import Destination
 from engine.failures import Failure, NotFound, ReadFailure
-from engine.http.client import Client, Undeclared
-from engine.log import Log
+from engine.http.client import Client
+from engine.http.decoding import Undeclared
+from engine.log import Discreet, Log
 from engine.paging import Walk
 from engine.reading import ChangeFilter
 from engine.reading.changes import Ask, Changes, ChangesPass, Gone
@@ -45,6 +46,7 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
         Failure: a stream could not be read whole. Its state, and that of the streams after it, has not moved.
     """
     document = connection.document
+    log = Discreet(log, connection.settings.secrets.redact)
     log.info(f"Starting {document.title} sync")
     for advice in connection.settings.advice:
         log.warning(advice)
@@ -287,9 +289,8 @@ class _StreamSync:
                 page = Page([(key_of(record), record) for record in records], document)
                 fresh = walk.take(page)
             except ReadFailure as failure:
-                raise ReadFailure(
-                    f"{self._stream.name}: {request} at {self._client.url(request)}: {failure}."
-                ) from None
+                message = f"{self._stream.name}: {request} at {self._client.url(request)}: {failure}."
+                raise ReadFailure(self._client.redact(message)) from None
             if ask.records is None:
                 self._progress.read(page, len(fresh), whole=whole)
             first = False

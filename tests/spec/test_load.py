@@ -23,14 +23,14 @@ def test_settings_are_filled_in(tmp_path: Path) -> None:
     filled = connection(tmp_path, "http://shop.test/api/", api_key="s3cret", batch_size="7")
     api = filled.document.api
     assert api.base_url == "http://shop.test/api"  # the slash at the end is gone
-    assert api.authentication == Bearer(token="s3cret")
+    assert api.authentication == (Bearer(token="s3cret"),)
     assert filled.document.streams["orders"].pagination == Offset(page_size=7)
 
 
 def test_defaults_and_empty_settings(tmp_path: Path) -> None:
     """An empty setting counts as absent: Fivetran's form sends empty strings."""
     api = connection(tmp_path, "http://shop.test/api", api_key="", batch_size="").document.api
-    assert api.authentication == Bearer(token="")
+    assert api.authentication == (Bearer(token=""),)
     assert api.pagination == Offset(page_size=100)
     assert api.overlap == timedelta(minutes=5)
 
