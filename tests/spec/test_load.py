@@ -57,7 +57,7 @@ def test_the_settings_behind_a_part_are_known(tmp_path: Path) -> None:
 def test_a_secret_is_in_no_repr(tmp_path: Path) -> None:
     """A trace or a crash report that shows the model shows no token."""
     filled = connection(tmp_path, "http://shop.test/api", api_key="s3cret")
-    assert "s3cret" not in repr(filled.document)
+    assert "s3cret" not in repr(filled)
 
 
 def test_an_alias_repeats_a_block(tmp_path: Path) -> None:
@@ -101,14 +101,19 @@ def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -
         ("host:4200/api", False),
         ("ftp://host/api", False),
         ("http://host/a b", False),
+        ("https://api.prefect.cloud/api", False),
+        ("https://app.prefect.cloud/account/a/workspace/w", False),
+        ("https://api.prefect.cloud/api/accounts/a", False),
+        ("http://api.prefect.cloud/api/accounts/a/workspaces/w", False),
+        ("https://prefect.cloud.example.com/api", True),
     ],
 )
 def test_the_shape_of_a_url(url: str, fine: bool) -> None:
-    """A URL is http(s), without credentials (they would be logged), query or fragment."""
+    """A URL is http(s), without credentials (they would be logged), query or fragment; Cloud's names a workspace."""
     if fine:
         connect(PROJECT / "streams.yaml", {"api_url": url})
     else:
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ConfigurationError, match="accounts/ACCOUNT_ID/workspaces/WORKSPACE_ID"):
             connect(PROJECT / "streams.yaml", {"api_url": url})
 
 
