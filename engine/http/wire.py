@@ -81,7 +81,7 @@ class Wire:
     def __init__(self, api: Api, headers: Mapping[str, str]) -> None:
         self._api = api
         self._timeout = (api.timeout.connect.total_seconds(), api.timeout.read.total_seconds())
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers.update(headers)
         # That there is an auth at all keeps requests from looking for one in ~/.netrc.
         self._session.auth = lambda request: request
@@ -126,7 +126,7 @@ class Wire:
             headers=dict(headers),
             proxies=dict(self._proxies),
             timeout=self._timeout,
-            allow_redirects=False,  # a redirect could carry the key to another host
+            allow_redirects=False,
             stream=True,
         ) as response:
             elapsed = time.monotonic() - started
@@ -155,6 +155,16 @@ class Wire:
             return NoAnswer(f"the proxy did not pass it on: {reason}", passing=True, part="api.proxy")
         dropped = isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError)
         return NoAnswer(reason, passing=isinstance(error, _PASSING), dropped=dropped)
+
+
+class _Session(requests.Session):
+    """A session that takes no redirect for one: it could carry the key to another host.
+
+    Even when told not to follow, requests would read a redirect's body whole and fail on a target that is no URL.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class _Adapter(HTTPAdapter):
