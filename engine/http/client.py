@@ -143,12 +143,13 @@ class Client:
                 raise self._failure(stream, request, reason, self._refusals.remedy(fault.part))
             wait = self._wait(stream, request, attempt, fault)
             self._spend(stream, request, self._budget.retry)
+            everybody = fault.status == 429 or fault.retry_after is not None
+            if everybody:
+                self._pace.pause(wait)  # any other thread would be told the same
             self._warn(
                 f"{stream}: {request}: {fault.reason}; attempt {attempt} of {attempts}, trying again in {wait:.1f} s"
             )
-            if fault.status == 429 or fault.retry_after is not None:
-                self._pace.pause(wait)  # every thread would be told the same
-            else:
+            if not everybody:
                 self._sleep(stream, request, wait)
             attempt += 1
 
