@@ -10,12 +10,14 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent
 sys.path.insert(0, str(PROJECT))
 
-# Connector is what Fivetran runs, Operations takes rows and checkpoints, Logging writes to the sync's log.
-from fivetran_connector_sdk import Connector  # noqa: E402
+# Connector is what Fivetran runs, Operations takes rows and checkpoints, Logging writes to the sync's log; the others
+# make the setup form and answer its tests.
+from fivetran_connector_sdk import ConfigurationForm, Connector, Test, form_field  # noqa: E402
 from fivetran_connector_sdk import Logging as log  # noqa: E402
 from fivetran_connector_sdk import Operations as op  # noqa: E402
 
-from engine.spec.load import Connection, connect  # noqa: E402
+from engine.setup import SetupTest, form_fields, setup_tests  # noqa: E402
+from engine.spec.load import Connection, connect, load  # noqa: E402
 from engine.sync import sync  # noqa: E402
 
 STREAMS = PROJECT / "streams.yaml"
@@ -76,7 +78,42 @@ def update(configuration: dict, state: dict) -> None:
     sync(connection, state, op, log)
 
 
-connector = Connector(update=update, schema=schema)
+def configuration_form() -> ConfigurationForm:
+    """Define the setup form, and the tests that run when it is saved or by `fivetran configuration --test`.
+
+    Returns:
+        A field for each setting that streams.yaml declares, and the tests of engine/setup.py.
+    """
+    form = ConfigurationForm()
+    for field in form_fields(load(STREAMS, name=STREAMS.name)):
+        kind = form_field.TextField.password if field.secret else form_field.TextField.plain_text
+        form.add_field(
+            form_field.TextField(
+                field.name,
+                field.label,
+                kind,
+                description=field.description,
+                required=field.required,
+                placeholder=field.placeholder,
+            )
+        )
+    for test in setup_tests(STREAMS, log):
+        form.add_test(label=test.label, func=_as_function(test))
+    return form
+
+
+def _as_function(test: SetupTest) -> object:
+    """A test in the form that the SDK calls: a function that it knows by its name."""
+
+    def run(configuration: dict) -> object:
+        wrong = test.run(configuration)
+        return Test.success() if wrong is None else Test.failure(wrong)
+
+    run.__name__ = test.name
+    return run
+
+
+connector = Connector(update=update, schema=schema, configuration_form=configuration_form)
 
 if __name__ == "__main__":
     import json

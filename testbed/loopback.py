@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
+import ssl
+import sys
 import threading
 import time
 from collections import deque
@@ -47,15 +50,34 @@ class Reply:
 Answerer = Callable[[Seen], Reply]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that go away; all else is a mistake in a test."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 class Loopback:
     """A server as a context manager, on a free port; ``seen`` holds every request in the order of arrival."""
 
-    def __init__(self, answer: Answerer, *, port: int = 0) -> None:
+    def __init__(
+        self, answer: Answerer, *, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.answer = answer
         self.seen: list[Seen] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/api"
+        kind = _Server6 if ":" in host else _Server
+        self._server = kind((host, port), self._handler())
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if tls else 'http'}://{name}:{self._server.server_address[1]}/api"
 
     def __enter__(self) -> Loopback:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -89,7 +111,9 @@ class Loopback:
                     self.command, address.path, parse_qs(address.query), value, dict(self.headers), time.monotonic()
                 )
                 loopback.seen.append(seen)
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the client gave up: its right
+                with contextlib.suppress(
+                    BrokenPipeError, ConnectionResetError, ssl.SSLError
+                ):  # the client gave up: its right
                     self._send(loopback.answer(seen))
 
             def _send(self, reply: Reply) -> None:

@@ -125,7 +125,8 @@ class PrefectServer:
 
     def _start(self) -> None:
         port = free_port()
-        self.api_url = f"http://127.0.0.1:{port}/api"
+        path = self._environment.get("PREFECT_SERVER_API_BASE_PATH", "/api")
+        self.api_url = f"http://127.0.0.1:{port}{path}"
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._executable), "server", "start", "--host", "127.0.0.1", "--port", str(port)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +15,7 @@ class Authentication(Protocol):
     """A style with its options."""
 
     def headers(self) -> Mapping[str, str]:
-        """The headers that say who asks; none where the options leave it open."""
+        """The headers that say who asks; none where the options are empty."""
 
 
 @AUTHENTICATION.register("bearer")
@@ -27,3 +28,21 @@ class Bearer:
     def headers(self) -> Mapping[str, str]:
         """The Authorization header, or none for an empty token."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+
+@AUTHENTICATION.register("basic")
+@dataclass(frozen=True, kw_only=True)
+class Basic:
+    """`Authorization: Basic ...` (RFC 7617). Empty credentials send no such header."""
+
+    credentials: str = key(
+        Text(r"([^:\r\n]*:[^\r\n]*)?", "user:password"),
+        "user:password. The password may contain colons.",
+        secret=True,
+    )
+
+    def headers(self) -> Mapping[str, str]:
+        """The Authorization header, or none for empty credentials."""
+        if not self.credentials:
+            return {}
+        return {"Authorization": f"Basic {base64.b64encode(self.credentials.encode('utf-8')).decode('ascii')}"}

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from engine.spec.certificates import CERTIFICATES_EXPECTED, CERTIFICATES_PATTERN, certificates
+from engine.spec.headers import HEADERS_EXPECTED, HEADERS_PATTERN
 from engine.spec.kinds import Boolean, Record, Schema, Spot, Text, Word, key
 from engine.spec.problems import suggestion
+from engine.spec.secrets import Secrets
 
 SECRET_PATTERN = "[!-~]+"  # what an HTTP header can carry unquoted; a pasted line break is the usual mistake
 SECRET_EXPECTED = "printable ASCII characters without spaces or line breaks"
@@ -22,6 +25,8 @@ SAMPLES: Mapping[str, str | int] = {
     "url": "http://sample.invalid/api",
     "integer": 1,
     "streams": "all",
+    "headers": "X-Sample: sample",
+    "certificates": "",
 }
 """What ``${name}`` stands for while a file is checked without a configuration, by the setting's type."""
 
@@ -45,15 +50,27 @@ class Advice:
     otherwise: str = key(Text(), "What to tell the user when it does not.")
 
 
+_TYPES: Mapping[str, str] = {
+    "text": "any text",
+    "url": "an http:// or https:// URL",
+    "integer": "a whole number",
+    "headers": "HTTP headers: Name: value; Name: value, or a JSON object",
+    "certificates": "certificates in PEM form",
+    "streams": "which streams are read: all, default, names, or names to leave out after a minus",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """One value that the user of a connection gives."""
 
     description: str = key(Text(), "What it is and where to find it.")
+    label: str | None = key(Text(), "What the setup form calls it; its name when not given.", default=None)
     type: str = key(
-        Word("a setting type", tuple(SAMPLES)),
-        "text, url (http or https, without credentials, a slash at its end removed), integer, or streams (which "
-        "streams are read: all, default, names, or names to leave out after a minus; one setting can be of that type).",
+        Word("a setting type", tuple(SAMPLES), _TYPES),
+        "text, url (http or https, without credentials, a slash at its end removed), integer, headers "
+        "(Name: value; Name: value, or a JSON object), certificates (PEM) or streams (which streams are read; one "
+        "setting can be of that type).",
         default="text",
     )
     required: bool = key(Boolean(), "Whether the connector can work without it.", default=False)
@@ -87,6 +104,8 @@ class Setting:
         """The value as the rest of the file uses it."""
         if self.type == "integer":
             return int(value)
+        if self.type == "certificates":
+            return certificates(value)
         return value.rstrip("/") if self.type == "url" else value
 
 
@@ -95,19 +114,22 @@ _FORMS = {
     "url": (r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL without credentials, query or fragment"),
     "integer": (r"-?[0-9]{1,18}", "a whole number"),
     "streams": (r"\s*-?\s*\w+\s*(,\s*-?\s*\w+\s*)*", "names of streams with commas between, such as: all, -logs"),
+    "headers": (HEADERS_PATTERN, HEADERS_EXPECTED),
+    "certificates": (CERTIFICATES_PATTERN, CERTIFICATES_EXPECTED),
 }
 
 
+def _form(values: Mapping[str, Any]) -> tuple[str, str]:
+    kind = values.get("type", "text")
+    return (SECRET_PATTERN, SECRET_EXPECTED) if kind == "text" and values.get("secret") else _FORMS[kind]
+
+
 def _pattern(values: Mapping[str, Any]) -> str:
-    if values.get("pattern"):
-        return str(values["pattern"])
-    return SECRET_PATTERN if values.get("secret") else _FORMS[values.get("type", "text")][0]
+    return str(values["pattern"]) if values.get("pattern") else _form(values)[0]
 
 
 def _expected(values: Mapping[str, Any]) -> str:
-    if values.get("expected"):
-        return str(values["expected"])
-    return SECRET_EXPECTED if values.get("secret") else _FORMS[values.get("type", "text")][1]
+    return str(values["expected"]) if values.get("expected") else _form(values)[1]
 
 
 class ConfigurationError(ValueError):
@@ -118,8 +140,8 @@ class ConfigurationError(ValueError):
 class Settings:
     """Checked settings: what ``${name}`` stands for, which of the values are secret, and what is odd about them."""
 
-    values: Mapping[str, str | int]
-    secrets: tuple[str, ...] = ()
+    values: Mapping[str, str | int] = field(repr=False)
+    secrets: Secrets = Secrets()
     advice: tuple[str, ...] = ()
 
 
@@ -159,7 +181,7 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
                 advice.append(f"{name}: {setting.usually.otherwise}")
     if problems:
         raise ConfigurationError("\n".join(["the configuration cannot be used:", *(f"  {p}" for p in problems)]))
-    return Settings(values, tuple(secrets), tuple(advice))
+    return Settings(values, Secrets.of(secrets), tuple(advice))
 
 
 def sample_settings(declared: Mapping[str, Any]) -> dict[str, str | int | None]:
@@ -172,7 +194,8 @@ def sample_settings(declared: Mapping[str, Any]) -> dict[str, str | int | None]:
         if not isinstance(setting, Setting):
             samples[name] = None
         elif setting.default is None:
-            samples[name] = SAMPLES[setting.type]
+            sample = SAMPLES[setting.type]
+            samples[name] = sample if setting.required or setting.accepts(str(sample)) else ""
         else:
             samples[name] = setting.convert(setting.default) if setting.accepts(setting.default) else None
     return samples
@@ -203,5 +226,8 @@ def configuration_schema(declared: Mapping[str, Setting], title: str) -> Schema:
 
 
 def configuration_example(declared: Mapping[str, Setting]) -> dict[str, str]:
-    """What configuration.json.example holds: a placeholder, the example or the default for each setting."""
-    return {name: setting.example or setting.default or f"<{name.upper()}>" for name, setting in declared.items()}
+    """What configuration.json.example holds: the example, the default or, where one is required, a placeholder."""
+    return {
+        name: setting.example or setting.default or (f"<{name.upper()}>" if setting.required else "")
+        for name, setting in declared.items()
+    }

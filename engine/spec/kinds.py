@@ -40,7 +40,7 @@ INVALID: Final = _Invalid()
 class Reader:
     """What is known while a file is read: the problems so far and the values that ``${name}`` stands for."""
 
-    settings: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] | None = field(default=None, repr=False)  # secrets among them
     problems: list[Problem] = field(default_factory=list)
     used: list[tuple[str, str]] = field(default_factory=list)
 
@@ -267,6 +267,22 @@ class Duration:
 
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         return {"type": "string", "pattern": f"^{DURATION}$"}
+
+
+SIZE: Final = r"\d+(?:KB|MB|GB)"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of bytes, such as ``64MB``; 1 KB is 1,024 bytes."""
+
+    def read(self, spot: Spot) -> Any:
+        if not isinstance(spot.node, yaml.ScalarNode) or not re.fullmatch(SIZE, spot.node.value):
+            return spot.problem(f"expected a size such as 500KB or 64MB, found {spot.described()}")
+        return int(spot.node.value[:-2]) * 1024 ** (1 + "KMG".index(spot.node.value[-2]))
+
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        return {"type": "string", "pattern": f"^{SIZE}$"}
 
 
 @dataclass(frozen=True)

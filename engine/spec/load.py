@@ -49,7 +49,7 @@ class Connection:
 
     def settings_behind(self, prefix: str) -> tuple[str, ...]:
         """The names of the settings used at or below a keypath, such as ``api.authentication``."""
-        below = (name for path, name in self.used if path == prefix or path.startswith(f"{prefix}."))
+        below = (name for path, name in self.used if path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")))
         return tuple(dict.fromkeys(below))
 
 

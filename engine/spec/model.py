@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from engine.spec.configuration import Setting
+from engine.spec.headers import HEADER_NAME, parse_headers
 from engine.spec.jsonpath import JsonPath, compile_path
 from engine.spec.kinds import (
     Boolean,
@@ -22,6 +23,7 @@ from engine.spec.kinds import (
     Number,
     OneOrMore,
     Record,
+    Size,
     Spot,
     Styles,
     Table,
@@ -62,7 +64,7 @@ NAME_EXPECTED = "lower-case letters, digits and _, starting with a letter (Fivet
 NAME = Text(NAME_PATTERN, NAME_EXPECTED)
 PATH_VALUE = re.compile(r"\{([^{}]*)\}")
 """In an endpoint's path: the name of a value of the parent's rows."""
-HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+HEADER = Text(HEADER_NAME, "an HTTP header's name")
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class Timeout:
 
     connect: timedelta = key(Duration(), "Until the server accepts the connection.", default=timedelta(seconds=10))
     read: timedelta = key(Duration(), "Until the next bytes of the answer.", default=timedelta(seconds=60))
+    whole: timedelta = key(Duration(), "Until the answer has come whole.", default=timedelta(minutes=10))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +157,51 @@ class Retry:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class RateLimit:
+    """How many requests the API takes in a time. They are sent evenly, whatever the number of workers."""
+
+    requests: int = key(Integer(1), "How many requests.")
+    per: timedelta = key(Duration(), "In what time.", default=timedelta(minutes=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one sync may spend. One that reaches a limit ends with an error; its state stays at the last checkpoint."""
+
+    requests: int | None = key(Integer(1), "How many requests it sends at most.", default=None)
+    retries: int = key(
+        Integer(1),
+        "How many retries it may have spent. Ten requests that succeed win one back, so that a long sync survives many "
+        "short faults, and a server that is down for good does not hold one up for hours.",
+        default=100,
+    )
+    duration: timedelta | None = key(Duration(), "How long it may last.", default=None)
+    body: int = key(Size(), "The largest answer that is read, decompressed.", default=64 * 1024**2, default_text="64MB")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Csrf:
+    """Protection against forged requests: where a server refuses a request for want of a token (403), one is fetched.
+
+    A server that answers the endpoint with an error has no such protection, and is asked without a token.
+    """
+
+    endpoint: Endpoint = key(ENDPOINT, "Answers with a token.")
+    client_parameter: str = key(Text(), "The endpoint's URL parameter that names the client; any name will do.")
+    token: JsonPath = key(JSON_PATH, "Where the token stands in the answer.")
+    token_header: str = key(HEADER, "The header in which requests carry the token.")
+    client_header: str = key(HEADER, "The header in which requests name the client.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerVersion:
+    """Where the server tells its version."""
+
+    endpoint: Endpoint = key(ENDPOINT, "Answers with the version.")
+    path: JsonPath = key(JSON_PATH, "Where it stands in the answer.", default=compile_path("$"), default_text="$")
+
+
 RECORDS = OneOrMore(JSON_PATH)
 RECORDS_DESCRIPTION = (
     "Where the list of records stands in an answer. Of several declared shapes, the first that is a list; "
@@ -168,11 +216,37 @@ class Api:
     base_url: str = key(
         Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"), "What every endpoint's path follows."
     )
-    authentication: Any = key(AUTHENTICATION, "How a request says who asks.", default=None)
+    authentication: tuple[Any, ...] = key(
+        OneOrMore(AUTHENTICATION),
+        "How a request says who asks. Of several styles, the first whose values are not empty.",
+        default=(),
+    )
+    csrf: Csrf | None = key(Record(Csrf), "How a token against forged requests is fetched and sent.", default=None)
     headers: Mapping[str, str] = key(
         Table("header", Text(r"[ -~]*", "printable ASCII"), HEADER_NAME, "an HTTP header's name", may_be_empty=True),
         "Sent with every request.",
         default={},
+        secret=True,
+    )
+    extra_headers: Mapping[str, str] = key(
+        Text(convert=parse_headers),
+        "More headers in one text, for a setting: Name: value; Name: value, or a JSON object.",
+        default={},
+        secret=True,
+    )
+    ca_certificate: str = key(
+        Text(), "Certificates (PEM) of authorities that are trusted besides the public ones.", default=""
+    )
+    proxy: str = key(
+        Text(r"(https?://[^\s/?#]+/?)?", "an http:// or https:// URL without a path"),
+        "The proxy through which requests go. When empty: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.",
+        default="",
+        secret=True,
+    )
+    version: ServerVersion | None = key(
+        Record(ServerVersion, shorthand="endpoint"),
+        "Where the server tells its version, for the setup test.",
+        default=None,
     )
     pagination: Any = key(PAGINATION, "How long answers are read in pages; a stream may say otherwise.")
     records: tuple[JsonPath, ...] = key(RECORDS, RECORDS_DESCRIPTION, default=(compile_path("$"),), default_text="$")
@@ -190,6 +264,10 @@ class Api:
     )
     timeout: Timeout = key(Record(Timeout), "How long a request may take.", default=Timeout())
     retry: Retry = key(Record(Retry), "How failures that may pass are retried.", default=Retry())
+    rate_limit: RateLimit | None = key(
+        Record(RateLimit), "How fast requests may follow each other. A 429 slows them down without it.", default=None
+    )
+    limits: Limits = key(Record(Limits), "What one sync may spend.", default=Limits())
 
 
 SYNC_MODES: Mapping[str, str] = {

@@ -12,12 +12,12 @@ from typing import Any
 from engine.destination import Destination
 from engine.failures import Failure, NotFound
 from engine.http.client import Client
-from engine.log import Log
+from engine.log import Discreet, Log
 from engine.spec.load import Connection
 from engine.state import load_state
+from engine.sync.pages import Pages
 from engine.sync.reader import readers
 from engine.sync.stream import StreamSync
-from engine.sync.wire import Wire
 from engine.sync.writer import Writer
 
 
@@ -34,14 +34,15 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
         Failure: a stream could not be read whole. Its state, and that of the streams after it, has not moved.
     """
     document = connection.document
+    log = Discreet(log, connection.settings.secrets.redact)
     log.info(f"Starting {document.title} sync")
     for advice in connection.settings.advice:
         log.warning(advice)
     writer = Writer(destination, load_state(state, document.api.base_url))
     counts: dict[str, int] = {}
     missing: list[str] = []
-    with Client(connection, log) as client, Wire(client, document.api.connections) as wire:
-        of = readers(document, wire, log)
+    with Client(connection, log) as client, Pages(client, document.api.connections) as pages:
+        of = readers(document, pages, log)
         for stream in connection.streams:
             try:
                 counts[stream.noun] = StreamSync(of[stream.name], document.api.overlap, writer, log).run()

@@ -21,8 +21,8 @@ from engine.requests import Entry, Record, Request
 from engine.rows.mapping import RowMapping
 from engine.spec.jsonpath import PARENT
 from engine.spec.model import Document, Parent, Stream
+from engine.sync.pages import Pages, children_in
 from engine.sync.progress import Progress
-from engine.sync.wire import Wire, records_in
 
 _PAGES_WORTH_SLICING: Final = 20
 
@@ -43,7 +43,7 @@ class Step:
     counted: int
 
 
-def readers(document: Document, wire: Wire, log: Log) -> Mapping[str, StreamReader]:
+def readers(document: Document, pages: Pages, log: Log) -> Mapping[str, StreamReader]:
     """A reader for each stream, by its name."""
     found: dict[str, StreamReader] = {}
 
@@ -51,7 +51,7 @@ def readers(document: Document, wire: Wire, log: Log) -> Mapping[str, StreamRead
         if name not in found:
             stream = document.streams[name]
             source = reader(stream.source.stream) if stream.source else None
-            found[name] = StreamReader(document, stream, source, wire, log)
+            found[name] = StreamReader(document, stream, source, pages, log)
         return found[name]
 
     return {name: reader(name) for name in document.streams}
@@ -60,14 +60,14 @@ def readers(document: Document, wire: Wire, log: Log) -> Mapping[str, StreamRead
 class StreamReader:
     """Reads one stream, and for it the other stream whose rows say what to ask for."""
 
-    def __init__(self, document: Document, stream: Stream, source: StreamReader | None, wire: Wire, log: Log) -> None:
+    def __init__(self, document: Document, stream: Stream, source: StreamReader | None, pages: Pages, log: Log) -> None:
         self.stream = stream
         self.mapping = RowMapping(stream)
         self.progress = Progress(stream, log)
         self._document = document
         self._source = source
         self._style = 0  # of its pagination styles, the first that the server is not known to refuse
-        self._wire = wire
+        self._pages = pages
         self._log = log
         self._known: dict[int, int] = {}  # which alternatives of its queries the server knows
         self._answered = False  # whether any parent's children were found
@@ -84,7 +84,7 @@ class StreamReader:
         if self.stream.count is None:
             return None
         try:
-            return self._wire.number(self.stream.name, Request(self.stream.count, body={}))
+            return self._pages.number(self.stream.name, Request(self.stream.count, body={}))
         except Failure as failure:
             self._log.warning(f"{failure} Progress is told without a percentage.")
             return None
@@ -122,7 +122,7 @@ class StreamReader:
             return
 
         def read(ask: Ask) -> Iterator[Sequence[Entry]]:
-            for _, answer, _, entries in self._wire.read(self.stream.name, [ask]):
+            for _, answer, _, entries in self._pages.read(self.stream.name, [ask]):
                 asked(answer.asked_at)
                 yield entries
 
@@ -166,7 +166,7 @@ class StreamReader:
         first_request = walks[0].request
         if ahead and position is None:
             began = monotonic()
-            for _, answer, page, entries in self._wire.read(self.stream.name, [self._ask(walks[0])], ahead=False):
+            for _, answer, page, entries in self._pages.read(self.stream.name, [self._ask(walks[0])], ahead=False):
                 asked(answer.asked_at)
                 seconds = monotonic() - began
                 more = walks[0].request is not None and len(page.entries) >= self._page_size
@@ -175,9 +175,9 @@ class StreamReader:
                     walks += self._slices(walks[0], total, seconds, answer.asked_at)
                 yield Step(entries, _position(walks), len(entries))
                 break
-        width = min(len(walks), self._wire.connections)
+        width = min(len(walks), self._pages.connections)
         asks = [self._ask(walk) for walk in walks]
-        pages = self._wire.read(
+        pages = self._pages.read(
             self.stream.name, asks, width=width, ahead=ahead, begun=walks[0].request is not first_request
         )
         for _, answer, _, entries in pages:
@@ -205,11 +205,11 @@ class StreamReader:
         began = monotonic()
 
         def count_from(instant: datetime) -> int:
-            return self._wire.number(self.stream.name, Request(endpoint, body={}).with_at(style.from_instant(instant)))
+            return self._pages.number(self.stream.name, Request(endpoint, body={}).with_at(style.from_instant(instant)))
 
         count_from(walk.at)
         away = monotonic() - began
-        parts = min(self._wire.connections, round(page_seconds / max(page_seconds - away, page_seconds / 16)))
+        parts = min(self._pages.connections, round(page_seconds / max(page_seconds - away, page_seconds / 16)))
         if parts < 2 or now <= walk.at:
             return []
         found = walk.split(instants) if (instants := cuts(count_from, total, walk.at, now, parts)) else []
@@ -250,7 +250,7 @@ class StreamReader:
             yield [entry for record in records for entry in self._held_by(record)]
             return
         asks = [self._child_ask(parent, group) for group in _groups(records, parent.batch or 1)]
-        for _, answer, _, entries in self._wire.read(self.stream.name, asks, width=self._wire.connections):
+        for _, answer, _, entries in self._pages.read(self.stream.name, asks, width=self._pages.connections):
             if answer.missing is not None:
                 self._missing = answer.missing
                 continue
@@ -260,7 +260,7 @@ class StreamReader:
 
     def _held_by(self, parent: Record) -> Iterator[Entry]:
         try:
-            for record in records_in(parent, self.stream.records or ()):
+            for record in children_in(parent, self.stream.records or ()):
                 record[PARENT] = parent
                 yield self.mapping.key(record), record
         except ReadFailure as failure:

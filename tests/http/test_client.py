@@ -49,7 +49,6 @@ PASSING = {
     "503": Reply({"exception_message": "Service Unavailable"}, status=503),
     "408": Reply(status=408),
     "429 without Retry-After": Reply(status=429),
-    "hang-up": Reply(hang_up=True),
     "read timeout": Reply([], delay=0.6),
     "body cut": Reply(orders(10), cut=100),
     "JSON cut, length right": Reply(body=b'[{"id": "o1", "upda'),
@@ -98,6 +97,24 @@ def test_a_fault_that_does_not_pass_ends_the_sync_and_moves_no_state(
         sync(connection(tmp_path, loopback.url, ORDERS_ONLY, batch_size="10"), {}, recorder, Lines())
     assert recorder.count("checkpoint") == 0
     assert len([s for s in loopback.seen if (s.json or {}).get("offset", 0) > 0]) == 4
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_idle_connection_that_the_server_closed_is_no_fault(tmp_path: Path, loopback: Loopback, times: int) -> None:
+    """Servers close idle connections when they like: asked again at once, without a warning. A second time counts."""
+    rows, waiting = rows_by_offset(orders(25)), [Reply(hang_up=True)] * times
+    loopback.answer = lambda seen: waiting.pop() if waiting and len(loopback.seen) > 2 else rows(seen)
+    recorder, lines = run(tmp_path, loopback.url)
+    assert len(recorder.tables["orders"]) == 25
+    assert sum("the server had closed the connection" in line for line in lines.infos) == 1
+    assert len(lines.warnings) == times - 1
+
+
+def test_a_server_that_hangs_up_at_first_is_a_fault(tmp_path: Path, loopback: Loopback) -> None:
+    """There was no connection yet that could have gone stale."""
+    loopback.answer = first_these([Reply(hang_up=True)], rows_by_offset(orders(5)))
+    _, lines = run(tmp_path, loopback.url)
+    assert "attempt 1 of 4" in lines.warnings[0]
 
 
 def test_the_waits_grow_and_are_bounded(tmp_path: Path, loopback: Loopback) -> None:

@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.cli import main
-from engine.spec.configuration import ConfigurationError, check_configuration
-from engine.spec.load import load
+from engine.spec.configuration import ConfigurationError
+from engine.spec.load import connect
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -32,27 +32,52 @@ def test_streams_yaml_names_its_schema_first() -> None:
 
 
 def test_the_example_has_placeholders_and_the_recommended_size() -> None:
-    """Nothing in it could be taken for a real key, and it recommends the fewest requests."""
+    """Nothing in it could be taken for a real key, what few need is empty, and it recommends the fewest requests."""
     example = json.loads((PROJECT / "configuration.json.example").read_text("utf-8"))
     assert example["batch_size"] == "200"
-    assert all(re.fullmatch("<.*>", value) for name, value in example.items() if name != "batch_size")
+    assert {name for name, value in example.items() if re.fullmatch("<.*>", value)} == {"api_url", "api_key"}
+    assert {value for value in example.values() if not value.startswith("<")} == {"", "200", "keep"}
 
 
+OTHERS = ("auth_string", "headers", "ca_certificate", "proxy")
 TEXTS = st.one_of(
-    st.sampled_from(["", "200", "201", "0", "http://h/api", "https://h:1/api/", "http://u@h", "k" * 40, "a b", "x\ny"]),
+    st.sampled_from(
+        [
+            "",
+            "200",
+            "201",
+            "0",
+            "http://h/api",
+            "https://h:1/api/",
+            "http://u@h",
+            "https://api.prefect.cloud/api",
+            "k" * 40,
+            "a b",
+            "x\ny",
+        ]
+    ),
     st.text(max_size=8),
 )
 
 
-@given(api_url=TEXTS, api_key=TEXTS, batch_size=TEXTS)
-def test_the_configuration_schema_and_the_check_agree(api_url: str, api_key: str, batch_size: str) -> None:
+PIECES = (
+    *("A: x", "B-C:y", ":", ";", " ", "\n", '"', "{", "}", '{"A": "x"}', '"A":"\\"x"', ",", "a=b", "\\", "é", "\0"),
+    *("\\n", "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "MIIB", "http://", "u:p@h:1", "/"),
+)
+COMPOSED = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
+
+
+@given(api_url=TEXTS, api_key=TEXTS, batch_size=TEXTS, name=st.sampled_from(OTHERS), value=COMPOSED)
+def test_the_configuration_schema_and_the_check_agree(
+    api_url: str, api_key: str, batch_size: str, name: str, value: str
+) -> None:
     """schemas/configuration.schema.json accepts a configuration if and only if the connector does."""
     # JSON Schema's patterns are ECMA's, whose $ is the end; Python's also matches before a final line break.
-    assume(not any(value.endswith("\n") for value in (api_url, api_key, batch_size)))
+    assume(not any(text.endswith("\n") for text in (api_url, api_key, batch_size, value)))
     schema = json.loads((PROJECT / "schemas" / "configuration.schema.json").read_text("utf-8"))
-    configuration = {"api_url": api_url, "api_key": api_key, "batch_size": batch_size}
+    configuration = {"api_url": api_url, "api_key": api_key, "batch_size": batch_size, name: value}
     try:
-        check_configuration(load(PROJECT / "streams.yaml").configuration, configuration)
+        connect(PROJECT / "streams.yaml", configuration)  # what is accepted can also be used
         accepted = True
     except ConfigurationError:
         accepted = False

@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import Any
 
 from engine.failures import Failure, NotFound, ReadFailure
-from engine.http.client import Client, Undeclared
+from engine.http.client import Client
+from engine.http.decoding import Undeclared
 from engine.reading import Ask
 from engine.requests import Answer, Entry, Page, Record, Request
 from engine.spec.jsonpath import PARENT, JsonPath
 
 
-class Wire:
+class Pages:
     """Asks, as a context manager.
 
     Threads only ask and decode. Walks are told their pages, and entries handed on, by the thread that reads.
@@ -28,9 +29,9 @@ class Wire:
     def __init__(self, client: Client, connections: int) -> None:
         self._client = client
         self.connections = connections
-        self._pool = ThreadPoolExecutor(connections, thread_name_prefix="wire")
+        self._pool = ThreadPoolExecutor(connections, thread_name_prefix="pages")
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Pages:
         return self
 
     def __exit__(
@@ -97,7 +98,7 @@ class Wire:
 
     def _fetch(self, stream: str, ask: Ask, request: Request, first: bool) -> Answer:
         try:
-            return self._client.ask(stream, request, lambda document: (document, _records(document, ask.records)))
+            return self._client.ask(stream, request, lambda document: (document, records_in(document, ask.records)))
         except NotFound as not_found:
             if first and ask.may_be_missing:
                 return Answer((None, []), None, not_found)
@@ -114,11 +115,17 @@ class Wire:
             page = Page([(ask.key(record), record) for record in records], document)
             return page, ask.walk.take(page)
         except ReadFailure as failure:
-            raise ReadFailure(f"{stream}: {request} at {self._client.url(request)}: {failure}.") from None
+            message = f"{stream}: {request} at {self._client.url(request)}: {failure}."
+            failure.args = (self._client.redact(message),)  # not another one, whose context would repeat what it says
+            raise
 
 
-def _records(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
-    """The list of records in an answer, by the first declared shape that is a list of objects."""
+def records_in(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
+    """The list of records in an answer, by the first declared shape that is a list of objects.
+
+    Raises:
+        Undeclared: it has none of the shapes.
+    """
     for path in paths:
         found = path.get(document)
         if isinstance(found, list):
@@ -131,7 +138,7 @@ def _records(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
     raise Undeclared(f"{shape}, and no list of records at {' or '.join(path.text for path in paths)}")
 
 
-def records_in(parent: Record, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
+def children_in(parent: Record, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
     """The list of records that a parent's record holds; none where it holds null or nothing.
 
     Raises:

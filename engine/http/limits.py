@@ -1,0 +1,91 @@
+"""What a sync may spend, and how fast: counted for all threads together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from engine.spec.model import Limits, RateLimit
+
+_WON_BACK: Final = 0.1  # of a retry, by a request that succeeds
+
+
+class Spent(Exception):
+    """A limit is reached. ``reason`` says which; ``key`` is its name in the document."""
+
+    def __init__(self, reason: str, key: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.key = key
+
+
+class Budget:
+    """The requests, retries and seconds of one sync."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._began = clock()
+        self._requests = 0
+        self._retries = float(limits.retries)
+        self._lock = threading.Lock()
+
+    def request(self, wait: float = 0.0) -> None:
+        """A request is to be sent, after so many seconds.
+
+        Raises:
+            Spent: it is one too many, or too late.
+        """
+        limits = self._limits
+        if limits.duration is not None and self._clock() - self._began + wait > limits.duration.total_seconds():
+            raise Spent(f"the sync has lasted for {limits.duration}, as long as it may", "duration")
+        if wait:
+            return
+        with self._lock:
+            if limits.requests is not None and self._requests >= limits.requests:
+                raise Spent(f"the sync has sent {limits.requests:,} requests, as many as it may", "requests")
+            self._requests += 1
+
+    def retry(self) -> None:
+        """A request is to be tried again.
+
+        Raises:
+            Spent: too many were.
+        """
+        with self._lock:
+            if self._retries < 1:
+                raise Spent(
+                    f"the sync has spent its {self._limits.retries:,} retries: the server fails too often", "retries"
+                )
+            self._retries -= 1
+
+    def succeeded(self) -> None:
+        """A request succeeded."""
+        with self._lock:
+            self._retries = min(self._retries + _WON_BACK, float(self._limits.retries))
+
+
+class Pace:
+    """When the next request may be sent. A server that asks for a pause is left alone by every thread."""
+
+    def __init__(self, rate: RateLimit | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = rate.per.total_seconds() / rate.requests if rate else 0.0
+        self._clock = clock
+        self._next = clock()
+        self._lock = threading.Lock()
+
+    def turn(self) -> float:
+        """Take a turn, and answer 0; or answer how many seconds to wait before asking for one again."""
+        with self._lock:
+            now = self._clock()
+            if now < self._next:
+                return self._next - now
+            self._next = now + self._interval
+            return 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Nobody sends anything for so many seconds."""
+        with self._lock:
+            self._next = max(self._next, self._clock() + seconds)

@@ -1,0 +1,178 @@
+"""Who asks: styles, more headers, tokens against forged requests."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from engine.failures import Failure, Unauthorized
+from engine.http.client import Client
+from engine.spec.headers import parse_headers
+from testbed.loopback import Answerer, Loopback, Reply, Seen, rows_by_offset
+from tests.http.wired import ask, run, wired
+from tests.shop import Lines, orders
+
+
+@pytest.fixture
+def loopback() -> Iterator[Loopback]:
+    with Loopback(rows_by_offset(orders(25))) as server:
+        yield server
+
+
+def basic(credentials: str) -> str:
+    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, None),
+        ({"api_key": "k3y"}, "Bearer k3y"),
+        ({"user": "someone:pass:word é"}, basic("someone:pass:word é")),
+        ({"user": ":only-a-password"}, basic(":only-a-password")),
+        ({"api_key": "k3y", "user": "someone:pass"}, "Bearer k3y"),
+        ({"headers": "Authorization: Custom x"}, "Custom x"),
+        ({"headers": "Authorization: Custom x", "api_key": "k3y"}, "Bearer k3y"),
+    ],
+)
+def test_the_first_style_that_is_given_counts(
+    tmp_path: Path, loopback: Loopback, settings: dict[str, str], expected: str | None
+) -> None:
+    """In the order of the document; none given, none sent; a style beats a header of the same name."""
+    run(wired(tmp_path, loopback.url, **settings))
+    assert {seen.headers.get("Authorization") for seen in loopback.seen} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({}, "The server wants a key; set api_key and user in the configuration"),
+        ({"api_key": "k3y"}, "Check that the key is accepted: api_key in the configuration."),
+        ({"user": "a:b"}, "Check that the key is accepted: user in the configuration."),
+        (
+            {"api_key": "k3y", "user": "a:b"},
+            "Check that the key is accepted: api_key in the configuration; user is given too, and not used",
+        ),
+    ],
+)
+def test_a_refusal_names_the_setting_that_was_used(
+    tmp_path: Path, loopback: Loopback, settings: dict[str, str], hint: str
+) -> None:
+    """And one that was given in vain."""
+    loopback.answer = lambda seen: Reply({"detail": "no"}, status=401)
+    with pytest.raises(Unauthorized) as caught:
+        run(wired(tmp_path, loopback.url, **settings))
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "headers"),
+    [
+        ("", {}),
+        ("A: x", {"A": "x"}),
+        ("A: x; B-C:y;", {"A": "x", "B-C": "y"}),
+        ("A: x\r\nB: y\n", {"A": "x", "B": "y"}),
+        ("Cookie: a=b; c=d; E: f", {"Cookie": "a=b; c=d", "E": "f"}),
+        ("A: Bearer x:y", {"A": "Bearer x:y"}),
+        ('{"A": "x; y: z", "B": "\\"q\\""}', {"A": "x; y: z", "B": '"q"'}),
+    ],
+)
+def test_headers_in_one_text(text: str, headers: dict[str, str]) -> None:
+    """Lines or semicolons between them, or JSON."""
+    assert parse_headers(text) == headers
+
+
+@pytest.mark.parametrize("text", ["A", "A:", "A: x; B:", "A B: x", "A: é", '{"A": 1}', '{"A": "x"', '{"A": " "}', "{}"])
+def test_what_is_no_headers_is_an_error_without_the_text(text: str) -> None:
+    """Above all a header whose value is missing: an empty one would be sent."""
+    with pytest.raises(ValueError, match=r"^expected headers as"):
+        parse_headers(text)
+
+
+def test_more_headers_are_sent_with_every_request(tmp_path: Path, loopback: Loopback) -> None:
+    """Also with those that count rows."""
+    run(wired(tmp_path, loopback.url, headers="X-Access-Id: me; X-Access-Secret: s3cret"))
+    assert {(s.headers["X-Access-Id"], s.headers["X-Access-Secret"]) for s in loopback.seen} == {("me", "s3cret")}
+    assert {seen.path for seen in loopback.seen} == {"/api/orders/filter", "/api/orders/count"}
+
+
+class Protected:
+    """Serves rows to requests with the newest token of their client, as Prefect does. A token is good for ``uses``."""
+
+    def __init__(self, rows: Answerer, uses: int = 10**9) -> None:
+        self.rows, self.uses = rows, uses
+        self.fetched = 0
+        self.tokens: dict[str, list[int | str]] = {}
+        self.numbers = itertools.count()
+        self.lock = threading.Lock()
+
+    def __call__(self, seen: Seen) -> Reply:
+        with self.lock:
+            if seen.path == "/api/token":
+                self.fetched += 1
+                token = f"token-{next(self.numbers)}"
+                self.tokens[seen.query["client"][0]] = [token, self.uses]
+                return Reply({"token": token})
+            current = self.tokens.get(seen.headers.get("X-Client", ""))
+            if current is None or current[0] != seen.headers.get("X-Token") or current[1] == 0:
+                return Reply({"detail": "Invalid CSRF token or client identifier."}, status=403)
+            assert isinstance(current[1], int)
+            current[1] -= 1
+        return self.rows(seen)
+
+
+def test_a_token_is_fetched_when_the_server_wants_one(tmp_path: Path, loopback: Loopback) -> None:
+    """Once, and it is no fault: not a warning, not an attempt."""
+    loopback.answer = protected = Protected(rows_by_offset(orders(25)))
+    recorder, lines = run(wired(tmp_path, loopback.url))
+    assert len(recorder.tables["orders"]) == 25
+    assert (protected.fetched, lines.warnings) == (1, [])
+
+
+def test_a_token_that_has_expired_is_renewed(tmp_path: Path, loopback: Loopback) -> None:
+    """In the middle of a sync, as often as it takes."""
+    loopback.answer = protected = Protected(rows_by_offset(orders(45)), uses=2)
+    recorder, lines = run(wired(tmp_path, loopback.url))
+    assert len(recorder.tables["orders"]) == 45
+    assert protected.fetched > 2
+    assert lines.warnings == []
+
+
+def test_threads_share_a_token(tmp_path: Path, loopback: Loopback) -> None:
+    """Another token for the same client would invalidate the one that the others use."""
+    loopback.answer = protected = Protected(lambda seen: Reply([], delay=0.01))
+    with Client(wired(tmp_path, loopback.url), Lines()) as client, ThreadPoolExecutor(8) as pool:
+        for answer in pool.map(lambda _: ask(client), range(64)):
+            assert answer.value == []
+    assert protected.fetched == 1
+
+
+@pytest.mark.parametrize("status", [404, 403, 422])
+def test_a_server_without_such_protection(tmp_path: Path, loopback: Loopback, status: int) -> None:
+    """No token is asked for; where a 403 has another reason, that reason is told."""
+    run(wired(tmp_path, loopback.url))
+    assert "/api/token" not in {seen.path for seen in loopback.seen}
+    loopback.answer = lambda seen: Reply({"detail": "Not yours."}, status=status if "token" in seen.path else 403)
+    with pytest.raises(Unauthorized, match=r"answered 403 Forbidden: .*Not yours\."):
+        run(wired(tmp_path, loopback.url))
+
+
+@pytest.mark.parametrize("answer", [{"token": None}, {"token": "a\nb"}, {"token": ""}, {}, []])
+def test_an_answer_without_a_token(tmp_path: Path, loopback: Loopback, answer: object) -> None:
+    """Is never put into a header."""
+    loopback.answer = lambda seen: Reply(answer) if "token" in seen.path else Reply({"detail": "No."}, status=403)
+    with pytest.raises(Failure, match=r"CSRF token: GET /token .*something that holds no token at \$\.token"):
+        run(wired(tmp_path, loopback.url))
+
+
+def test_who_is_not_known_is_told_so(tmp_path: Path, loopback: Loopback) -> None:
+    """Prefect asks for the token first, and for credentials then: not the token is what is missing."""
+    loopback.answer = lambda seen: Reply({"detail": "Who?"}, status=401 if "token" in seen.path else 403)
+    with pytest.raises(Unauthorized, match=r"answered 401.*Who\?.*set api_key and user in the configuration"):
+        run(wired(tmp_path, loopback.url))

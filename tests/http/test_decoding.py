@@ -1,0 +1,101 @@
+"""Bytes to JSON values: what is replaced, what is refused, and that nothing is silent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.http.decoding import HALF_CHARACTERS, NO_NUMBERS, NUL_CHARACTERS, NotJson, decode
+
+LONG = b"9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("content", "document", "repairs"),
+    [
+        (b"[1]", [1], {}),
+        (b"\xef\xbb\xbf[1]", [1], {}),
+        ('["é"]'.encode("utf-16"), ["é"], {}),
+        ('["é"]'.encode("utf-32-be"), ["é"], {}),
+        (b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}, {}),
+        (b"[" + b"9" * 60 + b"]", [int("9" * 60)], {}),
+        (b"[" + LONG + b", NaN, -" + LONG + b", 1]", [None, None, None, 1], {NO_NUMBERS: 3}),
+        (b"[NaN, Infinity, -Infinity, 1e999, -1e999, 1e-999]", [None] * 5 + [0.0], {NO_NUMBERS: 5}),
+        (rb'["a\u0000b\u0000", "\\u0000"]', ["ab", r"\u0000"], {NUL_CHARACTERS: 1}),
+        (
+            rb'{"\u0000k": "\ud83d", "\ud83d\ude80": 1}',
+            {"k": "\ufffd", "🚀": 1},
+            {NUL_CHARACTERS: 1, HALF_CHARACTERS: 1},
+        ),
+        (b'["\xed\xa0\xbd"]', ["\ufffd"], {HALF_CHARACTERS: 1}),
+        (rb'["\ud83d"]'.decode().encode("utf-16"), ["\ufffd"], {HALF_CHARACTERS: 1}),
+    ],
+)
+def test_what_is_decoded_and_what_is_replaced(content: bytes, document: Any, repairs: dict[str, int]) -> None:
+    """Exactly, with every replacement counted. Of a key given twice the last counts."""
+    assert decode(content) == (document, repairs)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "that is empty"),
+        (b" \r\n", "that is empty"),
+        (b"[1", "that is not JSON"),
+        (b"<html>", "that is not JSON"),
+        (b"[1] [2]", "that is not JSON"),
+        (b'["a\x00b"]', "that is not JSON"),
+        (b'["' + LONG, "that is not JSON"),
+        (LONG + b",", "that is not JSON"),
+        (b'["\xff\xfe"]', "that is not text in UTF-8"),
+        ('["é"]'.encode("latin-1"), "that is not text in UTF-8"),
+        (b"\xff\xfe[\x00]", "that is not text in UTF-8"),
+        (b"[" * 100_000, "that is nested too deeply"),
+        (b'{"a":' * 100_000, "that is nested too deeply"),
+        (rb'["\u0000",' + b"[" * 2000 + b"]" * 2001, "that is nested too deeply"),
+    ],
+)
+def test_what_is_refused(content: bytes, reason: str) -> None:
+    """By name; nothing hangs on the error that holds the bytes."""
+    with pytest.raises(NotJson, match=reason) as caught:
+        decode(content)
+    assert caught.value.__context__ is None
+
+
+@given(st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))))
+def test_any_bytes_are_json_or_are_not(content: bytes) -> None:
+    """No third outcome."""
+    with contextlib.suppress(NotJson):
+        decode(content)
+
+
+TEXTS = st.text(st.characters(categories=None, codec=None))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=5),
+)
+
+
+@given(VALUES, st.booleans())
+def test_what_comes_out_can_be_stored(value: Any, ascii_only: bool) -> None:
+    """Whatever a server sends: no half characters, no NUL, no number that JSON does not have; the rest as it was."""
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    document, repairs = decode(text.encode("utf-8", "surrogatepass"))
+    stored = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    assert rb"\u0000" not in stored.replace(rb"\\", b"")
+    if not repairs and not _has_floats(value):
+        assert document == json.loads(text)
+
+
+def _has_floats(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_floats, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_floats, value))
+    return isinstance(value, float) and not math.isfinite(value)

@@ -1,0 +1,295 @@
+"""Between the connector and the API: TLS, proxies, prefixes, pages for people, bodies of every kind."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import socket
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.failures import Failure
+from testbed.certificates import Authority, make_authority
+from testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
+from testbed.prefect_server import free_port
+from testbed.proxy import Proxy
+from tests.http.wired import run, wired
+from tests.shop import orders
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def loopback() -> Iterator[Loopback]:
+    with Loopback(rows_by_offset(orders(25))) as server:
+        yield server
+
+
+@pytest.fixture
+def secure(authority: Authority) -> Iterator[Loopback]:
+    with Loopback(rows_by_offset(orders(25)), tls=authority.server) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def no_proxies_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def failure(tmp_path: Path, url: str, *changes: tuple[str, str], **settings: str) -> str:
+    with pytest.raises(Failure) as caught:
+        run(wired(tmp_path, url, *changes, **settings))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda pem: pem,
+        lambda pem: pem.replace("\n", " "),
+        lambda pem: pem.replace("\n", "\\n"),
+        lambda pem: pem.replace("\n", "\r\n"),
+        lambda pem: f"# our authority\n{pem}\n# and again\n{pem}",
+    ],
+    ids=["file", "one line", "backslash n", "CRLF", "bundle with comments"],
+)
+def test_an_authority_of_ones_own(tmp_path: Path, secure: Loopback, authority: Authority, written: Any) -> None:
+    """Its certificate is trusted however the form's field has mangled its line breaks."""
+    recorder, lines = run(wired(tmp_path, secure.url, authority=written(authority.certificate)))
+    assert len(recorder.tables["orders"]) == 25
+    assert lines.warnings == []
+
+
+def test_an_untrusted_certificate_ends_the_sync_at_once(tmp_path: Path, secure: Loopback) -> None:
+    """It would not get better by waiting; the message names the setting that takes the authority's certificate."""
+    message = failure(tmp_path, secure.url)
+    assert "certificate verify failed" in message
+    assert "give that authority's certificate in authority in the configuration" in message
+    assert "attempts" not in message
+    assert secure.seen == []
+
+
+def test_another_authority_does_not_vouch(tmp_path: Path, secure: Loopback, tmp_path_factory: Any) -> None:
+    """A certificate is trusted for what it signed, and for nothing else."""
+    other = make_authority(tmp_path_factory.mktemp("other"))
+    assert "certificate verify failed" in failure(tmp_path, secure.url, authority=other.certificate)
+
+
+def test_a_certificate_for_another_name(tmp_path: Path, authority: Authority, secure: Loopback) -> None:
+    """The name is checked too."""
+    url = secure.url.replace("127.0.0.1", "127.0.0.2")
+    with Loopback(rows_by_offset([]), host="127.0.0.2", tls=authority.server) as server:
+        url = server.url
+        message = failure(tmp_path, url, authority=authority.certificate)
+    assert "not valid for '127.0.0.2'" in message
+
+
+def test_what_is_no_certificate_is_said(tmp_path: Path, secure: Loopback) -> None:
+    """Base64 between the right lines that is no certificate."""
+    text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+    assert "authority in the configuration: what stands between" in failure(tmp_path, secure.url, authority=text)
+
+
+def test_plain_http_to_a_tls_port_and_the_reverse(tmp_path: Path, loopback: Loopback, secure: Loopback) -> None:
+    """Each is a named failure."""
+    assert "at the last of 4 attempts" in failure(tmp_path, secure.url.replace("https:", "http:"))
+    assert "at the last of 4 attempts" in failure(tmp_path, loopback.url.replace("http:", "https:"))
+
+
+@pytest.mark.parametrize("credentials", ["", "someone:pass%40word@"])
+def test_https_through_a_proxy(tmp_path: Path, secure: Loopback, authority: Authority, credentials: str) -> None:
+    """By a tunnel, with credentials where it wants some; the own authority is trusted there too."""
+    with Proxy("someone:pass@word" if credentials else None) as proxy:
+        settings = {"proxy": f"http://{credentials}{proxy.address}", "authority": authority.certificate}
+        recorder, _ = run(wired(tmp_path, secure.url, **settings))
+        assert len(recorder.tables["orders"]) == 25
+        assert proxy.tunnels == [secure.url.split("/")[2]]
+
+
+def test_http_through_a_proxy(tmp_path: Path, loopback: Loopback) -> None:
+    """The proxy is asked, for a host that only it knows."""
+    run(wired(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
+    assert loopback.seen[0].headers["Host"] == "shop.invalid"
+
+
+def test_a_proxy_that_wants_credentials(tmp_path: Path, secure: Loopback, authority: Authority) -> None:
+    """407 names the proxy's setting, and the proxy's password is in no message."""
+    with Proxy("someone:PASSWORD") as proxy:
+        settings = {"proxy": f"http://someone:WRONG-CANARY@{proxy.address}", "authority": authority.certificate}
+        message = failure(tmp_path, secure.url, **settings)
+    assert "407" in message
+    assert "Check proxy" in message
+    assert "CANARY" not in message
+
+
+def test_407_to_plain_http(tmp_path: Path, loopback: Loopback) -> None:
+    """Is the proxy's, too."""
+    loopback.answer = lambda seen: Reply(status=407)
+    message = failure(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api"))
+    assert "the proxy answered 407" in message
+    assert "Check proxy" in message
+
+
+def test_a_proxy_that_is_not_there(tmp_path: Path, loopback: Loopback) -> None:
+    """Says so, and which setting to look at."""
+    message = failure(tmp_path, loopback.url, proxy=f"http://127.0.0.1:{free_port()}")
+    assert "the proxy did not pass it on" in message
+    assert "Check proxy" in message
+
+
+def test_proxies_of_the_environment(tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY counts where no proxy is set; NO_PROXY counts always."""
+    elsewhere = "http://shop.invalid/api"
+    monkeypatch.setenv("HTTP_PROXY", loopback.url.removesuffix("/api"))
+    recorder, _ = run(wired(tmp_path, elsewhere))
+    assert len(recorder.tables["orders"]) == 25
+    dead = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("HTTP_PROXY", dead)
+    assert "HTTPS_PROXY, HTTP_PROXY and NO_PROXY" in failure(tmp_path, elsewhere)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    run(wired(tmp_path, loopback.url))
+    run(wired(tmp_path, loopback.url, proxy=dead))
+
+
+def test_a_setting_beats_the_environment(tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a connection says is nearer than what the machine says."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    run(wired(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
+
+
+def test_a_missing_ca_bundle_of_the_environment(
+    tmp_path: Path, secure: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is told as a failure, not as a traceback of a library."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+    assert "/nowhere.pem" in failure(tmp_path, secure.url)
+
+
+def test_ipv6(tmp_path: Path) -> None:
+    """An address in brackets."""
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    with Loopback(rows_by_offset(orders(3)), host="::1") as server:
+        recorder, _ = run(wired(tmp_path, server.url))
+    assert len(recorder.tables["orders"]) == 3
+
+
+def test_a_prefix(tmp_path: Path, loopback: Loopback) -> None:
+    """The paths of endpoints follow whatever path the base URL has."""
+    run(wired(tmp_path, loopback.url.replace("/api", "/a/b/api/")))
+    assert loopback.seen[0].path == "/a/b/api/orders/filter"
+
+
+def test_a_page_for_people(tmp_path: Path, loopback: Loopback) -> None:
+    """An access proxy's sign-in page: its own error, with the content type, the likely cause and the settings."""
+    page = Reply(body=b"<!doctype html><title>Sign in</title>", headers={"Content-Type": "text/html; charset=utf-8"})
+    loopback.answer = lambda seen: page
+    message = failure(tmp_path, loopback.url)
+    assert "answered 200 with a web page (text/html) and not with JSON" in message
+    assert "sign-in page of a proxy" in message
+    assert "(headers)" in message
+    assert "api_url in the configuration" in message
+
+
+def test_a_redirect_to_https_names_the_remedy(tmp_path: Path, loopback: Loopback) -> None:
+    """The usual one; and one to an address that is none is no traceback."""
+    secure = loopback.url.replace("http:", "https:")
+    loopback.answer = lambda seen: Reply(status=308, headers={"Location": f"{secure}/orders/filter"})
+    assert "Write https:// in api_url in the configuration" in failure(tmp_path, loopback.url)
+    loopback.answer = lambda seen: Reply(status=302, headers={"Location": "http://[oops"})
+    assert "a redirect to an address that is none" in failure(tmp_path, loopback.url)
+    assert len(loopback.seen) == 2
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_compressed_answers(tmp_path: Path, loopback: Loopback, encoding: str) -> None:
+    """Are asked for and understood."""
+    rows = rows_by_offset(orders(25))
+    compress = gzip.compress if encoding == "gzip" else zlib.compress
+
+    def answer(seen: Seen) -> Reply:
+        assert encoding in seen.headers["Accept-Encoding"]
+        content = compress(json.dumps(rows(seen).value).encode())
+        return Reply(body=content, headers={"Content-Encoding": encoding})
+
+    loopback.answer = answer
+    recorder, lines = run(wired(tmp_path, loopback.url))
+    assert len(recorder.tables["orders"]) == 25
+    assert lines.warnings == []
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_huge_answer_is_not_read(tmp_path: Path, loopback: Loopback, compressed: bool) -> None:
+    """Reading stops at the bound, of what it decompresses to; the message says which setting makes answers smaller."""
+    body = b"[" + b" " * 3_000_000 + b"]"
+    headers = {"Content-Encoding": "gzip"} if compressed else {}
+    loopback.answer = lambda seen: Reply(body=gzip.compress(body) if compressed else body, headers=headers)
+    change = ("  retry:", "  limits: {body: 1MB}\n  retry:")
+    message = failure(tmp_path, loopback.url, change)
+    assert "answered 200 with more than 1 MB" in message
+    assert "batch_size in the configuration" in message
+    assert len(loopback.seen) == 1
+
+
+def test_an_answer_that_trickles(tmp_path: Path) -> None:
+    """Bytes that keep coming do not keep a sync for ever: there is a bound on the whole."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def trickle() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[")
+                    try:
+                        for _ in range(2000):
+                            connection.sendall(b" " * 65536)
+                    except OSError:
+                        continue
+
+        threading.Thread(target=trickle, daemon=True).start()
+        change = ("read: 300ms}", "read: 300ms, whole: 1ms}")
+        message = failure(tmp_path, f"http://127.0.0.1:{port}/api", change)
+    assert "no whole answer within" in message
+    assert "the last of 4 attempts" in message
+
+
+def test_cookies_are_not_kept(tmp_path: Path, loopback: Loopback) -> None:
+    """A jar is no place for several threads, and an API needs none."""
+    rows = rows_by_offset(orders(25))
+    loopback.answer = lambda seen: Reply(rows(seen).value, headers={"Set-Cookie": "a=b; Path=/"})
+    run(wired(tmp_path, loopback.url))
+    assert len(loopback.seen) > 2
+    assert all("Cookie" not in seen.headers for seen in loopback.seen)
+
+
+def test_bodies_that_json_allows_and_warehouses_do_not(tmp_path: Path, loopback: Loopback) -> None:
+    """Replaced, and told once with a count at the end."""
+    row = b'{"id": "%d", "updated": null, "amount": %s, "note": "a\\u0000b"}'
+    pages = [b"[" + b",".join(row % (n, b"NaN" if n == 3 else b"1.5") for n in range(k, k + 10)) + b"]" for k in (0, 9)]
+    loopback.answer = first_these([Reply(body=page) for page in pages], lambda seen: Reply([]))
+    text = ("    count: POST /orders/count\n", "")
+    recorder, lines = run(wired(tmp_path, loopback.url, text))
+    rows = recorder.tables["orders"]
+    assert {rows[str(n)]["note"] for n in range(19)} == {"ab"}
+    assert rows["3"]["amount"] is None
+    assert [re.sub(r"POST.*?: ", "", line) for line in lines.warnings if "are" in line or "were" in line][:3] == [
+        "orders: 1 numbers were none that can be stored (NaN, Infinity, too large), replaced by null; more are counted",
+        "orders: 10 texts held NUL characters, which are removed; more are counted",
+        "orders: 20 texts held NUL characters, which are removed, in all",
+    ]
