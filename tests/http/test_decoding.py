@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from typing import Any
@@ -54,10 +55,10 @@ def test_what_is_decoded_and_what_is_replaced(content: bytes, document: Any, rep
         (LONG + b",", "that is not JSON"),
         (b'["\xff\xfe"]', "that is not text in UTF-8"),
         ('["é"]'.encode("latin-1"), "that is not text in UTF-8"),
-        (b"\xff\xfe[\x00", "that is not text in UTF-8"),
+        (b"\xff\xfe[\x00]", "that is not text in UTF-8"),
         (b"[" * 100_000, "that is nested too deeply"),
         (b'{"a":' * 100_000, "that is nested too deeply"),
-        (rb'["\u0000"' + b",[" * 950 + b"]" * 951, "that is nested too deeply"),
+        (rb'["\u0000",' + b"[" * 2000 + b"]" * 2001, "that is nested too deeply"),
     ],
 )
 def test_what_is_refused(content: bytes, reason: str) -> None:
@@ -70,10 +71,8 @@ def test_what_is_refused(content: bytes, reason: str) -> None:
 @given(st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))))
 def test_any_bytes_are_json_or_are_not(content: bytes) -> None:
     """No third outcome."""
-    try:
+    with contextlib.suppress(NotJson):
         decode(content)
-    except NotJson:
-        pass
 
 
 TEXTS = st.text(st.characters(categories=None, codec=None))

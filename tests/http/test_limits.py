@@ -177,7 +177,7 @@ def test_many_threads_and_many_faults(tmp_path: Path, loopback: Loopback) -> Non
     with Client(wired(tmp_path, loopback.url, *changes), Lines()) as client, ThreadPoolExecutor(16) as pool:
 
         def number(n: int) -> bool:
-                request = ORDERS.with_values({"offset": n})
+            request = ORDERS.with_values({"offset": n})
             return bool(client.ask("orders", request, lambda document: document).value == {"asked": n})
 
         assert all(pool.map(number, range(400)))
