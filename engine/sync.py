@@ -290,7 +290,8 @@ class _StreamSync:
                 fresh = walk.take(page)
             except ReadFailure as failure:
                 message = f"{self._stream.name}: {request} at {self._client.url(request)}: {failure}."
-                raise ReadFailure(self._client.redact(message)) from None
+                failure.args = (self._client.redact(message),)
+                raise
             if ask.records is None:
                 self._progress.read(page, len(fresh), whole=whole)
             first = False
