@@ -6,6 +6,7 @@ with None when all is well, or with what is wrong and what to do; nothing escape
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
@@ -91,7 +92,7 @@ def setup_tests(path: Path, log: Log) -> tuple[SetupTest, ...]:
     return (
         SetupTest("settings_are_valid", "The settings and streams.yaml are valid", trying(_nothing)),
         SetupTest("server_answers", "The server answers", trying(_server)),
-        SetupTest("key_is_accepted", "The server accepts who asks", trying(_key)),
+        SetupTest("key_is_accepted", "The server accepts who asks", trying(_rows)),
         SetupTest("tables_are_readable", "Every table can be read", trying(_tables)),
     )
 
@@ -107,45 +108,44 @@ def _nothing(connection: Connection, client: Client, log: Log) -> None:
 
 
 def _server(connection: Connection, client: Client, log: Log) -> None:
-    """Any answer in JSON is one, a refusal of the key too: that is the next test's matter."""
+    """Any answer in JSON will do, a refusal of the key too: that is the next test's matter."""
     document = connection.document
     try:
         if document.api.version is not None:
-            version = _version(client, document.api.version)
-            log.info(f"the server is {document.title} {version}")
+            log.info(f"the server is {document.title} {_version(client, document.api.version)}")
             return
-        _read(client, next(iter(document.streams.values())))
-    except Unauthorized:
-        return
     except NotFound:
         log.info("the server does not tell its version")
-
-
-def _key(connection: Connection, client: Client, log: Log) -> None:
-    """Some servers tell their version to anybody, so this asks for rows."""
-    for stream in connection.document.streams.values():
-        try:
-            _read(client, stream)
-        except NotFound:
-            continue
+    except Unauthorized:
         return
+    with contextlib.suppress(Unauthorized):
+        _rows(connection, client, log)
+
+
+def _rows(connection: Connection, client: Client, log: Log) -> None:
+    """Some servers tell their version to anybody, so who asks is known to be accepted when there are rows."""
+    for stream in connection.document.streams.values():
+        with contextlib.suppress(NotFound):
+            _read(client, stream)
+            return
+    paths = ", ".join(stream.endpoint.path for stream in connection.document.streams.values())
+    advice = " ".join(connection.settings.advice)
+    behind = " and ".join(connection.settings_behind("api.base_url")) or "api.base_url"
+    raise Failure(
+        f"none of the endpoints exists at {connection.document.api.base_url}: {paths}. "
+        f"Check {behind} in the configuration{f' ({advice})' if advice else ''}."
+    )
 
 
 def _tables(connection: Connection, client: Client, log: Log) -> None:
     failures: list[str] = []
-    missing: list[str] = []
     for stream in connection.document.streams.values():
         try:
             _read(client, stream)
         except NotFound as not_found:
-            missing.append(not_found.url)
             log.warning(f"{not_found.url} not found; {stream.destination_table} will stay empty")
         except Failure as failure:
             failures.append(str(failure))
-    if len(missing) == len(connection.document.streams):
-        behind = " and ".join(connection.settings_behind("api.base_url")) or "api.base_url"
-        advice = " ".join(connection.settings.advice)
-        failures.append(f"none of the endpoints exists: {', '.join(missing)}. Check {behind}. {advice}".rstrip())
     if failures:
         raise Failure("\n".join(failures))
 

@@ -64,7 +64,7 @@ class PrefectServer:
             raise ServerError(f"{executable} is missing: run `make setup`")
         self._folder = Path(tempfile.mkdtemp(prefix=f"prefect-{self.major}-"))
         port = free_port()
-        self.api_url = f"http://127.0.0.1:{port}/api"
+        self.api_url = f"http://127.0.0.1:{port}{self._environment.get('PREFECT_SERVER_API_BASE_PATH', '/api')}"
         with (self._folder / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [str(executable), "server", "start", "--host", "127.0.0.1", "--port", str(port)],

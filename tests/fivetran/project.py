@@ -46,11 +46,15 @@ class UserProject:
 
     def debug(self, folder: Path | None = None) -> Debug:
         """Run `fivetran debug --configuration configuration.json` as a user does."""
+        return self.fivetran("debug", "--configuration", str(self.folder / "configuration.json"), folder=folder)
+
+    def fivetran(self, *arguments: str, folder: Path | None = None, typed: str = "") -> Debug:
+        """Run a command of `fivetran` in the project (or another folder), with what is typed into it."""
         home = self.folder / ".home"
         home.mkdir(exist_ok=True)
         tools = str(Path(sys.executable).parent)
         done = subprocess.run(
-            ["fivetran", "debug", "--configuration", str(self.folder / "configuration.json")],
+            ["fivetran", *arguments],
             cwd=folder or self.folder,
             env={
                 **{name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
@@ -58,7 +62,7 @@ class UserProject:
                 "HOME": str(home),
                 "DO_NOT_TRACK": "1",
             },
-            stdin=subprocess.DEVNULL,
+            input=typed,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,0 +1,132 @@
+"""The setup form, by `fivetran configuration` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.spec.load import load
+from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
+from testbed.prefect_server import PrefectServer, free_port
+from tests.fivetran.project import PROJECT, UserProject
+
+CANARY = "CANARY-0123456789"
+AUTH_STRING = f"admin:{CANARY}"
+TESTS = ("settings_are_valid", "server_answers", "key_is_accepted", "tables_are_readable")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PrefectServer]:
+    with PrefectServer(3, environment={"PREFECT_SERVER_API_AUTH_STRING": AUTH_STRING}) as started:
+        yield started
+
+
+def tried(folder: Path, configuration: dict[str, str]) -> tuple[int, list[str], str]:
+    """Run `fivetran configuration --test`: its exit code, the tests that passed, and all that it said."""
+    project = UserProject.create(folder, configuration)
+    done = project.fivetran("configuration", "--test")
+    assert CANARY not in done.output
+    assert "Traceback" not in done.output
+    return (
+        done.code,
+        [name for name in TESTS if f"[{name} - " in done.output and passed(name, done.output)],
+        done.output,
+    )
+
+
+def passed(name: str, output: str) -> bool:
+    return any(f"[{name} - " in line and line.rstrip().endswith("PASSED") for line in output.splitlines())
+
+
+def test_a_right_configuration_passes(server: PrefectServer, tmp_path: Path) -> None:
+    """Every test, on a real server; the server's version is told."""
+    code, good, output = tried(tmp_path / "p", {"api_url": server.api_url, "auth_string": AUTH_STRING})
+    assert (code, tuple(good)) == (0, TESTS), output
+    assert "the server is Prefect 3." in output
+    assert "All tests passed!" in output
+
+
+@pytest.mark.parametrize("settings", [{"auth_string": f"admin:{CANARY}x"}, {"api_key": CANARY}, {}])
+def test_a_wrong_key_fails_with_a_remedy(server: PrefectServer, tmp_path: Path, settings: dict[str, str]) -> None:
+    """The server answers, and the next test says which setting to look at."""
+    code, good, output = tried(tmp_path / "p", {"api_url": server.api_url, **settings})
+    assert (code, tuple(good)) == (1, TESTS[:2]), output
+    assert "answered 401 Unauthorized" in output
+    remedy = f"Check that the key is accepted: {next(iter(settings))}" if settings else "set api_key and auth_string"
+    assert remedy in output
+
+
+def test_a_url_without_the_api(server: PrefectServer, tmp_path: Path) -> None:
+    """No endpoint is found there: the message says so, and what the URL usually has."""
+    url = server.api_url.removesuffix("/api")
+    code, good, output = tried(tmp_path / "p", {"api_url": url, "auth_string": AUTH_STRING})
+    assert (code, tuple(good)) == (1, TESTS[:1]), output
+    assert "none of the endpoints exists" in output
+    assert "Check api_url in the configuration (api_url: this URL has no /api in its path" in output
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    """Says that the connection was refused, and which setting to look at."""
+    code, good, output = tried(tmp_path / "p", {"api_url": f"http://127.0.0.1:{free_port()}/api"})
+    assert (code, tuple(good)) == (1, TESTS[:1])
+    assert "Connection refused" in output
+    assert "api_url in the configuration" in output
+
+
+def test_a_wrong_setting_and_a_wrong_streams_yaml(tmp_path: Path) -> None:
+    """The first test names every mistake; a wrong streams.yaml makes no form."""
+    code, good, output = tried(tmp_path / "p", {"api_url": "https://api.prefect.cloud/api", "api_key": f"{CANARY} "})
+    assert (code, good) == (1, [])
+    assert "api_url: expected" in output
+    assert "accounts/ACCOUNT_ID/workspaces/WORKSPACE_ID" in output
+    assert "api_key: expected" in output
+    project = UserProject(tmp_path / "p")
+    streams = project.folder / "streams.yaml"
+    streams.write_text(streams.read_text().replace("sync_mode: full_refresh", "sync_mode: full"))
+    done = project.fivetran("configuration", "--test")
+    assert done.code == 1
+    assert '"full" is not a sync mode' in done.output
+
+
+def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
+    """The last test names each; each table was asked for with one request for the smallest page."""
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/version"):
+            return Reply("1.2.3")
+        if "deployments" in seen.path:
+            return Reply({"detail": "not for you"}, status=403)
+        return rows_by_offset([])(seen)
+
+    with Loopback(answer) as loopback:
+        code, good, output = tried(tmp_path / "p", {"api_url": loopback.url})
+        asked = [seen.json for seen in loopback.seen if seen.path.endswith("deployments/filter")]
+    assert (code, tuple(good)) == (1, TESTS[:3]), output
+    assert "deployments: POST /deployments/filter" in output
+    assert "not for you" in output
+    assert [body["limit"] for body in asked] == [2]  # by offset pages overlap by a row, so a page has two at least
+
+
+def test_the_form_asks_for_every_setting(tmp_path: Path) -> None:
+    """In the order of streams.yaml, with its words; secrets are typed unseen and saved encrypted."""
+    project = UserProject.create(tmp_path / "p", {})
+    (project.folder / "configuration.json").unlink()
+    declared = load(PROJECT / "streams.yaml").configuration
+    answers = {"api_url": "http://h/api", "api_key": CANARY}
+    done = project.fivetran("configuration", typed="".join(f"{answers.get(name, '')}\n" for name in declared))
+    assert done.code == 0, done.output
+    at = -1
+    for name, setting in declared.items():
+        kind = "Password" if setting.secret else "PlainText"
+        line = next(line for line in done.output.splitlines() if line.startswith(f"<{name} [{kind}]"))
+        assert setting.description in line
+        assert line.endswith("REQUIRED>") == setting.required
+        assert done.output.index(line) > at
+        at = done.output.index(line)
+    saved = json.loads((project.folder / "configuration.json").read_text())
+    assert saved.keys() == declared.keys()
+    assert saved["api_url"] == "http://h/api"
+    assert saved["api_key"].startswith("fivetran_encrypted:")

@@ -1,0 +1,98 @@
+"""Real Prefect servers that want to know who asks: basic authentication, CSRF protection, a path of their own."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from engine.failures import Unauthorized
+from engine.spec.load import connect
+from engine.sync import sync
+from testbed.prefect_server import PrefectServer
+from tests.shop import Lines, Recorder
+
+STREAMS = Path(__file__).resolve().parents[2] / "streams.yaml"
+AUTH_STRING = "admin:pass:wörd"
+ENVIRONMENTS = {
+    3: {
+        "PREFECT_SERVER_API_AUTH_STRING": AUTH_STRING,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_CSRF_TOKEN_EXPIRATION": "PT2S",
+        "PREFECT_SERVER_API_BASE_PATH": "/inner/prefect/api",
+    },
+    2: {"PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true"},
+}
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A server and the headers that it wants."""
+
+    server: PrefectServer
+    headers: dict[str, str]
+
+    def call(self, path: str, body: object) -> None:
+        """POST with a fresh token of another client than the connector's."""
+        url = self.server.api_url
+        answer = requests.get(f"{url}/csrf-token", params={"client": "test"}, headers=self.headers, timeout=30)
+        token = {"Prefect-Csrf-Token": answer.json()["token"], "Prefect-Csrf-Client": "test"}
+        requests.post(f"{url}{path}", json=body, headers={**self.headers, **token}, timeout=30).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[dict[int, Guarded]]:
+    """Both majors, each with three flows."""
+    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+
+        def start(major: int) -> Guarded:
+            server = stack.enter_context(PrefectServer(major, environment=ENVIRONMENTS[major]))
+            basic = f"Basic {base64.b64encode(AUTH_STRING.encode()).decode()}"
+            guarded = Guarded(server, {"Authorization": basic} if major == 3 else {})
+            for name in ("a", "b", "c"):
+                guarded.call("/flows/", {"name": name})
+            return guarded
+
+        yield dict(zip(ENVIRONMENTS, pool.map(start, ENVIRONMENTS), strict=True))
+
+
+def copy(server: PrefectServer, **settings: str) -> tuple[Recorder, Lines]:
+    recorder, lines = Recorder(), Lines()
+    sync(connect(STREAMS, {"api_url": server.api_url, **settings}), {}, recorder, lines)
+    return recorder, lines
+
+
+@pytest.mark.parametrize("major", ENVIRONMENTS)
+def test_a_guarded_server_is_copied(guarded: dict[int, Guarded], major: int) -> None:
+    """With the auth string as the server has it, and tokens fetched as it wants them: nothing is warned of."""
+    recorder, lines = copy(guarded[major].server, auth_string=AUTH_STRING if major == 3 else "")
+    assert {row["name"] for row in recorder.tables["flows"].values()} == {"a", "b", "c"}
+    assert lines.warnings == []
+
+
+@pytest.mark.parametrize("settings", [{}, {"auth_string": "admin:wrong"}, {"api_key": AUTH_STRING.encode().hex()}])
+def test_others_are_refused(guarded: dict[int, Guarded], settings: dict[str, str]) -> None:
+    """Without, with another auth string, with a key in its place: one clear error that names the setting."""
+    with pytest.raises(Unauthorized, match="answered 401 Unauthorized") as caught:
+        copy(guarded[3].server, **settings)
+    name = next(iter(settings), "set api_key and auth_string")
+    assert name in str(caught.value)
+    assert "wrong" not in str(caught.value)
+
+
+def test_an_expired_token_is_renewed(guarded: dict[int, Guarded], tmp_path: Path) -> None:
+    """Slowed down beyond the life of a token, a sync goes on with another."""
+    path = tmp_path / "streams.yaml"
+    limit = "api:\n  rate_limit: {requests: 1, per: 1s}\n"
+    path.write_text(STREAMS.read_text("utf-8").replace("api:\n", limit), "utf-8")
+    recorder, lines = Recorder(), Lines()
+    settings = {"api_url": guarded[3].server.api_url, "auth_string": AUTH_STRING}
+    sync(connect(path, settings), {}, recorder, lines)
+    assert {row["name"] for row in recorder.tables["flows"].values()} == {"a", "b", "c"}
+    assert lines.warnings == []
