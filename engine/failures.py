@@ -18,6 +18,10 @@ class NotFound(Failure):
 class Unauthorized(Failure):
     """The server does not accept who asks (401), or does not let them (403)."""
 
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 class Refused(Failure):
     """The server does not accept the request as it is (422)."""

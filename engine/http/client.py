@@ -211,7 +211,7 @@ class Client:
         return response
 
     def _fetch_token(self, request: Request, read: Callable[[Any], Any]) -> str:
-        token: str = self.ask("token", request, read).value
+        token: str = self.ask("CSRF token", request, read).value
         return token
 
     def _wait(self, stream: str, request: Request, attempt: int, fault: _Transient) -> float:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.failures import Failure
+from engine.failures import NotFound, Refused, Unauthorized
 from engine.http.decoding import Undeclared
 from engine.requests import Request
 from engine.spec.model import Csrf
@@ -35,15 +35,23 @@ class CsrfToken:
         return {self._declared.token_header: token, self._declared.client_header: self._client}
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """A server refused a request that carried these headers: whether there are others to try."""
+        """A server refused a request that carried these headers: whether there are others to try.
+
+        Raises:
+            Failure: a token could not be fetched.
+        """
         with self._lock:
             if self.headers() != refused:
                 return True  # another thread has renewed it meanwhile
             request = Request(self.endpoint, {self._declared.client_parameter: self._client})
             try:
                 self._token = self._fetch(request, self._read)
-            except Failure:
-                return False  # no such protection here; the server's own words about the refusal say what is wrong
+            except (NotFound, Refused):
+                return False  # no such protection here; the server's words about the refused request say what is wrong
+            except Unauthorized as failure:
+                if failure.status == 401:
+                    raise  # who asks is not known: that, and no missing token, is what is wrong
+                return False
             return True
 
     def _read(self, document: Any) -> str:

@@ -41,7 +41,7 @@ class Refusals:
         if status == 404:
             return NotFound(message(said, self.base_url()), url)
         if status in (401, 403):
-            return Unauthorized(message(f"{said}: {self._words(response)}", self._key(status)))
+            return Unauthorized(message(f"{said}: {self._words(response)}", self._key(status)), status)
         if status == 407:
             return Failure(message(f"the proxy {said}", self.remedy("api.proxy")))
         if 300 <= status < 400:

@@ -165,7 +165,14 @@ def test_a_server_without_such_protection(tmp_path: Path, loopback: Loopback, st
 
 @pytest.mark.parametrize("answer", [{"token": None}, {"token": "a\nb"}, {"token": ""}, {}, []])
 def test_an_answer_without_a_token(tmp_path: Path, loopback: Loopback, answer: object) -> None:
-    """Is never put into a header; the refusal stands."""
+    """Is never put into a header."""
     loopback.answer = lambda seen: Reply(answer) if "token" in seen.path else Reply({"detail": "No."}, status=403)
-    with pytest.raises(Failure, match="answered 403"):
+    with pytest.raises(Failure, match=r"CSRF token: GET /token .*something that holds no token at \$\.token"):
+        run(wired(tmp_path, loopback.url))
+
+
+def test_who_is_not_known_is_told_so(tmp_path: Path, loopback: Loopback) -> None:
+    """Prefect asks for the token first, and for credentials then: not the token is what is missing."""
+    loopback.answer = lambda seen: Reply({"detail": "Who?"}, status=401 if "token" in seen.path else 403)
+    with pytest.raises(Unauthorized, match=r"answered 401.*Who\?.*set api_key and user in the configuration"):
         run(wired(tmp_path, loopback.url))

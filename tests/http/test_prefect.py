@@ -19,7 +19,7 @@ from testbed.prefect_server import PrefectServer
 from tests.shop import Lines, Recorder
 
 STREAMS = Path(__file__).resolve().parents[2] / "streams.yaml"
-AUTH_STRING = "admin:pass:wörd"
+AUTH_STRING = "admin:pass:word!"
 ENVIRONMENTS = {
     3: {
         "PREFECT_SERVER_API_AUTH_STRING": AUTH_STRING,
