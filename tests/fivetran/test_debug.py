@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -111,12 +112,56 @@ def test_no_secret_when_a_sync_fails(loopback: Loopback, tmp_path: Path, status:
     assert_no_canary(project, done.output)
 
 
-def assert_no_canary(project: UserProject, output: str) -> None:
-    """The key is in no output and in no file but the configuration itself."""
-    assert CANARY not in output
-    for path in project.folder.rglob("*"):
-        if path.is_file() and path.name != "configuration.json":
-            assert CANARY.encode() not in path.read_bytes(), path
+@pytest.mark.parametrize("status", [200, 401, 422])
+def test_no_secret_of_any_setting(loopback: Loopback, tmp_path: Path, status: int) -> None:
+    """Nor the auth string in base64, nor a header's value, with a server that repeats all headers."""
+    loopback.answer = lambda seen: Reply({"detail": dict(seen.headers), "secret": f"{CANARY} user"}, status=status)
+    settings = {"auth_string": f"me:{CANARY} user", "headers": f"X-Id: {CANARY}-id; X-Secret: {CANARY}-secret"}
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, **settings})
+    streams = project.folder / "streams.yaml"
+    streams.write_text(streams.read_text().replace("api:\n", "api:\n  retry: {attempts: 2, wait_initial: 1ms}\n"))
+    done = project.debug()
+    assert done.code != 0
+    assert f"answered {status}" in done.output
+    encoded = base64.b64encode(settings["auth_string"].encode()).decode()
+    assert loopback.seen[0].headers["Authorization"] == f"Basic {encoded}"
+    assert loopback.seen[0].headers["X-Secret"] == f"{CANARY}-secret"
+    assert_no_canary(project, done.output, CANARY, encoded.rstrip("="))
+
+
+def test_what_json_can_spell(loopback: Loopback, tmp_path: Path) -> None:
+    """Numbers of 60 digits, NaN, NUL, half characters, depth: stored or replaced with a warning, never a traceback."""
+    deep = "[" * 200 + "]" * 200
+    tags = f'{{"long": {"9" * 60}, "nan": NaN, "nul": "a\\u0000b", "half": "\\ud83d", "deep": {deep}}}'
+    row = f'{{"id": "1", "name": "a\\u0000b", "updated": "{UPDATED}", "tags": {tags}}}'
+    loopback.answer = lambda seen: (
+        Reply(body=f"[{row}]".encode())
+        if "/flows/" in seen.path and not seen.json.get("offset")
+        else answer_nothing(seen)
+    )
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url})
+    done = project.debug()
+    assert done.code == 0, done.output
+    for words in ("numbers were none that can be stored", "texts held NUL characters", "texts held half a character"):
+        assert words in done.output
+    ((name, stored),) = project.query("SELECT name, CAST(tags AS VARCHAR) FROM flows")
+    assert name == "ab"
+    expected = {"long": int("9" * 60), "nan": None, "nul": "ab", "half": "\ufffd", "deep": json.loads(deep)}
+    assert json.loads(stored) == expected
+
+
+def answer_nothing(seen: Seen) -> Reply:
+    """An API without rows."""
+    return rows_by_offset([])(seen)
+
+
+def assert_no_canary(project: UserProject, output: str, *canaries: str) -> None:
+    """No secret is in the output or in a file but the configuration itself."""
+    for canary in canaries or (CANARY,):
+        assert canary not in output
+        for path in project.folder.rglob("*"):
+            if path.is_file() and path.name != "configuration.json":
+                assert canary.encode() not in path.read_bytes(), path
 
 
 def test_a_broken_streams_yaml_is_said_with_its_place(loopback: Loopback, tmp_path: Path) -> None:
