@@ -91,6 +91,11 @@ def echo(seen: Seen) -> str:
     return json.dumps(all_of_it, ensure_ascii=False) + json.dumps(all_of_it) + str(all_of_it)
 
 
+def ascii_echo(seen: Seen) -> str:
+    """The same secret as JSON that is all ASCII."""
+    return json.dumps([secret(seen), USER])
+
+
 def long_echo(seen: Seen) -> str:
     """With the key where a message is cut off."""
     return "x" * 480 + seen.headers.get("Authorization", "").partition(" ")[2]
@@ -103,6 +108,7 @@ def echoing(status: int, body: Callable[[Seen], str] = echo) -> Callable[[Seen],
 STATUSES = (400, 401, 403, 404, 405, 409, 410, 413, 418, 422, 429, 451, 500, 502, 503, 504)
 ECHOES: dict[str, Callable[[Seen], Reply]] = {
     **{f"{status} that repeats": echoing(status) for status in STATUSES},
+    "400 in ASCII": echoing(400, ascii_echo),
     **{f"{status} cut in a secret": echoing(status, long_echo) for status in (400, 401, 403, 422)},
     "redirect": lambda seen: Reply(
         status=302, headers={"Location": f"http://h/{quote(secret(seen), safe='')}/{HEADERS['X-Access-Id']}"}
@@ -198,6 +204,24 @@ def test_what_holds_secrets_does_not_show_them(tmp_path: Path, settings: dict[st
             held += [answer, *vars(client).values(), *vars(client._refusals).values()]
             held += [value for name, value in vars(client._wire).items() if name != "_proxies"]  # has to hold them
             clean(*(repr(one) for one in held))
+
+
+def test_rows_and_versions_that_repeat(tmp_path: Path) -> None:
+    """What a sync or a setup test that goes well tells of them is clean as well."""
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/version"):
+            return Reply({"version": KEY})
+        return rows_by_offset([{"id": KEY, "updated": None, "amount": "no number"}])(seen)
+
+    lines = Lines()
+    with Loopback(answer) as server:
+        sync(wired(tmp_path, server.url, **BEARER), {}, Recorder(), lines)
+        assert any("amount" in line for line in lines.warnings)
+        for test in setup_tests(tmp_path / "streams.yaml", lines):
+            assert test.run({"api_url": server.url, **BEARER}) is None
+    assert "the server is Shop ***" in lines.infos
+    clean(*lines.infos, *lines.warnings)
 
 
 @BOTH
