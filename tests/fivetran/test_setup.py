@@ -97,6 +97,8 @@ def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("/version"):
             return Reply("1.2.3")
+        if seen.path.endswith("/csrf-token"):
+            return Reply({"detail": "CSRF protection is disabled."}, status=422)
         if "deployments" in seen.path:
             return Reply({"detail": "not for you"}, status=403)
         return rows_by_offset([])(seen)
