@@ -2,8 +2,8 @@
 
 Rooms, in the order in which data flows through them: spec (streams.yaml as a typed model), paging (which requests, and
 when a read is whole), http (the wire), rows (records to typed rows), state (what is remembered), reading (which records
-are changes), sync (the loop), destination (what is written to). None imports the Fivetran SDK, and none knows the API
-that is read.
+are changes), sync (the loop), destination (what is written to); and setup (a connection's form and its tests). None
+imports the Fivetran SDK, and none knows the API that is read.
 """
 
 # Components enter the dialect when they are imported.

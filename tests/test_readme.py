@@ -85,6 +85,8 @@ def test_numbers_in_the_text_are_those_of_the_code() -> None:
     api = load(PROJECT / "streams.yaml").api
     assert f"up to {api.retry.attempts} times" in README
     assert f"up to {api.retry.retry_after_max.seconds // 60} minutes" in README
+    assert f"spent {api.limits.retries} retries" in README
+    assert f"more than {api.limits.body // 1024**2} MB" in README
     assert f"`overlap` ({api.overlap.seconds // 60} minutes)" in README
     assert f"every {CHECKPOINT_ROWS:,} rows or {CHECKPOINT_SECONDS:.0f} seconds" in README
 

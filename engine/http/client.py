@@ -59,8 +59,9 @@ class Client:
         self._api = connection.document.api
         self._log = log
         self._settings = connection.settings
-        self._refusals = Refusals(connection, style_in_force(self._api.authentication))
-        self._wire = self._wired(connection)
+        style = style_in_force(self._api.authentication)
+        self._refusals = Refusals(connection, style)
+        self._wire = self._wired(connection.document.title, style)
         self._csrf = CsrfToken(self._api.csrf, self._fetch_token) if self._api.csrf else None
         self._budget = Budget(self._api.limits)
         self._pace = Pace(self._api.rate_limit)
@@ -69,18 +70,16 @@ class Client:
         self._repairs: Counter[tuple[str, str]] = Counter()
         self._repairs_lock = threading.Lock()
 
-    def _wired(self, connection: Connection) -> Wire:
-        title = re.sub(r"[^a-z0-9]+", "-", connection.document.title.lower()).strip("-")
+    def _wired(self, title: str, style: int | None) -> Wire:
+        agent = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "api"
         headers = {
             "Accept": "application/json",
-            "User-Agent": f"{title or 'api'}-fivetran-connector",
+            "User-Agent": f"{agent}-fivetran-connector",
             **self._api.headers,
             **self._api.extra_headers,
         }
-        place = style_in_force(self._api.authentication)
-        if place is not None:
-            style: Authentication = self._api.authentication[place]
-            headers |= style.headers()
+        if style is not None:
+            headers |= self._api.authentication[style].headers()
         try:
             return Wire(self._api, headers)
         except ssl.SSLError:
@@ -234,7 +233,7 @@ class Client:
         return min(backoff, retry.wait_max.total_seconds()) * random.uniform(0.5, 1.0)
 
     def _sleep(self, stream: str, request: Request, seconds: float) -> None:
-        self._spend(stream, request, lambda: self._budget.request(seconds))
+        self._spend(stream, request, lambda: self._budget.wait(seconds))
         if self._closed.wait(seconds):
             raise self._failure(stream, request, "given up, since the sync ends", "")
 

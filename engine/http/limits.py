@@ -32,21 +32,28 @@ class Budget:
         self._retries = float(limits.retries)
         self._lock = threading.Lock()
 
-    def request(self, wait: float = 0.0) -> None:
-        """A request is to be sent, after so many seconds.
+    def request(self) -> None:
+        """A request is to be sent.
 
         Raises:
             Spent: it is one too many, or too late.
         """
-        limits = self._limits
-        if limits.duration is not None and self._clock() - self._began + wait > limits.duration.total_seconds():
-            raise Spent(f"the sync has lasted for {limits.duration}, as long as it may", "duration")
-        if wait:
-            return
+        self.wait(0.0)
+        most = self._limits.requests
         with self._lock:
-            if limits.requests is not None and self._requests >= limits.requests:
-                raise Spent(f"the sync has sent {limits.requests:,} requests, as many as it may", "requests")
+            if most is not None and self._requests >= most:
+                raise Spent(f"the sync has sent {most:,} requests, as many as it may", "requests")
             self._requests += 1
+
+    def wait(self, seconds: float) -> None:
+        """So many seconds are to be waited.
+
+        Raises:
+            Spent: the sync would last too long.
+        """
+        most = self._limits.duration
+        if most is not None and self._clock() - self._began + seconds > most.total_seconds():
+            raise Spent(f"the sync would last longer than {most}, as long as it may", "duration")
 
     def retry(self) -> None:
         """A request is to be tried again.

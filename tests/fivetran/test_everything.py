@@ -73,7 +73,7 @@ def test_everything_arrives(full_servers: dict[int, PrefectServer], tmp_path: Pa
 def test_by_default_nothing_large_or_sensitive_is_copied(
     full_servers: dict[int, PrefectServer], tmp_path: Path, major: int
 ) -> None:
-    """Logs, events, states, inputs, values of variables and blocks stay where they are; so does what few servers have."""
+    """Logs, events, states, inputs, values of variables and blocks stay; so does what few servers have."""
     project = UserProject.create(tmp_path / "connector", {"api_url": full_servers[major].api_url})
     done = project.debug()
     assert done.code == 0, done.output
