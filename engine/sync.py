@@ -297,15 +297,21 @@ class _StreamSync:
 
     def _ask(self, request: Request, paths: Sequence[JsonPath], first: bool) -> Answer:
         try:
-            return self._client.ask(self._stream.name, request, lambda document: (document, _records(document, paths)))
+            return self._client.ask(
+                self._stream.name, request, lambda document: (document, records_in(document, paths))
+            )
         except NotFound as not_found:
             if first:
                 raise
             raise Failure(f"{not_found} The endpoint answered before in this sync; sync again.") from None
 
 
-def _records(document: Any, paths: Sequence[JsonPath]) -> list[Record]:
-    """The list of records in an answer, by the first declared shape that is a list of objects."""
+def records_in(document: Any, paths: Sequence[JsonPath]) -> list[Record]:
+    """The list of records in an answer, by the first declared shape that is a list of objects.
+
+    Raises:
+        Undeclared: the answer has none of the shapes.
+    """
     for path in paths:
         found = path.get(document)
         if isinstance(found, list):

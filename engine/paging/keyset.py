@@ -10,7 +10,7 @@ microsecond later. The end is proven by a request that brings nothing.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -23,6 +23,8 @@ from engine.requests import Entry, Page, Request, put
 from engine.spec.jsonpath import JsonPath
 from engine.spec.kinds import BODY_PATH, Integer, JsonObject, Text, key
 from engine.spec.model import JSON_PATH, PAGINATION
+from engine.spec.yaml import Place
+from engine.templates import INSTANT, Expected, Template
 
 _STEP: Final = timedelta(microseconds=1)  # the finest instant that is told apart
 
@@ -50,6 +52,15 @@ class Keyset:
     def walk(self, request: Request, position: str | None = None) -> Walk:
         """Start at the first row, or at a position that an earlier walk had reached."""
         return _KeysetWalk(self, request, position)
+
+    def templates(self, template: Template, place: Place) -> Iterator[Template]:
+        """A page after an instant, and a page of the rows of one instant."""
+        field = Expected(self.field, (*place, "field"), as_="instant")
+        after = template.expecting(field).putting(self.after, INSTANT, (*place, "after"))
+        yield after.putting(self.limit_key, max(2, self.page_size), (*place, "limit_key"))
+        tied = after.putting(self.before, INSTANT, (*place, "before")).sending(self.ties, (*place, "ties"))
+        offset = Offset(page_size=self.page_size, limit_key=self.limit_key, offset_key=self.offset_key)
+        yield from offset.templates(tied, place)
 
 
 class _KeysetWalk:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.paging import Walk
 from engine.requests import Entry, Page, Request
 from engine.spec.model import PAGINATION
+from engine.spec.yaml import Place
+from engine.templates import Template
 
 
 @PAGINATION.register("single")
@@ -21,6 +23,10 @@ class Single:
     def walk(self, request: Request, position: str | None = None) -> Walk:
         """The walk of one step."""
         return _SingleWalk(request)
+
+    def templates(self, template: Template, place: Place) -> Iterator[Template]:
+        """The one request."""
+        yield template
 
 
 class _SingleWalk:

@@ -159,6 +159,12 @@ class Api:
     base_url: str = key(
         Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"), "What every endpoint's path follows."
     )
+    openapi: str | None = key(
+        Text(r"/[^\s?#]*", "a path, such as /openapi.json"),
+        "Where the API describes itself by OpenAPI 3.0 or 3.1, below the base URL. `check`, `drift` and `scaffold` "
+        "read it; a sync does not.",
+        default=None,
+    )
     authentication: Any = key(AUTHENTICATION, "How a request says who asks.", default=None)
     headers: Mapping[str, str] = key(
         Table("header", Text(r"[ -~]*", "printable ASCII"), HEADER_NAME, "an HTTP header's name", may_be_empty=True),
