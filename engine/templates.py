@@ -105,7 +105,7 @@ class ReadsTold(Protocol):
     def templates(self, document: Document, stream: Stream, template: Template, place: Place) -> Iterator[Template]:
         """Every form of request besides those for the whole list.
 
-        ``template`` asks the stream's endpoint and carries its query, but not its body; ``place`` declares the strategy.
+        ``template`` asks the stream's endpoint and carries its query, but not its body. ``place`` is the strategy's.
         """
 
 

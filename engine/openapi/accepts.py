@@ -6,12 +6,14 @@ that is not is read as if the key were absent. The second is the worse: a filter
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.openapi.shape import Json, Shape, is_free
 from engine.spec.problems import nearest, suggestion
+
+_LISTED_MAX: Final = 12  # words in a message
 
 _JSON_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
@@ -68,7 +70,7 @@ def _faults(root: Json, form: Json, value: Any, steps: tuple[str | int, ...]) ->
     values = one.values
     if values is not None and value not in values:
         known = [str(known) for known in values]
-        yield Fault(steps, f'"{value}" is not a value that the server knows here; {_suggested(str(value), known)}')
+        yield Fault(steps, f'"{value}" is not a value that the server knows here; {hint(str(value), known)}')
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             found = one.at(name)
@@ -88,14 +90,15 @@ def _faults(root: Json, form: Json, value: Any, steps: tuple[str | int, ...]) ->
 
 def unknown_key(form: Json, name: str, steps: tuple[str | int, ...]) -> Fault:
     """The fault of a key that an object of a form does not have."""
-    hint = _suggested(name, list(form.get("properties", ())))
+    near = hint(name, form.get("properties", ()))
     if form.get("additionalProperties") is False:
-        return Fault(steps, f'the server refuses the key "{name}" here; {hint}')
-    return Fault(steps, f'the server has no key "{name}" here and ignores it, as if it were not sent; {hint}', True)
+        return Fault(steps, f'the server refuses the key "{name}" here; {near}')
+    return Fault(steps, f'the server has no key "{name}" here and ignores it, as if it were not sent; {near}', True)
 
 
-def _suggested(word: str, known: list[str]) -> str:
-    if len(known) > 12 and nearest(word, known) is None:
+def hint(word: str, known: Collection[str]) -> str:
+    """What to say after a word that the server does not know. Long lists are not repeated."""
+    if len(known) > _LISTED_MAX and nearest(word, known) is None:
         return f"it knows {len(known)} others"
     return suggestion(word, known)
 

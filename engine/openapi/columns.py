@@ -30,7 +30,7 @@ _MAY_HOLD: Final[Mapping[str, frozenset[str]]] = {
     **{name: frozenset({"number"}) for name in ("SHORT", "INT", "LONG")},
     **{name: frozenset({"string"}) for name in ("NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME")},
 }
-"""The kinds of which some values fit: a number may be whole, a text may be an instant that the document calls a text."""
+"""The kinds of which some values fit: a number may be whole, a text may be an instant."""
 
 
 def best_type(shape: Shape) -> str:

@@ -9,7 +9,7 @@ from engine.spec.yaml import Place
 
 ASPECTS: Final = ("paths", "requests", "records", "key", "cursor", "fields", "types", "sample")
 LEVELS: Final = ("error", "warning", "note")
-"""error: the sync would fail or read something else; warning: it would work, perhaps not as meant; note: good to know."""
+"""error: a sync would fail or read something else; warning: it works, perhaps not as meant; note: worth knowing."""
 
 
 @dataclass(frozen=True)
