@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from engine.checking.findings import Findings
 from engine.openapi.accepts import Fault, faults, hint
 from engine.openapi.columns import misfit
 from engine.openapi.document import NoOperation, OpenApi, Operation
-from engine.checking.findings import Findings
 from engine.openapi.shape import Absent, Shape
 from engine.spec.jsonpath import JsonPath, leading_steps
 from engine.spec.model import Document, Stream

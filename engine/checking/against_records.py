@@ -61,10 +61,11 @@ def _lacks(path: JsonPath, record: Record) -> bool:
     steps, _ = leading_steps(path.text)
     value: Any = record
     for step in steps:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
+        if isinstance(value, dict):
+            there = step in value
         else:
+            there = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if not there:
             return not (value is None or isinstance(value, list))
+        value = value[step]
     return False
