@@ -10,8 +10,9 @@ from engine.checking.findings import Findings
 from engine.openapi.accepts import Fault, faults, hint
 from engine.openapi.columns import misfit
 from engine.openapi.document import NoOperation, OpenApi, Operation
+from engine.openapi.lists import follow, record_at
 from engine.openapi.shape import Absent, Shape
-from engine.spec.jsonpath import JsonPath, leading_steps
+from engine.spec.jsonpath import JsonPath
 from engine.spec.model import Document, Stream
 from engine.spec.yaml import Place
 from engine.templates import Expected, Sent, Template, templates, untold
@@ -34,7 +35,7 @@ def check_stream(api: OpenApi, document: Document, stream: Stream) -> Findings:
         findings.say("note", "requests", ("streams", stream.name), sentence)
     whole = asked[0].operation
     if whole is not None:
-        record = _record(whole, asked[0].template)
+        record = record_at(whole.answer, asked[0].template.records) if whole.answer else None
         if record is None:
             _tell_no_record(findings, whole, stream)
         else:
@@ -126,7 +127,7 @@ class _Asked:
 
     def _check_expected(self, operation: Operation) -> None:
         template = self.template
-        record = _record(operation, template)
+        record = record_at(operation.answer, template.records) if operation.answer else None
         if record is None and template.records_place[:1] != ("api",) and template.records and operation.answer:
             at = " or ".join(path.text for path in template.records)
             message = f"{template.endpoint} answers with {_named(operation.answer)}, and no list at {at}"
@@ -138,7 +139,7 @@ class _Asked:
 
 
 def _wrong(shape: Shape, expected: Expected) -> Iterator[tuple[str, Place, str, bool]]:
-    found = _follow(shape, expected.path)
+    found = follow(shape, expected.path)
     if isinstance(found, Absent):
         yield "records", expected.place, _absent(expected.path, found), False
     elif expected.as_ in _KINDS:
@@ -152,16 +153,6 @@ def _no_operation(template: Template, found: NoOperation) -> str:
         return f"the server has {template.endpoint.path} for {', '.join(found.methods)} only"
     near = f'; did you mean "{found.near}"?' if found.near else ""
     return f"the server has no {template.endpoint.path}{near}"
-
-
-def _record(operation: Operation, template: Template) -> Shape | None:
-    """What a record of the answer is, by the first declared place that has a list of objects."""
-    for path in template.records if operation.answer is not None else ():
-        found = _follow(operation.answer, path) if operation.answer else None
-        items = None if found is None or isinstance(found, Absent) else found.items
-        if items is not None and items.kinds & {"object", "any"}:
-            return items
-    return None
 
 
 def _tell_no_record(findings: Findings, operation: Operation, stream: Stream) -> None:
@@ -179,13 +170,6 @@ def _named(shape: Shape) -> str:
     kinds = ", ".join(sorted(shape.kinds))
     names = list(shape.properties)
     return f"{kinds} with {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}" if names else kinds
-
-
-def _follow(shape: Shape, path: JsonPath) -> Shape | Absent:
-    """What stands at a path, as far as its plain steps go."""
-    steps, plain = leading_steps(path.text)
-    found = shape.follow(steps)
-    return found if plain or isinstance(found, Absent) else Shape(shape.root, ({},))
 
 
 def _absent(path: JsonPath, absent: Absent) -> str:
@@ -207,7 +191,7 @@ def _check_columns(findings: Findings, stream: Stream, record: Shape) -> None:
         findings.look("cursor")
     for name, column in stream.fields.items():
         place: Place = ("streams", stream.name, "fields", name)
-        followed = [_follow(record, path) for path in column.path]
+        followed = [follow(record, path) for path in column.path]
         shapes = [found for found in followed if isinstance(found, Shape)]
         absent = [found for found in followed if isinstance(found, Absent)]
         if not shapes:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.cli import check, generate, validate
+from engine.cli import check, drift, generate, preview, scaffold, validate
 from engine.cli.target import CannotDo
 from engine.failures import Failure
 from engine.spec.configuration import ConfigurationError
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="python -m engine COMMAND --help tells more about a command.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (validate, check, generate):
+    for command in (validate, check, drift, scaffold, preview, generate):
         command.add_to(commands, PROJECT)
     options = parser.parse_args(arguments)
     try:

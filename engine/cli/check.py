@@ -23,16 +23,16 @@ from engine.cli.target import (
     add_openapi_option,
     chosen,
     connection_of,
+    document_and_openapi,
     openapi_of,
-    saved_openapi,
     shown,
 )
-from engine.cli.terminal import Paint, aligned
+from engine.cli.terminal import Paint, aligned, many
 from engine.failures import Failure, NotFound, Refused
 from engine.http.client import Client
 from engine.openapi.document import OpenApi
 from engine.sample import NoSample, first_rows
-from engine.spec.load import Connection, load
+from engine.spec.load import Connection
 from engine.spec.model import Document, Stream
 from engine.spec.problems import Problem, describe
 from engine.spec.yaml import compose, locate
@@ -93,7 +93,9 @@ def run(options: argparse.Namespace, file: Path) -> int:
     unchecked: list[str] = []
     if options.offline:
         api: OpenApi | None
-        document, api = _offline(file, options.openapi)
+        if options.openapi is None or "://" in options.openapi:
+            raise CannotDo("--offline needs a saved document: --openapi FILE")
+        document, api = document_and_openapi(options, file)
         results = [_by_document(api, document, stream) for stream in chosen(document, options.stream)]
     else:
         connection = connection_of(file, options.configuration)
@@ -116,13 +118,6 @@ def run(options: argparse.Namespace, file: Path) -> int:
     if any(finding.level == "error" for result in results for finding in result.found):
         return 1
     return 2 if unchecked else 0
-
-
-def _offline(file: Path, openapi: str | None) -> tuple[Document, OpenApi]:
-    if openapi is None or "://" in openapi:
-        raise CannotDo("--offline needs a saved document: --openapi FILE")
-    document = load(file)  # ${name} stands for a sample: which server it is does not matter
-    return document, saved_openapi(Path(openapi), document.api.base_url)
 
 
 def _by_document(api: OpenApi | None, document: Document, stream: Stream) -> Findings:
@@ -161,10 +156,9 @@ def _summary(api: OpenApi | None, results: Sequence[Findings]) -> str:
     counts = {
         level: sum(f.level == level for result in results for f in result.found) for level in ("error", "warning")
     }
-    said = [f"{count} {level}{'s' if count > 1 else ''}" for level, count in counts.items() if count]
+    said = [many(count, level) for level, count in counts.items() if count]
     against = api.title if api else "the first rows alone"
-    streams = f"{len(results)} stream{'s' if len(results) != 1 else ''}"
-    return f"{streams} checked against {against}: {' and '.join(said) or 'no mistakes'}"
+    return f"{many(len(results), 'stream')} checked against {against}: {' and '.join(said) or 'no mistakes'}"
 
 
 def _text(file: Path, api: OpenApi | None, results: Sequence[Findings]) -> None:

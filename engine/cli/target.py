@@ -17,7 +17,7 @@ from engine.http.client import Client, Undeclared
 from engine.http.decoding import NotJson, decode
 from engine.openapi.document import NotOpenApi, OpenApi
 from engine.requests import Request
-from engine.spec.load import Connection, connect
+from engine.spec.load import Connection, connect, load
 from engine.spec.model import Api, Document, Endpoint, Retry, Stream
 from engine.spec.problems import suggestion
 
@@ -91,6 +91,19 @@ def connection_of(file: Path, configuration: Path) -> Connection:
         raise CannotDo(f"{configuration} is not a JSON object of settings")
     connection = connect(file, settings)
     return _with_api(connection, replace(connection.document.api, retry=_PATIENCE))
+
+
+def document_and_openapi(options: argparse.Namespace, file: Path) -> tuple[Document, OpenApi]:
+    """A streams.yaml and the OpenAPI document of its API; with a saved document no configuration is needed.
+
+    Raises:
+        CannotDo: either cannot be had.
+    """
+    if options.openapi is not None and "://" not in options.openapi:
+        document = load(file)  # each ${name} stands for a sample: which server it is does not matter
+        return document, saved_openapi(Path(options.openapi), document.api.base_url)
+    connection = connection_of(file, options.configuration)
+    return connection.document, openapi_of(connection, options.openapi)
 
 
 def chosen(document: Document, names: Sequence[str]) -> list[Stream]:

@@ -30,6 +30,13 @@ class Paint:
         return shutil.get_terminal_size().columns if self.terminal else PLAIN_WIDTH
 
 
+def many(count: int, noun: str) -> str:
+    """``1 row``, ``2 rows``, ``3 properties``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("ty") else f"{count} {noun}s"
+
+
 def clean(text: str) -> str:
     """The text on one line. What could steer a terminal is shown by its escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
