@@ -75,9 +75,9 @@ class _Asked:
             if ignored or (instead is None and not self.template.optional):
                 findings.say("error", aspect, place, message)
             elif instead is None:
-                findings.say("warning", aspect, place, f"{message}. The sync goes on without this request")
+                findings.say("warning", aspect, place, f"{message} (a sync goes on without this request)")
             else:
-                findings.say("note", aspect, place, f"{message}. Alternative {instead} is used instead")
+                findings.say("note", aspect, place, f"{message} (alternative {instead} is used instead)")
 
     def _instead(self, asked: Sequence[_Asked]) -> int | None:
         """The number of an alternative to this request that the server accepts in all its forms."""

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,6 +139,8 @@ def _by_sample(connection: Connection, streams: Sequence[Stream], results: Seque
                 findings.say("error", "sample", place, str(failure))
             except Failure as failure:
                 unchecked.append(str(failure))
+            # A body may be filled in from a secret setting, and a sentence may quote the body.
+            findings.found = [replace(one, message=client.redact(one.message)) for one in findings.found]
     return unchecked
 
 

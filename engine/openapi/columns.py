@@ -65,9 +65,15 @@ def misfit(column: str, shape: Shape) -> tuple[str, str] | None:
     named = ", ".join(sorted(kinds - {"any"}))
     if not fit and not may and "any" not in kinds:
         what = "becomes JSON text and is counted as a misfit" if column == "STRING" else "becomes NULL"
-        return "error", f"the server declares {named}, of which every value {what} in a {column} column; {best} fits"
+        return (
+            "error",
+            f"the server declares {named}, of which every value {what} in a column of type {column}; {best} fits",
+        )
     if kinds - fit:
-        return "warning", f"the server declares {named}, of which not every value fits a {column} column; {best} fits"
+        return (
+            "warning",
+            f"the server declares {named}, of which not every value fits a column of type {column}; {best} fits",
+        )
     if column in ("STRING", "NAIVE_DATETIME") and kinds & _TIMES and kinds <= _TIMES and best != column:
         return "warning", f"the server declares {named}; {best} keeps its meaning"
     return None

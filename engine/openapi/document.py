@@ -55,7 +55,7 @@ class Operation:
 class NoOperation:
     """The document has no such operation. ``methods`` are those that the path has; ``near`` is a path like it."""
 
-    methods: Sequence[str]
+    methods: tuple[str, ...]
     near: str | None
 
 
@@ -114,7 +114,7 @@ class OpenApi:
             return NoOperation((), nearest(endpoint.path, self._paths))
         item = self._paths[known]
         if endpoint.method.lower() not in item:
-            return NoOperation([m for m in _METHODS if m.lower() in item], None)
+            return NoOperation(tuple(m for m in _METHODS if m.lower() in item), None)
         return self._operation(endpoint, item, resolved(self._root, item[endpoint.method.lower()]))
 
     def _known_path(self, endpoint: Endpoint) -> str | None:
