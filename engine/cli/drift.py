@@ -62,7 +62,7 @@ def _text(api: OpenApi, found: Drift, paint: Paint) -> Iterator[str]:
     others = [one for one in found.lists if not one.paged]
     yield f"{api.title}"
     yield from _lists(paint, f"{many(len(paged), 'list')} that no stream reads", paged)
-    yield from _lists(paint, f"{len(others)} more, which page in another way or not at all", others)
+    yield from _lists(paint, f"{many(len(others), 'list')} besides, paged in another way or not at all", others)
     for stream, properties in found.properties.items():
         yield paint("bold", f"\n{stream}: {many(len(properties), 'property')} that no column maps")
         for line in aligned([[f"  {name}", best_type(shape), shape.description] for name, shape in properties.items()]):

@@ -74,6 +74,8 @@ def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, 
     """
     key = _key(found.record)
     columns = {key: found.record.properties[key], **found.record.properties}
+    unnamed = [source for source in columns if not _can_be_named(source)]
+    columns = {source: shape for source, shape in columns.items() if source not in unnamed}
     cursor = next((n for n in _CURSORS if n in columns and best_type(columns[n]) == "UTC_DATETIME"), None)
     names = dict(zip(columns, _column_names(columns), strict=True))
     lines = [
@@ -90,6 +92,7 @@ def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, 
         *_changes(found, document, cursor),
         "fields:",
         *(f"  {_quoted(names[source])}: {_field(source, shape)}" for source, shape in columns.items()),
+        *(f"  # left out, since no JSONPath can name it: {json.dumps(source)}" for source in unnamed),
     ]
     return "\n".join([f"{indent}{_quoted(name)}:", *(f"{indent}  {line}" for line in lines)]) + "\n"
 
@@ -215,7 +218,7 @@ def _changes(found: ListOperation, document: Document, cursor: str | None) -> It
 
 
 def _field(source: str, shape: Shape) -> str:
-    path = f"$.{source}" if re.fullmatch(r"[A-Za-z_]\w*", source, re.ASCII) else json.dumps(f"$['{source}']")
+    path = _path(source)
     column, words = best_type(shape), _shortened(shape.description)
     if column == "STRING" and not words:
         return path
@@ -223,6 +226,19 @@ def _field(source: str, shape: Shape) -> str:
     pairs += [f"type: {column}"] if column != "STRING" else []
     pairs += [f"description: {_quoted(words)}"] if words else []
     return f"{{{', '.join(pairs)}}}"
+
+
+def _path(source: str) -> str:
+    """The JSONPath of a property, as YAML."""
+    if re.fullmatch(r"[A-Za-z_]\w*", source, re.ASCII):
+        return f"$.{source}"
+    quote = "'" if "'" not in source else '"'
+    return json.dumps(f"$[{quote}{source}{quote}]", ensure_ascii=not source.isprintable())
+
+
+def _can_be_named(source: str) -> bool:
+    """Whether a JSONPath can name the property: it has no way to escape a quote."""
+    return "\\" not in source and not {"'", '"'} <= set(source)
 
 
 def _shortened(text: str) -> str:

@@ -52,7 +52,7 @@ def test_what_is_not_there() -> None:
     api = OpenApi(shop(), "http://shop.test")
     assert api.find(Endpoint("GET", "/orders/filter")) == NoOperation(("POST",), None)
     assert api.find(Endpoint("POST", "/order/filter")) == NoOperation((), "/orders/filter")
-    assert api.find(Endpoint("POST", "/shops//staff")) == NoOperation((), "/shops/filter")
+    assert api.find(Endpoint("POST", "/shops//staff")) == NoOperation((), "/shops/{shop}/staff")
 
 
 @pytest.mark.parametrize(
