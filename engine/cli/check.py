@@ -135,7 +135,11 @@ def _by_sample(connection: Connection, streams: Sequence[Stream], results: Seque
                 check_records(findings, stream, first_rows(client, stream, _SAMPLE_ROWS).records)
             except NoSample as reason:
                 findings.say("note", "sample", place, f"no record was looked at: {reason}")
-            except (NotFound, Refused) as failure:
+            except NotFound as failure:
+                known = findings.verdict("paths") == "ok"
+                hint = " The document has it: it may be switched off there. A sync skips the stream." if known else ""
+                findings.say("warning" if known else "error", "sample", place, f"{failure}{hint}")
+            except Refused as failure:
                 findings.say("error", "sample", place, str(failure))
             except Failure as failure:
                 unchecked.append(str(failure))

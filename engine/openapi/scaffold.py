@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.openapi.columns import best_type
@@ -19,7 +20,7 @@ _CURSORS: Final = ("updated", "updated_at", "updatedAt", "modified", "modified_a
 _CREATED: Final = ("created", "created_at", "createdAt", "inserted_at")
 _NAMES: Final = ("name", "key", "slug", "title")
 _DESCRIPTION_MAX: Final = 110  # characters
-_SORT: Final = re.compile(r"(?P<field>\w+?)[_:. ](?P<order>asc|desc)(ending)?|(?P<minus>-)(?P<descending>\w+)", re.I)
+_SORT: Final = re.compile(r"(?P<by>\w+?)[_:. ](?P<order>asc|desc)(ending)?", re.I)
 _PLAIN: Final = re.compile(r"[A-Za-z][\w ()/.'-]*[\w.)]")
 _YAML_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
@@ -133,21 +134,32 @@ def _request(found: ListOperation, key: str) -> Iterator[str]:
         yield f"# The server requires {', '.join(required)}: add what you want to ask for."
 
 
+@dataclass(frozen=True)
+class _Sort:
+    """A value that sorts: by what, and whether it rises."""
+
+    value: str
+    by: str
+    rises: bool
+
+
+def _sorts(values: Sequence[Any]) -> list[_Sort]:
+    """The values as sorts, such as NAME_ASC, name:asc, or -name beside name; none where they are anything else."""
+    texts = [value for value in values if isinstance(value, str)]
+    if any(text.startswith("-") for text in texts):
+        return [_Sort(text, text.lstrip("-").casefold(), not text.startswith("-")) for text in texts]
+    matches = [_SORT.fullmatch(text) for text in texts]
+    found = [_Sort(m[0], m["by"].casefold(), m["order"].casefold() == "asc") for m in matches if m is not None]
+    return found if len(found) == len(values) else []
+
+
 def _best_sort(values: Sequence[Any], key: str) -> tuple[str, str] | None:
     """The sort that moves rows least, and why it was chosen; None where the values are no sorts."""
-    ranked: list[tuple[int, str, str]] = []
-    for value in values:
-        match = _SORT.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            return None
-        by = (match["field"] or match["descending"]).casefold()
-        rank, reason = _stability(by, key)
-        ascending = match["order"] is not None and match["order"].casefold() == "asc"
-        ranked.append((rank * 2 + (not ascending), value, reason))
-    if not ranked:
+    sorts = _sorts(values)
+    if not sorts:
         return None
-    _, value, reason = min(ranked, key=lambda one: one[0])
-    return value, reason
+    best = min(sorts, key=lambda sort: (_stability(sort.by, key)[0], not sort.rises))
+    return best.value, _stability(best.by, key)[1]
 
 
 def _stability(by: str, key: str) -> tuple[int, str]:
@@ -203,16 +215,13 @@ def _changes(found: ListOperation, document: Document, cursor: str | None) -> It
     if found.endpoint.method != "POST" or found.operation.body is None or not found.paged:
         return
     for name, shape in found.operation.body.properties.items():
-        for value in shape.values or ():
-            match = _SORT.fullmatch(value) if isinstance(value, str) else None
-            by = (match["field"] or match["descending"]) if match else ""
-            falls = match is not None and (match["minus"] or match["order"].casefold() == "desc")
-            if falls and by.casefold() == cursor.casefold():
+        for sort in _sorts(shape.values or ()):
+            if not sort.rises and sort.by == cursor.casefold():
                 yield "# To ask only for what was updated since the last sync, put this in place of sync_mode above."
                 yield "# Not seen then: rows that are deleted, which a full refresh finds, and changes that leave"
                 yield f"# {cursor} alone."
                 yield "#   sync_mode: incremental"
-                query = f"{{body: {{{_quoted(name)}: {_quoted(value)}}}, until: $.{cursor}}}"
+                query = f"{{body: {{{_quoted(name)}: {_quoted(sort.value)}}}, until: $.{cursor}}}"
                 yield f"#   read: {{style: changes, queries: [{query}]}}"
                 return
 

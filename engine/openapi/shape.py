@@ -151,15 +151,16 @@ def _forms(root: Json, schema: Any, depth: int) -> Iterator[Json]:
     if not isinstance(schema, Mapping) or depth > _DEPTH_MAX:
         yield {}
         return
-    own = {name: value for name, value in schema.items() if name not in _BESIDES}
-    parts: list[list[Json]] = [[own]] if own else []
+    parts: list[list[Json]] = []
     if "$ref" in schema:
-        parts.insert(0, list(_forms(root, _lookup(root, schema["$ref"]), depth + 1)))
+        parts.append(list(_forms(root, _lookup(root, schema["$ref"]), depth + 1)))
     for part in schema.get("allOf", ()):
-        parts.insert(0, list(_forms(root, part, depth + 1)))
+        parts.append(list(_forms(root, part, depth + 1)))
     choices = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     if choices:
-        parts.insert(0, [form for choice in choices for form in _forms(root, choice, depth + 1)])
+        parts.append([form for choice in choices for form in _forms(root, choice, depth + 1)])
+    # Last, so that a description beside a reference wins over the one of what is referred to.
+    parts.append([{name: value for name, value in schema.items() if name not in _BESIDES}])
     merged: list[Json] = [{}]
     for alternatives in parts:
         merged = [_both(one, other) for one in merged for other in alternatives]

@@ -150,11 +150,23 @@ def test_a_server_that_does_not_answer_is_not_clean(
     assert "s3cret" not in printed.out + printed.err
 
 
-def test_a_list_that_is_refused_or_missing_is_a_mistake(
+def test_a_list_that_is_refused_is_a_mistake(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever the document says."""
     server[0].status = 422
+    assert check(tmp_path, server[1]) == 1
+    assert "error: orders: POST /orders/filter" in capsys.readouterr().out
+
+
+def test_a_list_that_is_documented_and_switched_off_is_a_warning(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a sync does, which skips it; without a document nothing says that it exists."""
+    server[0].status = 404
+    assert check(tmp_path, server[1]) == 0
+    assert "answered 404 Not Found. The document has it: it may be switched off" in capsys.readouterr().out
+    server[0].document = None
     assert check(tmp_path, server[1]) == 1
     assert "error: orders: POST /orders/filter" in capsys.readouterr().out
 

@@ -62,10 +62,14 @@ def test_every_paged_list_of_the_server_validates_and_syncs(
     path.write_text(HEAD + "\n".join(blocks.values()), "utf-8")
     assert len(load(path).streams) == len(found)
     path.write_text(HEAD + "\n".join(text for endpoint, text in blocks.items() if "{" not in endpoint), "utf-8")
-    assert main(["check", str(path), "--configuration", str(configurations[major])]) == 0
-    assert " warning" not in capsys.readouterr().out
+    assert main(["check", str(path), "--configuration", str(configurations[major]), "--format", "json"]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    # What the document of Prefect 2 has and the server has not: an old name, and a part that is switched off.
+    lies = ["streams.deployments.fields.job_variables", "streams.automations.endpoint"] if major == 2 else []
+    assert [one["keypath"] for one in findings if one["level"] == "warning"] == lies
     recorder, lines = synced(path, configurations[major])
-    assert lines.warnings == []
+    assert all("/automations/filter not found; skipping" in warning for warning in lines.warnings)
+    assert len(lines.warnings) == (1 if major == 2 else 0)
     assert len(recorder.tables["flow_runs"]) >= 210
 
 
