@@ -22,17 +22,22 @@ from engine.spec.problems import SpecError
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; answers with its exit code."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar, and its help."""
+    grammar = argparse.ArgumentParser(
         prog="python -m engine",
         description="Tools for streams.yaml, the file that says which endpoints are read into which tables.",
         epilog="python -m engine COMMAND --help tells more about a command.",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = grammar.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (validate, check, drift, scaffold, preview, generate):
         command.add_to(commands, PROJECT)
-    options = parser.parse_args(arguments)
+    return grammar
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; answers with its exit code."""
+    options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
     except SpecError as error:
