@@ -5,8 +5,8 @@ when a read is whole), http (the wire), rows (records to typed rows), state (wha
 are changes), sync (the loop), destination (what is written to). None imports the Fivetran SDK, and none knows the API
 that is read.
 
-Beside them, for whoever writes streams.yaml: openapi (what an API says about itself), checking (whether streams.yaml fits
-it), cli (the commands). A sync uses none of these.
+Beside them, for whoever writes streams.yaml: openapi (what an API says about itself), checking (whether streams.yaml
+fits it), cli (the commands). A sync uses none of these.
 """
 
 # Components enter the dialect when they are imported.

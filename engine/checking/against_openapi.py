@@ -194,6 +194,8 @@ def _check_columns(findings: Findings, stream: Stream, record: Shape) -> None:
         followed = [follow(record, path) for path in column.path]
         shapes = [found for found in followed if isinstance(found, Shape)]
         absent = [found for found in followed if isinstance(found, Absent)]
+        if not followed:
+            continue
         if not shapes:
             why = ", and ".join(_absent(path, found) for path, found in zip(column.path, absent, strict=True))
             if name in stream.primary_key:

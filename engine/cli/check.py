@@ -112,7 +112,7 @@ def run(options: argparse.Namespace, file: Path) -> int:
                 "counts have their endpoints, and which types the columns hold. Only first rows were looked at."
             )
         results = [_by_document(api, document, stream) for stream in streams]
-        unchecked += _by_sample(connection, streams, results)
+        unchecked += _by_sample(connection, streams, results, alone=api is None)
     _PRINTERS[options.format](file, api, results)
     for sentence in unchecked:
         print(f"not checked: {sentence}", file=sys.stderr)
@@ -125,9 +125,15 @@ def _by_document(api: OpenApi | None, document: Document, stream: Stream) -> Fin
     return Findings(stream.name) if api is None else check_stream(api, document, stream)
 
 
-def _by_sample(connection: Connection, streams: Sequence[Stream], results: Sequence[Findings]) -> list[str]:
-    """Look at the first rows of each stream; answers with what could not be looked at."""
-    unchecked = []
+def _by_sample(
+    connection: Connection, streams: Sequence[Stream], results: Sequence[Findings], *, alone: bool
+) -> list[str]:
+    """Look at the first rows of each stream; answers with what could not be looked at.
+
+    ``alone`` says that there was no document: where a list fails as well, the server is not there, and the rest is not
+    asked for.
+    """
+    unchecked: list[str] = []
     with Client(connection, Stderr()) as client:
         for stream, findings in zip(streams, results, strict=True):
             place = ("streams", stream.name, "endpoint")
@@ -143,6 +149,9 @@ def _by_sample(connection: Connection, streams: Sequence[Stream], results: Seque
                 findings.say("error", "sample", place, str(failure))
             except Failure as failure:
                 unchecked.append(str(failure))
+                if alone:
+                    unchecked.append("the streams after it, since neither the document nor a list could be had")
+                    break
             # A body may be filled in from a secret setting, and a sentence may quote the body.
             findings.found = [replace(one, message=client.redact(one.message)) for one in findings.found]
     return unchecked

@@ -22,7 +22,7 @@ examples:
   python -m engine drift --openapi saved.json    with a saved document; asks nothing of a server
   python -m engine drift --format json | jq .lists
 
-Tells what the API's OpenAPI document has and streams.yaml has not: lists that no stream reads, and properties of
+Tells what the API's OpenAPI document has and streams.yaml has not: lists that no stream copies, and properties of
 records that no column maps. And the reverse: endpoints and columns that the API does not have. None of it is a mistake,
 so the exit code is 0; 2 when there is no document. python -m engine scaffold writes a stream for a list.
 """
@@ -61,8 +61,8 @@ def _text(api: OpenApi, found: Drift, paint: Paint) -> Iterator[str]:
     paged = [one for one in found.lists if one.paged]
     others = [one for one in found.lists if not one.paged]
     yield f"{api.title}"
-    yield from _lists(paint, f"{many(len(paged), 'list')} that no stream reads", paged)
-    yield from _lists(paint, f"{many(len(others), 'list')} besides, paged in another way or not at all", others)
+    yield from _lists(paint, f"{many(len(paged), 'list')} that no stream copies", found, paged)
+    yield from _lists(paint, f"{many(len(others), 'list')} besides, paged in another way or not at all", found, others)
     for stream, properties in found.properties.items():
         yield paint("bold", f"\n{stream}: {many(len(properties), 'property')} that no column maps")
         for line in aligned([[f"  {name}", best_type(shape), shape.description] for name, shape in properties.items()]):
@@ -77,18 +77,29 @@ def _text(api: OpenApi, found: Drift, paint: Paint) -> Iterator[str]:
         yield "\nno differences"
 
 
-def _lists(paint: Paint, title: str, lists: list[ListOperation]) -> Iterator[str]:
+def _lists(paint: Paint, title: str, found: Drift, lists: list[ListOperation]) -> Iterator[str]:
     if lists:
         yield paint("bold", f"\n{title}")
-        for line in aligned([[f"  {one.endpoint}", ", ".join(one.record.properties)] for one in lists]):
+        rows = [[f"  {one.endpoint}", _asked_by(found, one) + ", ".join(one.record.properties)] for one in lists]
+        for line in aligned(rows):
             yield cut("  ".join(line).rstrip(), paint.width)
+
+
+def _asked_by(found: Drift, one: ListOperation) -> str:
+    streams = found.asked_by.get(one.endpoint, ())
+    return f"(asked by {', '.join(streams)}) " if streams else ""
 
 
 def _json(api: OpenApi, found: Drift) -> dict[str, Any]:
     return {
         "api": api.title,
         "lists": [
-            {"endpoint": str(one.endpoint), "paged": one.paged, "properties": list(one.record.properties)}
+            {
+                "endpoint": str(one.endpoint),
+                "paged": one.paged,
+                "asked_by": list(found.asked_by.get(one.endpoint, ())),
+                "properties": list(one.record.properties),
+            }
             for one in found.lists
         ],
         "properties": {

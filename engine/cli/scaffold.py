@@ -43,9 +43,14 @@ def add_to(commands: Any, project: Path) -> None:
     parser.add_argument("endpoint", metavar="PATH", help='a path, or a method and a path: "POST /flows/filter"')
     add_connection_options(parser)
     add_openapi_option(parser)
+    parser.add_argument(
+        "--file", type=Path, metavar="FILE", help="whose api is meant (default: this project's streams.yaml)"
+    )
     parser.add_argument("--name", help="the stream's name (default: made from the path)")
     parser.add_argument("--append", type=Path, metavar="FILE", help="put the block at the end of this streams.yaml")
-    parser.set_defaults(run=lambda options: run(options, options.append or shown(project / "streams.yaml")))
+    parser.set_defaults(
+        run=lambda options: run(options, options.append or options.file or shown(project / "streams.yaml"))
+    )
 
 
 def run(options: argparse.Namespace, file: Path) -> int:

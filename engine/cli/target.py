@@ -173,6 +173,8 @@ def _elsewhere(connection: Connection, url: str) -> tuple[Connection, Request]:
         same = (address.scheme, address.hostname, address.port) == (own.scheme, own.hostname, own.port)
     except ValueError:
         raise NoDocument(f"--openapi: {url} is not a URL") from None
+    if address.username is not None:
+        raise NoDocument("--openapi: put no user or password into the URL; they would be shown in messages")
     there = replace(api, base_url=f"{address.scheme}://{address.netloc}")
     if not same:
         there = replace(there, authentication=None, headers={})

@@ -18,13 +18,15 @@ class Drift:
     """The differences.
 
     Attributes:
-        lists: Lists that no stream reads.
+        lists: Lists that no stream copies.
+        asked_by: For an endpoint, the streams that ask it on the way to their own rows.
         properties: For each stream, the properties of its records that no column maps.
         endpoints: For each stream, what it asks that the API does not have.
         columns: For each stream, the columns that no property of its records fills.
     """
 
     lists: Sequence[ListOperation]
+    asked_by: Mapping[Endpoint, Sequence[str]]
     properties: Mapping[str, Mapping[str, Shape]]
     endpoints: Mapping[str, Sequence[Endpoint]]
     columns: Mapping[str, Sequence[str]]
@@ -32,7 +34,8 @@ class Drift:
 
 def drift(api: OpenApi, document: Document) -> Drift:
     """Compare an API's document with streams.yaml."""
-    read: set[Endpoint] = set()
+    copied: set[Endpoint] = set()
+    asked_by: dict[Endpoint, list[str]] = {}
     properties: dict[str, Mapping[str, Shape]] = {}
     endpoints: dict[str, list[Endpoint]] = {}
     columns: dict[str, list[str]] = {}
@@ -42,8 +45,10 @@ def drift(api: OpenApi, document: Document) -> Drift:
             if isinstance(found, NoOperation):
                 endpoints.setdefault(stream.name, []).append(endpoint)
             else:
-                read.add(found.endpoint)
+                asked_by.setdefault(found.endpoint, []).append(stream.name)
         whole = api.find(stream.endpoint)
+        if isinstance(whole, Operation):
+            copied.add(whole.endpoint)
         answer = whole.answer if isinstance(whole, Operation) else None
         record = record_at(answer, stream.records or ()) if answer else None
         if record is not None:
@@ -51,8 +56,8 @@ def drift(api: OpenApi, document: Document) -> Drift:
                 properties[stream.name] = unmapped
             if unfilled := _unfilled(stream, record):
                 columns[stream.name] = unfilled
-    unread = [one for one in lists(api, document) if one.endpoint not in read and (one.paged or one.only_reads)]
-    return Drift(unread, properties, endpoints, columns)
+    unread = [one for one in lists(api, document) if one.endpoint not in copied and (one.paged or one.only_reads)]
+    return Drift(unread, asked_by, properties, endpoints, columns)
 
 
 def _unmapped(stream: Stream, record: Shape) -> Mapping[str, Shape]:

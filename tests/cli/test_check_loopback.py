@@ -270,3 +270,21 @@ def test_a_read_strategy_that_does_not_tell_its_requests_is_named(tmp_path: Path
         ("note", "the requests of the pagination object after the first are not checked"),
         ("note", "the requests of the read strategy object are not checked"),
     ]
+
+
+def test_a_server_that_is_not_there_is_asked_no_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither document nor list: one sentence for each, and not one for every stream."""
+    with Loopback(lambda seen: Reply(hang_up=True)) as loopback:
+        assert check(tmp_path, loopback) == 2
+        assert {seen.path for seen in loopback.seen} == {"/api/openapi.json", "/api/orders/filter"}
+    assert "not checked: the streams after it" in capsys.readouterr().err
+
+
+def test_credentials_in_the_address_of_a_document_are_refused(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would be repeated in every message."""
+    address = server[1].url.replace("http://", "http://me:s3cret@") + "/openapi.json"
+    assert check(tmp_path, server[1], "--openapi", address) == 2
+    assert "put no user or password into the URL" in (err := capsys.readouterr().err)
+    assert "s3cret" not in err
