@@ -127,6 +127,39 @@ def test_records_that_are_not_as_declared(
     assert words in capsys.readouterr().out
 
 
+def test_what_the_document_has_told_is_not_told_again(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column without a property is one warning, though the rows show it, too."""
+    assert check(tmp_path, server[1], text=DECLARED.replace("note: $.note", "note: $.noet")) == 0
+    assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines() if "$.noet" in line] == ["warning"]
+
+
+def test_what_a_request_lacks_is_a_mistake(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key of the body or a parameter of the URL that the server requires."""
+    operation = server[0].document["paths"]["/orders/filter"]["post"]
+    operation["requestBody"]["content"]["application/json"]["schema"]["required"] = ["tenant", "sort"]
+    parameters = [("region", True), ("zone", False)]
+    operation["parameters"] = [
+        {"name": name, "in": "query", "required": must, "schema": {"type": "string"}} for name, must in parameters
+    ]
+    assert check(tmp_path, server[1]) == 1
+    out = capsys.readouterr().out
+    assert 'streams.orders.endpoint: error: the server requires "tenant" in the body' in out
+    assert 'streams.orders.endpoint: error: the server requires the parameter "region"' in out
+    assert "zone" not in out
+    assert '"sort"' not in out
+    assert (
+        check(
+            tmp_path, server[1], text=DECLARED.replace("    body: {sort", "    query: {region: north}\n    body: {sort")
+        )
+        == 1
+    )
+    assert "region" not in capsys.readouterr().out
+
+
 def test_an_empty_list_is_a_note(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,6 +43,7 @@ def shop(version: str = "3.1.0", prefix: str = "") -> Json:
     }
     paths = {
         "/orders/filter": {"post": operation({"type": "array", "items": reference("Order")}, orders_body)},
+        "/orders/{order}": {"get": operation(reference("Order"))},
         "/orders/count": {"post": operation({"type": "integer"}, {"type": "object", "properties": {}})},
         "/shops/filter": {"post": operation(reference("ShopPage"), {"type": "object", "properties": page})},
         "/shops/{shop}/staff": {"get": operation({"type": "array", "items": reference("Person")})},

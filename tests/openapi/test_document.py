@@ -52,6 +52,8 @@ def test_what_is_not_there() -> None:
     api = OpenApi(shop(), "http://shop.test")
     assert api.find(Endpoint("GET", "/orders/filter")) == NoOperation(("POST",), None)
     assert api.find(Endpoint("POST", "/order/filter")) == NoOperation((), "/orders/filter")
+    # /orders/{order} is for GET: it is not what a misspelt POST means.
+    assert api.find(Endpoint("POST", "/orders/filtre")) == NoOperation((), "/orders/filter")
     assert api.find(Endpoint("POST", "/shops//staff")) == NoOperation((), "/shops/{shop}/staff")
 
 
