@@ -43,19 +43,29 @@ def check_stream(api: OpenApi, document: Document, stream: Stream) -> Findings:
     return findings
 
 
+@dataclass(frozen=True)
+class _Said:
+    """Something wrong with a request. ``ignored``: the server would pass over it in silence."""
+
+    aspect: str
+    place: Place
+    message: str
+    ignored: bool = False
+
+
 @dataclass
 class _Asked:
     """A template, the operation that answers it, and what is wrong with it."""
 
     template: Template
     operation: Operation | None
-    said: list[tuple[str, Place, str, bool]] = field(default_factory=list)  # aspect, place, message, ignored in silence
+    said: list[_Said] = field(default_factory=list)
 
     @classmethod
     def of(cls, api: OpenApi, template: Template) -> _Asked:
         found = api.find(template.endpoint)
         if isinstance(found, NoOperation):
-            return cls(template, None, [("paths", template.place, _no_operation(template, found), False)])
+            return cls(template, None, [_Said("paths", template.place, _no_operation(template, found))])
         asked = cls(template, found)
         if template.endpoint.method == "POST":
             asked._check_body(found)
@@ -71,13 +81,13 @@ class _Asked:
         if self.operation is not None:
             findings.look("requests")
         instead = self._instead(asked)
-        for aspect, place, message, ignored in self.said:
-            if ignored or (instead is None and not self.template.optional):
-                findings.say("error", aspect, place, message)
-            elif instead is None:
-                findings.say("warning", aspect, place, f"{message} (a sync goes on without this request)")
-            else:
-                findings.say("note", aspect, place, f"{message} (alternative {instead} is used instead)")
+        for said in self.said:
+            level, comment = "error", ""
+            if instead is not None and not said.ignored:
+                level, comment = "note", f" (alternative {instead} is used instead)"
+            elif self.template.optional and not said.ignored:
+                level, comment = "warning", " (a sync goes on without this request)"
+            findings.say(level, said.aspect, said.place, said.message + comment)
 
     def _instead(self, asked: Sequence[_Asked]) -> int | None:
         """The number of an alternative to this request that the server accepts in all its forms."""
@@ -101,7 +111,7 @@ class _Asked:
                 self._fault(sent, fault)
         for name in operation.body.required:
             if name not in names:
-                self.said.append(("requests", self.template.place, f'the server requires "{name}" in the body', False))
+                self.said.append(_Said("requests", self.template.place, f'the server requires "{name}" in the body'))
 
     def _check_query(self, operation: Operation, given: Sequence[Sent]) -> None:
         for sent in given:
@@ -116,14 +126,12 @@ class _Asked:
         names = {name for sent in given for name in sent.values}
         for name, (_, required) in operation.query.items():
             if required and name not in names:
-                self.said.append(
-                    ("requests", self.template.place, f'the server requires the parameter "{name}"', False)
-                )
+                self.said.append(_Said("requests", self.template.place, f'the server requires the parameter "{name}"'))
 
     def _fault(self, sent: Sent, fault: Fault) -> None:
         place = (*sent.place, *fault.steps) if sent.spelt else sent.place
         where = "" if sent.spelt or len(fault.steps) < 2 else f"at {'.'.join(map(str, fault.steps[:-1]))}: "
-        self.said.append(("requests", place, where + fault.message, fault.ignored))
+        self.said.append(_Said("requests", place, where + fault.message, fault.ignored))
 
     def _check_expected(self, operation: Operation) -> None:
         template = self.template
@@ -131,21 +139,21 @@ class _Asked:
         if record is None and template.records_place[:1] != ("api",) and template.records and operation.answer:
             at = " or ".join(path.text for path in template.records)
             message = f"{template.endpoint} answers with {_named(operation.answer)}, and no list at {at}"
-            self.said.append(("records", template.records_place, message, False))
+            self.said.append(_Said("records", template.records_place, message))
         for expected in template.expected:
             shape = record if expected.of == "record" else operation.answer
             if shape is not None:
                 self.said.extend(_wrong(shape, expected))
 
 
-def _wrong(shape: Shape, expected: Expected) -> Iterator[tuple[str, Place, str, bool]]:
+def _wrong(shape: Shape, expected: Expected) -> Iterator[_Said]:
     found = follow(shape, expected.path)
     if isinstance(found, Absent):
-        yield "records", expected.place, _absent(expected.path, found), False
+        yield _Said("records", expected.place, _absent(expected.path, found))
     elif expected.as_ in _KINDS:
         kinds, words = _KINDS[expected.as_]
         if not found.kinds & {*kinds, "any"}:
-            yield "records", expected.place, f"expected {words} at {expected.path.text}, {_declared(found)}", False
+            yield _Said("records", expected.place, f"expected {words} at {expected.path.text}, {_declared(found)}")
 
 
 def _no_operation(template: Template, found: NoOperation) -> str:

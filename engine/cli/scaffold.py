@@ -19,7 +19,7 @@ from engine.spec.yaml import compose
 _EXAMPLES = """\
 examples:
   python -m engine scaffold "POST /variables/filter"           print a stream for this list, ready to paste
-  python -m engine scaffold /variables/filter                  the same: POST is tried first, then GET
+  python -m engine scaffold /variables/filter                  the same: the method that lists, of POST and GET
   python -m engine scaffold /variables/filter --name settings  under another name
   python -m engine scaffold /variables/filter --append streams.yaml    put it at the end of the file
   python -m engine scaffold /variables/filter --openapi saved.json     from a saved document

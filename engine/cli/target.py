@@ -175,11 +175,13 @@ def _elsewhere(connection: Connection, url: str) -> tuple[Connection, Request]:
         raise NoDocument(f"--openapi: {url} is not a URL") from None
     if address.username is not None:
         raise NoDocument("--openapi: put no user or password into the URL; they would be shown in messages")
-    there = replace(api, base_url=f"{address.scheme}://{address.netloc}")
-    if not same:
-        there = replace(there, authentication=None, headers={})
     request = Request(Endpoint("GET", address.path or "/"), dict(parse_qsl(address.query)))
-    return _with_api(connection, there), request
+    root = f"{address.scheme}://{address.netloc}"
+    if same:
+        return _with_api(connection, replace(api, base_url=root)), request
+    # Made anew: whatever else says who asks, now or later, must not slip through.
+    stranger = Api(base_url=root, pagination=api.pagination, timeout=api.timeout, retry=api.retry)
+    return _with_api(connection, stranger), request
 
 
 def _with_api(connection: Connection, api: Api) -> Connection:

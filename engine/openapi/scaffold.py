@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from engine.openapi.columns import best_type
 from engine.openapi.document import NoOperation, OpenApi, Operation
 from engine.openapi.lists import READING, ListOperation, list_operation, paging_keys
 from engine.openapi.shape import Shape
+from engine.openapi.sorts import UPDATED, best_sort, sorts
+from engine.openapi.wording import column_names, has_path, noun, path_of, quoted, shortened, snake_case
 from engine.spec.kinds import keys_of
 from engine.spec.model import KEY_TYPES, PAGINATION, Document, Endpoint
 
 _KEYS: Final = ("id", "uuid", "guid", "key", "slug", "name")
-_CURSORS: Final = ("updated", "updated_at", "updatedAt", "modified", "modified_at", "last_modified", "last_updated")
-_CREATED: Final = ("created", "created_at", "createdAt", "inserted_at")
-_NAMES: Final = ("name", "key", "slug", "title")
-_DESCRIPTION_MAX: Final = 110  # characters
-_SORT: Final = re.compile(r"(?P<by>\w+?)[_:. ](?P<order>asc|desc)(ending)?", re.I)
-_PLAIN: Final = re.compile(r"[A-Za-z][\w ()/.'-]*[\w.)]")
-_YAML_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
 class CannotScaffold(Exception):
@@ -38,10 +32,9 @@ def find_list(api: OpenApi, document: Document, wanted: str) -> ListOperation:
     methods, path = _parsed(wanted)
     found = [api.find(Endpoint(method, path)) for method in methods]
     operations = [one for one in found if isinstance(one, Operation)]
-    for operation in operations:
-        as_list = list_operation(operation, document)
-        if as_list is not None:
-            return as_list
+    as_lists = [one for one in (list_operation(operation, document) for operation in operations) if one is not None]
+    if as_lists:
+        return next((one for one in as_lists if one.paged or one.only_reads), as_lists[0])
     if operations:
         named = " and ".join(str(one.endpoint) for one in operations)
         raise CannotScaffold(f"{named}: the document declares no list of objects in the answer")
@@ -64,7 +57,7 @@ def stream_name(endpoint: Endpoint) -> str:
     segments = [part for part in endpoint.path.split("/") if part and "{" not in part]
     while len(segments) > 1 and segments[-1].casefold() in READING:
         segments.pop()
-    return _column("_".join(segments) or "records", ())
+    return snake_case("_".join(segments) or "records", ())
 
 
 def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, indent: str = "  ") -> str:
@@ -75,14 +68,14 @@ def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, 
     """
     key = _key(found.record)
     columns = {key: found.record.properties[key], **found.record.properties}
-    unnamed = [source for source in columns if not _can_be_named(source)]
+    unnamed = [source for source in columns if not has_path(source)]
     columns = {source: shape for source, shape in columns.items() if source not in unnamed}
-    cursor = next((n for n in _CURSORS if n in columns and best_type(columns[n]) == "UTC_DATETIME"), None)
-    names = dict(zip(columns, _column_names(columns), strict=True))
+    cursor = next((n for n in UPDATED if n in columns and best_type(columns[n]) == "UTC_DATETIME"), None)
+    names = dict(zip(columns, column_names(columns), strict=True))
     lines = [
-        f"description: {_quoted(f'One row per {_noun(found.endpoint)}.')}",
+        f"description: {quoted(f'One row per {noun(found.endpoint)}.')}",
         f"endpoint: {found.endpoint}",
-        *_about_path(found.endpoint),
+        *_about_endpoint(found),
         f"primary_key: {names[key]}{'' if key == _KEYS[0] else ' # there is no id; make sure that this one is unique'}",
         *([f"cursor_field: {names[cursor]}"] if cursor else []),
         "sync_mode: full_refresh",
@@ -90,18 +83,20 @@ def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, 
         *_pagination(found, document),
         *([] if found.declared else [f"records: {found.records}"]),
         *_count(found.endpoint, api),
-        *_changes(found, document, cursor),
+        *_changes(found, cursor),
         "fields:",
-        *(f"  {_quoted(names[source])}: {_field(source, shape)}" for source, shape in columns.items()),
+        *(f"  {quoted(names[source])}: {_field(source, shape)}" for source, shape in columns.items()),
         *(f"  # left out, since no JSONPath can name it: {json.dumps(source)}" for source in unnamed),
     ]
-    return "\n".join([f"{indent}{_quoted(name)}:", *(f"{indent}  {line}" for line in lines)]) + "\n"
+    return "\n".join([f"{indent}{quoted(name)}:", *(f"{indent}  {line}" for line in lines)]) + "\n"
 
 
-def _about_path(endpoint: Endpoint) -> Iterator[str]:
-    parameters = re.findall(r"\{[^}]*\}", endpoint.path)
+def _about_endpoint(found: ListOperation) -> Iterator[str]:
+    parameters = re.findall(r"\{[^}]*\}", found.endpoint.path)
     if parameters:
         yield f"# Put a value in place of {' and '.join(parameters)} before you sync."
+    if not found.paged and not found.only_reads:
+        yield "# Make sure that this request only reads: a POST may as well make or change something."
 
 
 def _key(record: Shape) -> str:
@@ -122,9 +117,9 @@ def _request(found: ListOperation, key: str) -> Iterator[str]:
     if operation.body is not None and where == "body":
         given = dict(operation.body.properties)
     for name, shape in given.items():
-        best = _best_sort(shape.values or (), key)
+        best = best_sort(shape.values or (), key)
         if best is not None:
-            yield f"{where}: {{{_quoted(name)}: {_quoted(best[0])}}} # {best[1]}"
+            yield f"{where}: {{{quoted(name)}: {quoted(best[0])}}} # {best[1]}"
             break
     else:
         yield "# The request takes no sort: the order is the server's own; pages overlap, to guard against gaps."
@@ -132,46 +127,6 @@ def _request(found: ListOperation, key: str) -> Iterator[str]:
     required += operation.body.required if operation.body is not None else []
     if required:
         yield f"# The server requires {', '.join(required)}: add what you want to ask for."
-
-
-@dataclass(frozen=True)
-class _Sort:
-    """A value that sorts: by what, and whether it rises."""
-
-    value: str
-    by: str
-    rises: bool
-
-
-def _sorts(values: Sequence[Any]) -> list[_Sort]:
-    """The values as sorts, such as NAME_ASC, name:asc, or -name beside name; none where they are anything else."""
-    texts = [value for value in values if isinstance(value, str)]
-    if any(text.startswith("-") for text in texts):
-        return [_Sort(text, text.lstrip("-").casefold(), not text.startswith("-")) for text in texts]
-    matches = [_SORT.fullmatch(text) for text in texts]
-    found = [_Sort(m[0], m["by"].casefold(), m["order"].casefold() == "asc") for m in matches if m is not None]
-    return found if len(found) == len(values) else []
-
-
-def _best_sort(values: Sequence[Any], key: str) -> tuple[str, str] | None:
-    """The sort that moves rows least, and why it was chosen; None where the values are no sorts."""
-    sorts = _sorts(values)
-    if not sorts:
-        return None
-    best = min(sorts, key=lambda sort: (_stability(sort.by, key)[0], not sort.rises))
-    return best.value, _stability(best.by, key)[1]
-
-
-def _stability(by: str, key: str) -> tuple[int, str]:
-    if by == key.casefold():
-        return 0, "by the key: the order is total and never changes"
-    if by in {name.casefold() for name in _CREATED}:
-        return 1, "never changes for a row; rows of the same instant may still change places"
-    if by in _NAMES:
-        return 2, "changes only when a row is renamed"
-    if by in {name.casefold() for name in _CURSORS}:
-        return 4, "the only sort there is: rows move while they are read, and the overlap of pages guards against gaps"
-    return 3, "the steadiest sort there is; make sure that it does not change for a row"
 
 
 def _pagination(found: ListOperation, document: Document) -> Iterator[str]:
@@ -190,9 +145,7 @@ def _pagination(found: ListOperation, document: Document) -> Iterator[str]:
         word = next(word for word, block in PAGINATION.blocks.items() if isinstance(style, block))
         own = {k.name: getattr(style, k.name) for k in keys_of(type(style)) if getattr(style, k.name) != k.default}
         values = {"style": word, **own, "page_size": int(max(most))}
-        pairs = ", ".join(
-            f"{name}: {json.dumps(v) if isinstance(v, int) else _quoted(v)}" for name, v in values.items()
-        )
+        pairs = ", ".join(f"{name}: {json.dumps(v) if isinstance(v, int) else quoted(v)}" for name, v in values.items())
         yield f"pagination: {{{pairs}}} # the most that the server takes"
 
 
@@ -207,7 +160,7 @@ def _count(endpoint: Endpoint, api: OpenApi) -> Iterator[str]:
             return
 
 
-def _changes(found: ListOperation, document: Document, cursor: str | None) -> Iterator[str]:
+def _changes(found: ListOperation, cursor: str | None) -> Iterator[str]:
     """An incremental reading, where a sort by the cursor proves that it finds what changed."""
     if cursor is None:
         yield "# No property tells when a row changed, so the whole list is sent at each sync."
@@ -215,80 +168,23 @@ def _changes(found: ListOperation, document: Document, cursor: str | None) -> It
     if found.endpoint.method != "POST" or found.operation.body is None or not found.paged:
         return
     for name, shape in found.operation.body.properties.items():
-        for sort in _sorts(shape.values or ()):
+        for sort in sorts(shape.values or ()):
             if not sort.rises and sort.by == cursor.casefold():
                 yield "# To ask only for what was updated since the last sync, put this in place of sync_mode above."
                 yield "# Not seen then: rows that are deleted, which a full refresh finds, and changes that leave"
                 yield f"# {cursor} alone."
                 yield "#   sync_mode: incremental"
-                query = f"{{body: {{{_quoted(name)}: {_quoted(sort.value)}}}, until: $.{cursor}}}"
+                query = f"{{body: {{{quoted(name)}: {quoted(sort.value)}}}, until: $.{cursor}}}"
                 yield f"#   read: {{style: changes, queries: [{query}]}}"
                 return
 
 
 def _field(source: str, shape: Shape) -> str:
-    path = _path(source)
-    column, words = best_type(shape), _shortened(shape.description)
+    path = path_of(source)
+    column, words = best_type(shape), shortened(shape.description)
     if column == "STRING" and not words:
         return path
     pairs = [f"path: {path}"]
     pairs += [f"type: {column}"] if column != "STRING" else []
-    pairs += [f"description: {_quoted(words)}"] if words else []
+    pairs += [f"description: {quoted(words)}"] if words else []
     return f"{{{', '.join(pairs)}}}"
-
-
-def _path(source: str) -> str:
-    """The JSONPath of a property, as YAML."""
-    if re.fullmatch(r"[A-Za-z_]\w*", source, re.ASCII):
-        return f"$.{source}"
-    quote = "'" if "'" not in source else '"'
-    return json.dumps(f"$[{quote}{source}{quote}]", ensure_ascii=not source.isprintable())
-
-
-def _can_be_named(source: str) -> bool:
-    """Whether a JSONPath can name the property: it has no way to escape a quote."""
-    return "\\" not in source and not {"'", '"'} <= set(source)
-
-
-def _shortened(text: str) -> str:
-    """The first sentence on one line, and not too much of it."""
-    words = " ".join(text.replace("${", "{").split())
-    sentence = re.split(r"(?<!e\.g\.)(?<!i\.e\.)(?<=[.!?])\s", words, maxsplit=1)[0]
-    if len(sentence) <= _DESCRIPTION_MAX:
-        return sentence
-    return f"{sentence[: _DESCRIPTION_MAX - 4].rsplit(' ', 1)[0]} ..."
-
-
-def _quoted(text: str) -> str:
-    """The text as a YAML scalar that is text to every reader, also between braces."""
-    if _PLAIN.fullmatch(text) and text.casefold() not in _YAML_WORDS:
-        return text
-    return json.dumps(text, ensure_ascii=not text.isprintable())
-
-
-def _noun(endpoint: Endpoint) -> str:
-    """What one record is: the last word of the path that is a plural, as a singular."""
-    segments = [part for part in endpoint.path.split("/") if part and "{" not in part]
-    plurals = [part for part in segments if part.endswith("s")]
-    words = (plurals or segments or ["record"])[-1].replace("_", " ").replace("-", " ")
-    return f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")
-
-
-def _column(text: str, taken: Collection[str]) -> str:
-    """A name that Fivetran takes as it is, and that is not taken."""
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
-    name = re.sub(r"[^a-z0-9]+", "_", snake.casefold()).strip("_")
-    if not re.match("[a-z]", name):
-        name = f"n_{name}".rstrip("_")
-    number = 2
-    unique = name
-    while unique in taken:
-        unique, number = f"{name}_{number}", number + 1
-    return unique
-
-
-def _column_names(columns: Mapping[str, Shape]) -> list[str]:
-    names: list[str] = []
-    for source in columns:
-        names.append(_column(source, names))
-    return names

@@ -182,6 +182,18 @@ def run(folder: Path, *arguments: str) -> int:
     return main(["scaffold", *arguments, "--openapi", str(folder / "saved.json"), "--append", file])
 
 
+def test_a_request_that_reads_is_preferred_to_one_that_may_write(saved: Path) -> None:
+    """The same path may list with GET and make with POST; asked for by its method, a POST carries a warning."""
+    document = json.loads((saved / "saved.json").read_text())
+    document["paths"]["/odd/all"]["post"] = document["paths"]["/odd/all"]["get"]
+    (saved / "saved.json").write_text(json.dumps(document), "utf-8")
+    assert run(saved, "/odd/all") == 0
+    assert run(saved, "POST /odd/all", "--name", "made") == 0
+    streams = load(saved / "streams.yaml").streams
+    assert (streams["odd_all"].endpoint.method, streams["made"].endpoint.method) == ("GET", "POST")
+    assert (saved / "streams.yaml").read_text("utf-8").count("# Make sure that this request only reads") == 1
+
+
 def test_names_and_texts_of_any_kind_become_yaml(saved: Path) -> None:
     """Names that Fivetran takes, paths that find the property, descriptions that stay text."""
     assert run(saved, "GET /odd-things") == 0
