@@ -116,7 +116,8 @@ def _print_table(stream: Stream, rows: Sequence[Row], paint: Paint) -> None:
     columns = f"{len(names)} of {len(stream.fields)} columns fit, --json shows all"
     if len(names) == len(stream.fields):
         columns = many(len(names), "column")
-    print(paint("dim", f"\n{many(len(rows), 'row')} of {stream.destination_table}; {columns}"))
+    print()
+    print(paint("dim", f"{many(len(rows), 'row')} of {stream.destination_table}; {columns}"))
 
 
 def _that_fit(stream: Stream, rows: Sequence[Row], room: int) -> list[str]:
