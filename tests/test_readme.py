@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli import main
+from engine.cli import main, parser
 from engine.spec.configuration import check_configuration
 from engine.spec.load import load
 from tests.readme import PROJECT, README, blocks
@@ -33,10 +33,23 @@ def test_make_targets_exist(command: str) -> None:
         subprocess.run(["make", "-n", target], cwd=PROJECT, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python -m engine")])
-def test_engine_commands_run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+ENGINE_COMMANDS = [shlex.split(command)[3:] for command in COMMANDS if command.startswith("python -m engine")]
+OFFLINE = ("validate", "generate")
+
+
+@pytest.mark.parametrize("command", [c for c in ENGINE_COMMANDS if c[0] in OFFLINE], ids=" ".join)
+def test_engine_commands_run(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Every `python -m engine` command succeeds on the project as it is."""
-    assert main(shlex.split(command)[3:]) == 0
+    assert main(command) == 0
+
+
+@pytest.mark.parametrize("command", [c for c in ENGINE_COMMANDS if c[0] not in OFFLINE], ids=" ".join)
+def test_engine_commands_that_ask_a_server_run(
+    command: list[str], configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They do so where configuration.json names a server."""
+    assert main([*command, "--configuration", str(configurations[3])]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("fivetran")])
@@ -91,7 +104,10 @@ def test_numbers_in_the_text_are_those_of_the_code() -> None:
     assert f"every {CHECKPOINT_ROWS:,} rows or {CHECKPOINT_SECONDS:.0f} seconds" in README
 
 
-@pytest.mark.parametrize("command", [[], ["validate"], ["generate"]])
+ENGINE = ["validate", "check", "drift", "scaffold", "preview", "generate"]
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in ENGINE)])
 def test_every_command_has_help_with_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """--help ends with code 0 and shows how the command is used."""
     with pytest.raises(SystemExit) as ended:
@@ -100,3 +116,14 @@ def test_every_command_has_help_with_examples(command: list[str], capsys: pytest
     text = capsys.readouterr().out
     assert "python -m engine" in text
     assert not command or "examples:" in text
+
+
+@pytest.mark.parametrize("name", ENGINE)
+def test_the_examples_of_the_help_are_understood(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every example that --help shows is a command line that the parser takes."""
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    shown = re.findall(r"^  python -m engine (.+?)(?:  .*|\||$)", capsys.readouterr().out, re.MULTILINE)
+    assert shown
+    for example in shown:
+        parser().parse_args(shlex.split(example))

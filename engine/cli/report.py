@@ -32,10 +32,14 @@ def _json(file: str, problems: Sequence[Problem]) -> str:
 
 
 def _github(file: str, problems: Sequence[Problem]) -> str:
-    return "\n".join(
-        f"::error file={_property(file)},line={problem.line},col={problem.column},"
+    return "\n".join(annotation("error", file, problem) for problem in problems)
+
+
+def annotation(level: str, file: str, problem: Problem) -> str:
+    """A workflow command that puts a problem beside its line: an "error", a "warning" or a "notice"."""
+    return (
+        f"::{level} file={_property(file)},line={problem.line},col={problem.column},"
         f"title={_property(problem.keypath or 'streams.yaml')}::{_data(problem.message)}"
-        for problem in problems
     )
 
 

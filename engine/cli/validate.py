@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cli.report import FORMATS
+from engine.cli.target import shown
 from engine.spec.load import load
 from engine.spec.problems import SpecError
 
@@ -41,13 +42,7 @@ def add_to(commands: Any, project: Path) -> None:
         default="text",
         help="text for people, json for programs, github for workflow annotations (default: text)",
     )
-    parser.set_defaults(run=lambda options: run(options.file or _shown(project / "streams.yaml"), options.format))
-
-
-def _shown(path: Path) -> Path:
-    """The path relative to the current folder where it lies below it, as editors and GitHub want it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    parser.set_defaults(run=lambda options: run(options.file or shown(project / "streams.yaml"), options.format))
 
 
 def run(file: Path, form: str) -> int:

@@ -13,7 +13,7 @@ once. Positions are written ``2024-05-01T10:00:00.000000Z`` or, with an upper bo
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -26,6 +26,8 @@ from engine.requests import Entry, Page, Request
 from engine.spec.jsonpath import JsonPath
 from engine.spec.kinds import BODY_PATH, Integer, JsonObject, Text, key
 from engine.spec.model import JSON_PATH, PAGINATION
+from engine.spec.yaml import Place
+from engine.templates import INSTANT, Expected, Template
 
 _STEP: Final = timedelta(microseconds=1)  # the finest instant that is told apart
 
@@ -60,6 +62,19 @@ class Keyset:
     def from_instant(self, instant: datetime) -> Mapping[str, Any]:
         """The filter, by its path, that lets through what comes at or after an instant."""
         return {self.after: format_instant(instant)}
+
+    def templates(self, template: Template, place: Place) -> Iterator[Template]:
+        """A page after an instant, and a page of the rows of one instant."""
+        field = Expected(self.field, (*place, "field"), as_="instant")
+        after = template.expecting(field).putting(self.after, INSTANT, (*place, "after"))
+        yield after.putting(self.limit_key, max(2, self.page_size), (*place, "limit_key"))
+        bounded = after.putting(self.before, INSTANT, (*place, "before"))
+        if self.ties is None:
+            yield bounded.putting(self.limit_key, max(2, self.page_size), (*place, "limit_key"))
+            return
+        tied = bounded.sending(self.ties, (*place, "ties"))
+        offset = Offset(page_size=self.page_size, limit_key=self.limit_key, offset_key=self.offset_key)
+        yield from offset.templates(tied, place)
 
 
 class KeysetWalk:

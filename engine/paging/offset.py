@@ -12,7 +12,7 @@ only the last row.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +21,8 @@ from engine.paging import Walk
 from engine.requests import Entry, Page, Request
 from engine.spec.kinds import Integer, JsonObject, Text, key
 from engine.spec.model import PAGINATION
+from engine.spec.yaml import Place
+from engine.templates import Template
 
 _WINDOW_PAGES = 10  # how far back keys are remembered, which bounds the memory of a walk
 _MAX_REPEATS = 3
@@ -52,6 +54,12 @@ class Offset:
     def walk(self, request: Request, position: str | None = None) -> Walk:
         """Start at the first row."""
         return _OffsetWalk(self, request)
+
+    def templates(self, template: Template, place: Place) -> Iterator[Template]:
+        """A request with its limit and offset."""
+        sent = template.sending(self.body, (*place, "body")) if self.body else template
+        limited = sent.putting(self.limit_key, max(2, self.page_size), (*place, "limit_key"))
+        yield limited.putting(self.offset_key, 0, (*place, "offset_key"))
 
 
 class _OffsetWalk:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +11,8 @@ from engine.paging import Walk
 from engine.requests import Entry, Page, Request
 from engine.spec.kinds import Integer, Text, key
 from engine.spec.model import PAGINATION
+from engine.spec.yaml import Place
+from engine.templates import Template
 
 
 @PAGINATION.register("single")
@@ -31,6 +33,12 @@ class Single:
     def walk(self, request: Request, position: str | None = None) -> Walk:
         """The walk of one step."""
         return _SingleWalk(self, request)
+
+    def templates(self, template: Template, place: Place) -> Iterator[Template]:
+        """The one request."""
+        if self.page_size is not None:
+            template = template.putting(self.limit_key, self.page_size, (*place, "limit_key"))
+        yield template
 
 
 class _SingleWalk:

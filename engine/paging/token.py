@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +13,8 @@ from engine.requests import Entry, Page, Request
 from engine.spec.jsonpath import JsonPath
 from engine.spec.kinds import Text, key
 from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, Endpoint
+from engine.spec.yaml import Place
+from engine.templates import Expected, Template
 
 
 @PAGINATION.register("token")
@@ -39,6 +41,17 @@ class Token:
     def walk(self, request: Request, position: str | None = None) -> Walk:
         """Start with the first page."""
         return _TokenWalk(self, request)
+
+    def templates(self, template: Template, place: Place) -> Iterator[Template]:
+        """The first page, and the page that a token names."""
+        first = template.expecting(Expected(self.token, (*place, "token"), as_="text", of="answer"))
+        if self.total is not None:
+            first = first.expecting(Expected(self.total, (*place, "total"), as_="number", of="answer"))
+        yield first
+        following = first
+        if self.endpoint is not None:
+            following = replace(first, endpoint=self.endpoint, place=(*place, "endpoint"), sent=(), query=())
+        yield following.putting(self.parameter, "token", (*place, "parameter"))
 
 
 class _TokenWalk:

@@ -9,7 +9,7 @@ can see is found by the sweep, which looks at the whole list again, a slice each
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -21,7 +21,9 @@ from engine.reading import Ask
 from engine.requests import Entry, Request
 from engine.spec.jsonpath import JsonPath
 from engine.spec.kinds import BODY_PATH, Duration, Integer, JsonObject, OneOrMore, Record, Spot, Text, key
-from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, READING, Endpoint, Parent, Stream
+from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, READING, Document, Endpoint, Parent, Stream
+from engine.spec.yaml import Place
+from engine.templates import KEYS, Expected, Sent, Template, filled, pages
 
 LOOKUP_SIZE: Final = 100  # keys to a request
 
@@ -67,6 +69,18 @@ class NamedBy:
     names: JsonPath = key(JSON_PATH, "Where it names the row.")
     prefix: str = key(Text(), "What stands before the row's key in that name.", default="")
     pagination: Any = key(PAGINATION, "How its answers are read in pages.")
+
+    def templates(self, document: Document, place: Place) -> Iterator[Template]:
+        """The requests for the list."""
+        asked = Template(
+            self.endpoint,
+            (*place, "endpoint"),
+            records=(self.records,),
+            records_place=(*place, "records"),
+            expected=(Expected(self.own_key, (*place, "key")), Expected(self.names, (*place, "names"), as_="text")),
+            optional=True,
+        )
+        yield from pages(document, self.pagination, asked.sending(self.body, (*place, "body")), (*place, "pagination"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +144,40 @@ class Changes:
         for name in ("open", "named_by"):
             if name in spots and "lookup" not in spots:
                 spots[name].problem('needs the key "lookup": where a request takes a list of keys', at_key=True)
+
+    def templates(self, document: Document, stream: Stream, template: Template, place: Place) -> Iterator[Template]:
+        """The queries, the open rows, the list that names rows, and the lookup."""
+        for number, alternatives in enumerate(self.queries):
+            for choice, query in enumerate(alternatives):
+                here = (*place, "queries", number, choice)
+                asked = template if query.body is None else template.sending(query.body, (*here, "body"))
+                if query.query:
+                    asked = replace(asked, query=(*asked.query, Sent(query.query, (*here, "query"))))
+                if len(alternatives) > 1:
+                    asked = replace(asked, alternative=((*place, "queries", number), choice + 1))
+                if query.until is not None:
+                    asked = asked.expecting(Expected(query.until, (*here, "until"), as_="instant"))
+                yield from pages(document, query.pagination, asked, (*here, "pagination"))
+        if self.open is not None:
+            here = (*place, "open")
+            asked = template.sending(self.open.body, (*here, "body"))
+            asked = asked.putting(self.open.into, list(self.open.values), (*here, "into"))
+            yield from pages(document, None, asked.expecting(Expected(self.open.field, (*here, "field"))), here)
+        if self.named_by is not None:
+            yield from self.named_by.templates(document, (*place, "named_by"))
+        if self.related is not None:
+            here = (*place, "related")
+            asked = replace(template, query=(Sent(filled(self.related.query, self.related), (*here, "query")),))
+            if self.related.body is not None:
+                asked = asked.sending(filled(self.related.body, self.related), (*here, "body"))
+            yield from pages(document, None, asked, here)
+        if self.lookup is not None:
+            asked = template.sending(self.lookup_body, (*place, "lookup_body"))
+            asked = asked.putting(self.lookup, list(KEYS), (*place, "lookup"))
+            yield from pages(document, None, asked, place)
+        if self.sweep is not None and self.sweep.moves_with is not None:
+            moving = Expected(self.sweep.moves_with, (*place, "sweep", "moves_with"), as_="instant")
+            yield template.expecting(moving)
 
     def is_open(self, record: Mapping[str, Any]) -> bool:
         """Whether a record may still change by itself."""

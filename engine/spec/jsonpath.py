@@ -50,31 +50,31 @@ def compile_path(text: str) -> JsonPath:
         raise ValueError(f'expected a JSONPath, which starts with "$"; did you mean "$.{text}"?')
     if re.match(r"\$parent\b", text):
         return _of_parent(text)
-    steps = _plain_steps(text)
-    return JsonPath(text, _general(text) if steps is None else walk(steps))
+    steps, plain = leading_steps(text)
+    return JsonPath(text, walk(steps) if plain else _general(text))
 
 
 def _of_parent(text: str) -> JsonPath:
     below = f"${text[len(PARENT) :]}"
-    steps = _plain_steps(below)
-    if steps is not None:
+    steps, plain = leading_steps(below)
+    if plain:
         return JsonPath(text, walk((PARENT, *steps)))
     get = _general(below)
     return JsonPath(text, lambda record: get(record.get(PARENT)))
 
 
-def _plain_steps(text: str) -> tuple[str | int, ...] | None:
-    """The names and indexes of a path that names one place; None for any other path."""
+def leading_steps(text: str) -> tuple[tuple[str | int, ...], bool]:
+    """The names and indexes with which a path begins, and whether they are all of it: whether it names one place."""
     steps: list[str | int] = []
     at = 1
     while at < len(text):
         match = _STEP.match(text, at)
         if match is None:
-            return None
+            return tuple(steps), False
         name, index, single, double = match.groups()
         steps.append(int(index) if index is not None else name or single or double)
         at = match.end()
-    return tuple(steps)
+    return tuple(steps), True
 
 
 def walk(steps: tuple[str | int, ...]) -> Getter:

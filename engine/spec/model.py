@@ -101,6 +101,9 @@ class Field:
         default="STRING",
     )
     description: str | None = key(Text(), "What the column means.", default=None)
+    availability: str | None = key(
+        Text(), "Which servers have the value, where not all do: `Prefect 3`. On others it is NULL.", default=None
+    )
     volatile: bool = key(
         Boolean(),
         "Whether the server computes the value anew at each answer. It is stored as it was when the row was sent, and "
@@ -216,6 +219,12 @@ class Api:
     base_url: str = key(
         Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"), "What every endpoint's path follows."
     )
+    openapi: str | None = key(
+        Text(r"/[^\s?#]*", "a path, such as /openapi.json"),
+        "Where the API describes itself by OpenAPI 3.0 or 3.1, below the base URL. `check`, `drift` and `scaffold` "
+        "read it; a sync does not.",
+        default=None,
+    )
     authentication: tuple[Any, ...] = key(
         OneOrMore(AUTHENTICATION),
         "How a request says who asks. Of several styles, the first whose values are not empty.",
@@ -318,6 +327,11 @@ class Stream:
         Boolean(),
         "Whether it is read where the configuration does not say so (a setting of type streams).",
         default=True,
+    )
+    availability: str | None = key(
+        Text(),
+        "Which servers have the endpoint, where not all do: `Prefect 2`. Its absence is no mistake to `check` then.",
+        default=None,
     )
     table: str | None = key(NAME, "The table's name, where it is not the stream's.", default=None)
     primary_key: tuple[str, ...] = key(OneOrMore(NAME), "The column, or columns, that identify a row.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from types import TracebackType
@@ -24,10 +24,12 @@ class Pages:
     Args:
         client: Sends requests.
         connections: How many of them may be under way at once.
+        tell: Takes each request before it is sent.
     """
 
-    def __init__(self, client: Client, connections: int) -> None:
+    def __init__(self, client: Client, connections: int, tell: Callable[[Request], None] | None = None) -> None:
         self._client = client
+        self._tell = tell
         self.connections = connections
         self._pool = ThreadPoolExecutor(connections, thread_name_prefix="pages")
 
@@ -97,6 +99,8 @@ class Pages:
         return number
 
     def _fetch(self, stream: str, ask: Ask, request: Request, first: bool) -> Answer:
+        if self._tell is not None:
+            self._tell(request)
         try:
             return self._client.ask(stream, request, lambda document: (document, records_in(document, ask.records)))
         except NotFound as not_found:

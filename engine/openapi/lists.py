@@ -1,0 +1,103 @@
+"""Which operations of an API answer with lists of records, and how they are paged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from engine.openapi.document import OpenApi, Operation
+from engine.openapi.shape import Absent, Shape
+from engine.spec.jsonpath import JsonPath, leading_steps
+from engine.spec.model import Document, Endpoint, Stream
+from engine.templates import Template, pages
+
+READING: Final = ("filter", "search", "list", "query")
+"""Words at the end of a path by which a POST request asks for rows."""
+
+
+@dataclass(frozen=True)
+class ListOperation:
+    """An operation that answers with a list of objects.
+
+    Attributes:
+        operation: The operation.
+        records: The JSONPath of the list in the answer.
+        declared: Whether the api's own ``records`` finds it.
+        record: What one of them is.
+        paged: Whether the request takes what the api's pagination sends.
+    """
+
+    operation: Operation
+    records: str
+    declared: bool
+    record: Shape
+    paged: bool
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What is asked."""
+        return self.operation.endpoint
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether the request changes nothing, by its method or by the last word of its path."""
+        return self.endpoint.method == "GET" or self.endpoint.path.rstrip("/").rsplit("/", 1)[-1] in READING
+
+
+def lists(api: OpenApi, document: Document) -> list[ListOperation]:
+    """The list operations of an API, in its document's order."""
+    found = (list_operation(operation, document) for operation in api.operations)
+    return [one for one in found if one is not None]
+
+
+def list_operation(operation: Operation, document: Document) -> ListOperation | None:
+    """The operation as a list; None where its answer holds no list of objects, or the document does not say."""
+    if operation.answer is None:
+        return None
+    paged = operation.takes(paging_keys(document, operation.endpoint))
+    for path in document.api.records:
+        record = record_at(operation.answer, [path])
+        if record is not None and record.properties:
+            return ListOperation(operation, path.text, True, record, paged)
+    if "id" in operation.answer.properties:
+        return None  # a record of its own, which holds a list among other things
+    inner = {name: shape.items for name, shape in operation.answer.properties.items()}
+    held = [(name, record) for name, record in inner.items() if record is not None and record.properties]
+    if len(held) != 1:
+        return None
+    ((name, record),) = held
+    return ListOperation(operation, f"$.{name}", False, record, paged)
+
+
+def paging_keys(document: Document, endpoint: Endpoint) -> Sequence[str]:
+    """The names under which the api's pagination sends its values to an endpoint."""
+    forms = pages(document, None, Template(endpoint, ()), ())
+    return list(dict.fromkeys(name for form in forms for sent in form.sent for name in sent.values))
+
+
+def record_at(answer: Shape, paths: Iterable[JsonPath]) -> Shape | None:
+    """What a record of an answer is, by the first path that leads to a list which can hold objects."""
+    for path in paths:
+        found = follow(answer, path)
+        items = None if isinstance(found, Absent) else found.items
+        if items is not None and items.kinds & {"object", "any"}:
+            return items
+    return None
+
+
+def record_of(api: OpenApi, document: Document, stream: Stream) -> Shape | None:
+    """What a record of a stream is: of its endpoint's answer, or of the list that its parent's records hold."""
+    if stream.endpoint is None:
+        holder = record_of(api, document, document.streams[stream.parent.stream]) if stream.parent else None
+    else:
+        operation = api.find(stream.endpoint)
+        holder = operation.answer if isinstance(operation, Operation) else None
+    return record_at(holder, stream.records or ()) if holder else None
+
+
+def follow(shape: Shape, path: JsonPath) -> Shape | Absent:
+    """What stands at a path. Where more steps follow than those that name one place, it could be anything."""
+    steps, plain = leading_steps(path.text)
+    found = shape.follow(steps)
+    return found if plain or isinstance(found, Absent) else Shape(shape.root, ({},))

@@ -1,0 +1,190 @@
+"""A stream's block of streams.yaml, written from an API's OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from engine.openapi.columns import best_type
+from engine.openapi.document import NoOperation, OpenApi, Operation
+from engine.openapi.lists import READING, ListOperation, list_operation, paging_keys
+from engine.openapi.shape import Shape
+from engine.openapi.sorts import UPDATED, best_sort, sorts
+from engine.openapi.wording import column_names, has_path, noun, path_of, quoted, shortened, snake_case
+from engine.spec.kinds import keys_of
+from engine.spec.model import KEY_TYPES, PAGINATION, Document, Endpoint
+
+_KEYS: Final = ("id", "uuid", "guid", "key", "slug", "name")
+
+
+class CannotScaffold(Exception):
+    """No stream can be written for a path; the message says why."""
+
+
+def find_list(api: OpenApi, document: Document, wanted: str) -> ListOperation:
+    """The list behind ``POST /flows/filter`` or just ``/flows/filter``.
+
+    Raises:
+        CannotScaffold: there is no such path, or it answers with no list of records.
+    """
+    methods, path = _parsed(wanted)
+    found = [api.find(Endpoint(method, path)) for method in methods]
+    operations = [one for one in found if isinstance(one, Operation)]
+    as_lists = [one for one in (list_operation(operation, document) for operation in operations) if one is not None]
+    if as_lists:
+        return next((one for one in as_lists if one.paged or one.only_reads), as_lists[0])
+    if operations:
+        named = " and ".join(str(one.endpoint) for one in operations)
+        raise CannotScaffold(f"{named}: the document declares no list of objects in the answer")
+    missing = [one for one in found if isinstance(one, NoOperation)]
+    if missing[0].methods:
+        raise CannotScaffold(f"the server has {path} for {', '.join(missing[0].methods)} only; GET or POST is needed")
+    near = next((one.near for one in missing if one.near), None)
+    raise CannotScaffold(f"the server has no {path}{f'; did you mean {near}?' if near else ''}")
+
+
+def _parsed(wanted: str) -> tuple[Sequence[str], str]:
+    match = re.fullmatch(r"(?:(GET|POST)\s+)?(/[^\s?#]*)", wanted.strip(), re.I)
+    if match is None:
+        raise CannotScaffold(f'expected a path, or a method (GET or POST) and a path, found "{wanted}"')
+    return ((match[1].upper(),) if match[1] else ("POST", "GET")), match[2]
+
+
+def stream_name(endpoint: Endpoint) -> str:
+    """A name for the stream of an endpoint: ``POST /work_pools/{name}/queues/filter`` reads work_pools_queues."""
+    segments = [part for part in endpoint.path.split("/") if part and "{" not in part]
+    while len(segments) > 1 and segments[-1].casefold() in READING:
+        segments.pop()
+    return snake_case("_".join(segments) or "records", ())
+
+
+def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, indent: str = "  ") -> str:
+    """The block of a stream, ready to stand below ``streams:``.
+
+    Raises:
+        CannotScaffold: its records have nothing that could be a primary key.
+    """
+    key = _key(found.record)
+    columns = {key: found.record.properties[key], **found.record.properties}
+    unnamed = [source for source in columns if not has_path(source)]
+    columns = {source: shape for source, shape in columns.items() if source not in unnamed}
+    cursor = next((n for n in UPDATED if n in columns and best_type(columns[n]) == "UTC_DATETIME"), None)
+    names = dict(zip(columns, column_names(columns), strict=True))
+    lines = [
+        f"description: {quoted(f'One row per {noun(found.endpoint)}.')}",
+        f"endpoint: {found.endpoint}",
+        *_about_endpoint(found),
+        f"primary_key: {names[key]}{'' if key == _KEYS[0] else ' # there is no id; make sure that this one is unique'}",
+        *([f"cursor_field: {names[cursor]}"] if cursor else []),
+        "sync_mode: full_refresh",
+        *_request(found, key),
+        *_pagination(found, document),
+        *([] if found.declared else [f"records: {found.records}"]),
+        *_count(found.endpoint, api),
+        *_changes(found, cursor),
+        "fields:",
+        *(f"  {quoted(names[source])}: {_field(source, shape)}" for source, shape in columns.items()),
+        *(f"  # left out, since no JSONPath can name it: {json.dumps(source)}" for source in unnamed),
+    ]
+    return "\n".join([f"{indent}{quoted(name)}:", *(f"{indent}  {line}" for line in lines)]) + "\n"
+
+
+def _about_endpoint(found: ListOperation) -> Iterator[str]:
+    parameters = re.findall(r"\{[^}]*\}", found.endpoint.path)
+    if parameters:
+        yield f"# Put a value in place of {' and '.join(parameters)} before you sync."
+    if not found.paged and not found.only_reads:
+        yield "# Make sure that this request only reads: a POST may as well make or change something."
+
+
+def _key(record: Shape) -> str:
+    fit = [name for name, shape in record.properties.items() if best_type(shape) in KEY_TYPES]
+    for name in (*_KEYS, *(name for name in fit if name.endswith(("_id", "Id", "_key")))):
+        if name in fit:
+            return name
+    raise CannotScaffold(
+        f"its records have no property that could be a primary key; they have {', '.join(record.properties)}"
+    )
+
+
+def _request(found: ListOperation, key: str) -> Iterator[str]:
+    """The sort, and what else the request cannot do without."""
+    operation = found.operation
+    where = "query" if found.endpoint.method == "GET" else "body"
+    given = {n: s for n, (s, _) in operation.query.items()} if where == "query" else {}
+    if operation.body is not None and where == "body":
+        given = dict(operation.body.properties)
+    for name, shape in given.items():
+        best = best_sort(shape.values or (), key)
+        if best is not None:
+            yield f"{where}: {{{quoted(name)}: {quoted(best[0])}}} # {best[1]}"
+            break
+    else:
+        yield "# The request takes no sort: the order is the server's own; pages overlap, to guard against gaps."
+    required = [n for n, (_, must) in operation.query.items() if must]
+    required += operation.body.required if operation.body is not None else []
+    if required:
+        yield f"# The server requires {', '.join(required)}: add what you want to ask for."
+
+
+def _pagination(found: ListOperation, document: Document) -> Iterator[str]:
+    style = document.api.pagination
+    wanted = paging_keys(document, found.endpoint)
+    if not found.paged:
+        given = [name for name in wanted if found.operation.takes([name])]
+        if given:
+            lacking = " or ".join(name for name in wanted if name not in given)
+            yield f"# It takes {' and '.join(given)}, but no {lacking}: one answer is read, which may not be all."
+        yield "pagination: single"
+        return
+    limit = found.operation.value(getattr(style, "limit_key", ""))
+    most = [form["maximum"] for form in (limit.forms if limit else ()) if "maximum" in form]
+    if most and getattr(style, "page_size", 0) > max(most):
+        word = next(word for word, block in PAGINATION.blocks.items() if isinstance(style, block))
+        own = {k.name: getattr(style, k.name) for k in keys_of(type(style)) if getattr(style, k.name) != k.default}
+        values = {"style": word, **own, "page_size": int(max(most))}
+        pairs = ", ".join(f"{name}: {json.dumps(v) if isinstance(v, int) else quoted(v)}" for name, v in values.items())
+        yield f"pagination: {{{pairs}}} # the most that the server takes"
+
+
+def _count(endpoint: Endpoint, api: OpenApi) -> Iterator[str]:
+    """The endpoint beside the list that answers with the number of its rows, if there is one."""
+    beside = endpoint.path.rstrip("/").rsplit("/", 1)[0]
+    for path in (f"{beside}/count", f"{endpoint.path.rstrip('/')}/count"):
+        found = api.find(Endpoint(endpoint.method, path))
+        if isinstance(found, Operation) and found.answer is not None and found.answer.kinds == {"integer"}:
+            if found.body is None or not found.body.required:
+                yield f"count: {Endpoint(endpoint.method, path)}"
+            return
+
+
+def _changes(found: ListOperation, cursor: str | None) -> Iterator[str]:
+    """An incremental reading, where a sort by the cursor proves that it finds what changed."""
+    if cursor is None:
+        yield "# No property tells when a row changed, so the whole list is sent at each sync."
+        return
+    if found.endpoint.method != "POST" or found.operation.body is None or not found.paged:
+        return
+    for name, shape in found.operation.body.properties.items():
+        for sort in sorts(shape.values or ()):
+            if not sort.rises and sort.by == cursor.casefold():
+                yield "# To ask only for what was updated since the last sync, put this in place of sync_mode above."
+                yield "# Not seen then: rows that are deleted, which a full refresh finds, and changes that leave"
+                yield f"# {cursor} alone."
+                yield "#   sync_mode: incremental"
+                query = f"{{body: {{{quoted(name)}: {quoted(sort.value)}}}, until: $.{cursor}}}"
+                yield f"#   read: {{style: changes, queries: [{query}]}}"
+                return
+
+
+def _field(source: str, shape: Shape) -> str:
+    path = path_of(source)
+    column, words = best_type(shape), shortened(shape.description)
+    if column == "STRING" and not words:
+        return path
+    pairs = [f"path: {path}"]
+    pairs += [f"type: {column}"] if column != "STRING" else []
+    pairs += [f"description: {quoted(words)}"] if words else []
+    return f"{{{', '.join(pairs)}}}"

@@ -1,0 +1,203 @@
+"""JSON Schemas as they stand in OpenAPI documents, read as what a value may look like.
+
+OpenAPI 3.0 writes a value that may be null as ``nullable: true``, 3.1 as ``anyOf`` with the type null or as a list of
+types; FastAPI wraps a ``$ref`` that has a description in ``allOf``. A :class:`Shape` has all that behind it: it is the
+list of forms, other than null, that a value may take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+Json = Mapping[str, Any]
+
+_DEPTH_MAX: Final = 20  # of references that lead to references; more is a circle
+_BESIDES: Final = ("$ref", "allOf", "anyOf", "oneOf", "nullable")
+_TIMES: Final = ("date-time", "date")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a value may look like, null aside.
+
+    Attributes:
+        root: The whole document, in which references are looked up.
+        forms: Flat schemas, one of which the value fits. A form without a type is any value.
+    """
+
+    root: Json
+    forms: Sequence[Json]
+
+    @classmethod
+    def of(cls, root: Json, schema: Any) -> Shape:
+        """The shape that a schema of a document declares."""
+        return cls(root, tuple(_forms(root, schema, 0)))
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What the value can be: string, date-time, date, integer, number, boolean, object, array; any when unsaid."""
+        return frozenset(_kind(form) for form in self.forms) or frozenset({"any"})
+
+    @property
+    def description(self) -> str:
+        """What the document says about the value."""
+        return next((str(form["description"]) for form in self.forms if form.get("description")), "")
+
+    @property
+    def values(self) -> Sequence[Any] | None:
+        """The values that there can be, where the document lists them."""
+        listed: list[Any] = []
+        for form in self.forms:
+            if "const" in form:
+                listed.append(form["const"])
+            elif "enum" in form:
+                listed.extend(value for value in form["enum"] if value is not None)
+            else:
+                return None
+        return listed or None
+
+    @property
+    def items(self) -> Shape | None:
+        """The items, where the value can be a list."""
+        lists = [form for form in self.forms if _kind(form) == "array"]
+        if not lists:
+            return None
+        forms = [found for form in lists for found in Shape.of(self.root, form.get("items", {})).forms]
+        return Shape(self.root, tuple(forms))
+
+    @property
+    def properties(self) -> Mapping[str, Shape]:
+        """The properties that the document names, where the value can be an object."""
+        found: dict[str, list[Json]] = {}
+        for form in self.forms:
+            for name, schema in form.get("properties", {}).items():
+                found.setdefault(name, []).extend(_forms(self.root, schema, 0))
+        return {name: Shape(self.root, tuple(forms)) for name, forms in found.items()}
+
+    @property
+    def required(self) -> Sequence[str]:
+        """The properties without which no form is whole."""
+        first, *others = (list(form.get("required", ())) for form in self.forms or ({},))
+        return [name for name in first if all(name in other for other in others)]
+
+    def at(self, name: str) -> Shape | None:
+        """A property by its name; None where the value has none of that name."""
+        forms: list[Json] = []
+        for form in self.forms:
+            if name in form.get("properties", {}):
+                forms.extend(_forms(self.root, form["properties"][name], 0))
+            elif isinstance(form.get("additionalProperties"), Mapping):
+                forms.extend(_forms(self.root, form["additionalProperties"], 0))
+            elif is_free(form) or _kind(form) == "any":
+                forms.append({})
+        return Shape(self.root, tuple(forms)) if forms else None
+
+    def follow(self, steps: Sequence[str | int]) -> Shape | Absent:
+        """What stands at the names and indexes of a path, or where the path ends."""
+        shape = self
+        for number, step in enumerate(steps):
+            if shape.kinds == {"any"}:
+                return shape
+            found = shape.items if isinstance(step, int) else shape.at(step)
+            if found is None:
+                return Absent(tuple(steps[: number + 1]), shape)
+            shape = found
+        return shape
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A path leads nowhere: its last step is no part of ``within``."""
+
+    steps: Sequence[str | int]
+    within: Shape
+
+
+def is_free(form: Json) -> bool:
+    """Whether an object of this form may have properties that the document does not name."""
+    if _kind(form) != "object":
+        return False
+    additional = form.get("additionalProperties")
+    return additional is True or additional == {} or ("properties" not in form and additional is not False)
+
+
+def resolved(root: Json, value: Any) -> Json:
+    """An object of the document, or what its reference refers to; an empty object where that leads nowhere."""
+    for _ in range(_DEPTH_MAX):
+        if not isinstance(value, Mapping):
+            return {}
+        if "$ref" not in value:
+            return value
+        value = _lookup(root, value["$ref"])
+    return {}
+
+
+def _lookup(root: Json, reference: Any) -> Any:
+    """What a reference within the document refers to (a JSON pointer, RFC 6901); None where that leads nowhere."""
+    if not isinstance(reference, str) or not reference.startswith("#"):
+        return None
+    found: Any = root
+    for step in reference.lstrip("#").split("/")[1:]:
+        found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+    return found
+
+
+def _forms(root: Json, schema: Any, depth: int) -> Iterator[Json]:
+    """The flat schemas, other than null, of which a value fits one."""
+    if schema is False:
+        return
+    if not isinstance(schema, Mapping) or depth > _DEPTH_MAX:
+        yield {}
+        return
+    parts: list[list[Json]] = []
+    if "$ref" in schema:
+        parts.append(list(_forms(root, _lookup(root, schema["$ref"]), depth + 1)))
+    for part in schema.get("allOf", ()):
+        parts.append(list(_forms(root, part, depth + 1)))
+    choices = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    if choices:
+        parts.append([form for choice in choices for form in _forms(root, choice, depth + 1)])
+    # Last, so that a description beside a reference wins over the one of what is referred to.
+    parts.append([{name: value for name, value in schema.items() if name not in _BESIDES}])
+    merged: list[Json] = [{}]
+    for alternatives in parts:
+        merged = [_both(one, other) for one in merged for other in alternatives]
+    for form in merged:
+        yield from _one_type_each(form)
+
+
+def _both(one: Json, other: Json) -> Json:
+    """A schema that holds what two schemas say of the same value."""
+    both = {**one, **other}
+    if "properties" in one and "properties" in other:
+        both["properties"] = {**one["properties"], **other["properties"]}
+    if "required" in one and "required" in other:
+        both["required"] = [*one["required"], *other["required"]]
+    return both
+
+
+def _one_type_each(form: Json) -> Iterator[Json]:
+    kinds = form.get("type")
+    if isinstance(kinds, Sequence) and not isinstance(kinds, str):
+        for kind in kinds:
+            yield from _one_type_each({**form, "type": kind})
+    elif kinds != "null" and ("const" not in form or form["const"] is not None):
+        yield form
+
+
+def _kind(form: Json) -> str:
+    kind = form.get("type")
+    if kind == "string":
+        return form["format"] if form.get("format") in _TIMES else "string"
+    if isinstance(kind, str):
+        return kind
+    if "properties" in form or "additionalProperties" in form:
+        return "object"
+    if "items" in form:
+        return "array"
+    values = [form["const"]] if "const" in form else form.get("enum")
+    if isinstance(values, list) and values and all(isinstance(value, str) for value in values):
+        return "string"
+    return "any"
