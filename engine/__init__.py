@@ -12,6 +12,8 @@ fits it), cli (the commands). A sync uses none of these.
 # Components enter the dialect when they are imported.
 from engine.http import authentication as _authentication  # noqa: F401
 from engine.paging import keyset as _keyset  # noqa: F401
+from engine.paging import link as _link  # noqa: F401
+from engine.paging import numbered as _numbered  # noqa: F401
 from engine.paging import offset as _offset  # noqa: F401
 from engine.paging import single as _single  # noqa: F401
 from engine.paging import token as _token  # noqa: F401

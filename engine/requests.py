@@ -62,21 +62,26 @@ Entry = tuple[Hashable, Record]
 
 @dataclass(frozen=True)
 class Page:
-    """The records of one answer with their keys, in the server's order, and the answer as a whole."""
+    """The records of one answer with their keys, in the server's order, and the answer as a whole.
+
+    ``next_link``: where its Link header says that the next page is.
+    """
 
     entries: Sequence[Entry]
     document: Any = None
+    next_link: str | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
     """What a server said. ``asked_at`` is the instant of asking by the server's own clock, None if it sent no date.
 
-    ``missing``: it said "not found", where that may be.
+    ``next_link``: where its Link header says that the next page is. ``missing``: it said "not found", where it may.
     """
 
     value: Any
     asked_at: datetime | None
+    next_link: str | None = None
     missing: NotFound | None = None
 
 

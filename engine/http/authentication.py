@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.spec.headers import HEADER_NAME
 from engine.spec.kinds import Text, key
 from engine.spec.model import AUTHENTICATION
 
@@ -28,6 +29,19 @@ class Bearer:
     def headers(self) -> Mapping[str, str]:
         """The Authorization header, or none for an empty token."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+
+@AUTHENTICATION.register("header")
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A header of the API's own, such as `X-Api-Key`. An empty value sends no such header."""
+
+    name: str = key(Text(HEADER_NAME, "an HTTP header's name"), "The header's name.")
+    value: str = key(Text(r"[!-~]*", "printable ASCII without spaces"), "Its value.", secret=True)
+
+    def headers(self) -> Mapping[str, str]:
+        """The header, or none for an empty value."""
+        return {self.name: self.value} if self.value else {}
 
 
 @AUTHENTICATION.register("basic")

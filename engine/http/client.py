@@ -196,7 +196,7 @@ class Client:
         else:
             self._tell_repairs(stream, request, repairs)
             sent = date(response.headers.get("Date"))
-            return Answer(value, sent - timedelta(seconds=response.elapsed) if sent else None)
+            return Answer(value, sent - timedelta(seconds=response.elapsed) if sent else None, response.next_link)
         raise fault
 
     def _send(self, request: Request) -> Response:

@@ -47,6 +47,12 @@ class Response:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
+    def next_link(self) -> str | None:
+        """The target of its Link header's rel="next" (RFC 8288), if it has one."""
+        links = requests.utils.parse_header_links(self.headers.get("Link", ""))
+        return next((link.get("url") for link in links if "next" in link.get("rel", "").lower().split()), None)
+
+    @property
     def text(self) -> str:
         """The body as text, for a message: what is no UTF-8 is replaced."""
         return self.body.decode("utf-8", "replace")

@@ -105,7 +105,7 @@ class Pages:
             return self._client.ask(stream, request, lambda document: (document, records_in(document, ask.records)))
         except NotFound as not_found:
             if first and ask.may_be_missing:
-                return Answer((None, []), None, not_found)
+                return Answer((None, []), None, missing=not_found)
             if first:
                 raise
             raise Failure(f"{not_found} The endpoint answered before in this sync; sync again.") from None
@@ -116,7 +116,7 @@ class Pages:
             for record in records:
                 record[PARENT] = ask.parent
         try:
-            page = Page([(ask.key(record), record) for record in records], document)
+            page = Page([(ask.key(record), record) for record in records], document, answer.next_link)
             return page, ask.walk.take(page)
         except ReadFailure as failure:
             message = f"{stream}: {request} at {self._client.url(request)}: {failure}."
