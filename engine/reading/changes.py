@@ -46,6 +46,11 @@ class Query:
         JSON_PATH, "Read only until this instant, by which the sort is descending, lies before $since.", default=None
     )
     pagination: Any = key(PAGINATION, "How answers are read in pages, where it is not as the api says.", default=None)
+    finds: str | None = key(
+        Text(),
+        "Which changes it finds, in words for the reference page: runs that ended. Of alternatives the first that says.",
+        default=None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +74,7 @@ class NamedBy:
     names: JsonPath = key(JSON_PATH, "Where it names the row.")
     prefix: str = key(Text(), "What stands before the row's key in that name.", default="")
     pagination: Any = key(PAGINATION, "How its answers are read in pages.")
+    finds: str | None = key(Text(), "Which changes only it finds, in words for the reference page.", default=None)
 
     def templates(self, document: Document, place: Place) -> Iterator[Template]:
         """The requests for the list."""
@@ -109,6 +115,7 @@ class Sweep:
         "sweep does not send it again.",
         default=None,
     )
+    finds: str | None = key(Text(), "Which changes no query sees, in words for the reference page.", default=None)
 
 
 @READING.register("changes")

@@ -88,6 +88,25 @@ ENDPOINT = Text(
 )
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A column of another table (or of the same), whose values a column holds."""
+
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+def _reference(text: str) -> Reference:
+    table, column = text.split(".")
+    return Reference(table, column)
+
+
+REFERENCE = Text(rf"{NAME_PATTERN}\.{NAME_PATTERN}", "a table and its column, such as flows.id", convert=_reference)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Field:
     """One column: where its value stands in a record, and the type it has in the destination."""
@@ -103,6 +122,12 @@ class Field:
     description: str | None = key(Text(), "What the column means.", default=None)
     availability: str | None = key(
         Text(), "Which servers have the value, where not all do: `Prefect 3`. On others it is NULL.", default=None
+    )
+    references: Reference | None = key(
+        REFERENCE,
+        "The table and column in which the value is found again: a foreign key, for the pages and tests that are "
+        "generated. No row is left out for want of its counterpart.",
+        default=None,
     )
     volatile: bool = key(
         Boolean(),
@@ -484,6 +509,29 @@ def _check_line(name: str, streams: Mapping[str, Any], place: Spot) -> None:
         line.append(parent)
 
 
+def _check_references(streams: Mapping[str, Any], places: Mapping[str, Spot]) -> None:
+    """What a column references is a column of a table that a stream fills, and of its type."""
+    read = {name: stream for name, stream in streams.items() if isinstance(stream, Stream)}
+    tables = {stream.table or name: stream.fields for name, stream in read.items()}
+    for name, stream in read.items():
+        columns = places[name].at("fields")
+        for column, declared in stream.fields.items():
+            reference = declared.references if isinstance(declared, Field) else None
+            place = columns.at(column) if columns and reference else None
+            if place is None or (spot := place.at("references")) is None or reference is None:
+                continue
+            if reference.table not in tables:
+                if len(read) == len(streams):  # else it could be the table of a stream that is wrong, and has said so
+                    spot.problem(f'no stream fills a table "{reference.table}"; {suggestion(reference.table, tables)}')
+            elif reference.column not in tables[reference.table]:
+                hint = suggestion(reference.column, tables[reference.table])
+                spot.problem(f'"{reference.column}" is not a column of {reference.table}; {hint}')
+            else:
+                counterpart = tables[reference.table][reference.column]
+                if isinstance(counterpart, Field) and counterpart.type != declared.type:
+                    spot.problem(f"{reference} is {counterpart.type}, and this column {declared.type}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Document:
     """A whole streams.yaml."""
@@ -511,6 +559,7 @@ class Document:
         if not isinstance(values.get("streams"), dict):
             return
         places = dict(spots["streams"].entries())
+        _check_references(values["streams"], places)
         for name, stream in values["streams"].items():
             table = stream.table if isinstance(stream, Stream) and stream.table else name
             folded = re.sub(r"_+", "_", table)
