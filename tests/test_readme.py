@@ -16,6 +16,8 @@ from engine.spec.configuration import check_configuration
 from engine.spec.load import load
 from tests.readme import PROJECT, README, blocks
 
+PAGE = (PROJECT / "docs" / "streams.md").read_text("utf-8")
+
 COMMANDS = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
 
 
@@ -67,7 +69,7 @@ def test_the_error_message_is_what_validate_prints(
 ) -> None:
     """The example of a mistake, made for real."""
     text = (PROJECT / "streams.yaml").read_text("utf-8")
-    (tmp_path / "streams.yaml").write_text(text.replace("{style: offset,", "{style: ofset,"), "utf-8")
+    (tmp_path / "streams.yaml").write_text(text.replace("{style: offset,", "{style: ofset,", 1), "utf-8")
     monkeypatch.chdir(tmp_path)
     assert main(["validate", "streams.yaml"]) == 1
     assert capsys.readouterr().out == blocks("text")[0]
@@ -82,12 +84,13 @@ def test_the_configuration_is_accepted() -> None:
 
 
 def test_every_setting_and_column_is_described() -> None:
-    """Settings in the text, columns in the generated tables."""
+    """Settings in the text, columns in the generated page."""
     document = load(PROJECT / "streams.yaml")
     for name in document.configuration:
         assert f"- `{name}`" in README
     for stream in document.streams.values():
-        section = README.split(f"\n### {stream.destination_table}\n")[1].split("\n### ")[0]
+        assert f"(docs/streams.md#{stream.destination_table})" in README
+        section = PAGE.split(f"\n## {stream.destination_table}\n")[1].split("\n## ")[0]
         assert re.findall(r"^\| (\w+) \| [A-Z_]+[ (]", section, re.MULTILINE) == list(stream.fields)
 
 

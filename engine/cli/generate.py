@@ -1,17 +1,18 @@
-"""``generate``: the files, and the README's tables, that follow from streams.yaml and the components' descriptions."""
+"""``generate``: the files and pages that follow from streams.yaml and the components' descriptions."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from engine.pages.dbt import sources
+from engine.pages.streams import page, summary
 from engine.spec.configuration import configuration_example, configuration_schema
 from engine.spec.load import load, streams_schema
-from engine.spec.model import Document, Stream
 from engine.spec.problems import SpecError
 
 _EXAMPLES = """\
@@ -20,8 +21,9 @@ examples:
   python -m engine generate --check    say what is stale; exit code 1 if anything is
 
 Written: schemas/streams.schema.json (what may stand in streams.yaml; editors complete and check by it),
-schemas/configuration.schema.json and configuration.json.example (from the configuration block of streams.yaml), and the
-tables between the two marks in README.md.
+schemas/configuration.schema.json and configuration.json.example (from the configuration block of streams.yaml),
+docs/streams.md (tables, columns and what they promise), docs/dbt/sources.yml, and the table between the two marks in
+README.md.
 """
 BEGIN: Final = "<!-- generated from streams.yaml: begin -->\n"
 END: Final = "<!-- generated from streams.yaml: end -->\n"
@@ -31,7 +33,7 @@ def add_to(commands: Any, project: Path) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "generate",
-        help="write schemas/, configuration.json.example and the README's tables anew, or check that they are fresh",
+        help="write schemas/, configuration.json.example and docs/ anew, or check that they are fresh",
         description="Write the generated files of this project anew, or check that they are fresh.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -52,35 +54,16 @@ def generated(project: Path) -> Mapping[Path, str]:
         project / "schemas" / "streams.schema.json": _json(streams_schema()),
         project / "schemas" / "configuration.schema.json": _json(configuration_schema(document.configuration, title)),
         project / "configuration.json.example": _json(configuration_example(document.configuration)),
+        project / "docs" / "streams.md": page(document),
+        project / "docs" / "dbt" / "sources.yml": sources(document),
     }
     readme = project / "README.md"
     if readme.exists():
         before, mark, rest = readme.read_text("utf-8").partition(BEGIN)
         _, _, after = rest.partition(END)
         if mark:
-            files[readme] = "".join([before, BEGIN, *tables(document), END, after])
+            files[readme] = "".join([before, BEGIN, *summary(document), END, after])
     return files
-
-
-def tables(document: Document) -> Iterator[str]:
-    """Markdown that describes every table: what a row is, how it is read, its columns."""
-    for stream in document.streams.values():
-        yield f"\n### {stream.destination_table}\n\n{stream.description} {_mode(stream)}\n\n"
-        yield "| Column | Type | Meaning |\n| --- | --- | --- |\n"
-        for name, column in stream.fields.items():
-            key = " (primary key)" if name in stream.primary_key else ""
-            yield f"| {name} | {column.type}{key} | {_cell(column.description)} |\n"
-    yield "\n"
-
-
-def _mode(stream: Stream) -> str:
-    if stream.sync_mode == "incremental":
-        return f"Incremental by `{stream.cursor_field}`, from `{stream.endpoint}`."
-    return f"Full refresh at each sync, from `{stream.endpoint}`."
-
-
-def _cell(text: str | None) -> str:
-    return (text or "").replace("|", "\\|")
 
 
 def run(project: Path, *, check: bool) -> int:
@@ -95,7 +78,7 @@ def run(project: Path, *, check: bool) -> int:
         if check:
             print(f"{path.relative_to(project)} is stale: run python -m engine generate", file=sys.stderr)
         else:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text(files[path], "utf-8")
             print(f"wrote {path.relative_to(project)}")
     if not stale:

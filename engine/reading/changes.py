@@ -48,7 +48,7 @@ class Query:
     pagination: Any = key(PAGINATION, "How answers are read in pages, where it is not as the api says.", default=None)
     finds: str | None = key(
         Text(),
-        "Which changes it finds, in words for the reference page: runs that ended. Of alternatives the first that says.",
+        "Which changes it finds, in words for the reference page: runs that ended. Of alternatives one says it.",
         default=None,
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from testbed.history import TERMINAL, PrefectApi, change_history, read_all
+from testbed.history import TERMINAL, change_history, read_all
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import UserProject
 from tests.readme import blocks
@@ -184,13 +184,13 @@ def test_a_filter_that_prefect_does_not_know(servers: Any, tmp_path: Path, major
 def test_the_readmes_endpoint_arrives(servers: Any, tmp_path: Path, major: int) -> None:
     """The block of the README, appended to streams.yaml, is a new table; no line of code."""
     server, _ = servers[major]
-    key = PrefectApi(server.api_url).make_variable("answer", "42")
-    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "api_key": ""})
+    late = {r["id"]: r["name"] for r in read_all(server.api_url, "flow_runs") if r["state_name"] == "Late"}
+    assert late
+    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": "flows, late_runs"})
     streams = project.folder / "streams.yaml"
     streams.write_text(f"{streams.read_text('utf-8')}\n{blocks('yaml')[0]}", "utf-8")
     done = project.debug()
     assert done.code == 0, done.output
-    assert ", and 1 variable" in done.output
-    types = project.types("variables")
-    assert [types[name] for name in ("id", "value", "updated")] == ["VARCHAR", "JSON", "TIMESTAMP WITH TIME ZONE"]
-    assert project.query("SELECT id, name, value::VARCHAR FROM variables") == [(key, "answer", '"42"')]
+    assert f" and {len(late)} late run" in done.output
+    assert project.types("late_runs")["expected_start_time"] == "TIMESTAMP WITH TIME ZONE"
+    assert dict(project.query("SELECT id, name FROM late_runs")) == late

@@ -1,0 +1,1 @@
+"""Pages that follow from streams.yaml: the reference of its tables with their promises, and sources for dbt."""
