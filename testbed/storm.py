@@ -19,8 +19,9 @@ from testbed.history import PARAMETERS, SCHEDULES, SORTS, STATES, TERMINAL, Json
 Method = TypeVar("Method", bound=Callable[..., None])
 
 OPEN: Final = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
-# Somebody else was first; or, on Prefect 2, calls that have a deployment's one schedule in mind found several.
-TOO_LATE: Final = (": 404 ", ": 409 ", "has multiple schedules")
+# Somebody else was first, which Prefect answers in many ways; or, on Prefect 2, a call that has a deployment's one
+# schedule in mind found several.
+TOO_LATE: Final = (": 404 ", ": 409 ", ": 500 ", "has multiple schedules")
 KEPT: Final = 6  # deployments that a storm leaves standing
 
 
