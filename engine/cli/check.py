@@ -29,7 +29,7 @@ from engine.cli.target import (
     shown,
 )
 from engine.cli.terminal import Paint, aligned, many
-from engine.failures import Failure, NotFound, Refused
+from engine.failures import Failure, NotFound, ReadFailure, Refused
 from engine.http.client import Client
 from engine.openapi.document import OpenApi
 from engine.sample import first_rows
@@ -150,6 +150,8 @@ def _by_sample(
                 hint = " The document has it: it may be switched off there. A sync skips the stream." if known else ""
                 level = "warning" if known else "note" if stream.availability else "error"
                 findings.say(level, "sample", place, f"{failure}{hint}")
+            except ReadFailure as failure:
+                findings.say("error", "sample", ("streams", stream.name, "primary_key"), str(failure))
             except Refused as failure:
                 findings.say("error", "sample", place, str(failure))
             except Failure as failure:

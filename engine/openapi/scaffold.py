@@ -144,6 +144,7 @@ def _pagination(found: ListOperation, document: Document) -> Iterator[str]:
     if most and getattr(style, "page_size", 0) > max(most):
         word = next(word for word, block in PAGINATION.blocks.items() if isinstance(style, block))
         own = {k.name: getattr(style, k.name) for k in keys_of(type(style)) if getattr(style, k.name) != k.default}
+        own = {name: value for name, value in own.items() if isinstance(value, (str, int))}
         values = {"style": word, **own, "page_size": int(max(most))}
         pairs = ", ".join(f"{name}: {json.dumps(v) if isinstance(v, int) else quoted(v)}" for name, v in values.items())
         yield f"pagination: {{{pairs}}} # the most that the server takes"

