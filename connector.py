@@ -17,7 +17,7 @@ from fivetran_connector_sdk import Logging as log  # noqa: E402
 from fivetran_connector_sdk import Operations as op  # noqa: E402
 
 from engine.setup import SetupTest, form_fields, setup_tests  # noqa: E402
-from engine.spec.load import Connection, connect, load  # noqa: E402
+from engine.spec.load import Connection, connect, load, selected  # noqa: E402
 from engine.sync import sync  # noqa: E402
 
 STREAMS = PROJECT / "streams.yaml"
@@ -53,13 +53,14 @@ def schema(configuration: dict) -> list:
     Raises:
         ValueError: the configuration or streams.yaml is wrong.
     """
+    document = load(STREAMS, name=STREAMS.name)
     return [
         {
             "table": stream.destination_table,
             "primary_key": list(stream.primary_key),
             "columns": {name: field.sdk_type for name, field in stream.fields.items()},
         }
-        for stream in validate_configuration(configuration).streams
+        for stream in map(document.streams.__getitem__, selected(document, configuration))
     ]
 
 

@@ -1,8 +1,15 @@
-"""A sync into an SQLite file, as a process of its own that a test can kill: rows and state become durable together."""
+"""A sync into an SQLite file, as a process of its own that a test can kill: rows and state become durable together.
+
+    python -m tests.killed_sync STREAMS API_URL DATABASE JOURNAL
+
+The journal is written past the transaction, a line each as it happens: ``began``, ``sent TABLE ID VERSION``, and
+``kept`` for a checkpoint with which a stream's own progress moved. So it tells what a killed sync had sent in vain.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -10,17 +17,26 @@ from typing import Any
 
 import engine.sync.writer
 from engine.spec.load import connect
+from engine.state import fingerprint
 from tests.shop import Lines
+
+CHECKPOINT_ROWS = 100
 
 
 class SqliteDestination:
-    """Tables as JSON rows by id; a checkpoint commits."""
+    """Tables as JSON rows; a checkpoint commits."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, journal: str) -> None:
+        self._journal = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("CREATE TABLE IF NOT EXISTS rows (id TEXT PRIMARY KEY, row TEXT, sent INTEGER DEFAULT 1)")
+        self._db.execute(
+            'CREATE TABLE IF NOT EXISTS rows ("table" TEXT, id TEXT, row TEXT, deleted INTEGER, '
+            'PRIMARY KEY ("table", id))'
+        )
         self._db.execute("CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, document TEXT)")
+        self._progress = _progress(self.state())
         self._db.execute("BEGIN")
+        self._note("began")
 
     def state(self) -> Any:
         """The state of the last checkpoint."""
@@ -28,30 +44,39 @@ class SqliteDestination:
         return json.loads(found[0]) if found else {}
 
     def upsert(self, table: str, data: dict[str, Any]) -> None:
-        """Insert or replace, and count how often the row was sent."""
-        self._db.execute(
-            "INSERT INTO rows (id, row) VALUES (?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET row = excluded.row, sent = sent + 1",
-            (data["id"], json.dumps(data, default=str)),
-        )
+        """Insert or replace."""
+        self._note(f"sent {table} {data['id']} {fingerprint(data).hex()}")
+        row = json.dumps(data, default=str)
+        self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, 0)", (table, data["id"], row))
 
     def delete(self, table: str, keys: dict[str, Any]) -> None:
-        """Remove a row."""
-        self._db.execute("DELETE FROM rows WHERE id = ?", (keys["id"],))
+        """Mark a row as deleted."""
+        self._db.execute('UPDATE rows SET deleted = 1 WHERE "table" = ? AND id = ?', (table, keys["id"]))
 
     def truncate(self, table: str) -> None:
-        """Never asked for here."""
-        raise NotImplementedError
+        """Mark all rows as deleted."""
+        self._db.execute('UPDATE rows SET deleted = 1 WHERE "table" = ?', (table,))
 
     def checkpoint(self, state: dict[str, Any]) -> None:
         """Commit the rows and the state."""
         self._db.execute("INSERT OR REPLACE INTO state VALUES (1, ?)", (json.dumps(state),))
         self._db.execute("COMMIT")
+        if _progress(state) != self._progress:
+            self._progress = _progress(state)
+            self._note("kept")
         self._db.execute("BEGIN")
+
+    def _note(self, line: str) -> None:
+        os.write(self._journal, f"{line}\n".encode())
+
+
+def _progress(state: dict[str, Any]) -> Any:
+    return {name: (stream.get("since"), stream.get("pass")) for name, stream in state.get("streams", {}).items()}
 
 
 if __name__ == "__main__":
-    streams, api_url, database = sys.argv[1:]
-    engine.sync.writer.CHECKPOINT_ROWS = 100  # type: ignore[misc]
-    destination = SqliteDestination(database)
+    streams, api_url, database, journal = sys.argv[1:]
+    engine.sync.writer.CHECKPOINT_ROWS = CHECKPOINT_ROWS  # type: ignore[misc]
+    destination = SqliteDestination(database, journal)
+    print("began", flush=True)
     engine.sync.sync(connect(Path(streams), {"api_url": api_url}), destination.state(), destination, Lines())

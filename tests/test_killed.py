@@ -3,29 +3,105 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from engine.instants import format_instant
+from testbed.history import PrefectApi, read_all
 from testbed.loopback import Loopback, Reply, Seen
+from testbed.prefect_server import PrefectServer
+from testbed.seed import Shape, seed
+from tests.fivetran.comparison import columns, differences, microseconds
+from tests.killed_sync import CHECKPOINT_ROWS
 from tests.reading.model import START, STREAMS, Model
 from tests.readme import PROJECT
 
 RUNS = 4000
 KILLS = 50
+PAGE = 40
+TICK = 20  # runs of the seeded history that share an instant
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A sync that is killed again and again, into an SQLite file that remembers what was committed."""
+
+    folder: Path
+    streams: str
+    api_url: str
+
+    def kill_often(self, dice: random.Random, change: Callable[[], None]) -> None:
+        """Kill KILLS syncs, each at some moment after its beginning, and change something after each."""
+        kills = 0
+        while kills < KILLS:
+            with subprocess.Popen(
+                self._command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ) as process:
+                assert process.stdout is not None and process.stderr is not None
+                assert process.stdout.readline() == "began\n", process.stderr.read()
+                time.sleep(dice.uniform(0, 0.35))
+                process.kill()
+                said = process.stderr.read()
+            assert not said, said
+            kills += process.returncode == -9
+            change()
+
+    def finish(self) -> None:
+        """One sync to its end."""
+        subprocess.run(self._command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+
+    def rows(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """The rows of each table by their id, with ``_fivetran_deleted``."""
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        with sqlite3.connect(self.folder / "warehouse.sqlite") as db:
+            for table, key, row, deleted in db.execute("SELECT * FROM rows"):
+                found.setdefault(table, {})[key] = {**json.loads(row), "_fivetran_deleted": bool(deleted)}
+        return found
+
+    def journal(self, tables: set[str]) -> tuple[int, int]:
+        """How many rows of these tables were sent; and how many at a version that the last progress had in it."""
+        sent = again = 0
+        kept: set[str] = set()
+        waiting: set[str] = set()
+        for line in (self.folder / "journal").read_text("utf-8").splitlines():
+            if line == "began":  # and the one before was killed
+                waiting = set()
+            elif line == "kept":
+                kept |= waiting
+            elif line.split()[1] in tables:
+                sent += 1
+                again += line in kept
+                waiting.add(line)
+        return sent, again
+
+    @property
+    def _command(self) -> list[str]:
+        streams = self.folder / "streams.yaml"
+        streams.write_text(self.streams, "utf-8")
+        files = [str(self.folder / name) for name in ("warehouse.sqlite", "journal")]
+        return [sys.executable, "-m", "tests.killed_sync", str(streams), self.api_url, *files]
+
+
+def dice_of_the_test() -> random.Random:
+    """Dice with a seed that is printed, and that KILLS_SEED gives again; the moments of the kills are the clock's."""
+    number = int(os.environ.get("KILLS_SEED") or random.randrange(10**6))
+    print(f"KILLS_SEED={number}")
+    return random.Random(number)
 
 
 def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
     """A first sync of thousands of runs, and the syncs after it, each killed somewhere, while the server changes."""
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    dice = random.Random(seed)
-    model = Model(cap=40, now=START + timedelta(days=30))
+    dice = dice_of_the_test()
+    model = Model(cap=PAGE, now=START + timedelta(days=30))
     for number in range(RUNS):
         key = f"{(number * 7919) % 10007:05}-{number}"
         at = format_instant(START + timedelta(minutes=number // 3))
@@ -36,33 +112,74 @@ def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
         reply = model.answer(seen)
         return Reply(reply.value, reply.status, headers=reply.headers, delay=0.004)
 
-    streams = tmp_path / "streams.yaml"
-    streams.write_text(STREAMS.replace("page_size: 4", "page_size: 40"), "utf-8")
-    database = tmp_path / "warehouse.sqlite"
+    def change() -> None:
+        model.wait(60)
+        for key in dice.sample(sorted(model.runs), 3):
+            model.move(key, dice.choice(["RUNNING", "COMPLETED", "FAILED"]))
+        model.make("COMPLETED", dice.randint(-40000, 0))
+
     with Loopback(answer) as server:
-        command = [sys.executable, "-m", "tests.killed_sync", str(streams), server.url, str(database)]
-        kills = 0
-        while kills < KILLS:
-            with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE) as process:
-                time.sleep(dice.uniform(0.15, 0.7))
-                process.kill()
-                assert process.stderr is not None
-                said = process.stderr.read().decode()
-            assert not said, said
-            kills += process.returncode == -9
-            model.wait(60)
-            for key in dice.sample(sorted(model.runs), 3):
-                model.move(key, dice.choice(["RUNNING", "COMPLETED", "FAILED"]))
-            model.make("COMPLETED", dice.randint(-40000, 0))
+        killed = Killed(tmp_path, STREAMS.replace("page_size: 4", f"page_size: {PAGE}"), server.url)
+        killed.kill_often(dice, change)
         model.wait(600)
         for _ in range(3):
-            subprocess.run(command, cwd=PROJECT, check=True)
+            killed.finish()
             model.wait(86401)
-    with sqlite3.connect(database) as db:
-        rows = {key: (json.loads(row), sent) for key, row, sent in db.execute("SELECT id, row, sent FROM rows")}
+    (rows,) = killed.rows().values()
     assert rows.keys() == model.runs.keys()
     for key, run in model.runs.items():
-        assert rows[key][0]["state"] == run["state"], key
-    changed = {event["run"] for event in model.events}
-    again = sum(sent - 1 for key, (_, sent) in rows.items() if f"run.{key}" not in changed)
-    assert again <= KILLS * 40  # at most a page for each kill
+        assert rows[key]["state"] == run["state"], key
+    sent, again = killed.journal({"runs"})
+    print(sent, again)
+
+
+def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path) -> None:
+    """Prefect 3 with thousands of runs, every column compared; what is sent twice, the last checkpoint explains."""
+    dice = dice_of_the_test()
+    changes = 0
+    with PrefectServer(3) as server:
+        seed(server.database, Shape(runs=RUNS, flows=30, deployments=TICK, open_runs=90))
+        api = PrefectApi(server.api_url)
+        flow = api.call("POST", "/flows/filter", {"limit": 1})[0]["id"]
+
+        def change() -> None:
+            nonlocal changes
+            page = {"limit": 5, "offset": dice.randrange(RUNS - 100), "sort": "ID_DESC"}
+            runs = [run["id"] for run in api.call("POST", "/flow_runs/filter", page)]
+            api.set_state(runs[0], {"type": dice.choice(("RUNNING", "COMPLETED", "FAILED"))})
+            api.set_state(runs[1], {"type": "CANCELLED"})
+            api.call("PATCH", f"/flow_runs/{runs[2]}", {"tags": [f"edited {changes}"]})
+            api.make_flow_run({"flow_id": flow, "name": f"new {changes}", "state": {"type": "COMPLETED"}})
+            scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING"]}}}, "limit": 1}
+            for run in api.call("POST", "/flow_runs/filter", scheduled):
+                api.call("DELETE", f"/flow_runs/{run['id']}")
+            api.make_flow(f"new {changes}", [])
+            changes += 5
+
+        streams = (PROJECT / "streams.yaml").read_text("utf-8").replace('default: "100"', f'default: "{PAGE}"')
+        killed = Killed(tmp_path, streams, server.api_url)
+        killed.kill_often(dice, change)
+        killed.finish()
+        sent, again = killed.journal({"flow_runs", "flows"})
+        print(f"{RUNS} runs, {changes} changes, {sent} rows sent, {again} of them again")
+
+        swept = Killed(tmp_path, streams.replace("every: 24h", "every: 0s"), server.api_url)
+        for _ in range(2):  # the round that was under way, and one from beginning to end
+            swept.finish()
+        tables = swept.rows()
+        for table in ("flow_runs", "flows", "deployments"):
+            kinds = columns(table)
+            rows = {key: {n: comparable(v, kinds.get(n)) for n, v in row.items()} for key, row in tables[table].items()}
+            records = read_all(server.api_url, table)
+            assert not differences(table, rows, records)
+            gone = rows.keys() - {record["id"] for record in records}
+            assert all(rows[key]["_fivetran_deleted"] for key in gone)  # only open ones were deleted
+            assert bool(gone) == (table == "flow_runs")
+    # A pass goes on at an instant, with all runs of that instant.
+    assert again <= KILLS * TICK
+    assert sent <= RUNS + changes + KILLS * (CHECKPOINT_ROWS + PAGE + TICK)
+
+
+def comparable(value: Any, column: tuple[str, Any] | None) -> Any:
+    """A value as the comparison has it: the file holds instants as text."""
+    return microseconds(datetime.fromisoformat(value)) if value and column and column[0] == "UTC_DATETIME" else value

@@ -65,10 +65,17 @@ def connect(path: Path, configuration: Mapping[str, Any], *, name: str | None = 
     document, _ = _read(path, file, None)
     settings = check_configuration(document.configuration, configuration)
     filled, used = _read(path, file, settings.values)
-    selecting = next((name for name, setting in filled.configuration.items() if setting.type == "streams"), "")
-    return Connection(
-        filled, settings, select(selecting, str(settings.values.get(selecting, "")), filled.streams), used
-    )
+    return Connection(filled, settings, selected(filled, settings.values), used)
+
+
+def selected(document: Document, configuration: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the streams that a configuration selects; all else in it may still be missing or wrong.
+
+    Raises:
+        ConfigurationError: the selection itself is wrong.
+    """
+    setting = next((name for name, setting in document.configuration.items() if setting.type == "streams"), "")
+    return select(setting, str(configuration.get(setting) or ""), document.streams)
 
 
 def _read(path: Path, file: str, settings: Mapping[str, Any] | None) -> tuple[Document, tuple[tuple[str, str], ...]]:

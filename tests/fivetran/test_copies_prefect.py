@@ -112,7 +112,8 @@ def live(project: UserProject, table: str) -> set[str]:
 def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: int) -> None:
     """First everything, typed; then what changed, and only that; a deleted deployment is soft-deleted."""
     server, history = servers[major]
-    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "api_key": "", "batch_size": "50"})
+    three = {"streams": "flow_runs, flows, deployments", "batch_size": "50"}
+    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, **three})
     streams = project.folder / "streams.yaml"
     streams.write_text(streams.read_text("utf-8").replace("every: 24h", "every: 0s"), "utf-8")  # at every sync
 
