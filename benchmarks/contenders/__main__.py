@@ -2,7 +2,7 @@
 
 import importlib
 import json
-import resource
+from benchmarks.memory import peak_memory
 import sys
 import time
 
@@ -10,5 +10,5 @@ read = importlib.import_module(f"benchmarks.contenders.{sys.argv[1]}").read
 began, cpu_before = time.perf_counter(), time.process_time()
 rows = read(*sys.argv[2:])
 seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_before
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+peak = peak_memory()
 print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu, "peak": peak}))
