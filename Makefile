@@ -6,7 +6,7 @@ PYTHON ?= python3
 PREFECT_PYTHON ?= $(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint validate generate clean
+.PHONY: help setup demo test bench lint validate generate clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -18,6 +18,9 @@ demo: .venv/.done .venv-prefect-3/.done ## show the main job on an embedded Pref
 
 test: setup ## run all tests
 	@.venv/bin/python -m pytest $(ARGS)
+
+bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
+	@.venv/bin/python -m benchmarks $(ARGS)
 
 lint: .venv/.done ## ruff and mypy
 	.venv/bin/ruff check .
@@ -32,7 +35,7 @@ generate: .venv/.done ## write the generated files anew
 	.venv/bin/python -m engine generate
 
 clean: ## remove the environments and what a sync wrote here
-	rm -rf .venv .venv-prefect-2 .venv-prefect-3 files crash-reports .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-prefect-2 .venv-prefect-3 .venv-bench files crash-reports .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # $(call environment,FOLDER,INTERPRETER,WHAT pip INSTALLS,WORDS): .done is written last, so that an interrupted
 # installation is begun anew.
@@ -57,3 +60,6 @@ endef
 
 .venv-prefect-2/.done: testbed/requirements-prefect-2.txt
 	$(call environment,.venv-prefect-2,$(PREFECT_PYTHON),-r $<,Prefect 2)
+
+.venv-bench/.done: benchmarks/requirements-peers.txt
+	$(call environment,.venv-bench,$(PYTHON),-r $<,the tools that the engine is compared with)

@@ -1,0 +1,59 @@
+"""`make bench`: measures everything, prints one table and writes docs/performance.md. In less than ten minutes.
+
+    make bench ARGS=--full            also a history of a million runs, which takes some minutes more
+    make bench ARGS="requests start"  only some; nothing is written
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from benchmarks import backfill, engine_alone, growth, memory_used, report, requests_made, start
+from benchmarks.measure import Broken, Table, tell
+from testbed.prefect_server import PROJECT, ServerError
+
+PAGE = PROJECT / "docs" / "performance.md"
+REQUIREMENTS = ("testbed/requirements-prefect-3.txt", "benchmarks/requirements-peers.txt")
+
+
+def main() -> int:
+    """Measure what was asked for; answers with the exit code."""
+    benchmarks: Mapping[str, Callable[[], Iterator[Table]]] = {
+        "engine": engine_alone.measure,
+        "requests": requests_made.measure,
+        "backfill": backfill.measure,
+        "growth": growth.measure,
+        "memory": memory_used.measure,
+        "start": start.measure,
+    }
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure the engine.")
+    parser.add_argument("only", nargs="*", help=f"of {', '.join(benchmarks)}; all, if none is named")
+    parser.add_argument("--full", action="store_true", help="also a history of a million runs")
+    given = parser.parse_args()
+    if unknown := set(given.only) - set(benchmarks):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(benchmarks)}")
+    began, tables = time.monotonic(), list[Table]()
+    try:
+        for name, measure in benchmarks.items():
+            if not given.only or name in given.only:
+                tell(f"{name}, after {time.monotonic() - began:.0f} s")
+                tables += partial(measure, full=given.full)() if name == "growth" else measure()
+    except (Broken, ServerError) as error:
+        print(f"make bench: {error}", file=sys.stderr)
+        return 1
+    print(report.text(tables))
+    print(f"\n{time.monotonic() - began:.0f} s in all.")
+    if not given.only:
+        versions = ", ".join(report.versions_of(PROJECT / path) for path in REQUIREMENTS)
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(report.page(tables, versions, given.full), "utf-8")
+        print(f"Written: {PAGE.relative_to(PROJECT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

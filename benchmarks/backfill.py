@@ -1,0 +1,56 @@
+"""How long a first sync takes, beside a client that only downloads, close to the server and far from it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from typing import Final
+
+from benchmarks.measure import Contender, Line, Table, in_turns, tell
+from benchmarks.slow_proxy import SlowProxy
+from testbed.prefect_server import PrefectServer
+from testbed.seed import Shape, seed
+
+RUNS: Final = 10_000
+DELAY: Final = 0.05
+_ABOUT: Final = f"""\
+A first sync of {RUNS:,} flow runs from a Prefect 3 server on SQLite (one process, on the same machine), with the connector's own
+streams.yaml, into a destination that only counts. The ratios are to the fastest of three clients that only download the same runs:
+by keyset, in pages of 200, over 1, 2 or 4 connections, without compression, the spans of time known beforehand. The engine always
+offers gzip, for which the server needs time too; a case shows what that alone costs. The loop by offset has pages of 100, one after
+the other, as most readers of this API do."""
+_FAR: Final = f"""\
+The same through a proxy that holds each request back by {DELAY * 1000:.0f} ms, as a server on another continent would. It delays and
+does not limit bandwidth, which would be in gzip's favour."""
+
+
+def measure() -> Iterator[Table]:
+    """Two tables: without and with latency."""
+    with PrefectServer(3) as server:
+        tell(f"seeding {RUNS:,} flow runs")
+        seed(server.database, Shape(runs=RUNS))
+        yield Table("Backfill", "seconds", _beside_download(server.api_url), ",.2f", _ABOUT)
+        with SlowProxy(server.api_url, DELAY) as proxy:
+            title = f"Backfill, {DELAY * 1000:.0f} ms away"
+            yield Table(title, "seconds", _beside_download(proxy.url), ",.2f", _FAR)
+
+
+def _beside_download(url: str) -> list[Line]:
+    downloads = [
+        Contender(f"download, {number} connection{'s' * (number > 1)}", "download", (url, str(number), "identity"), RUNS)
+        for number in (1, 2, 4)
+    ]
+    others = [
+        Contender("engine", "connector", (url,), RUNS),
+        Contender("download, 1 connection, gzip", "download", (url, "1"), RUNS),
+        Contender("loop by offset, pages of 100", "offset_loop", (url,), RUNS),
+    ]
+    contenders = [*downloads, *others]
+    seconds = [[cost.seconds for cost in own] for own in in_turns(contenders)]
+    fastest = min(range(len(downloads)), key=lambda index: statistics.median(seconds[index]))
+    return [
+        Line(contender.case, own)
+        if index == fastest
+        else Line(contender.case, own, contenders[fastest].case, seconds[fastest])
+        for index, (contender, own) in enumerate(zip(contenders, seconds, strict=True))
+    ]

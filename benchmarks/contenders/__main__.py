@@ -1,0 +1,14 @@
+"""Run one contender, and print as JSON what its reading cost; importing it is not counted."""
+
+import importlib
+import json
+from benchmarks.memory import peak_memory
+import sys
+import time
+
+read = importlib.import_module(f"benchmarks.contenders.{sys.argv[1]}").read
+began, cpu_before = time.perf_counter(), time.process_time()
+rows = read(*sys.argv[2:])
+seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_before
+peak = peak_memory()
+print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu, "peak": peak}))

@@ -1,0 +1,75 @@
+"""How many requests a sync makes: the first, one when nothing changed, one when a little changed."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from benchmarks.measure import Contender, Line, Table, run, tell
+from benchmarks.slow_proxy import SlowProxy
+from engine.instants import format_instant, parse_instant
+from testbed.history import PrefectApi
+from testbed.prefect_server import PrefectServer
+from testbed.seed import Shape, seed
+
+RUNS: Final = 100_000
+OPEN: Final = 100
+CHANGES: Final = 50
+_SCAN: Final = "full scan, pages of 200"
+_ABOUT: Final = f"""\
+Requests to a Prefect 3 server with {RUNS:,} flow runs, {OPEN} of them open, `batch_size` 200, as a proxy counted them. The ratios are to
+a scan of all flow runs in pages of 200, of which each sync without a way to ask for changes needs one. The {CHANGES} changes are made
+through the API: 20 open runs go on to another state, 15 are edited, 15 runs are new; all 50 must arrive. Whenever a sync runs, it
+also looks at that part of the history whose turn it is within 24 hours (the sweep), which over a day adds up to one scan: the sync
+"an hour later" has an hour's part, the others have seconds'."""
+
+
+def measure() -> Iterator[Table]:
+    """One table: requests by kind of sync."""
+    with PrefectServer(3) as server, tempfile.TemporaryDirectory() as folder:
+        tell(f"seeding {RUNS:,} flow runs")
+        seed(server.database, Shape(runs=RUNS, open_runs=OPEN))
+        state = Path(folder) / "state.json"
+        with SlowProxy(server.api_url) as proxy:
+
+            def sync(case: str, rows: int | None, streams: str = "flow_runs") -> Line:
+                tell(case)
+                proxy.requests.clear()
+                run(Contender(case, "connector", (proxy.url, streams, str(state)), rows))
+                return Line(case, [proxy.requests.total()], _SCAN, [RUNS / 200 + 1])
+
+            lines = [Line("full scan, pages of 100", [RUNS / 100 + 1]), Line(_SCAN, [RUNS / 200 + 1])]
+            lines.append(sync("first sync", RUNS))
+            lines.append(sync("nothing changed", 0))
+            _change(PrefectApi(server.api_url))
+            lines.append(sync(f"{CHANGES} changes", CHANGES))
+            _let_an_hour_pass(state)
+            lines.append(sync("nothing changed, an hour later", 0))
+            sync("first sync of the other tables", None, "")
+            lines.append(sync("nothing changed, all tables that are read when nobody chose", None, ""))
+    yield Table("Requests", "requests a sync", lines, about=_ABOUT)
+
+
+def _change(api: PrefectApi) -> None:
+    """Change fifty flow runs."""
+    is_open = {"state": {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED"]}}}
+    runs = api.call("POST", "/flow_runs/filter", {"flow_runs": is_open, "sort": "ID_DESC", "limit": 35})
+    for number, flow_run in enumerate(runs):
+        if number < 20:
+            api.set_state(flow_run["id"], {"type": ("COMPLETED", "FAILED", "CANCELLED", "RUNNING")[number % 4]})
+        else:
+            api.call("PATCH", f"/flow_runs/{flow_run['id']}", {"tags": ["edited"]})
+    for number in range(CHANGES - len(runs)):
+        api.make_flow_run({"flow_id": runs[0]["flow_id"], "name": f"new-{number}"})
+
+
+def _let_an_hour_pass(state: Path) -> None:
+    """Make the round of the sweep in a saved state an hour older."""
+    document = json.loads(state.read_text("utf-8"))
+    sweep = document["streams"]["flow_runs"]["sweep"]
+    sweep["began"] = format_instant(parse_instant(sweep["began"]) - timedelta(hours=1))
+    state.write_text(json.dumps(document), "utf-8")
