@@ -145,7 +145,7 @@ def _copy_connector(folder: Path, api_url: str) -> None:
     for name in CONNECTOR:
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, folder / name)
-    configuration = {"api_url": api_url, "api_key": "", "batch_size": "200"}
+    configuration = {"api_url": api_url, "streams": ", ".join(TABLES)}
     (folder / "configuration.json").write_text(json.dumps(configuration, indent=2), "utf-8")
     print(f"    configuration.json: {json.dumps(configuration)}")
 

@@ -64,11 +64,15 @@ class PrefectServer:
         self._database = database
         self._folder = Path()
         self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
         self.api_url = ""
 
     def __enter__(self) -> PrefectServer:
-        if not self._executable.exists():
-            raise ServerError(f"{self._executable} is missing: run `make setup`")
+        if not self._python.exists():
+            raise ServerError(f"{self._python} is missing: run `make setup`")
+        self._port = free_port()
+        path = self._environment.get("PREFECT_SERVER_API_BASE_PATH", "/api")
+        self.api_url = f"http://127.0.0.1:{self._port}{path}"
         self._folder = Path(tempfile.mkdtemp(prefix=f"prefect-{self.major}-"))
         try:
             self._start()
@@ -88,9 +92,7 @@ class PrefectServer:
         return self._database or f"sqlite:///{self._folder / 'prefect.db'}"
 
     def restart(self, *, background_services: bool = False) -> None:
-        """Stop the server, and start it on the same database, with or without its background services.
-
-        Its ``api_url`` is another afterwards: Prefect takes no port that was in use a minute ago.
+        """Stop the server, and start it on the same database and port, with or without its background services.
 
         Raises:
             ServerError: it did not come up again.
@@ -105,8 +107,8 @@ class PrefectServer:
         return str(requests.get(f"{self.api_url}/admin/version", timeout=10).json())
 
     @property
-    def _executable(self) -> Path:
-        return environment_of(self.major) / "bin" / "prefect"
+    def _python(self) -> Path:
+        return environment_of(self.major) / "bin" / "python"
 
     def _variables(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -124,12 +126,13 @@ class PrefectServer:
         return own | self._environment
 
     def _start(self) -> None:
-        port = free_port()
-        path = self._environment.get("PREFECT_SERVER_API_BASE_PATH", "/api")
-        self.api_url = f"http://127.0.0.1:{port}{path}"
+        # As `prefect server start` starts it, without its look at the port: that of Prefect 2 refuses one that was in use
+        # a minute ago, and a restarted server has to come back at its address.
+        server = ["-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._executable), "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+                [str(self._python), *server, "--host", "127.0.0.1", "--port", str(self._port)],
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
