@@ -14,14 +14,14 @@ from testbed.seed import Shape, seed
 RUNS: Final = 10_000
 DELAY: Final = 0.05
 _ABOUT: Final = f"""\
-A first sync of {RUNS:,} flow runs from a Prefect 3 server on SQLite (one process, on the same machine), with the connector's own
-streams.yaml, into a destination that only counts. The ratios are to the fastest of three clients that only download the same runs:
-by keyset, in pages of 200, over 1, 2 or 4 connections, without compression, the spans of time known beforehand. The engine always
-offers gzip, for which the server needs time too; a case shows what that alone costs. The loop by offset has pages of 100, one after
-the other, as most readers of this API do."""
+A first sync of {RUNS:,} flow runs from a Prefect 3 server on SQLite (one process, on the same machine), with the
+connector's own streams.yaml, into a destination that only counts. The ratios are to the fastest of three clients
+that only download the same runs: by keyset, in pages of 200, over 1, 2 or 4 connections, without compression, the
+spans of time known beforehand. The engine always offers gzip, for which the server needs time too; a case shows
+what that alone costs. The loop by offset has pages of 100, one after the other, as most readers of this API do."""
 _FAR: Final = f"""\
-The same through a proxy that holds each request back by {DELAY * 1000:.0f} ms, as a server on another continent would. It delays and
-does not limit bandwidth, which would be in gzip's favour."""
+The same through a proxy that holds each request back by {DELAY * 1000:.0f} ms, as a server on another continent
+would. It delays and does not limit bandwidth, which would be in gzip's favour."""
 
 
 def measure() -> Iterator[Table]:
@@ -37,7 +37,9 @@ def measure() -> Iterator[Table]:
 
 def _beside_download(url: str) -> list[Line]:
     downloads = [
-        Contender(f"download, {number} connection{'s' * (number > 1)}", "download", (url, str(number), "identity"), RUNS)
+        Contender(
+            f"download, {number} connection{'s' * (number > 1)}", "download", (url, str(number), "identity"), RUNS
+        )
         for number in (1, 2, 4)
     ]
     others = [

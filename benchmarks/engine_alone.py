@@ -14,11 +14,12 @@ ROWS_OF_THE_SLOWEST: Final = 10_000  # it takes most of a minute for ROWS
 
 _FLOOR: Final = "requests and .json()"
 _ABOUT: Final = f"""\
-{ROWS:,} records of 36 keys and 1.9 KB from a server on the loopback interface, in pages of 200 by `POST` with `limit` and
-`offset`. The engine maps 30 columns of all types, from streams.yaml, and gives its rows to a destination that only counts.
-The floor, to which the ratios are, is the same pages fetched with one `requests.Session` and decoded with `.json()`. dlt and
-Airbyte's CDK read the same list; what a case leaves out stands beside it. Airbyte with mapped fields reads
-{ROWS_OF_THE_SLOWEST:,} records, because of the time that it takes. All are in processes of their own; importing them is not counted."""
+{ROWS:,} records of 36 keys and 1.9 KB from a server on the loopback interface, in pages of 200 by `POST` with
+`limit` and `offset`. The engine maps 30 columns of all types, from streams.yaml, and gives its rows to a
+destination that only counts. The floor, to which the ratios are, is the same pages fetched with one
+`requests.Session` and decoded with `.json()`. dlt and Airbyte's CDK read the same list; what a case leaves out
+stands beside it. Airbyte with mapped fields reads {ROWS_OF_THE_SLOWEST:,} records, because of the time that it
+takes. All are in processes of their own; importing them is not counted."""
 
 
 def measure() -> Iterator[Table]:

@@ -18,9 +18,10 @@ PAGE_SIZE: Final = 200
 SAMPLES: Final = 9
 DEPTHS: Final = (0.0, 0.25, 0.5, 0.75, 0.99)
 _ABOUT: Final = f"""\
-One page of {PAGE_SIZE} flow runs at several depths of the history, on a Prefect 3 server with SQLite: by keyset, as the engine reads
-them, and by offset in the same order (EXPECTED_START_TIME_ASC). {SAMPLES} samples of each, in turns; the ratios are to the first page by
-keyset. On PostgreSQL, which is not measured here, an offset has to pass over every row before it."""
+One page of {PAGE_SIZE} flow runs at several depths of the history, on a Prefect 3 server with SQLite: by keyset, as
+the engine reads them, and by offset in the same order (EXPECTED_START_TIME_ASC). {SAMPLES} samples of each, in
+turns; the ratios are to the first page by keyset. On PostgreSQL, which is not measured here, an offset has to pass
+over every row before it."""
 
 
 def measure(full: bool = False) -> Iterator[Table]:
@@ -36,10 +37,11 @@ def measure(full: bool = False) -> Iterator[Table]:
 def _curve(url: str, runs: int) -> list[Line]:
     session = requests.Session()
     cases: dict[str, tuple[Mapping[str, Any], list[float]]] = {}
+    body: Mapping[str, Any]
     for style in ("keyset", "offset"):
         for depth in DEPTHS:
             offset = int(runs * depth)
-            body: dict[str, Any] = {"offset": offset}
+            body = {"offset": offset}
             if style == "keyset":
                 (row,) = _page(session, url, {"offset": offset, "limit": 1})
                 body = {"flow_runs": {"expected_start_time": {"after_": row["expected_start_time"]}}}

@@ -19,7 +19,7 @@ PEERS: Final = ".venv-bench"
 
 @dataclass(frozen=True)
 class Contender:
-    """A module of benchmarks.contenders with its arguments, the rows that it must read (if any), and its environment."""
+    """A module of benchmarks.contenders, its arguments and environment, and the rows that it must read (if any)."""
 
     case: str
     module: str

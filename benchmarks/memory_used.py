@@ -11,9 +11,9 @@ from benchmarks.stub import Stub
 FEW: Final = 50_000
 MANY: Final = 1_000_000
 _ABOUT: Final = f"""\
-The most memory that the engine's process had during a first sync from the stub, Python and all libraries included, with a
-destination that takes rows as production does: through a queue of 100, emptied by another thread. One run of {MANY:,} records,
-the ratio to the run of {FEW:,} before it."""
+The most memory that the engine's process had during a first sync from the stub, Python and all libraries included,
+with a destination that takes rows as production does: through a queue of 100, emptied by another thread. One run of
+{MANY:,} records, the ratio to the run of {FEW:,} before it."""
 
 
 def measure() -> Iterator[Table]:

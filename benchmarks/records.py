@@ -1,4 +1,4 @@
-"""Records as Prefect 3 sends flow runs: 36 keys and about 1.8 KB of JSON each, of every type; and 30 columns of them."""
+"""Records as Prefect 3 sends flow runs, of 36 keys and about 1.8 KB of JSON; and 30 columns of them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,14 @@ def _instant(seconds: float) -> str:
 def _shape(number: int) -> dict[str, Any]:
     flow, state, kind = _uuid(number % 50, 1), _uuid(number, 2), ("COMPLETED", "FAILED", "CRASHED")[number % 3]
     end = _instant(number * 60 + 0.123456)
-    details = ("task_run_id", "child_flow_run_id", "cache_key", "cache_expiration", "pause_timeout", "pause_key")
+    details: tuple[str, ...] = (
+        "task_run_id",
+        "child_flow_run_id",
+        "cache_key",
+        "cache_expiration",
+        "pause_timeout",
+        "pause_key",
+    )
     details += ("run_input_keyset", "refresh_cache", "retriable", "transition_id", "task_parameters_id", "traceparent")
     return {
         "created": _instant(number * 60),

@@ -14,10 +14,10 @@ _HEAD = ("Case", "Median", "Lowest", "Highest", "Ratio", "to")
 _INTRODUCTION = """\
 # Performance
 
-Written by `make bench`; do not edit. Both sides of every ratio were measured in the same run, in turns. The median of several rounds is
-given, with the lowest and the highest; a ratio is the median of the rounds' ratios. Other machines give other figures: the ratios are
-what to look at. What is measured is the engine, into destinations that count rows and store nothing; nothing here says how fast the
-Connector SDK or a warehouse takes them.
+Written by `make bench`; do not edit. Both sides of every ratio were measured in the same run, in turns. The median
+of several rounds is given, with the lowest and the highest; a ratio is the median of the rounds' ratios. Other
+machines give other figures: the ratios are what to look at. What is measured is the engine, into destinations that
+count rows and store nothing; nothing here says how fast the Connector SDK or a warehouse takes them.
 
 Measured on {machine}.{full}
 """
@@ -32,7 +32,7 @@ def page(tables: Sequence[Table], versions: str, full: bool) -> str:
         if table.about:
             parts.append(f"{table.about}\n")
         head = (_HEAD[0], f"{_HEAD[1]}, {table.unit}", *_HEAD[2:])
-        rows = [head, ("---", "---:", "---:", "---:", "---:", "---")]
+        rows: list[tuple[str, ...]] = [head, ("---", "---:", "---:", "---:", "---:", "---")]
         rows += [cells(line, table.format) for line in table.lines]
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n")
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""How many requests a sync makes: the first, one when nothing changed, one when a little changed."""
+"""How many requests a sync of the three main tables makes: the first, and later ones by what changed."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ from testbed.seed import Shape, seed
 RUNS: Final = 100_000
 OPEN: Final = 100
 CHANGES: Final = 50
+THREE: Final = "flow_runs, flows, deployments"
 _SCAN: Final = "full scan, pages of 200"
 _ABOUT: Final = f"""\
-Requests to a Prefect 3 server with {RUNS:,} flow runs, {OPEN} of them open, `batch_size` 200, as a proxy counted them. The ratios are to
-a scan of all flow runs in pages of 200, of which each sync without a way to ask for changes needs one. The {CHANGES} changes are made
-through the API: 20 open runs go on to another state, 15 are edited, 15 runs are new; all 50 must arrive. Whenever a sync runs, it
-also looks at that part of the history whose turn it is within 24 hours (the sweep), which over a day adds up to one scan: the sync
-"an hour later" has an hour's part, the others have seconds'."""
+Requests to a Prefect 3 server with {RUNS:,} flow runs, {OPEN} of them open, `batch_size` 200, as a proxy counted
+them. The ratios are to a scan of all flow runs in pages of 200, of which each sync without a way to ask for changes
+needs one. The {CHANGES} changes are made through the API: 20 open runs go on to another state, 15 are edited, 15
+runs are new; all 50 must arrive. Whenever a sync runs, it also looks at that part of the history whose turn it is
+within 24 hours (the sweep), which over a day adds up to one scan: the sync "an hour later" has an hour's part, the
+others have seconds'."""
 
 
 def measure() -> Iterator[Table]:
     """One table: requests by kind of sync."""
     with PrefectServer(3) as server, tempfile.TemporaryDirectory() as folder:
         tell(f"seeding {RUNS:,} flow runs")
-        seed(server.database, Shape(runs=RUNS, open_runs=OPEN))
+        shape = Shape(runs=RUNS, open_runs=OPEN)
+        seed(server.database, shape)
         state = Path(folder) / "state.json"
         with SlowProxy(server.api_url) as proxy:
 
-            def sync(case: str, rows: int | None, streams: str = "flow_runs") -> Line:
+            def sync(case: str, rows: int | None, streams: str = THREE) -> Line:
                 tell(case)
                 proxy.requests.clear()
                 run(Contender(case, "connector", (proxy.url, streams, str(state)), rows))
                 return Line(case, [proxy.requests.total()], _SCAN, [RUNS / 200 + 1])
 
             lines = [Line("full scan, pages of 100", [RUNS / 100 + 1]), Line(_SCAN, [RUNS / 200 + 1])]
-            lines.append(sync("first sync", RUNS))
-            lines.append(sync("nothing changed", 0))
+            lines.append(sync("first sync", RUNS + shape.flows + shape.deployments))
+            lines.append(sync("nothing changed", shape.deployments))
             _change(PrefectApi(server.api_url))
-            lines.append(sync(f"{CHANGES} changes", CHANGES))
+            lines.append(sync(f"{CHANGES} changes", CHANGES + shape.deployments))
             _let_an_hour_pass(state)
-            lines.append(sync("nothing changed, an hour later", 0))
+            lines.append(sync("nothing changed, an hour later", shape.deployments))
             sync("first sync of the other tables", None, "")
             lines.append(sync("nothing changed, all tables that are read when nobody chose", None, ""))
     yield Table("Requests", "requests a sync", lines, about=_ABOUT)

@@ -20,7 +20,8 @@ _CASES: Final = {
     "... and streams.yaml read, validated and filled in": f"{_IMPORT}; {_CONNECT}",
 }
 _ABOUT: Final = f"""\
-CPU time, user and system, of a whole process that does so much and ends; {SAMPLES} of each, in turns. The ratios are to the case before."""
+CPU time, user and system, of a whole process that does so much and ends; {SAMPLES} of each, in turns. The ratios
+are to the case before."""
 
 
 def measure() -> Iterator[Table]:

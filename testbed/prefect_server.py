@@ -126,7 +126,7 @@ class PrefectServer:
         return own | self._environment
 
     def _start(self) -> None:
-        # As `prefect server start` starts it, without its look at the port: that of Prefect 2 refuses one that was in use
+        # As `prefect server start` starts it, without its look at the port: Prefect 2 refuses one that was in use
         # a minute ago, and a restarted server has to come back at its address.
         server = ["-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
         with (self._folder / "server.log").open("ab") as log:

@@ -2,9 +2,10 @@
 
 import importlib
 import json
-from benchmarks.memory import peak_memory
 import sys
 import time
+
+from benchmarks.memory import peak_memory
 
 read = importlib.import_module(f"benchmarks.contenders.{sys.argv[1]}").read
 began, cpu_before = time.perf_counter(), time.process_time()
