@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from engine.pages import dialect
 from engine.pages.dbt import sources
 from engine.pages.streams import page, summary
 from engine.spec.configuration import configuration_example, configuration_schema
@@ -22,8 +23,8 @@ examples:
 
 Written: schemas/streams.schema.json (what may stand in streams.yaml; editors complete and check by it),
 schemas/configuration.schema.json and configuration.json.example (from the configuration block of streams.yaml),
-docs/streams.md (tables, columns and what they promise), docs/dbt/sources.yml, and the table between the two marks in
-README.md.
+docs/streams.md (tables, columns and what they promise), docs/dialect.md (the keys of streams.yaml), docs/dbt/sources.yml,
+and the table between the two marks in README.md.
 """
 BEGIN: Final = "<!-- generated from streams.yaml: begin -->\n"
 END: Final = "<!-- generated from streams.yaml: end -->\n"
@@ -55,6 +56,7 @@ def generated(project: Path) -> Mapping[Path, str]:
         project / "schemas" / "configuration.schema.json": _json(configuration_schema(document.configuration, title)),
         project / "configuration.json.example": _json(configuration_example(document.configuration)),
         project / "docs" / "streams.md": page(document),
+        project / "docs" / "dialect.md": dialect.page(streams_schema()),
         project / "docs" / "dbt" / "sources.yml": sources(document),
     }
     readme = project / "README.md"

@@ -410,7 +410,7 @@ def key(
         kind: What its value may be.
         description: For editors and for the reference page.
         default: The value when the key is absent; a key without one is required.
-        default_text: The default in words, where the value itself would not tell.
+        default_text: The default as the file would have it, where the value itself does not tell.
         name: The key's name where it is no Python name.
         secret: Keep the value out of the object's repr, hence out of traces and crash reports.
     """
@@ -505,13 +505,22 @@ def read_block(block: type[Block], spot: Spot, *, besides: tuple[str, ...] = ())
     return block(**{names[name]: value for name, value in values.items()})
 
 
+def _written(value: Any) -> Any:
+    """A default as the file would have it; None for one that it could not have."""
+    if isinstance(value, timedelta):
+        units = (unit for unit in reversed(_UNITS) if value % duration(f"1{unit}") == timedelta(0))
+        unit = next(units)
+        return f"{value // duration(f'1{unit}')}{unit}"
+    return value if isinstance(value, (str, int)) else None
+
+
 def block_schema(block: type[Block], definitions: dict[str, Schema], besides: Schema | None = None) -> Schema:
     """The JSON Schema of a block, closed: no key that is not described."""
     properties: Schema = dict(besides or {})
     for k in keys_of(block):
         described: Schema = {"description": k.description, **k.kind.schema(definitions)}
-        if not k.required and isinstance(k.default, (str, int)):
-            described["default"] = k.default
+        if not k.required and (default := k.default_text or _written(k.default)) not in (None, ""):
+            described["default"] = default
         properties[k.name] = described
     schema: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
     if block.__doc__:

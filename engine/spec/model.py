@@ -378,16 +378,13 @@ class Stream:
         "How long answers are read in pages, where it is not as the api says. Of several, the first that the server "
         "knows.",
         default=None,
-        default_text="as the api says",
     )
     read: Any = key(
         READING,
         "How the changes of an incremental stream are found; without it the whole list is read each time.",
         default=None,
     )
-    records: tuple[JsonPath, ...] | None = key(
-        RECORDS, RECORDS_DESCRIPTION, default=None, default_text="as the api says"
-    )
+    records: tuple[JsonPath, ...] | None = key(RECORDS, RECORDS_DESCRIPTION, default=None)
     count: Endpoint | None = key(
         ENDPOINT, "Answers with the number of records, for the progress that is logged.", default=None
     )

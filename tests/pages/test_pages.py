@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from engine.pages import dialect
 from engine.pages.dbt import sources
 from engine.pages.promise import promise
 from engine.pages.streams import page
-from engine.spec.load import load
+from engine.spec.load import load, streams_schema
 from tests.reading.model import STREAMS as MODEL
 from tests.readme import PROJECT
 from tests.shop import STREAMS, connection
@@ -72,3 +73,23 @@ def test_dbt_knows_every_table_and_what_must_hold() -> None:
     assert tables["flow_runs"]["id"]["data_tests"] == ["unique", "not_null"]
     (related,) = tables["flow_runs"]["flow_id"]["data_tests"]
     assert related["relationships"]["to"] == "source('prefect', 'flows')"
+
+
+def test_the_dialect_page_has_every_block_with_its_keys_and_no_dead_link() -> None:
+    text = dialect.page(streams_schema())
+    sections = dict(re.findall(r"^## (.*)\n((?:(?!^## ).*\n)*)", text, re.MULTILINE))
+    blocks = [streams_schema(), *streams_schema()["$defs"].values()]
+    assert len(sections) == len(blocks)
+    for block in blocks:
+        (section,) = (body for body in sections.values() if f"\n{block['description']}\n" in body)
+        keys = [key for key in block["properties"] if key != "style"]
+        assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == keys
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in sections}
+    assert set(re.findall(r"\]\(#([^)]*)\)", text)) == anchors - {"the-file"}
+
+
+def test_a_default_stands_as_the_file_would_have_it() -> None:
+    text = dialect.page(streams_schema())
+    for line in ("| `overlap` | a duration |", "| `body` | a size |", "| `attempts` | a whole number, 1 to 20 |"):
+        (found,) = (row for row in text.splitlines() if row.startswith(line))
+        assert re.search(r"Default: `(5m|64MB|6)`\. \|$", found)
