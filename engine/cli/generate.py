@@ -23,8 +23,8 @@ examples:
 
 Written: schemas/streams.schema.json (what may stand in streams.yaml; editors complete and check by it),
 schemas/configuration.schema.json and configuration.json.example (from the configuration block of streams.yaml),
-docs/streams.md (tables, columns and what they promise), docs/dialect.md (the keys of streams.yaml), docs/dbt/sources.yml,
-and the table between the two marks in README.md.
+docs/streams.md (tables, columns and what they promise), docs/dialect.md (the keys of streams.yaml),
+docs/dbt/sources.yml, and the table between the two marks in README.md.
 """
 BEGIN: Final = "<!-- generated from streams.yaml: begin -->\n"
 END: Final = "<!-- generated from streams.yaml: end -->\n"
