@@ -88,7 +88,7 @@ def test_an_interrupted_read_goes_on_in_every_slice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
     """The state holds where each slice is; little is read twice and nothing is missed."""
-    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 20)
+    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 15)  # reached with the second page
     far, recorder = Far(600), Recorder()
     far.stop_after = stop_after
     with pytest.raises(Failure):
