@@ -25,18 +25,21 @@ def cuts(
     Returns:
         The first instant of each part but the first. Fewer where rows crowd at an instant.
     """
+    known = [(first, total), (last, 0)]  # instants, ascending, and the rows from each on
     found: list[datetime] = []
     left = total
     for part in range(1, parts):
         wanted = total * (parts - part) / parts
-        low, high = found[-1] if found else first, last
-        for _ in range(_MAX_STEPS):
-            middle = low + (high - low) / 2
-            count = count_from(middle)
-            if abs(count - wanted) <= total * _NEAR or high - low <= timedelta(seconds=1):
+        for step in range(_MAX_STEPS):
+            above = next(index for index, (_, count) in enumerate(known) if count < wanted)
+            (low, most), (high, fewest) = known[above - 1], known[above]
+            instant, rows = (low, most) if most - wanted < wanted - fewest else (high, fewest)
+            if abs(rows - wanted) <= total * _NEAR or high - low <= timedelta(seconds=1):
                 break
-            low, high = (middle, high) if count > wanted else (low, middle)
-        if middle > (found[-1] if found else first) and 0 < count < left:
-            found.append(middle)
-            left = count
+            # Where the cut is if rows are spread evenly; every other time half-way, for rows that crowd.
+            guess = low + (high - low) * (0.5 if step % 2 else (most - wanted) / (most - fewest))
+            known.insert(above, (guess, min(max(count_from(guess), fewest), most)))
+        if instant > (found[-1] if found else first) and 0 < rows < left:
+            found.append(instant)
+            left = rows
     return found
