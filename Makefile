@@ -6,7 +6,7 @@ PYTHON ?= python3
 PREFECT_PYTHON ?= $(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint validate generate clean
+.PHONY: help setup demo test reliability bench lint validate generate clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -18,6 +18,9 @@ demo: .venv/.done .venv-prefect-3/.done ## show the main job on an embedded Pref
 
 test: setup ## run all tests
 	@.venv/bin/python -m pytest $(ARGS)
+
+reliability: setup ## run the tests that count what was tried and lost, and write docs/reliability.md
+	@.venv/bin/python -m pytest --reliability $(ARGS)
 
 bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
 	@.venv/bin/python -m benchmarks $(ARGS)

@@ -1,9 +1,9 @@
-"""What all tests share: real Prefect servers, and lines for the report at the end of a run."""
+"""What all tests share: real Prefect servers, and what was counted, for the report at the end of a run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 
 from testbed.history import History, make_history
 from testbed.prefect_server import PrefectServer
+from tests.reliability import PAGE, Reliability
 
 MAJORS = (3, 2)
 
@@ -47,21 +48,45 @@ def configurations(
     return paths
 
 
-Told = Callable[[str], None]
-
-_LINES: pytest.StashKey[list[str]] = pytest.StashKey()
+_RELIABILITY: pytest.StashKey[Reliability] = pytest.StashKey()
 
 
 @pytest.fixture
-def told(request: pytest.FixtureRequest) -> Told:
-    """Takes a line for the report: a figure that a reader of the tests wants to see, passed or not."""
-    return request.config.stash.setdefault(_LINES, []).append
+def reliability(request: pytest.FixtureRequest) -> Reliability:
+    """Takes what a test counted, for the report and for docs/reliability.md."""
+    return request.config.stash[_RELIABILITY]
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the lines."""
-    lines = terminalreporter.config.stash.get(_LINES, [])
-    if lines:
-        terminalreporter.section("measured by the tests")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for `make reliability`."""
+    parser.addoption(
+        "--reliability", action="store_true", help="run the tests that count cases, and write docs/reliability.md"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count."""
+    config.stash[_RELIABILITY] = Reliability()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, for the page, what does not count."""
+    if config.getoption("--reliability"):
+        counting = [item for item in items if "reliability" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in counting])
+        items[:] = counting
+
+
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """Print what was counted, and write the page when it is whole and nothing failed."""
+    counted = config.stash[_RELIABILITY]
+    if lines := list(counted.lines()):
+        terminalreporter.section("counted by the tests")
         for line in lines:
             terminalreporter.line(line)
+    if config.getoption("--reliability"):
+        if exitstatus or counted.missing():
+            terminalreporter.line(f"docs/reliability.md is not written; not counted: {counted.missing() or 'nothing'}")
+        else:
+            PAGE.write_text(counted.page(), "utf-8")
+            terminalreporter.line("docs/reliability.md is written")

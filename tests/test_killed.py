@@ -24,6 +24,7 @@ from tests.fivetran.comparison import columns, differences, microseconds
 from tests.killed_sync import CHECKPOINT_ROWS
 from tests.reading.model import START, STREAMS, Model
 from tests.readme import PROJECT
+from tests.reliability import Reliability
 
 RUNS = 4000
 KILLS = 50
@@ -91,20 +92,21 @@ class Killed:
         return [sys.executable, "-m", "tests.killed_sync", str(streams), self.api_url, *files]
 
 
-def dice_of_the_test() -> random.Random:
-    """Dice with a seed that is printed, and that KILLS_SEED gives again; the moments of the kills are the clock's."""
+def seed_of_the_test() -> int:
+    """A seed that is printed, and that KILLS_SEED gives again; the moments of the kills are the clock's."""
     number = int(os.environ.get("KILLS_SEED") or random.randrange(10**6))
     print(f"KILLS_SEED={number}")
-    return random.Random(number)
+    return number
 
 
-def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
+def test_fifty_kills_lose_nothing(tmp_path: Path, reliability: Reliability) -> None:
     """A first sync of thousands of runs, and the syncs after it, each killed somewhere, while the server changes."""
-    dice = dice_of_the_test()
+    number = seed_of_the_test()
+    dice = random.Random(number)
     model = Model(cap=PAGE, now=START + timedelta(days=30))
-    for number in range(RUNS):
-        key = f"{(number * 7919) % 10007:05}-{number}"
-        at = format_instant(START + timedelta(minutes=number // 3))
+    for index in range(RUNS):
+        key = f"{(index * 7919) % 10007:05}-{index}"
+        at = format_instant(START + timedelta(minutes=index // 3))
         run = {"id": key, "name": "", "state": "COMPLETED", "expected": at, "start": at, "end": at, "updated": at}
         model.runs[key] = run
 
@@ -131,11 +133,13 @@ def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
         assert rows[key]["state"] == run["state"], key
     sent, again = killed.journal({"runs"})
     print(sent, again)
+    reliability.tried("kills-scripted", KILLS, seed=number)
 
 
-def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path) -> None:
+def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, reliability: Reliability) -> None:
     """Prefect 3 with thousands of runs, every column compared; what is sent twice, the last checkpoint explains."""
-    dice = dice_of_the_test()
+    number = seed_of_the_test()
+    dice = random.Random(number)
     changes = 0
     with PrefectServer(3) as server:
         seed(server.database, Shape(runs=RUNS, flows=30, deployments=TICK, open_runs=90))
@@ -178,6 +182,7 @@ def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path) -> None:
     # A pass goes on at an instant, with all runs of that instant.
     assert again <= KILLS * TICK
     assert sent <= RUNS + changes + KILLS * (CHECKPOINT_ROWS + PAGE + TICK)
+    reliability.tried("kills-real", KILLS, seed=number)
 
 
 def comparable(value: Any, column: tuple[str, Any] | None) -> Any:

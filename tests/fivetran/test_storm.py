@@ -25,6 +25,7 @@ from testbed.storm import OPEN, Storm, kinds
 from tests.fivetran.comparison import Rows, differences, in_duckdb, in_recorder
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import UserProject
+from tests.reliability import Reliability
 from tests.shop import Lines, Recorder
 
 TABLES = ("flow_runs", "flows", "deployments")
@@ -49,7 +50,9 @@ def cluster() -> Iterator[Postgres]:
 
 @pytest.mark.parametrize("major", MAJORS)
 @pytest.mark.parametrize("database", THREADS)
-def test_every_change_arrives(request: pytest.FixtureRequest, tmp_path: Path, major: int, database: str) -> None:
+def test_every_change_arrives(
+    request: pytest.FixtureRequest, tmp_path: Path, major: int, database: str, reliability: Reliability
+) -> None:
     """What the first sync after the storm does not bring, the sweep does; and it is only what streams.yaml says."""
     url = request.getfixturevalue("cluster").create(f"prefect_{major}") if database == "postgresql" else None
     seed = int(os.environ.get("STORM_SEED") or random.randrange(10**6))
@@ -88,6 +91,7 @@ def test_every_change_arrives(request: pytest.FixtureRequest, tmp_path: Path, ma
         for rows in held(project, recorder):
             assert_equal(rows, records)
             assert_gone_as_promised(rows, records)
+    reliability.tried(f"storm-{major}-{database}", done.total(), seed=seed)
 
 
 def during(threads: list[Storm], syncs: list[Callable[[], None]]) -> Counter[str]:

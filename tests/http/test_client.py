@@ -16,6 +16,7 @@ from engine.failures import Failure
 from engine.sync import sync
 from testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
 from testbed.prefect_server import free_port
+from tests.reliability import Reliability
 from tests.shop import STREAMS, Lines, Recorder, connection, orders
 
 CANARY = "CANARY-KEY-0123456789"
@@ -65,7 +66,7 @@ PASSING = {
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 @pytest.mark.parametrize("at", [0, 2])
 def test_a_passing_fault_is_retried_and_nothing_is_lost(
-    tmp_path: Path, loopback: Loopback, fault: Reply, at: int
+    tmp_path: Path, loopback: Loopback, fault: Reply, at: int, reliability: Reliability
 ) -> None:
     """On the first page or a later one: one warning that says what happened and how long is waited, then all rows."""
     rows = rows_by_offset(orders(25))
@@ -81,11 +82,12 @@ def test_a_passing_fault_is_retried_and_nothing_is_lost(
     assert len(lines.warnings) == 1
     assert lines.warnings[0].startswith("orders: POST /orders/filter (")
     assert "attempt 1 of 4, trying again in 0.0" in lines.warnings[0]
+    reliability.tried("passing-fault")
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 def test_a_fault_that_does_not_pass_ends_the_sync_and_moves_no_state(
-    tmp_path: Path, loopback: Loopback, fault: Reply
+    tmp_path: Path, loopback: Loopback, fault: Reply, reliability: Reliability
 ) -> None:
     """After all attempts: a failure that names stream, request and address; the cursor is not moved."""
     good = rows_by_offset(orders(25))
@@ -97,6 +99,7 @@ def test_a_fault_that_does_not_pass_ends_the_sync_and_moves_no_state(
         sync(connection(tmp_path, loopback.url, ORDERS_ONLY, batch_size="10"), {}, recorder, Lines())
     assert recorder.count("checkpoint") == 0
     assert len([s for s in loopback.seen if (s.json or {}).get("offset", 0) > 0]) == 4
+    reliability.tried("lasting-fault")
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -137,13 +140,16 @@ def retry_date() -> str:
 
 
 @pytest.mark.parametrize(("header", "least"), [(lambda: "1", 1.0), (retry_date, 0.9)], ids=["seconds", "date"])
-def test_retry_after_is_honoured(tmp_path: Path, loopback: Loopback, header: Callable[[], str], least: float) -> None:
+def test_retry_after_is_honoured(
+    tmp_path: Path, loopback: Loopback, header: Callable[[], str], least: float, reliability: Reliability
+) -> None:
     """As seconds and as a date, by the server's own clock."""
     loopback.answer = first_these([Reply(status=429, headers={"Retry-After": header()})], rows_by_offset(orders(3)))
     recorder, lines = run(tmp_path, loopback.url)
     assert loopback.seen[1].at - loopback.seen[0].at >= least
     assert len(recorder.tables["orders"]) == 3
     assert "429" in lines.warnings[0]
+    reliability.tried("retry-after")
 
 
 def test_a_retry_after_beyond_the_bound_is_not_slept(tmp_path: Path, loopback: Loopback) -> None:

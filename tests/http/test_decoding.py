@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.http.decoding import HALF_CHARACTERS, NO_NUMBERS, NUL_CHARACTERS, NotJson, decode
+from tests.reliability import Reliability
 
 LONG = b"9" * 5000
 
@@ -37,9 +38,12 @@ LONG = b"9" * 5000
         (rb'["\ud83d"]'.decode().encode("utf-16"), ["\ufffd"], {HALF_CHARACTERS: 1}),
     ],
 )
-def test_what_is_decoded_and_what_is_replaced(content: bytes, document: Any, repairs: dict[str, int]) -> None:
+def test_what_is_decoded_and_what_is_replaced(
+    content: bytes, document: Any, repairs: dict[str, int], reliability: Reliability
+) -> None:
     """Exactly, with every replacement counted. Of a key given twice the last counts."""
     assert decode(content) == (document, repairs)
+    reliability.tried("odd-json")
 
 
 @pytest.mark.parametrize(
@@ -61,11 +65,12 @@ def test_what_is_decoded_and_what_is_replaced(content: bytes, document: Any, rep
         (rb'["\u0000",' + b"[" * 2000 + b"]" * 2001, "that is nested too deeply"),
     ],
 )
-def test_what_is_refused(content: bytes, reason: str) -> None:
+def test_what_is_refused(content: bytes, reason: str, reliability: Reliability) -> None:
     """By name; nothing hangs on the error that holds the bytes."""
     with pytest.raises(NotJson, match=reason) as caught:
         decode(content)
     assert caught.value.__context__ is None
+    reliability.tried("bad-json")
 
 
 @given(st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))))

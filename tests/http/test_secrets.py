@@ -23,6 +23,7 @@ from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from testbed.prefect_server import free_port
 from testbed.proxy import Proxy
 from tests.http.wired import WIRED, ask, wired
+from tests.reliability import Reliability
 from tests.shop import Lines, Recorder, orders
 
 KEY = 'CANARY-key-"quoted"\\and/more+0123456789'
@@ -139,13 +140,16 @@ ECHOES: dict[str, Callable[[Seen], Reply]] = {
 
 @BOTH
 @pytest.mark.parametrize("answer", ECHOES.values(), ids=ECHOES)
-def test_a_careless_server(tmp_path: Path, settings: dict[str, str], answer: Callable[[Seen], Reply]) -> None:
+def test_a_careless_server(
+    tmp_path: Path, settings: dict[str, str], answer: Callable[[Seen], Reply], reliability: Reliability
+) -> None:
     """Every status and every malformed body, which repeat what they were asked with."""
     with Loopback(answer) as server:
         fails_cleanly(wired(tmp_path, server.url, **settings))
         headers = server.seen[0].headers
     assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # the secrets were there to be repeated
     assert "Authorization" in headers
+    reliability.tried("secrets")
 
 
 def test_the_words_of_a_server_stay(tmp_path: Path) -> None:
@@ -155,15 +159,16 @@ def test_the_words_of_a_server_stay(tmp_path: Path) -> None:
 
 
 @BOTH
-def test_nobody_there(tmp_path: Path, settings: dict[str, str]) -> None:
+def test_nobody_there(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
     """No connection, no name, no route."""
     fails_cleanly(wired(tmp_path, f"http://127.0.0.1:{free_port()}/api", **settings))
     fails_cleanly(wired(tmp_path, "http://nowhere.invalid/api", **settings))
     fails_cleanly(wired(tmp_path, "http://999.999.999.999:1/api", **settings))
+    reliability.tried("secrets")
 
 
 @BOTH
-def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str]) -> None:
+def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
     """An untrusted certificate; a proxy that is not there, that wants other credentials, that is no proxy."""
     authority = make_authority(tmp_path)
     rows = rows_by_offset(orders(3))
@@ -174,19 +179,23 @@ def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str]) -> None:
                 url_of_proxy = f"http://me:{PROXY_PASSWORD}@{address}"
                 connected = wired(tmp_path, url, **settings, proxy=url_of_proxy, authority=authority.certificate)
                 fails_cleanly(connected)
+    reliability.tried("secrets")
 
 
-def test_a_wrong_configuration(tmp_path: Path) -> None:
+def test_a_wrong_configuration(tmp_path: Path, reliability: Reliability) -> None:
     """Every setting wrong, with a secret in it."""
     wrong = dict.fromkeys(("api_key", "user", "headers", "authority", "proxy", "unknown"), f"CANARY\n{KEY}")
     with pytest.raises(ConfigurationError) as caught:
         wired(tmp_path, f"ftp://{KEY}", **{**wrong, "batch_size": KEY})
     clean_error(caught.value)
     assert len(str(caught.value).splitlines()) == 9
+    reliability.tried("secrets")
 
 
 @BOTH
-def test_what_holds_secrets_does_not_show_them(tmp_path: Path, settings: dict[str, str]) -> None:
+def test_what_holds_secrets_does_not_show_them(
+    tmp_path: Path, settings: dict[str, str], reliability: Reliability
+) -> None:
     """The model, the settings, the client and all that they are made of."""
     with Loopback(rows_by_offset(orders(3))) as server:
         connected = wired(tmp_path, server.url, **settings, proxy=f"http://me:{PROXY_PASSWORD}@{server.url[7:-4]}")
@@ -204,9 +213,10 @@ def test_what_holds_secrets_does_not_show_them(tmp_path: Path, settings: dict[st
             held += [answer, *vars(client).values(), *vars(client._refusals).values()]
             held += [value for name, value in vars(client._wire).items() if name != "_proxies"]  # has to hold them
             clean(*(repr(one) for one in held))
+    reliability.tried("secrets")
 
 
-def test_rows_and_versions_that_repeat(tmp_path: Path) -> None:
+def test_rows_and_versions_that_repeat(tmp_path: Path, reliability: Reliability) -> None:
     """What a sync or a setup test that goes well tells of them is clean as well."""
 
     def answer(seen: Seen) -> Reply:
@@ -222,10 +232,11 @@ def test_rows_and_versions_that_repeat(tmp_path: Path) -> None:
             assert test.run({"api_url": server.url, **BEARER}) is None
     assert "the server is Shop ***" in lines.infos
     clean(*lines.infos, *lines.warnings)
+    reliability.tried("secrets")
 
 
 @BOTH
-def test_setup_tests(tmp_path: Path, settings: dict[str, str]) -> None:
+def test_setup_tests(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
     """What the form shows and logs is clean too."""
     path = tmp_path / "streams.yaml"
     path.write_text(WIRED)
@@ -242,3 +253,4 @@ def test_setup_tests(tmp_path: Path, settings: dict[str, str]) -> None:
             for test in setup_tests(path, lines):
                 clean(test.run({"api_url": server.url, **settings, "batch_size": "1"}))
     clean(*lines.infos, *lines.warnings)
+    reliability.tried("secrets")

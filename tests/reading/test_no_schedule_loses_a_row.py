@@ -22,9 +22,9 @@ from engine.failures import Failure
 from engine.spec.load import Connection
 from engine.sync import sync
 from testbed.loopback import Loopback, Reply, Seen
-from tests.conftest import Told
 from tests.reading.model import FINAL, OPEN, STREAMS, Model
 from tests.reading.naive import STRATEGIES
+from tests.reliability import Reliability
 from tests.shop import Lines, Recorder, connection
 
 HOUR = 3600.0
@@ -233,7 +233,9 @@ STORMS = 15
 
 
 @pytest.mark.parametrize("name", NAIVE)
-def test_the_model_shows_what_lesser_readings_lose(server: Loopback, tmp_path: Path, name: str, told: Told) -> None:
+def test_the_model_shows_what_lesser_readings_lose(
+    server: Loopback, tmp_path: Path, name: str, reliability: Reliability
+) -> None:
     """Take any part of the strategy away, and the same storm leaves the destination different from the server."""
     text = NAIVE[name](STREAMS)
     assert text != STREAMS
@@ -249,12 +251,12 @@ def test_the_model_shows_what_lesser_readings_lose(server: Loopback, tmp_path: P
             there.sync()
             there.model.wait(DAY + 1)
         lost += bool(there.differences())
-    told(f"this strategy, {name}: wrong after {lost} of {STORMS} storms")
+    reliability.reading(f"this project's, {name}", STORMS, lost)
     assert lost
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_the_model_shows_what_the_usual_readings_lose(name: str, told: Told) -> None:
+def test_the_model_shows_what_the_usual_readings_lose(name: str, reliability: Reliability) -> None:
     """The strategies of other connectors, in the same storms, lose rows that the server still has."""
     lost = 0
     for seed in range(4 * STORMS):
@@ -269,11 +271,11 @@ def test_the_model_shows_what_the_usual_readings_lose(name: str, told: Told) -> 
             state = STRATEGIES[name](there.ask, state, table)
             there.model.wait(DAY + 1)
         lost += any(table.get(key) != run for key, run in there.model.runs.items())
-    told(f"{name}: rows lost in {lost} of {4 * STORMS} storms")
+    reliability.reading(name, 4 * STORMS, lost)
     assert lost
 
 
-def test_the_model_loses_nothing_by_itself(server: Loopback, tmp_path: Path, told: Told) -> None:
+def test_the_model_loses_nothing_by_itself(server: Loopback, tmp_path: Path, reliability: Reliability) -> None:
     """In those very storms this project's strategy ends with what the server has."""
     lost = 0
     for seed in range(STORMS):
@@ -287,7 +289,7 @@ def test_the_model_loses_nothing_by_itself(server: Loopback, tmp_path: Path, tol
             there.sync()
             there.model.wait(DAY + 1)
         lost += bool(there.differences())
-    told(f"this strategy: wrong after {lost} of {STORMS} storms")
+    reliability.reading("this project's", STORMS, lost)
     assert not lost
 
 
@@ -373,7 +375,7 @@ def test_soft_delete_finds_every_deletion_within_its_period(server: Loopback, tm
         assert there.sync().count("upsert") == 0
 
 
-def test_a_server_whose_clock_was_ahead(server: Loopback, tmp_path: Path) -> None:
+def test_a_server_whose_clock_was_ahead(server: Loopback, tmp_path: Path, reliability: Reliability) -> None:
     """The state is dated in the future then. That is said, and everything is read anew rather than nothing."""
     there = world(server, tmp_path, Model(), 3)
     there.live_through(3 * DAY, 20)
@@ -389,3 +391,4 @@ def test_a_server_whose_clock_was_ahead(server: Loopback, tmp_path: Path) -> Non
     there.model.wait(60)
     there.sync()
     assert there.recorder.count("upsert") == 0
+    reliability.tried("future-state")

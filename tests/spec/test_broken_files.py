@@ -13,6 +13,7 @@ import yaml
 from engine.cli import main
 from engine.spec.load import load, streams_schema
 from engine.spec.problems import SpecError
+from tests.reliability import Reliability
 
 BROKEN = Path(__file__).parent / "broken"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ def test_there_are_enough_cases() -> None:
 
 @pytest.mark.parametrize("path", CASES, ids=name)
 def test_prints_exactly_its_lines(
-    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, reliability: Reliability
 ) -> None:
     """Every mistake of the file, one line each with its place, and exit code 1."""
     monkeypatch.chdir(path.parent)
@@ -38,6 +39,7 @@ def test_prints_exactly_its_lines(
     printed = capsys.readouterr()
     assert printed.out == path.with_suffix(".txt").read_text("utf-8")
     assert "mistake" in printed.err
+    reliability.tried("bad-yaml")
 
 
 @pytest.mark.parametrize("path", CASES, ids=name)
