@@ -9,7 +9,7 @@ PREFECT_PYTHON ?= $(PYTHON)
 .PHONY: help setup demo test reliability bench lint validate generate clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done ## make the environments, once
 

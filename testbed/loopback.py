@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came: its JSON body decoded, and when it came (seconds, monotonic)."""
+    """A request as it came: its JSON body decoded (any other as ``content``), and when (seconds, monotonic)."""
 
     method: str
     path: str
@@ -28,6 +28,7 @@ class Seen:
     json: Any
     headers: Mapping[str, str]
     at: float
+    content: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,19 @@ class Loopback:
             def do_POST(self) -> None:
                 self._answer()
 
+            def do_PATCH(self) -> None:
+                self._answer()
+
+            def do_DELETE(self) -> None:
+                self._answer()
+
             def _answer(self) -> None:
                 content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 address = urlsplit(self.path)
-                value = json.loads(content) if content else None
-                seen = Seen(
-                    self.command, address.path, parse_qs(address.query), value, dict(self.headers), time.monotonic()
-                )
+                parts = self.headers.get_content_maintype() == "multipart"
+                value = json.loads(content) if content and not parts else None
+                query, headers = parse_qs(address.query), dict(self.headers)
+                seen = Seen(self.command, address.path, query, value, headers, time.monotonic(), content)
                 loopback.seen.append(seen)
                 with contextlib.suppress(
                     BrokenPipeError, ConnectionResetError, ssl.SSLError

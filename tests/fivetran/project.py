@@ -48,13 +48,21 @@ class UserProject:
         """Run `fivetran debug --configuration configuration.json` as a user does."""
         return self.fivetran("debug", "--configuration", str(self.folder / "configuration.json"), folder=folder)
 
-    def fivetran(self, *arguments: str, folder: Path | None = None, typed: str = "") -> Debug:
-        """Run a command of `fivetran` in the project (or another folder), with what is typed into it."""
+    def fivetran(
+        self, *arguments: str, folder: Path | None = None, typed: str = "", tools: Path = Path(sys.executable).parent
+    ) -> Debug:
+        """Run a command of `fivetran` in the project (or another folder), with what is typed into it.
+
+        Args:
+            arguments: Of the command.
+            folder: Where to run it.
+            typed: What a user types.
+            tools: The programs of the environment that it belongs to.
+        """
         home = self.folder / ".home"
         home.mkdir(exist_ok=True)
-        tools = str(Path(sys.executable).parent)
         done = subprocess.run(
-            ["fivetran", *arguments],
+            [str(tools / "fivetran"), *arguments],
             cwd=folder or self.folder,
             env={
                 **{name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},

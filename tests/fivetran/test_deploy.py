@@ -1,0 +1,144 @@
+"""`fivetran deploy` and `fivetran package create`: what they upload, and that it runs where nothing else is."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.fivetran_api import DESTINATION, FivetranApi
+from testbed.history import History
+from testbed.prefect_server import PrefectServer
+from tests.fivetran.project import PROJECT, Debug, UserProject
+
+KEY = "Zm9vOmJhcg=="
+SECRET = "CANARY-PREFECT-KEY"
+MOST_BYTES = 300_000
+BESIDES = {"README.md", "CHANGELOG.md", "Makefile", "configuration.json.example", ".gitignore", "configuration_form.pb"}
+
+
+@pytest.fixture(scope="module")
+def working_copy(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    """The repository as it is checked out and used: every file of it, and what a user has made besides."""
+    folder = tmp_path_factory.mktemp("deploy") / "connector"
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (PROJECT / name).exists():
+            shutil.copy(PROJECT / name, folder / name)
+    for name in (
+        "files/state.json",
+        "files/warehouse.db",
+        "crash-reports/report.txt",
+        ".venv/pyvenv.cfg",
+        ".venv/big.py",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps({"secret": SECRET}), "utf-8")
+    configuration = {"api_url": "http://127.0.0.1:4200/api", "api_key": SECRET}
+    (folder / "configuration.json").write_text(json.dumps(configuration), "utf-8")
+    return UserProject(folder)
+
+
+@pytest.fixture
+def fivetran(working_copy: UserProject) -> Iterator[FivetranApi]:
+    """Fivetran, as the command of this project reaches it."""
+    with FivetranApi(KEY) as api:
+        api.use_in(working_copy.folder / ".home")
+        yield api
+
+
+def deploy(project: UserProject, *, key: str = KEY) -> Debug:
+    """As the README says."""
+    options = ["--destination", DESTINATION, "--connection", "prefect", "--python-version", "3.12", "--yes"]
+    return project.fivetran("deploy", "--api-key", key, *options, "--configuration", "configuration.json")
+
+
+def files_of(package: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+
+
+def test_it_uploads_the_connector_and_nothing_else(working_copy: UserProject, fivetran: FivetranApi) -> None:
+    """No tests, no docs, no states, no warehouses; settings go to the connection, and to no file."""
+    done = deploy(working_copy)
+    assert done.code == 0, done.output
+    assert "Validation of pyproject.toml completed." in done.output
+    assert not any(word in done.output.lower() for word in ("warning", "missing", "unused"))
+    ((package, content),) = fivetran.packages.items()
+    files = files_of(content)
+    connector = {
+        str(path.relative_to(PROJECT))
+        for top in ("engine", "schemas")
+        for path in (PROJECT / top).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert set(files) == connector | {"connector.py", "streams.yaml", "pyproject.toml"} | BESIDES
+    assert len(content) < MOST_BYTES
+    assert not any(SECRET.encode() in text for text in files.values())
+    (connection,) = fivetran.connections.values()
+    assert connection["config"]["package_id"] == package
+    assert {"key": "api_key", "value": SECRET} in connection["config"]["secrets_list"]
+    assert SECRET not in done.output
+
+
+def test_it_updates_a_connection_whose_streams_changed(working_copy: UserProject, fivetran: FivetranApi) -> None:
+    """The new streams.yaml arrives; the connection stays the same."""
+    assert deploy(working_copy).code == 0
+    streams = working_copy.folder / "streams.yaml"
+    before = streams.read_text("utf-8")
+    streams.write_text(before.replace("One row per flow.", "One row per flow there is."), "utf-8")
+    try:
+        done = deploy(working_copy)
+    finally:
+        streams.write_text(before, "utf-8")
+    assert done.code == 0, done.output
+    (connection,) = fivetran.connections.values()
+    newest = files_of(fivetran.packages[connection["config"]["package_id"]])
+    assert b"One row per flow there is." in newest["streams.yaml"]
+
+
+def test_a_refused_key_is_said(working_copy: UserProject, fivetran: FivetranApi) -> None:
+    """Nothing is uploaded, and the exit code says so."""
+    done = deploy(working_copy, key="d3Jvbmc6a2V5")
+    assert done.code != 0
+    assert "401" in done.output
+    assert not fivetran.packages
+    assert not fivetran.connections
+
+
+def test_the_package_runs_where_nothing_else_is(
+    working_copy: UserProject, fivetran: FivetranApi, servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path
+) -> None:
+    """In a new environment that holds the SDK and what the package itself declares, no more."""
+    done = working_copy.fivetran("package", "create", "--api-key", KEY)
+    assert done.code == 0, done.output
+    (content,) = fivetran.packages.values()
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(folder)
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    sdk = [line for line in (PROJECT / "tests/requirements.txt").read_text("utf-8").splitlines() if "fivetran" in line]
+    install = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *sdk, "."]
+    subprocess.run(install, cwd=folder, check=True, timeout=300)
+    for name in ("build", "prefect_fivetran_connector.egg-info"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+    server, history = servers[3]
+    project = UserProject(folder)
+    (folder / "configuration.json").write_text(json.dumps({"api_url": server.api_url}), "utf-8")
+    done = project.fivetran("debug", "--configuration", "configuration.json", tools=environment / "bin")
+    assert done.code == 0, done.output
+    assert "missing" not in done.output.lower()
+    ((flows, runs),) = project.query("SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM flow_runs)")
+    assert flows == len(history.flows)
+    assert runs > 0
