@@ -1,4 +1,6 @@
-"""What the README says is true: its commands exist, its examples are accepted, its sentences have their code."""
+"""What the README says is true: its commands exist, its examples are accepted, its sentences have their code. The
+commands of docs/operations.md exist too.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,16 @@ import pytest
 from engine.cli import main, parser
 from engine.spec.configuration import check_configuration
 from engine.spec.load import load
-from tests.readme import PROJECT, README, blocks
+from tests.readme import OPERATIONS, PROJECT, README, blocks
 
 PAGE = (PROJECT / "docs" / "streams.md").read_text("utf-8")
 
-COMMANDS = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+COMMANDS = [
+    line.split("#")[0].strip()
+    for page in (README, OPERATIONS)
+    for block in blocks("sh", page)
+    for line in block.splitlines()
+]
 
 
 def test_the_first_screen_says_it_all() -> None:

@@ -1,0 +1,70 @@
+"""docs/operations.md explains every warning there is, and no other; its figures are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.http import decoding
+from engine.spec.load import load
+from engine.sync.writer import CHECKPOINT_ROWS, CHECKPOINT_SECONDS
+from tests.readme import OPERATIONS as PAGE
+from tests.readme import PROJECT
+
+EXPLAINED = re.findall(r"^\| `([^`]*)` \|", PAGE.split("## What the warnings mean")[1], re.MULTILINE)
+DOCUMENT = load(PROJECT / "streams.yaml")
+
+
+def literal(node: ast.expr) -> str | None:
+    """A text with `…` for what is filled in; None for what is no text."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    return None
+
+
+def warned(path: Path) -> Iterator[str]:
+    """The texts of all warnings that stand in a file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in ("warning", "_warn") and (text := literal(node.args[0])):
+                yield text
+        elif isinstance(node, ast.FunctionDef) and node.name == "misfits":
+            yield from (text for part in ast.walk(node) if isinstance(part, ast.JoinedStr) and (text := literal(part)))
+
+
+WARNINGS = {
+    *(text for path in (PROJECT / "engine").rglob("*.py") for text in warned(path)),
+    *(value for name, value in vars(decoding).items() if name in ("HALF_CHARACTERS", "NUL_CHARACTERS", "NO_NUMBERS")),
+    *(setting.usually.otherwise for setting in DOCUMENT.configuration.values() if setting.usually),
+}
+
+
+def matches(explained: str, text: str) -> bool:
+    """Whether the words of an explained warning stand in a text, in their order."""
+    words = [re.escape(part.strip()) for part in explained.split("…") if part.strip()]
+    return re.search(".*".join(words), text, re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("text", sorted(WARNINGS))
+def test_every_warning_is_explained(text: str) -> None:
+    assert any(matches(explained, text) for explained in EXPLAINED)
+
+
+@pytest.mark.parametrize("explained", EXPLAINED)
+def test_every_explained_warning_exists(explained: str) -> None:
+    assert any(matches(explained, text) for text in WARNINGS)
+
+
+def test_what_it_says_of_the_streams_is_so() -> None:
+    off = {name for name, stream in DOCUMENT.streams.items() if not stream.enabled}
+    named = PAGE.split("off because they can be")[1].split("switch them on")[0]
+    assert set(re.findall(r"`(\w+)`", named)) < off
+    assert DOCUMENT.streams["flow_runs"].sync_mode == "incremental"
+    assert DOCUMENT.streams["deployments"].sync_mode == "full_refresh"
+    assert f"every {CHECKPOINT_ROWS:,} rows or {CHECKPOINT_SECONDS:.0f}" in PAGE
