@@ -20,12 +20,8 @@ from tests.readme import OPERATIONS, PROJECT, README, blocks
 
 PAGE = (PROJECT / "docs" / "streams.md").read_text("utf-8")
 
-COMMANDS = [
-    line.split("#")[0].strip()
-    for page in (README, OPERATIONS)
-    for block in blocks("sh", page)
-    for line in block.splitlines()
-]
+LINES = (line for page in (README, OPERATIONS) for block in blocks("sh", page) for line in block.splitlines())
+COMMANDS = list(dict.fromkeys(line.split("#")[0].strip() for line in LINES))
 
 
 def test_the_first_screen_says_it_all() -> None:
