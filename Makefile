@@ -6,7 +6,7 @@ PYTHON ?= python3
 PREFECT_PYTHON ?= $(PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test reliability bench lint validate generate clean
+.PHONY: help setup demo test reliability bench lint validate generate lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,6 +37,10 @@ validate: .venv/.done ## check streams.yaml and the generated files
 generate: .venv/.done ## write the generated files anew
 	.venv/bin/python -m engine generate
 
+lock: .venv/.done ## write tests/requirements.txt anew, from tests/requirements.in and pyproject.toml
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url tests/requirements.in pyproject.toml --output-file tests/requirements.txt
+
 clean: ## remove the environments and what a sync wrote here
 	rm -rf .venv .venv-prefect-2 .venv-prefect-3 .venv-bench files crash-reports .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -54,9 +58,8 @@ define environment
 @touch $(1)/.done
 endef
 
-.venv/.done: pyproject.toml tests/requirements.txt
-	$(call environment,.venv,$(PYTHON),-r tests/requirements.txt .,the connector and its tools)
-	@rm -rf build *.egg-info # left behind by installing from this folder
+.venv/.done: tests/requirements.txt
+	$(call environment,.venv,$(PYTHON),--require-hashes -r $<,the connector's needs and tools)
 
 .venv-prefect-3/.done: testbed/requirements-prefect-3.txt
 	$(call environment,.venv-prefect-3,$(PREFECT_PYTHON),-r $<,Prefect 3)

@@ -71,7 +71,7 @@ SUBJECTS: Final = {
         "A short page is taken for the end: 100 of 1,000 rows, and success",
     ),
     "offset-ignored": Subject(
-        "The server ignores the offset", "readings", "The first page is read for ever: no guard, no end"
+        "The server ignores the offset", "lists", "The first page is read for ever: no guard, no end"
     ),
     "bad-json": Subject("A body is no JSON: cut, empty, another encoding, nested without end", "bodies"),
     "odd-json": Subject("A body spells what no warehouse stores, or spells it oddly", "bodies"),
@@ -132,7 +132,7 @@ class Reliability:
             if name in self._tried:
                 tally = self._tried[name]
                 seeds = f" (seed {', '.join(tally.seeds)})" if tally.seeds else ""
-                yield f"{subject.happens}: {tally.count} {subject.counted}, {tally.lost} lost{seeds}"
+                yield f"{subject.happens}; {subject.counted}: {tally.count}, lost: {tally.lost}{seeds}"
         for name, tally in sorted(self._readings.items()):
             yield f"{name}: rows wrong after {tally.lost} of {tally.count} storms"
 
@@ -141,7 +141,7 @@ class Reliability:
         rows = []
         for name, one in SUBJECTS.items():
             tally = self._tried[name]
-            cells = (one.happens, f"{tally.count} {one.counted}", str(tally.lost), ", ".join(tally.seeds), one.others)
+            cells = (one.happens, f"{one.counted}: {tally.count}", str(tally.lost), ", ".join(tally.seeds), one.others)
             rows.append(f"| {' | '.join(cells)} |\n")
         readings = sorted(self._readings.items(), key=lambda item: (item[1].lost > 0, item[0]))
         rows_of_readings = [f"| {name} | {tally.count} | {tally.lost} |\n" for name, tally in readings]

@@ -1,0 +1,42 @@
+"""What the connector runs on: Pythons from 3.10 on, and exactly these packages."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.readme import PROJECT
+
+LOCKED = (PROJECT / "tests" / "requirements.txt").read_text("utf-8")
+
+
+def pins(text: str) -> set[str]:
+    """The packages that a text pins, each by the name that the registry compares, and its version."""
+    found = re.findall(r"^\s*\"?([A-Za-z0-9._-]+)==([^\s;\"#]+)", text, re.MULTILINE)
+    return {f"{re.sub('[-_.]+', '-', name).lower()}=={version}" for name, version in found}
+
+
+def test_nothing_newer_than_python_3_10_is_used() -> None:
+    """By the words and modules that the code uses, whichever Python runs the tests."""
+    vermin = Path(sys.executable).with_name("vermin")
+    command = [str(vermin), "--target=3.10-", "--no-tips", "--violations", "connector.py", "engine"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "Minimum required versions: 3.10" in done.stdout
+
+
+def test_all_that_is_asked_for_is_locked_at_its_version() -> None:
+    """`make lock` was run after the last change."""
+    (declared,) = re.findall(
+        r"^dependencies = \[(.*)\]$", (PROJECT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
+    )
+    asked = pins((PROJECT / "tests" / "requirements.in").read_text("utf-8")) | pins(declared.replace(", ", "\n"))
+    assert len(asked) > 10
+    assert asked <= pins(LOCKED)
+
+
+def test_every_package_has_hashes() -> None:
+    entries = re.split(r"\n(?=\S)", LOCKED.strip())
+    assert all(re.match(r"[a-z0-9-]+==\S+( ; .*)? \\\n    --hash=sha256:[0-9a-f]{64}", entry) for entry in entries)
