@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from testbed.everything import EVENTS, make_everything
 from testbed.history import History, make_history
 from testbed.prefect_server import PrefectServer
 from tests.reliability import PAGE, Reliability
@@ -22,6 +23,19 @@ MAJORS = (3, 2)
 def servers() -> Iterator[dict[int, tuple[PrefectServer, History]]]:
     """Both servers with their histories, made side by side. Tests that count rows share them."""
     yield from started(210)
+
+
+@pytest.fixture(scope="session")
+def full_servers() -> Iterator[dict[int, PrefectServer]]:
+    """Both majors, with rows of everything that a server has."""
+    with ExitStack() as stack, ThreadPoolExecutor(len(MAJORS)) as pool:
+
+        def start(major: int) -> PrefectServer:
+            server = stack.enter_context(PrefectServer(major, environment=EVENTS if major == 2 else None))
+            make_everything(server)
+            return server
+
+        yield dict(zip(MAJORS, pool.map(start, MAJORS), strict=True))
 
 
 def started(runs: int) -> Iterator[dict[int, tuple[PrefectServer, History]]]:

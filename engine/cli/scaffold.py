@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from engine.cli.target import CannotDo, add_connection_options, add_openapi_option, document_and_openapi, shown
-from engine.openapi.scaffold import CannotScaffold, find_list, scaffold, stream_name
+from engine.openapi.scaffold import CannotScaffold, find_list, scaffold, scaffold_held, stream_name
 from engine.spec.load import load
 from engine.spec.model import NAME_EXPECTED, NAME_PATTERN
 from engine.spec.yaml import compose
@@ -22,10 +22,13 @@ examples:
   python -m engine scaffold /variables/filter                  the same: the method that lists, of POST and GET
   python -m engine scaffold /variables/filter --name settings  under another name
   python -m engine scaffold /variables/filter --append streams.yaml    put it at the end of the file
+  python -m engine scaffold "/work_pools/{work_pool_name}/queues/filter"    a list of each row of another stream
+  python -m engine scaffold "/deployments/filter#schedules"    what each row of another stream holds
   python -m engine scaffold /variables/filter --openapi saved.json     from a saved document
 
 The block reads the whole list at each sync, and says in comments why its sort was chosen and how to read changes only.
-Lines that you do not need can be deleted. Then: python -m engine check --stream variables, and
+Lines that you do not need can be deleted. A list that is asked with a value of other rows becomes a child of the stream
+that reads those. Then: python -m engine check --stream variables, and
 python -m engine preview variables. python -m engine drift lists what there is to scaffold.
 Exit code 0: written. 1: no stream can be written for this path. 2: there is no OpenAPI document.
 """
@@ -60,16 +63,22 @@ def run(options: argparse.Namespace, file: Path) -> int:
     document, api = document_and_openapi(options, file)
     try:
         found = find_list(api, document, options.endpoint)
-        name = options.name or stream_name(found.endpoint)
+        indent = "  " if options.append is None else _indent(file)
+        _, _, held = options.endpoint.partition("#")
+        if held:
+            name, block = scaffold_held(found, held, document, options.name, indent)
+        else:
+            name = options.name or stream_name(found.endpoint)
+            block = scaffold(found, api, document, name, indent)
         taken = name in document.streams
         if options.append is None:
-            print(scaffold(found, api, document, name), end="")
+            print(block, end="")
             if taken:
                 print(f"{file} has a stream {name}; give this one another name with --name", file=sys.stderr)
             return 0
         if taken:
             raise CannotScaffold(f"{file} has a stream {name}; give this one another name with --name")
-        _append(file, scaffold(found, api, document, name, _indent(file)))
+        _append(file, block)
     except CannotScaffold as error:
         print(error, file=sys.stderr)
         return 1

@@ -109,7 +109,7 @@ class OpenApi:
 
     def find(self, endpoint: Endpoint) -> Operation | NoOperation:
         """The operation that an endpoint of streams.yaml means. Names of path parameters do not matter."""
-        known = self._known_path(endpoint)
+        known = self.known_path(endpoint)
         if known is None:
             return NoOperation((), nearest(endpoint.path, self._paths))
         item = self._paths[known]
@@ -117,7 +117,7 @@ class OpenApi:
             return NoOperation(tuple(m for m in _METHODS if m.lower() in item), None)
         return self._operation(endpoint, item, resolved(self._root, item[endpoint.method.lower()]))
 
-    def _known_path(self, endpoint: Endpoint) -> str | None:
+    def known_path(self, endpoint: Endpoint) -> str | None:
         """The document's path for an endpoint: the same, or one with a parameter where the endpoint has a value."""
         if endpoint.path in self._paths:
             return endpoint.path

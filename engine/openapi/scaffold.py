@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from engine.openapi.columns import best_type
 from engine.openapi.document import NoOperation, OpenApi, Operation
 from engine.openapi.lists import READING, ListOperation, list_operation, paging_keys
+from engine.openapi.parents import ParentRow, held_lists, parent_row, stream_of, wanted_values
 from engine.openapi.shape import Shape
 from engine.openapi.sorts import UPDATED, best_sort, sorts
 from engine.openapi.wording import column_names, has_path, noun, path_of, quoted, shortened, snake_case
+from engine.spec.jsonpath import leading_steps
 from engine.spec.kinds import keys_of
-from engine.spec.model import KEY_TYPES, PAGINATION, Document, Endpoint
+from engine.spec.model import KEY_TYPES, PAGINATION, PATH_VALUE, Document, Endpoint
 
-_KEYS: Final = ("id", "uuid", "guid", "key", "slug", "name")
+_UNIQUE: Final = ("id", "uuid", "guid")
+_KEYS: Final = (*_UNIQUE, "key", "slug", "name")
+
+
+_NEXT: Final = ("next_page", "next", "next_link", "next_page_token", "next_token", "nextPageToken", "cursor")
 
 
 class CannotScaffold(Exception):
@@ -24,13 +31,16 @@ class CannotScaffold(Exception):
 
 
 def find_list(api: OpenApi, document: Document, wanted: str) -> ListOperation:
-    """The list behind ``POST /flows/filter`` or just ``/flows/filter``.
+    """The list behind ``POST /flows/filter`` or just ``/flows/filter``, without what follows a ``#``.
 
     Raises:
         CannotScaffold: there is no such path, or it answers with no list of records.
     """
-    methods, path = _parsed(wanted)
-    found = [api.find(Endpoint(method, path)) for method in methods]
+    methods, path = _parsed(wanted.partition("#")[0])
+    asked = [Endpoint(method, path) for method in methods]
+    if PATH_VALUE.search(path):  # by the names that the document gives, which tell what they are
+        asked = [Endpoint(one.method, api.known_path(one) or path) for one in asked]
+    found = [api.find(one) for one in asked]
     operations = [one for one in found if isinstance(one, Operation)]
     as_lists = [one for one in (list_operation(operation, document) for operation in operations) if one is not None]
     if as_lists:
@@ -64,37 +74,128 @@ def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, 
     """The block of a stream, ready to stand below ``streams:``.
 
     Raises:
-        CannotScaffold: its records have nothing that could be a primary key.
+        CannotScaffold: its records have nothing that could be a primary key, or no declared stream's rows hold what
+            each request needs.
     """
-    key = _key(found.record)
-    columns = {key: found.record.properties[key], **found.record.properties}
-    unnamed = [source for source in columns if not has_path(source)]
-    columns = {source: shape for source, shape in columns.items() if source not in unnamed}
-    cursor = next((n for n in UPDATED if n in columns and best_type(columns[n]) == "UTC_DATETIME"), None)
-    names = dict(zip(columns, column_names(columns), strict=True))
+    parent = _Parent.of(found, api, document)
+    columns = _Columns.of(found.record, parent.row)
     lines = [
         f"description: {quoted(f'One row per {noun(found.endpoint)}.')}",
-        f"endpoint: {found.endpoint}",
+        f"endpoint: {parent.endpoint}",
+        *parent.lines,
         *_about_endpoint(found),
-        f"primary_key: {names[key]}{'' if key == _KEYS[0] else ' # there is no id; make sure that this one is unique'}",
-        *([f"cursor_field: {names[cursor]}"] if cursor else []),
+        *columns.keys,
         "sync_mode: full_refresh",
-        *_request(found, key),
-        *_pagination(found, document),
+        *_request(found, columns.key, parent),
+        *_pagination(found, api, document),
         *([] if found.declared else [f"records: {found.records}"]),
-        *_count(found.endpoint, api),
-        *_changes(found, cursor),
-        "fields:",
-        *(f"  {quoted(names[source])}: {_field(source, shape)}" for source, shape in columns.items()),
-        *(f"  # left out, since no JSONPath can name it: {json.dumps(source)}" for source in unnamed),
+        *([] if parent.row else _count(found.endpoint, api)),
+        *_changes(found, columns.cursor),
+        *columns.fields,
     ]
+    return _block(name, lines, indent)
+
+
+def scaffold_held(
+    found: ListOperation, held: str, document: Document, name: str | None, indent: str = "  "
+) -> tuple[str, str]:
+    """The name and the block of a stream of the objects that each record of a list holds.
+
+    Raises:
+        CannotScaffold: no stream reads the list, its records hold no such list, or that has no primary key.
+    """
+    parent = stream_of(found.operation, document)
+    if parent is None:
+        raise CannotScaffold(f"no stream reads {found.endpoint}; scaffold that one first, then what its rows hold")
+    inside = dict(held_lists(found.record))
+    if held not in inside:
+        others = f"those that it holds are {', '.join(inside)}" if inside else "it holds none"
+        raise CannotScaffold(f"a record of {found.endpoint} holds no list of objects called {held}; {others}")
+    one = noun(found.endpoint)
+    singular = noun(Endpoint(found.endpoint.method, f"/{held}"))
+    (source, *_), _ = leading_steps(parent.fields[parent.primary_key[0]].path[0].text)
+    row = ParentRow(parent.name, one.replace(" ", "_"), str(source))
+    columns = _Columns.of(inside[held], row)
+    lines = [
+        f"description: {quoted(f'One row per {singular} of a {one}.')}",
+        f"parent: {parent.name}",
+        f"records: {path_of(held)}",
+        *columns.keys,
+        "sync_mode: full_refresh",
+        *columns.fields,
+    ]
+    name = name or snake_case(f"{row.noun}_{held}", ())
+    return name, _block(name, lines, indent)
+
+
+def _block(name: str, lines: Sequence[str], indent: str) -> str:
     return "\n".join([f"{indent}{quoted(name)}:", *(f"{indent}  {line}" for line in lines)]) + "\n"
 
 
+@dataclass(frozen=True)
+class _Parent:
+    """What a list is asked with for each row of another stream; nothing, for most lists."""
+
+    endpoint: Endpoint
+    row: ParentRow | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    lines: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, found: ListOperation, api: OpenApi, document: Document) -> _Parent:
+        wanted = wanted_values(found.operation)
+        rows = [parent_row(found, one, api, document) for one in wanted]
+        row = rows[0] if len(rows) == 1 else None
+        if row is None:
+            if any(one.in_path for one in wanted):
+                names = " and ".join(one.parameter for one in wanted)
+                raise CannotScaffold(
+                    f"{found.endpoint} is asked with {names}, and of no stream of streams.yaml it can be told that its "
+                    "rows hold it; scaffold the list that does first"
+                )
+            return cls(found.endpoint)
+        (one,) = wanted
+        endpoint, query = found.endpoint, {}
+        if one.in_path:
+            path = found.endpoint.path.replace(f"{{{one.parameter}}}", f"{{{one.name}}}")
+            endpoint = Endpoint(found.endpoint.method, path)
+        else:
+            query = {one.parameter: f"${one.name}"}
+        line = f"parent: {{stream: {row.stream}, values: {{{one.name}: {path_of(row.source)}}}}}"
+        return cls(endpoint, row, query, [line])
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a record as lines of a block, and what identifies and moves a row."""
+
+    key: str
+    cursor: str | None
+    keys: Sequence[str]
+    fields: Sequence[str]
+
+    @classmethod
+    def of(cls, record: Shape, parent: ParentRow | None) -> _Columns:
+        key = _key(record)
+        columns = {key: record.properties[key], **record.properties}
+        unnamed = [source for source in columns if not has_path(source)]
+        columns = {source: shape for source, shape in columns.items() if source not in unnamed}
+        cursor = next((n for n in UPDATED if n in columns and best_type(columns[n]) == "UTC_DATETIME"), None)
+        names = dict(zip(columns, column_names(columns), strict=True))
+        lines = [f"  {quoted(names[source])}: {_field(source, shape)}" for source, shape in columns.items()]
+        primary, note = names[key], "" if key in _UNIQUE else " # there is no id; make sure that this one is unique"
+        if parent is not None:
+            belongs = f"{parent.noun}_{snake_case(parent.source, ())}"
+            if belongs not in names.values():
+                lines.append(f"  {belongs}: $parent{path_of(parent.source)[1:]}")
+            if note:
+                primary = f"[{belongs}, {names[key]}]"
+        keys = [f"primary_key: {primary}{note}", *([f"cursor_field: {names[cursor]}"] if cursor else [])]
+        lines += [f"  # left out, since no JSONPath can name it: {json.dumps(source)}" for source in unnamed]
+        return cls(key, cursor, keys, ["fields:", *lines])
+
+
 def _about_endpoint(found: ListOperation) -> Iterator[str]:
-    parameters = re.findall(r"\{[^}]*\}", found.endpoint.path)
-    if parameters:
-        yield f"# Put a value in place of {' and '.join(parameters)} before you sync."
     if not found.paged and not found.only_reads:
         yield "# Make sure that this request only reads: a POST may as well make or change something."
 
@@ -109,29 +210,37 @@ def _key(record: Shape) -> str:
     )
 
 
-def _request(found: ListOperation, key: str) -> Iterator[str]:
+def _request(found: ListOperation, key: str, parent: _Parent) -> Iterator[str]:
     """The sort, and what else the request cannot do without."""
     operation = found.operation
     where = "query" if found.endpoint.method == "GET" else "body"
     given = {n: s for n, (s, _) in operation.query.items()} if where == "query" else {}
     if operation.body is not None and where == "body":
         given = dict(operation.body.properties)
-    for name, shape in given.items():
-        best = best_sort(shape.values or (), key)
-        if best is not None:
-            yield f"{where}: {{{quoted(name)}: {quoted(best[0])}}} # {best[1]}"
-            break
-    else:
+    sent = {**(parent.query if where == "query" else {})}
+    bests = ((name, best_sort(shape.values or (), key)) for name, shape in given.items())
+    name, best = next(((name, best) for name, best in bests if best is not None), ("", None))
+    if best is not None:
+        sent[name] = best[0]
+    if sent:
+        pairs = ", ".join(f"{quoted(name)}: {quoted(text)}" for name, text in sent.items())
+        yield f"{where}: {{{pairs}}}{f' # {best[1]}' if best is not None else ''}"
+    if best is None and found.paged:
         yield "# The request takes no sort: the order is the server's own; pages overlap, to guard against gaps."
-    required = [n for n, (_, must) in operation.query.items() if must]
+    if parent.query and where != "query":
+        yield f"query: {{{', '.join(f'{quoted(name)}: {quoted(text)}' for name, text in parent.query.items())}}}"
+    required = [n for n, (_, must) in operation.query.items() if must and n not in parent.query]
     required += operation.body.required if operation.body is not None else []
     if required:
         yield f"# The server requires {', '.join(required)}: add what you want to ask for."
 
 
-def _pagination(found: ListOperation, document: Document) -> Iterator[str]:
+def _pagination(found: ListOperation, api: OpenApi, document: Document) -> Iterator[str]:
     style = document.api.pagination
     wanted = paging_keys(document, found.endpoint)
+    if not found.paged and (by_token := _token(found, api)) is not None:
+        yield by_token
+        return
     if not found.paged:
         given = [name for name in wanted if found.operation.takes([name])]
         if given:
@@ -148,6 +257,21 @@ def _pagination(found: ListOperation, document: Document) -> Iterator[str]:
         values = {"style": word, **own, "page_size": int(max(most))}
         pairs = ", ".join(f"{name}: {json.dumps(v) if isinstance(v, int) else quoted(v)}" for name, v in values.items())
         yield f"pagination: {{{pairs}}} # the most that the server takes"
+
+
+def _token(found: ListOperation, api: OpenApi) -> str | None:
+    """Pages by token, where an answer has a link to the next and the API an operation that takes one value for it."""
+    answer = found.operation.answer
+    link = next((name for name in _NEXT if answer is not None and name in answer.properties), None)
+    following = api.find(Endpoint("GET", f"{found.endpoint.path.rstrip('/')}/next"))
+    if link is None or not isinstance(following, Operation) or len(following.query) != 1:
+        return None
+    (parameter,) = following.query
+    total = ", total: $.total" if answer is not None and "total" in answer.properties else ""
+    return (
+        f"pagination: {{style: token, token: {path_of(link)}, parameter: {quoted(parameter)}, "
+        f"endpoint: {following.endpoint}{total}}}"
+    )
 
 
 def _count(endpoint: Endpoint, api: OpenApi) -> Iterator[str]:

@@ -15,6 +15,7 @@ from engine.cli.target import connection_of, openapi_of
 from engine.openapi.lists import ListOperation, lists
 from engine.spec.load import connect, load
 from engine.sync import sync
+from testbed.prefect_server import PrefectServer
 from tests.conftest import MAJORS
 from tests.openapi.documents import shop
 from tests.readme import PROJECT
@@ -22,9 +23,12 @@ from tests.shop import STREAMS, Lines, Recorder
 
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
 HEAD = SHIPPED[: SHIPPED.index("\nstreams:\n")] + "\nstreams:\n"
-# What a person must complete: streams of other streams' rows, and lists that are read by keyset alone.
-BY_HAND = {"logs", "events", "task_runs", "automations", "webhooks", "flow_run_notification_policies", "saved_searches"}
-NAMES = [n for n, s in load(PROJECT / "streams.yaml").streams.items() if s.parent is None and n not in BY_HAND]
+CLOUD = {"webhooks"}
+ONLY_2 = {"flow_run_notification_policies"}
+# The server writes more events as it is asked; a request for inputs must name what they begin with, and one for blocks
+# that it wants those without a name too, which no document can tell.
+NOT_COMPARED = {"events", "flow_run_inputs", "block_documents"}
+STREAMS_SHIPPED = load(PROJECT / "streams.yaml").streams
 
 
 def paged_lists(configuration: Path) -> list[ListOperation]:
@@ -37,12 +41,16 @@ def scaffolded(endpoint: object, configuration: Path, capsys: pytest.CaptureFixt
     return capsys.readouterr().out
 
 
-def block_of(stream: str) -> str:
-    """A stream's block in the shipped file, without what it references."""
-    begin = SHIPPED.index(f"\n  {stream}:\n") + 1
-    end = re.search(r"\n\n?(?=  \w+:\n)", SHIPPED[begin:])
-    block = SHIPPED[begin : begin + end.start()] + "\n" if end else SHIPPED[begin:]
-    return re.sub(r"references: [\w.]+, ", "", block)
+def without(name: str) -> str:
+    """The shipped file without a stream and those that need it, and without what refers to other streams."""
+    gone = {name}
+    for other, stream in STREAMS_SHIPPED.items():  # in the file's order, in which no stream comes before its source
+        if stream.source is not None and stream.source.stream in gone:
+            gone.add(other)
+    head, streams = SHIPPED.split("\nstreams:\n")
+    blocks = re.split(r"\n(?=  \w+:\n)", streams)
+    kept = [block for block in blocks if block.lstrip().partition(":")[0] not in gone]
+    return re.sub(r"references: [\w.]+, ", "", "\n".join([head, "streams:", *kept]))
 
 
 def synced(streams: Path, configuration: Path) -> tuple[Recorder, Lines]:
@@ -76,32 +84,67 @@ def test_every_paged_list_of_the_server_validates_and_syncs(
 
 
 @pytest.mark.parametrize("major", MAJORS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(STREAMS_SHIPPED.keys() - CLOUD - NOT_COMPARED))
 def test_a_shipped_stream_comes_back(
-    name: str, major: int, configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, major: int, full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Scaffolded from the live server, it brings the same rows with the same values in the columns that both have."""
-    configuration, shipped = configurations[major], load(PROJECT / "streams.yaml").streams[name]
-    before, path = tmp_path / "before.yaml", tmp_path / "streams.yaml"
-    other = block_of("deployments" if name != "deployments" else "flows")
-    before.write_text(HEAD + other + block_of(name), "utf-8")
-    path.write_text(HEAD + other, "utf-8")
+    """Removed, and scaffolded from the live server, it brings the same rows, with the same values in common columns."""
+    if name in ONLY_2 and major == 3:
+        pytest.skip(f"Prefect 3 has no {name}")
+    settings = {"api_url": full_servers[major].api_url}
+    configuration, path = tmp_path / "configuration.json", tmp_path / "streams.yaml"
+    configuration.write_text(json.dumps(settings), "utf-8")
+    path.write_text(without(name), "utf-8")
+    shipped = STREAMS_SHIPPED[name]
+    endpoint = str(shipped.endpoint or f"{STREAMS_SHIPPED[shipped.parent.stream].endpoint}#schedules")  # type: ignore[union-attr]
     given = ["--name", name, "--append", str(path), "--configuration", str(configuration)]
-    assert main(["scaffold", str(shipped.endpoint), *given]) == 0
+    assert main(["scaffold", endpoint, *given]) == 0
     assert f"added the stream {name}" in capsys.readouterr().out
     assert main(["validate", str(path)]) == 0
     back = load(path).streams[name]
+    assert back.primary_key == shipped.primary_key
+    configuration.write_text(json.dumps({**settings, "streams": name}), "utf-8")
     both = back.fields.keys() & shipped.fields.keys()
     common = [c for c in both if shipped.fields[c].path == back.fields[c].path and not shipped.fields[c].volatile]
-    assert len(common) >= len(shipped.fields) * 2 // 3
-    expected, _ = synced(before, configuration)
+    everywhere = [c for c, field in shipped.fields.items() if field.availability is None and not field.volatile]
+    assert len(common) >= len(everywhere) / 2
+    expected, _ = synced(PROJECT / "streams.yaml", configuration)
     found, _ = synced(path, configuration)
 
     def rows(recorder: Recorder) -> Any:
-        return {key: {c: row[c] for c in common} for key, row in recorder.tables.get(name, {}).items()}
+        return {key: {c: row[c] for c in common} for key, row in recorder.tables[name].items()}
 
     assert rows(found) == rows(expected)
-    assert name not in ("flows", "flow_runs", "deployments", "block_types") or len(rows(found)) >= 8
+    assert rows(found)
+
+
+def test_a_list_of_each_row_of_another(
+    full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The value in the path is told from the list above it, one in the query from its name; if not, that is said."""
+    configuration = tmp_path / "configuration.json"
+    configuration.write_text(json.dumps({"api_url": full_servers[3].api_url}), "utf-8")
+    text = scaffolded("/work_pools/{work_pool_name}/queues/filter", configuration, capsys)
+    assert "    parent: {stream: work_pools, values: {work_pool_name: $.name}}\n" in text
+    text = scaffolded("GET /flow_run_states/", configuration, capsys)
+    assert "    parent: {stream: flow_runs, values: {flow_run_id: $.id}}\n" in text
+    assert '    query: {flow_run_id: "$flow_run_id"}\n' in text
+    assert "    pagination: single\n" in text
+    text = scaffolded("/events/filter", configuration, capsys)
+    assert (
+        "    pagination: {style: token, token: $.next_page, parameter: page-token, endpoint: GET /events/filter/next, "
+        "total: $.total}\n" in text
+    )
+    assert "    records: $.events\n" in text
+    alone = tmp_path / "streams.yaml"
+    alone.write_text(without("work_pools"), "utf-8")
+    given = ["--append", str(alone), "--configuration", str(configuration)]
+    assert main(["scaffold", "/work_pools/{work_pool_name}/queues/filter", *given]) == 1
+    assert "is asked with work_pool_name, and of no stream of streams.yaml it can be told" in capsys.readouterr().err
+    assert main(["scaffold", "/work_pools/filter#queues", *given]) == 1
+    assert "no stream reads POST /work_pools/filter; scaffold that one first" in capsys.readouterr().err
+    assert main(["scaffold", "/deployments/filter#tags", *given]) == 1
+    assert "holds no list of objects called tags; those that it holds are schedules" in capsys.readouterr().err
 
 
 def test_the_block_reads_well(configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import yaml
 
-from testbed.everything import EVENTS, SECRET, make_everything, read
+from testbed.everything import SECRET, read
 from testbed.history import PrefectApi
 from testbed.prefect_server import PrefectServer
 from tests.fivetran.comparison import differences, in_duckdb
@@ -21,19 +18,6 @@ STREAMS = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams
 ELSEWHERE = {"webhooks"}  # Prefect Cloud's
 ONLY_2 = {"flow_run_notification_policies"}
 MOVING = {"events"}  # a server tells some of what this very test asks it
-
-
-@pytest.fixture(scope="module")
-def full_servers() -> Iterator[dict[int, PrefectServer]]:
-    """Both majors, with rows of everything."""
-    with ExitStack() as stack, ThreadPoolExecutor(len(MAJORS)) as pool:
-
-        def start(major: int) -> PrefectServer:
-            server = stack.enter_context(PrefectServer(major, environment=EVENTS if major == 2 else None))
-            make_everything(server)
-            return server
-
-        yield dict(zip(MAJORS, pool.map(start, MAJORS), strict=True))
 
 
 @pytest.mark.parametrize("major", MAJORS)
