@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from engine.http.client import Client
@@ -21,28 +22,41 @@ def first_rows(
     rows: int,
     log: Log,
     tell: Callable[[Request], None] | None = None,
+    parents: Sequence[Record] | None = None,
 ) -> list[Record]:
-    """Ask for the first rows of a stream: one request, and those for its parents where it is a child.
+    """Ask for the first rows of a stream: one request; for a child one for its parent's first rows, and one for each.
 
     Args:
         client: Sends the requests.
         document: The document that the stream is of.
         stream: One of its streams.
-        rows: How many rows at most.
+        rows: How many rows at most, of a child's parent too.
         log: Takes what is retried or repaired.
         tell: Takes each request before it is sent.
+        parents: For a child, rows of its parent; without them they are asked for.
 
     Raises:
         Failure: the server did not answer with a list.
     """
-    small = replace(document, streams={**document.streams, stream.name: _with_pages_of(rows, stream)})
     found: list[Record] = []
+    small = replace(document, streams={**document.streams, stream.name: _with_pages_of(rows, stream)})
     with Pages(client, 1, tell) as pages:
-        for step in readers(small, pages, log)[stream.name].whole(lambda at: None, ahead=False):
-            found += [record for _, record in step.entries]
-            if len(found) >= rows or stream.parent is None:
-                break
-    return found[:rows]
+        reader = readers(small, pages, log)[stream.name]
+        if stream.parent is None:
+            step = next(reader.whole(_unheard, ahead=False), None)
+            return [record for _, record in step.entries][:rows] if step else []
+        if parents is None:
+            parents = first_rows(client, document, document.streams[stream.parent.stream], rows, log, tell)
+        for entries in reader.belonging_to([((), parent) for parent in parents], _unheard):
+            found += [record for _, record in entries]
+            if len(found) >= rows:
+                return found[:rows]
+        reader.check_found()
+    return found
+
+
+def _unheard(at: datetime | None) -> None:
+    """Nobody wants to know when a page was asked for."""
 
 
 def _with_pages_of(rows: int, stream: Stream) -> Stream:

@@ -32,6 +32,7 @@ from engine.cli.terminal import Paint, aligned, many
 from engine.failures import Failure, NotFound, ReadFailure, Refused
 from engine.http.client import Client
 from engine.openapi.document import OpenApi
+from engine.requests import Record
 from engine.sample import first_rows
 from engine.spec.load import Connection
 from engine.spec.model import Document, Stream
@@ -134,16 +135,19 @@ def _by_sample(
     asked for.
     """
     unchecked: list[str] = []
+    sampled: dict[str, Sequence[Record]] = {}
     with Client(connection, Stderr()) as client:
         for stream, findings in zip(streams, results, strict=True):
             place = ("streams", stream.name, "endpoint")
             if findings.absent:
                 continue
-            if stream.parent is not None:
-                findings.say("note", "sample", place, f"asked for by rows of {stream.parent.stream}; none was asked")
-                continue
             try:
-                records = first_rows(client, connection.document, stream, _SAMPLE_ROWS, Stderr())
+                parents = _parents(client, connection.document, stream, sampled)
+                if stream.parent is not None and not parents:
+                    findings.say("note", "sample", place, f"{stream.parent.stream} has no rows to ask with")
+                    continue
+                records = first_rows(client, connection.document, stream, _SAMPLE_ROWS, Stderr(), parents=parents)
+                sampled[stream.name] = records
                 check_records(findings, stream, records)
             except NotFound as failure:
                 known = findings.verdict("paths") == "ok"
@@ -162,6 +166,18 @@ def _by_sample(
             # A body may be filled in from a secret setting, and a sentence may quote the body.
             findings.found = [replace(one, message=client.redact(one.message)) for one in findings.found]
     return unchecked
+
+
+def _parents(
+    client: Client, document: Document, stream: Stream, sampled: dict[str, Sequence[Record]]
+) -> Sequence[Record] | None:
+    """One row of a child's parent, if that has any: asked for at most once. None for what is no child."""
+    if stream.parent is None:
+        return None
+    parent = document.streams[stream.parent.stream]
+    if parent.name not in sampled:
+        sampled[parent.name] = first_rows(client, document, parent, _SAMPLE_ROWS, Stderr())
+    return sampled[parent.name][:1]
 
 
 def _located(file: Path, results: Sequence[Findings]) -> list[tuple[Problem, Finding]]:

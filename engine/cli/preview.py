@@ -107,7 +107,8 @@ def _cell(value: Any) -> str:
 
 def _print_table(stream: Stream, rows: Sequence[Row], paint: Paint) -> None:
     if not rows:
-        print(f"{stream.destination_table}: the list is empty")
+        of = f"none of the first rows of {stream.parent.stream} has any" if stream.parent else "the list is empty"
+        print(f"{stream.destination_table}: {of}")
         return
     names = _that_fit(stream, rows, paint.width)
     header, *lines = aligned([names, *([_cell(row[name]) for name in names] for row in rows)])

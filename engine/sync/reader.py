@@ -235,6 +235,11 @@ class StreamReader:
 
     # --- children ----------------------------------------------------------------------------------------------------
 
+    def belonging_to(self, parents: Sequence[Entry], asked: Asked) -> Iterator[Sequence[Entry]]:
+        """The entries of a child that belong to these rows of its parent."""
+        assert self.stream.parent is not None
+        return self._children(self.stream.parent, parents, asked)
+
     def _belonging_to_changed(self, since: datetime, asked: Asked) -> Iterator[Sequence[Entry]]:
         """The entries that belong to those rows of the source which can have changed."""
         if self._source is None or self.stream.source is None:

@@ -10,6 +10,7 @@ import pytest
 from engine.cli import main
 from engine.cli.terminal import clean, cut, width
 from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
+from testbed.prefect_server import PrefectServer
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
 from tests.shop import STREAMS, orders
@@ -125,3 +126,34 @@ def test_texts_are_cut_by_what_they_take_on_the_screen() -> None:
     assert cut("日本語", 5) == "日本…"
     assert cut("abc", 3) == "abc"
     assert clean("a\tb\u202e") == r"a\tb\u202e"
+
+
+def test_a_child_is_asked_for_with_rows_of_its_parent(
+    full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One request for the parent's first rows, one for each until there are enough; what rows hold costs none."""
+    configuration = tmp_path / "configuration.json"
+    configuration.write_text(json.dumps({"api_url": full_servers[3].api_url}), "utf-8")
+    places = ["--file", str(PROJECT / "streams.yaml"), "--configuration", str(configuration), "--rows", "4"]
+    for stream, most in (("work_queues", 8), ("flow_run_states", 4), ("deployment_schedules", 0)):
+        assert main(["preview", stream, *places, "--verbose", "--json"]) == 0
+        shown = capsys.readouterr()
+        rows = [json.loads(line) for line in shown.out.splitlines()]
+        assert 1 <= len(rows) <= 4
+        assert len({row["id"] for row in rows}) == len(rows)
+        asked = shown.err.splitlines()
+        assert 1 <= len(asked) <= 1 + most, asked
+        assert main(["preview", stream, *places]) == 0
+        assert f" of {stream}; " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_a_child_of_rows_that_have_none(
+    major: int, configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No run is asked for its inputs beyond the first ones."""
+    arguments = ["preview", "flow_run_inputs", "--configuration", str(configurations[major]), "--verbose"]
+    assert main([*arguments, "--file", str(PROJECT / "streams.yaml")]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "flow_run_inputs: none of the first rows of flow_runs has any\n"
+    assert len(shown.err.splitlines()) == 11
