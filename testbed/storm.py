@@ -25,22 +25,14 @@ TOO_LATE: Final = (": 404 ", ": 409 ", ": 500 ", "has multiple schedules")
 KEPT: Final = 6  # deployments that a storm leaves standing
 
 
-_KINDS: Final[dict[str, tuple[int, ...]]] = {}
-
-
-def kinds(major: int) -> list[str]:
-    """The names of the kinds of change that a major version allows."""
-    return [name for name, majors in _KINDS.items() if major in majors]
-
-
 def on(*majors: int) -> Callable[[Method], Method]:
     """Make a method a kind of change, for major versions that have the calls it makes."""
 
-    def register(method: Method) -> Method:
-        _KINDS[method.__name__.lstrip("_")] = majors
+    def mark(method: Method) -> Method:
+        method.majors = majors  # type: ignore[attr-defined]
         return method
 
-    return register
+    return mark
 
 
 class Nothing(Exception):
@@ -74,6 +66,12 @@ class Storm(threading.Thread):
         self._dice = random.Random(seed)
         self._numbers = (f"{seed}-{number}" for number in itertools.count())
 
+    @classmethod
+    def kinds(cls, major: int) -> list[str]:
+        """The names of the kinds of change that a major version allows."""
+        methods = {name: method for owner in reversed(cls.__mro__) for name, method in vars(owner).items()}
+        return [name.lstrip("_") for name, method in methods.items() if major in getattr(method, "majors", ())]
+
     def run(self) -> None:
         """Make the changes: all kinds in a random order, then all again."""
         try:
@@ -93,7 +91,7 @@ class Storm(threading.Thread):
             self.failure = failure
 
     def _waiting(self) -> Iterator[Callable[[], None]]:
-        names = kinds(self._major)
+        names = self.kinds(self._major)
         while True:
             yield from (getattr(self, f"_{name}") for name in self._dice.sample(names, len(names)))
 
@@ -302,9 +300,11 @@ class Storm(threading.Thread):
             raise Nothing
         return f"/deployments/{deployment['id']}/schedules/{self._dice.choice(deployment['schedules'])['id']}"
 
-    def _some(self, entity: str, chosen: Json, limit: int = 1) -> Any:
+    def _some(self, entity: str, chosen: Json, limit: int = 1, sort: str | None = None) -> Any:
         count = self._api.call("POST", f"/{entity}/count", chosen)
-        page = {"limit": limit, "offset": self._dice.randrange(max(1, count)), "sort": SORTS[entity]}
+        page: Json = {"limit": limit, "offset": self._dice.randrange(max(1, count))}
+        if sort or entity in SORTS:
+            page["sort"] = sort or SORTS[entity]
         found = self._api.call("POST", f"/{entity}/filter", chosen | page)
         if not found:
             raise Nothing

@@ -37,7 +37,8 @@ def promise(document: Document, stream: Stream) -> Iterator[str]:
 
 def _found(document: Document, stream: Stream, read: Changes) -> Iterator[str]:
     if read.open is not None:
-        yield f"anything about rows that are open (`{read.open.field.text}` is {', '.join(read.open.values)})"
+        is_open = f"`{read.open.field.text}` is {', '.join(read.open.values)}"
+        yield f"anything that moves `{stream.cursor_field}`, of rows that are open ({is_open})"
     for source in (stream.parent, read.related):
         if source is not None:
             yield f"anything that moves `{stream.cursor_field}`, of rows of {source.stream} that can have changed"

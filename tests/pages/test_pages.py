@@ -25,7 +25,7 @@ DOCUMENT = load(PROJECT / "streams.yaml")
     [
         (STREAMS, "shops", "Rows that are gone from the server are soft-deleted."),
         (STREAMS, "orders", "The whole list is read each time. Rows that are deleted on the server stay."),
-        (MODEL, "runs", "anything about rows that are open (`$.state` is SCHEDULED, RUNNING)"),
+        (MODEL, "runs", "anything that moves `updated`, of rows that are open (`$.state` is SCHEDULED, RUNNING)"),
         (MODEL, "runs", "anything that it names (where the server has `POST /events/filter`)"),
         (MODEL, "runs", "looks at every row again within 24 hours: what no query sees."),
         (
