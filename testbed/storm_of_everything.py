@@ -5,6 +5,7 @@ Task runs of Prefect 3 are recorded from the events that its clients send, by th
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta, timezone
@@ -24,6 +25,7 @@ LATE: Final = timedelta(minutes=14)
 AHEAD: Final = timedelta(seconds=2)
 """By how much they are dated too late: an event of the future cannot be read yet."""
 _NO_RUN: Final = {"task_runs": {"flow_run_id": {"is_null_": True}}}
+_RECORDED_SECONDS: Final = 60.0
 _OLD: Final = 3  # artifacts, of two versions each, that are there before all others
 _POOLS: Final = 3  # work pools that a storm leaves standing
 
@@ -45,6 +47,19 @@ class StormOfEverything(Storm):
         for number in range(2 * _OLD):
             self._publish_as(f"old-{number % _OLD}", None)
             self._make_pool()
+
+    def wait_until_recorded(self) -> None:
+        """Wait until the server has recorded the task runs that it was told of, which it does in their order.
+
+        Raises:
+            RuntimeError: it did not.
+        """
+        last, deadline = self._record(None, ("RUNNING",), timedelta(0)), time.monotonic() + _RECORDED_SECONDS
+        chosen = {"task_runs": {"id": {"any_": [last]}}}
+        while not any(task["state"] for task in self._api.call("POST", "/task_runs/filter", chosen)):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the server records no task runs")
+            time.sleep(0.2)
 
     # Task runs, through the API.
 

@@ -49,6 +49,8 @@ SUBJECTS: Final = {
     "storm-2-sqlite": Subject("Prefect 2 on SQLite is changed at random while syncs run", "changes"),
     "storm-3-postgresql": Subject("Prefect 3 on PostgreSQL is changed by three threads while syncs run", "changes"),
     "storm-2-postgresql": Subject("Prefect 2 on PostgreSQL is changed by three threads while syncs run", "changes"),
+    "everything-3": Subject("All that Prefect 3 tells is changed at random while syncs run", "changes"),
+    "everything-2": Subject("All that Prefect 2 tells is changed at random while syncs run", "changes"),
     "kills-scripted": Subject(
         "SIGKILL at random moments of syncs of a changing API",
         "kills",
