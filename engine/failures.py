@@ -24,7 +24,7 @@ class Unauthorized(Failure):
 
 
 class Refused(Failure):
-    """The server does not accept the request as it is (422)."""
+    """The server does not accept the request as it is (400 or 422)."""
 
 
 class ReadFailure(Failure):

@@ -124,7 +124,7 @@ class Client:
         Raises:
             NotFound: 404.
             Unauthorized: 401 or 403.
-            Refused: 422.
+            Refused: 400 or 422.
             Failure: any other failure that waiting does not mend, or one that lasted through all attempts.
         """
         attempts, attempt = self._api.retry.attempts, 1

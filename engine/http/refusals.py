@@ -46,7 +46,7 @@ class Refusals:
             return Failure(message(f"the proxy {said}", self.remedy("api.proxy")))
         if 300 <= status < 400:
             return Failure(message(*self._redirect(said, url, response.headers)))
-        if status == 422:
+        if status in (400, 422):
             keys = ", ".join([*request.query, *(request.body or {})]) or "none"
             what = f"{said}: {self._words(response)}; keys sent: {keys}"
             remedy = (

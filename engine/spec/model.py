@@ -311,7 +311,9 @@ SYNC_MODES: Mapping[str, str] = {
 
 DELETED: Mapping[str, str] = {
     "keep": "rows that are gone from the server stay, except for those that were open when they went",
-    "soft_delete": "at each period of the sweep the whole list is sent again, and rows that are gone are soft-deleted",
+    "soft_delete": "rows that are gone are soft-deleted. With a sweep, when its period is over: the whole list is sent "
+    "again then. Without one, at the next sync: the keys of all rows are remembered, and where the server counts other "
+    "rows than these, the list is looked through; that is for lists of some thousands at most",
 }
 
 
@@ -425,6 +427,11 @@ class Stream:
         return self.parent or related
 
     @property
+    def remembers_all(self) -> bool:
+        """Whether the keys of all rows are remembered, so that rows which are gone are noticed."""
+        return self.deleted == "soft_delete" and getattr(self.read, "sweep", None) is None
+
+    @property
     def destination_table(self) -> str:
         """The name of the table that the stream fills."""
         return self.table or self.name
@@ -450,11 +457,43 @@ def _check_read(values: dict[str, Any], spots: dict[str, Spot]) -> None:
                 "the sweep needs a pagination of the stream that can go on later: keyset", at_key=True
             )
     if values.get("deleted") == "soft_delete" and read is not None and getattr(read, "sweep", None) is None:
-        spots["deleted"].problem('soft_delete needs the key "sweep" of read: how often the whole list is sent again')
+        _check_remembered(values, spots)
     if "deleted" in spots and values.get("sync_mode") == "full_refresh":
         spots["deleted"].problem("a full refresh always soft-deletes rows that are gone", at_key=True)
     if "deleted" in spots and "read" not in spots and values.get("sync_mode") == "incremental":
-        spots["deleted"].problem('needs the key "read", with a sweep', at_key=True)
+        spots["deleted"].problem('needs the key "read"', at_key=True)
+
+
+def _check_remembered(values: dict[str, Any], spots: dict[str, Spot]) -> None:
+    """What soft_delete needs of a stream without a sweep."""
+    if "parent" in spots:
+        spots["deleted"].problem('for the children of a parent soft_delete needs the key "sweep" in read')
+        return
+    if "count" not in spots:
+        message = 'soft_delete needs the key "count", which tells that rows are gone, or "sweep" in read'
+        spots["deleted"].problem(message)
+    if getattr(values["read"], "open", None) is not None:
+        spots["deleted"].problem('with rows that are open soft_delete needs the key "sweep" in read')
+    column = values.get("fields", {}).get(values.get("primary_key", ("",))[0])
+    if isinstance(column, Field) and (column.type != "STRING" or len(values["primary_key"]) > 1):
+        spots["primary_key"].problem("rows are remembered by a primary key of one STRING column only")
+
+
+def _check_sweeps_of_children(streams: Mapping[str, Any], places: Mapping[str, Spot]) -> None:
+    """A child's sweep looks through its parents, which must have what a sweep of their own would need."""
+    for name, stream in streams.items():
+        if not isinstance(stream, Stream) or stream.parent is None or getattr(stream.read, "sweep", None) is None:
+            continue
+        parent, read = streams.get(stream.parent.stream), places[name].at("read")
+        if not isinstance(parent, Stream) or read is None:
+            continue
+        resumable = parent.pagination is not None and parent.pagination[0].resumable
+        if parent.cursor_field is None or parent.count is None or not resumable:
+            read.problem(
+                f"the sweep looks through {stream.parent.stream}, which needs a cursor_field, a count and a pagination "
+                "that can go on later: keyset",
+                at_key=True,
+            )
 
 
 def _check_parent(values: dict[str, Any], spots: dict[str, Spot]) -> None:
@@ -557,6 +596,7 @@ class Document:
             return
         places = dict(spots["streams"].entries())
         _check_references(values["streams"], places)
+        _check_sweeps_of_children(values["streams"], places)
         for name, stream in values["streams"].items():
             table = stream.table if isinstance(stream, Stream) and stream.table else name
             folded = re.sub(r"_+", "_", table)

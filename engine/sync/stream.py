@@ -7,7 +7,8 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from typing import Final
 
 from engine.log import Log
 from engine.reading import ChangeFilter, StateAhead
@@ -17,6 +18,8 @@ from engine.state import StreamState, SweepState
 from engine.sync.reader import StreamReader
 from engine.sync.spool import Spool
 from engine.sync.writer import Writer
+
+_ALWAYS: Final = datetime.min.replace(tzinfo=timezone.utc)
 
 
 class StreamSync:
@@ -74,7 +77,10 @@ class StreamSync:
         return self._writer.state.streams.get(self._stream.name, StreamState())
 
     def _filter(self, before: StreamState) -> ChangeFilter:
-        is_open = self._stream.read.is_open if self._stream.read else lambda record: False
+        strategy: Changes | None = self._stream.read
+        is_open = strategy.is_open if strategy else lambda record: False
+        if self._stream.remembers_all:
+            is_open = lambda record: True  # noqa: E731
         return ChangeFilter(before, self._overlap, is_open, self._mapping.volatile)
 
     def _whole_pass(self, before: StreamState) -> int:
@@ -100,7 +106,8 @@ class StreamSync:
         changes = self._filter(before)
         seen: set[Hashable] = set()
         sent = deleted = 0
-        for found in self._reader.changed(since, changes.asked, before.open, seen):
+        was_open = () if self._stream.remembers_all else before.open
+        for found in self._reader.changed(since, changes.asked, was_open, seen):
             if isinstance(found, Gone):
                 self._writer.delete(self._table, {self._stream.primary_key[0]: found.key})
                 changes.gone(found.key)
@@ -110,8 +117,11 @@ class StreamSync:
                 self._reader.progress.read(len(found), 0)
             self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
         self._reader.check_found()
+        if self._stream.remembers_all:
+            more, gone = self._look_for_gone(changes)
+            sent, deleted = sent + more, deleted + gone
         if deleted:
-            self._tell(f"{deleted:,} rows that were open are gone, and soft-deleted")
+            self._tell(f"{deleted:,} rows are gone, and soft-deleted")
         sweep = before.sweep
         if strategy.sweep is not None and changes.start is not None:
             sweep = sweep or SweepState(changes.start, since)
@@ -146,13 +156,16 @@ class StreamSync:
         if sweep.rows >= due:
             return 0, sweep
         rows, position, sent, ended = sweep.rows, sweep.position, 0, True
-        for step in self._reader.whole(changes.asked, position, ahead=False):
+        since = sweep.previous - self._overlap
+        moved = self._reader.parent_may_have_moved(since, self._overlap)
+        for step in self._reader.whole(changes.asked, position, ahead=False, of=moved):
             unseen = [
                 (key, record)
                 for key, record in step.entries
-                if key not in seen and not strategy.was_found(record, self._mapping.cursor(record), self._overlap)
+                if key not in seen
+                and not strategy.was_found(record, self._mapping.cursor(record), self._overlap, self._reader.known)
             ]
-            sent += self._send(changes, unseen, since=sweep.previous - self._overlap)
+            sent += self._send(changes, unseen, since=since)
             self._reader.progress.read(len(step.entries), 0)
             rows, position = rows + step.counted, step.position
             self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
@@ -164,6 +177,29 @@ class StreamSync:
         if ended:
             return sent, SweepState(max(now, sweep.began + every), sweep.began)
         return sent, replace(sweep, position=position, rows=rows)
+
+    def _look_for_gone(self, changes: ChangeFilter) -> tuple[int, int]:
+        """Where the server counts other rows than are known, look through the whole list for those that are gone.
+
+        Answers with the rows sent, which nobody knew of, and the rows deleted.
+        """
+        known, counted = {(key,) for key in changes.open}, self._reader.count()
+        if counted == len(known):
+            return 0, 0
+        counts = "does not count" if counted is None else f"counts {counted:,}"
+        self._tell(f"{len(known):,} rows are known and the server {counts}: looking through the whole list")
+        there, sent = set[Hashable](), 0
+        for step in self._reader.whole(changes.asked):
+            there.update(key for key, _ in step.entries)
+            unknown = [(key, record) for key, record in step.entries if key not in known]
+            sent += self._send(changes, unknown, since=_ALWAYS)
+            self._reader.progress.read(len(step.entries), 0)
+            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+        gone = known - there
+        for (key,) in sorted(gone):
+            self._writer.delete(self._table, {self._stream.primary_key[0]: key})
+            changes.gone(key)
+        return sent, len(gone)
 
     def _send(
         self,
@@ -179,7 +215,7 @@ class StreamSync:
             changes: Tells which are.
             entries: A page of records with their keys.
             position: Up to where everything before these entries was sent.
-            since: In a sweep, the instant since when a change may have been missed.
+            since: Where a change may have been missed, the instant since when.
         """
         mapping, rows = self._mapping, []
         for key, record in entries:
