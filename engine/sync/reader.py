@@ -44,17 +44,24 @@ class Step:
 
 
 def readers(document: Document, pages: Pages, log: Log) -> Mapping[str, StreamReader]:
-    """A reader for each stream, by its name."""
-    found: dict[str, StreamReader] = {}
+    """A reader for each stream, by its name.
 
-    def reader(name: str) -> StreamReader:
+    Incremental streams share the readers of those that feed them, and so what these have found out about the server.
+    Full refreshes share none, so that they can be read side by side.
+    """
+    shared: dict[str, StreamReader] = {}
+
+    def reader(name: str, found: dict[str, StreamReader]) -> StreamReader:
         if name not in found:
             stream = document.streams[name]
-            source = reader(stream.source.stream) if stream.source else None
+            source = reader(stream.source.stream, found) if stream.source else None
             found[name] = StreamReader(document, stream, source, pages, log)
         return found[name]
 
-    return {name: reader(name) for name in document.streams}
+    return {
+        name: reader(name, shared if stream.sync_mode == "incremental" else {})
+        for name, stream in document.streams.items()
+    }
 
 
 class StreamReader:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Final
@@ -26,8 +27,9 @@ class StreamSync:
     """One stream, once."""
 
     def __init__(self, reader: StreamReader, overlap: timedelta, writer: Writer, log: Log) -> None:
+        self.stream = reader.stream
         self._reader = reader
-        self._stream = reader.stream
+        self._ahead: Future[Spool] | None = None
         self._table = reader.stream.destination_table
         self._mapping = reader.mapping
         self._overlap = overlap
@@ -42,11 +44,15 @@ class StreamSync:
             NotFound: the server has no such endpoint.
             Failure: it could not be read whole.
         """
-        sent = self._full_refresh() if self._stream.sync_mode == "full_refresh" else self._incremental()
+        sent = self._full_refresh() if self.stream.sync_mode == "full_refresh" else self._incremental()
         for misfit in self._mapping.misfits():
             self._log.warning(misfit)
         self._tell(f"{self._reader.progress.rows:,} rows read, {sent:,} synced")
         return sent
+
+    def read_ahead(self, executor: Executor) -> None:
+        """Begin to read a full refresh, in another thread. Nothing is written before :meth:`run`."""
+        self._ahead = executor.submit(self._read_whole, None)
 
     def _incremental(self) -> int:
         before = self._state()
@@ -54,14 +60,14 @@ class StreamSync:
             return self._pass(before)
         except StateAhead:
             self._log.warning(
-                f"{self._stream.name}: the saved state says that the last sync began after {before.since}, and the "
+                f"{self.stream.name}: the saved state says that the last sync began after {before.since}, and the "
                 "server's clock is not that far yet. It went wrong then or is wrong now, so nothing tells what has "
                 "changed since: the whole list is read and sent again"
             )
         return self._pass(StreamState(open=before.open))
 
     def _pass(self, before: StreamState) -> int:
-        strategy: Changes | None = self._stream.read
+        strategy: Changes | None = self.stream.read
         if strategy is not None and before.since is not None and before.under_way is None:
             return self._changes_pass(before, before.since, strategy)
         sent = self._whole_pass(before)
@@ -74,12 +80,12 @@ class StreamSync:
         return sent + self._whole_pass(after)
 
     def _state(self) -> StreamState:
-        return self._writer.state.streams.get(self._stream.name, StreamState())
+        return self._writer.state.streams.get(self.stream.name, StreamState())
 
     def _filter(self, before: StreamState) -> ChangeFilter:
-        strategy: Changes | None = self._stream.read
+        strategy: Changes | None = self.stream.read
         is_open = strategy.is_open if strategy else lambda record: False
-        if self._stream.remembers_all:
+        if self.stream.remembers_all:
             is_open = lambda record: True  # noqa: E731
         return ChangeFilter(before, self._overlap, is_open, self._mapping.volatile)
 
@@ -95,7 +101,7 @@ class StreamSync:
             sent += self._send(changes, step.entries, position=position)
             self._reader.progress.read(len(step.entries), step.counted)
             position = step.position or position
-            self._writer.checkpoint_when_due(self._stream, changes.so_far(position))
+            self._writer.checkpoint_when_due(self.stream, changes.so_far(position))
         self._reader.check_found()
         self._complete(changes, before.sweep)
         return sent
@@ -106,18 +112,18 @@ class StreamSync:
         changes = self._filter(before)
         seen: set[Hashable] = set()
         sent = deleted = 0
-        was_open = () if self._stream.remembers_all else before.open
+        was_open = () if self.stream.remembers_all else before.open
         for found in self._reader.changed(since, changes.asked, was_open, seen):
             if isinstance(found, Gone):
-                self._writer.delete(self._table, {self._stream.primary_key[0]: found.key})
+                self._writer.delete(self._table, {self.stream.primary_key[0]: found.key})
                 changes.gone(found.key)
                 deleted += 1
             else:
                 sent += self._send(changes, found)
                 self._reader.progress.read(len(found), 0)
-            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+            self._writer.checkpoint_when_due(self.stream, changes.so_far(None))
         self._reader.check_found()
-        if self._stream.remembers_all:
+        if self.stream.remembers_all:
             more, gone = self._look_for_gone(changes)
             sent, deleted = sent + more, deleted + gone
         if deleted:
@@ -125,7 +131,7 @@ class StreamSync:
         sweep = before.sweep
         if strategy.sweep is not None and changes.start is not None:
             sweep = sweep or SweepState(changes.start, since)
-            if self._stream.deleted == "keep":
+            if self.stream.deleted == "keep":
                 swept, sweep = self._sweep(changes, changes.start, seen, sweep, strategy, strategy.sweep.every)
                 sent += swept
             elif changes.start - sweep.began >= strategy.sweep.every:
@@ -168,7 +174,7 @@ class StreamSync:
             sent += self._send(changes, unseen, since=since)
             self._reader.progress.read(len(step.entries), 0)
             rows, position = rows + step.counted, step.position
-            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+            self._writer.checkpoint_when_due(self.stream, changes.so_far(None))
             if rows >= due and position is not None:
                 ended = False
                 break
@@ -194,10 +200,10 @@ class StreamSync:
             unknown = [(key, record) for key, record in step.entries if key not in known]
             sent += self._send(changes, unknown, since=_ALWAYS)
             self._reader.progress.read(len(step.entries), 0)
-            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+            self._writer.checkpoint_when_due(self.stream, changes.so_far(None))
         gone = known - there
         for (key,) in sorted(gone):
-            self._writer.delete(self._table, {self._stream.primary_key[0]: key})
+            self._writer.delete(self._table, {self.stream.primary_key[0]: key})
             changes.gone(key)
         return sent, len(gone)
 
@@ -225,7 +231,7 @@ class StreamSync:
             if may_be_new and changes.is_new(row := mapping.row(record), cursor):
                 rows.append(row)
         if rows and changes.has_unsaved_open:
-            self._writer.complete(self._stream, changes.so_far(position))
+            self._writer.complete(self.stream, changes.so_far(position))
         for row in rows:
             self._writer.upsert(self._table, row)
         return len(rows)
@@ -233,42 +239,47 @@ class StreamSync:
     def _complete(self, changes: ChangeFilter, sweep: SweepState | None) -> None:
         if changes.start is None:
             self._log.warning(
-                f"{self._stream.name}: the server's answers carry no Date header, so the next sync looks at "
+                f"{self.stream.name}: the server's answers carry no Date header, so the next sync looks at "
                 "the same changes again"
             )
-        self._writer.complete(self._stream, changes.complete(sweep))
+        self._writer.complete(self.stream, changes.complete(sweep))
 
     def _full_refresh(self, changes: ChangeFilter | None = None) -> int:
         """Send the whole list in the place of what the table holds.
 
         It is read to its end first: a read that fails half-way deletes nothing.
         """
-        self._tell(f"reading {self._what}, all rows")
-        mapping, sent = self._mapping, 0
-        with Spool() as spool:
-            for step in self._reader.whole(changes.asked if changes else lambda at: None):
-                rows = []
-                for key, record in step.entries:
-                    rows.append(row := mapping.row(record))
-                    if changes is not None:
-                        changes.look(key, record)
-                        changes.is_new(row, mapping.cursor(record))
-                spool.extend(rows)
-                self._reader.progress.read(len(rows), step.counted)
-            self._reader.check_found()
+        sent = 0
+        with self._ahead.result() if self._ahead else self._read_whole(changes) as rows:
             if changes is not None:  # what was sent before must not be taken for older than the truncate
-                self._writer.complete(self._stream, changes.so_far(None))
+                self._writer.complete(self.stream, changes.so_far(None))
             self._writer.truncate(self._table)
-            for row in spool:
+            for row in rows:
                 self._writer.upsert(self._table, row)
                 sent += 1
         if changes is None:
-            self._writer.complete(self._stream, None)
+            self._writer.complete(self.stream, None)
         return sent
+
+    def _read_whole(self, changes: ChangeFilter | None) -> Spool:
+        """The rows of the whole list, which was read to its proven end."""
+        self._tell(f"reading {self._what}, all rows")
+        mapping, spool = self._mapping, Spool()
+        for step in self._reader.whole(changes.asked if changes else lambda at: None):
+            rows = []
+            for key, record in step.entries:
+                rows.append(row := mapping.row(record))
+                if changes is not None:
+                    changes.look(key, record)
+                    changes.is_new(row, mapping.cursor(record))
+            spool.extend(rows)
+            self._reader.progress.read(len(rows), step.counted)
+        self._reader.check_found()
+        return spool
 
     @property
     def _what(self) -> str:
-        stream = self._stream
+        stream = self.stream
         if stream.endpoint is None and stream.parent is not None:
             return f"what {stream.parent.stream} hold"
         return str(stream.endpoint)
