@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from engine.failures import NotFound, Refused, Unauthorized
 from engine.instants import parse_instant
+from engine.log import Log
 from engine.paging import Pagination
 from engine.paging.until import UntilWalk
 from engine.reading import Ask
@@ -251,8 +252,7 @@ class ChangesPass:
         was_open: The keys of rows that the destination has as open.
         known: By the number of a query, which of its alternatives the server knows; filled in as it is found out, and
             kept by the caller as long as the server is taken to be the same.
-        tell: Takes a line for the log.
-        warn: Takes a warning.
+        log: Takes what is done without.
         seen: Takes the keys of the entries that were brought.
     """
 
@@ -264,8 +264,7 @@ class ChangesPass:
         since: datetime,
         was_open: Iterable[str],
         known: dict[int, int],
-        tell: Callable[[str], None],
-        warn: Callable[[str], None],
+        log: Log,
         seen: set[Hashable] | None = None,
     ) -> None:
         self._style: Changes = stream.read
@@ -275,8 +274,7 @@ class ChangesPass:
         self._since = since
         self._was_open = set(was_open)
         self._known = known
-        self._tell = tell
-        self._warn = warn
+        self._log = log
         self._seen: set[Hashable] = set() if seen is None else seen
 
     def run(self, read: Read, children: Iterable[Sequence[Entry]] = ()) -> Iterator[Sequence[Entry] | Gone]:
@@ -303,6 +301,9 @@ class ChangesPass:
             fresh = [entry for entry in entries if entry[0] not in self._seen]
             self._seen.update(k for k, _ in fresh)
             yield fresh
+
+    def _tell(self, line: str) -> None:
+        self._log.info(f"{self._stream.name}: {line}")
 
     def _request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
         endpoint = self._stream.endpoint
@@ -357,7 +358,10 @@ class ChangesPass:
         except (Refused, Unauthorized) as failure:
             if answered or (isinstance(failure, Unauthorized) and failure.status != 403):
                 raise
-            self._warn(f"read without {by.endpoint}; changes that only it names are found by the sweep. {failure}")
+            self._log.warning(
+                f"{self._stream.name}: read without {by.endpoint}; changes that only it names are found by the sweep. "
+                f"{failure}"
+            )
         return list(names)
 
     def _look_up(self, read: Read, keys: Sequence[str]) -> Iterator[Sequence[Entry] | Gone]:

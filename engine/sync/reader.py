@@ -85,10 +85,6 @@ class StreamReader:
         """Log a line about this stream."""
         self._log.info(f"{self.stream.name}: {line}")
 
-    def warn(self, line: str) -> None:
-        """Warn of something about this stream."""
-        self._log.warning(f"{self.stream.name}: {line}")
-
     def count(self) -> int | None:
         """The number of records (of its parent's, for a child) by the server; None where it does not say."""
         if self._source is not None and self.stream.parent is not None:
@@ -147,9 +143,7 @@ class StreamReader:
                 yield entries
 
         pagination = self._document.api.pagination
-        changes = ChangesPass(
-            self.stream, self.mapping.key, pagination, since, was_open, self.known, self.tell, self.warn, seen
-        )
+        changes = ChangesPass(self.stream, self.mapping.key, pagination, since, was_open, self.known, self._log, seen)
         yield from changes.run(read, self._belonging_to_changed(since, asked))
 
     def parent_may_have_moved(self, since: datetime, overlap: timedelta) -> Callable[[Record], bool]:
