@@ -127,7 +127,7 @@ class StreamSync:
             more, gone = self._look_for_gone(changes)
             sent, deleted = sent + more, deleted + gone
         if deleted:
-            self._tell(f"{deleted:,} rows are gone, and soft-deleted")
+            self._tell(f"{deleted:,} gone, and soft-deleted")
         sweep = before.sweep
         if strategy.sweep is not None and changes.start is not None:
             sweep = sweep or SweepState(changes.start, since)

@@ -97,7 +97,7 @@ def test_rows_that_are_gone_are_noticed_by_the_count(tmp_path: Path, server: Loo
     assert there(recorder) == shelves.rows.keys()
     assert (recorder.count("upsert"), recorder.count("delete"), recorder.count("truncate")) == (1, 2, 0)
     assert "shelves: 9 rows are known and the server counts 7: looking through the whole list" in lines.infos
-    assert "shelves: 2 rows are gone, and soft-deleted" in lines.infos
+    assert "shelves: 2 gone, and soft-deleted" in lines.infos
 
     shelves.rows["s02"] = NEW
     run(tmp_path, server, recorder)
