@@ -343,15 +343,17 @@ def with_owner(made: Shop, loopback: Loopback, document: Any, answer: Any) -> No
     loopback.answer = lambda seen: Reply(answer) if seen.path.endswith("/owner") else made.answer(seen)
 
 
+@pytest.mark.parametrize("records", ["", "    records: $\n"])
 def test_the_one_record_of_an_object_is_checked(
-    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], records: str
 ) -> None:
     """Its columns by the document, and its values by the one answer."""
+    owner = OWNER.replace("    primary_key", f"{records}    primary_key")
     record = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
     with_owner(*server, document=record, answer={"id": "x", "name": "Ada"})
-    assert check(tmp_path, server[1], "--stream", "owner", text=DECLARED + OWNER) == 0
+    assert check(tmp_path, server[1], "--stream", "owner", text=DECLARED + owner) == 0
     assert capsys.readouterr().out.splitlines()[1].split() == ["owner", *["ok"] * 4, "-", "ok", "ok", "ok"]
-    text = DECLARED + OWNER.replace("$.name", "$.nmae")
+    text = DECLARED + owner.replace("$.name", "$.nmae")
     assert check(tmp_path, server[1], "--stream", "owner", text=text) == 0
     assert 'always NULL: the server declares no "nmae" for $.nmae' in capsys.readouterr().out
 

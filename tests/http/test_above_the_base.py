@@ -112,6 +112,7 @@ def test_higher_than_the_server_is_one_warning_and_no_request(tmp_path: Path, se
     ("reply", "words"),
     [
         (Reply({"detail": "no"}, status=403), "answered 403 Forbidden"),
+        (Reply(body=b"<html>", status=403, headers={"Content-Type": "text/html"}), "answered 403 Forbidden"),
         (Reply(body=b"<html>", status=500, headers={"Content-Type": "text/html"}), "answered 500"),
         (Reply({"detail": "no"}), "an object with the keys detail, and no list of records"),
     ],
