@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from engine.spec.configuration import Setting
 from engine.spec.headers import HEADER_NAME, parse_headers
@@ -67,12 +68,29 @@ PATH_VALUE = re.compile(r"\{([^{}]*)\}")
 HEADER = Text(HEADER_NAME, "an HTTP header's name")
 
 
+_UP = re.compile(r"(\.\.(/\.\.)*(?=/|$))?")
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """A method and a path below the base URL."""
+    """A method and a path that follows the base URL, or that goes up from there first: ``../filter``."""
 
     method: str
     path: str
+
+    @property
+    def up(self) -> int:
+        """How many segments of the base URL the ``..`` at the path's beginning take away."""
+        return self._split()[0].count("..")
+
+    @property
+    def rest(self) -> str:
+        """What follows those: ``/filter`` of ``../filter``, nothing of ``../..``, the path itself where it has none."""
+        return self._split()[1]
+
+    def _split(self) -> tuple[str, str]:
+        end = len(_UP.match(self.path)[0])  # type: ignore[index]  # it matches every text
+        return self.path[:end], self.path[end:]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -80,11 +98,18 @@ class Endpoint:
 
 def _endpoint(text: str) -> Endpoint:
     method, path = text.split(" ")
-    return Endpoint(method, path)
+    endpoint = Endpoint(method, path)
+    if "//" in path:
+        raise ValueError(f'the path "{path}" has an empty segment (//)')
+    if {".", ".."} & set(unquote(endpoint.rest).split("/")):
+        raise ValueError(f'the path "{path}" may go up (..) at its beginning only, as ../filter does')
+    return endpoint
 
 
 ENDPOINT = Text(
-    r"(GET|POST) /[^\s?#]*", "a method (GET or POST) and a path, such as POST /flows/filter", convert=_endpoint
+    r"(GET|POST) (/|\.\.(/|$))[^\s?#]*",
+    "a method (GET or POST) and a path, such as POST /flows/filter",
+    convert=_endpoint,
 )
 
 
@@ -233,7 +258,8 @@ class ServerVersion:
 RECORDS = OneOrMore(JSON_PATH)
 RECORDS_DESCRIPTION = (
     "Where the list of records stands in an answer. Of several declared shapes, the first that is a list; "
-    "an answer of any other shape is a failure, never an empty page."
+    "an answer of any other shape is a failure, never an empty page. With the pagination style `object`: where the one "
+    "record stands."
 )
 
 
@@ -242,7 +268,10 @@ class Api:
     """What holds for all requests: where the API is, who asks, and how patiently."""
 
     base_url: str = key(
-        Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"), "What every endpoint's path follows."
+        Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"),
+        "What every endpoint's path follows. A path that begins with `..` goes up first: below https://host/api/a/b, "
+        "`../filter` is /api/a/filter, and `../..` is /api. It stays on the same server; one that would leave it is "
+        "taken as not found.",
     )
     openapi: str | None = key(
         Text(r"/[^\s?#]*", "a path, such as /openapi.json"),
@@ -346,7 +375,11 @@ class Stream:
     either: ClassVar = ("endpoint", "parent")
 
     description: str = key(Text(), "What a row of the table is.")
-    endpoint: Endpoint | None = key(ENDPOINT, "What is asked for the records: POST /flows/filter.", default=None)
+    endpoint: Endpoint | None = key(
+        ENDPOINT,
+        "What is asked for the records: POST /flows/filter. `POST ../filter` asks above the base URL.",
+        default=None,
+    )
     parent: Parent | None = key(
         Record(Parent, shorthand="stream"), "The stream whose rows say what to ask for.", default=None
     )
