@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.failures import Unauthorized
 from engine.setup import setup_tests
 from engine.spec.load import connect, load
 from engine.sync import sync
@@ -219,3 +220,26 @@ def test_every_column_is_filled_by_some_row(server: Loopback) -> None:
         if all(row[column] is None for row in in_recorder(recorder, name).values())
     }
     assert empty == set()
+
+
+def test_what_the_key_may_not_read_is_skipped(server: Loopback) -> None:
+    """A key of the workspace has no rights on the account: with all tables chosen the others arrive."""
+
+    def answer(seen: Seen) -> Reply:
+        return cloud(seen) if seen.path.startswith(WORKSPACE) else Reply({"detail": "Forbidden"}, 403)
+
+    server.answer = answer
+    recorder, lines = Recorder(), Lines()
+    sync(connect(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
+    above = {name for name, (path, _, _) in LISTS.items() if not path.startswith(WORKSPACE)} | {"accounts"}
+    assert set(recorder.tables) == set(STREAMS) - above
+    assert {line.partition(":")[0] for line in lines.warnings} == above
+    assert all("may not be read with this key; skipping" in line for line in lines.warnings)
+
+
+def test_a_key_that_may_read_nothing_is_a_failure(server: Loopback) -> None:
+    """Not a success with nothing in it; and one that is not known at all is one at once."""
+    for status in (401, 403):
+        server.answer = lambda seen, status=status: Reply({"detail": "no"}, status)  # type: ignore[misc]
+        with pytest.raises(Unauthorized):
+            sync(connect(PROJECT / "streams.yaml", settings(server)), {}, Recorder(), Lines())

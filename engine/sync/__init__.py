@@ -11,7 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from engine.destination import Destination
-from engine.failures import Failure, NotFound
+from engine.failures import Failure, NotFound, Unauthorized
 from engine.http.client import Client
 from engine.log import Discreet, Log
 from engine.spec.load import Connection
@@ -42,6 +42,7 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
     writer = Writer(destination, load_state(state, document.api.base_url))
     counts: dict[str, int] = {}
     missing: list[str] = []
+    forbidden: list[Unauthorized] = []
     with Client(connection, log) as client, Pages(client, connections) as pages, _Background(connections) as background:
         of = readers(document, pages, log)
         syncs = [StreamSync(of[stream.name], document.api.overlap, writer, log) for stream in connection.streams]
@@ -51,6 +52,14 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
             except NotFound as not_found:
                 log.warning(f"{not_found.url} not found; skipping.")
                 missing.append(not_found.url)
+            except Unauthorized as refused:
+                # Not every key may read what only some servers have, such as the account around a workspace.
+                if refused.status != 403 or one.stream.availability is None:
+                    raise
+                log.warning(f"{one.stream.name}: may not be read with this key; skipping. {refused}")
+                forbidden.append(refused)
+    if not counts and forbidden:
+        raise forbidden[0]
     if not counts:
         advice = " ".join(connection.settings.advice)
         settings = " and ".join(connection.settings_behind("api.base_url")) or "api.base_url"
