@@ -12,9 +12,10 @@ from testbed.prefect_server import PrefectServer
 from testbed.seed import Shape, seed
 
 RUNS: Final = 10_000
+RUNS_IN_FULL: Final = 100_000
 DELAY: Final = 0.05
-_ABOUT: Final = f"""\
-A first sync of {RUNS:,} flow runs from a Prefect 3 server on SQLite (one process, on the same machine), with the
+_ABOUT: Final = """\
+A first sync of {runs:,} flow runs from a Prefect 3 server on SQLite (one process, on the same machine), with the
 connector's own streams.yaml, into a destination that only counts. The ratios are to the fastest of three clients
 that only download the same runs: by keyset, in pages of 200, over 1, 2 or 4 connections, without compression, the
 spans of time known beforehand. The engine always offers gzip, for which the server needs time too; a case shows
@@ -24,28 +25,28 @@ The same through a proxy that holds each request back by {DELAY * 1000:.0f} ms, 
 would. It delays and does not limit bandwidth, which would be in gzip's favour."""
 
 
-def measure() -> Iterator[Table]:
+def measure(runs: int = RUNS) -> Iterator[Table]:
     """Two tables: without and with latency."""
     with PrefectServer(3) as server:
-        tell(f"seeding {RUNS:,} flow runs")
-        seed(server.database, Shape(runs=RUNS))
-        yield Table("Backfill", "seconds", _beside_download(server.api_url), ",.2f", _ABOUT)
+        tell(f"seeding {runs:,} flow runs")
+        seed(server.database, Shape(runs=runs))
+        yield Table("Backfill", "seconds", _beside_download(server.api_url, runs), ",.2f", _ABOUT.format(runs=runs))
         with SlowProxy(server.api_url, DELAY) as proxy:
             title = f"Backfill, {DELAY * 1000:.0f} ms away"
-            yield Table(title, "seconds", _beside_download(proxy.url), ",.2f", _FAR)
+            yield Table(title, "seconds", _beside_download(proxy.url, runs), ",.2f", _FAR)
 
 
-def _beside_download(url: str) -> list[Line]:
+def _beside_download(url: str, runs: int) -> list[Line]:
     downloads = [
         Contender(
-            f"download, {number} connection{'s' * (number > 1)}", "download", (url, str(number), "identity"), RUNS
+            f"download, {number} connection{'s' * (number > 1)}", "download", (url, str(number), "identity"), runs
         )
         for number in (1, 2, 4)
     ]
     others = [
-        Contender("engine", "connector", (url,), RUNS),
-        Contender("download, 1 connection, gzip", "download", (url, "1"), RUNS),
-        Contender("loop by offset, pages of 100", "offset_loop", (url,), RUNS),
+        Contender("engine", "connector", (url,), runs),
+        Contender("download, 1 connection, gzip", "download", (url, "1"), runs),
+        Contender("loop by offset, pages of 100", "offset_loop", (url,), runs),
     ]
     contenders = [*downloads, *others]
     seconds = [[cost.seconds for cost in own] for own in in_turns(contenders)]

@@ -24,9 +24,9 @@ turns; the ratios are to the first page by keyset. On PostgreSQL, which is not m
 over every row before it."""
 
 
-def measure(full: bool = False) -> Iterator[Table]:
-    """A table for each size."""
-    for runs in (RUNS, RUNS_IN_FULL) if full else (RUNS,):
+def measure(*sizes: int) -> Iterator[Table]:
+    """A table for each size; for RUNS, if none is given."""
+    for runs in sizes or (RUNS,):
         with PrefectServer(3) as server:
             tell(f"seeding {runs:,} flow runs")
             seed(server.database, Shape(runs=runs))

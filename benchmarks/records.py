@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import Any, Final
 
 SHAPES: Final = 1000  # records that differ in more than their id and start
@@ -54,6 +55,13 @@ def head(number: int) -> bytes:
     return b'{"id":"00000000-0000-4000-8000-%012x","expected_start_time":"%s",' % (number, start.encode())
 
 
+def page(first: int, rows: int) -> bytes:
+    """The JSON of so many records, from a number on."""
+    rest = tails()
+    return b"[%s]" % b",".join([head(number) + rest[number % SHAPES] for number in range(first, first + rows)])
+
+
+@cache
 def tails() -> list[bytes]:
     """The rest of the JSON of SHAPES records. The record of a number has the tail of that number modulo SHAPES."""
     return [json.dumps(_shape(number), separators=(",", ":")).encode()[1:] for number in range(SHAPES)]

@@ -15,6 +15,7 @@ from engine.paging import keyset as _keyset  # noqa: F401
 from engine.paging import link as _link  # noqa: F401
 from engine.paging import numbered as _numbered  # noqa: F401
 from engine.paging import offset as _offset  # noqa: F401
+from engine.paging import one_object as _one_object  # noqa: F401
 from engine.paging import single as _single  # noqa: F401
 from engine.paging import token as _token  # noqa: F401
 from engine.reading import changes as _changes  # noqa: F401

@@ -8,7 +8,7 @@ class Failure(Exception):
 
 
 class NotFound(Failure):
-    """The server has no such endpoint (404)."""
+    """The server has no such endpoint (404), or none for the method (405)."""
 
     def __init__(self, message: str, url: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class Unauthorized(Failure):
 
 
 class Refused(Failure):
-    """The server does not accept the request as it is (422)."""
+    """The server does not accept the request as it is (400 or 422)."""
 
 
 class ReadFailure(Failure):

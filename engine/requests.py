@@ -24,7 +24,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """One request below the API's base URL. ``body`` is sent as JSON, and not at all when it is None."""
+    """One request of the API. ``body`` is sent as JSON, and not at all when it is None."""
 
     endpoint: Endpoint
     query: Mapping[str, Any] = field(default_factory=dict)

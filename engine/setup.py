@@ -22,7 +22,7 @@ from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.load import Connection, connect
 from engine.spec.model import Document, Retry, ServerVersion, Stream
 from engine.spec.problems import SpecError
-from engine.sync.pages import records_in
+from engine.sync.pages import records_of
 
 # Somebody waits in front of a form: a fault that passes is given one more chance, and no more.
 _RETRY: Final = Retry(attempts=2, wait_initial=timedelta(milliseconds=500), retry_after_max=timedelta(seconds=5))
@@ -161,8 +161,8 @@ def _read(client: Client, stream: Stream) -> None:
     assert stream.endpoint is not None
     if any(option.name == "page_size" for option in fields(pagination)):
         pagination = replace(pagination, page_size=1)
-    request = pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), None).request
-    client.ask(stream.name, request, lambda answer: records_in(answer, stream.records or ()))
+    walk = pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), None)
+    client.ask(stream.name, walk.request, lambda answer: records_of(walk, answer, stream.records or ()))
 
 
 def _version(client: Client, declared: ServerVersion) -> str:

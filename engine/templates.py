@@ -60,7 +60,8 @@ class Template:
         place: The place that declares the endpoint.
         sent: What the body of a POST request carries, or the query of a GET request.
         query: What the URL carries whatever the method is.
-        records: Where the list of records stands in the answer; none where the answer is no list.
+        records: Where the list of records stands in the answer; none where the answer has no records.
+        one_record: Whether it is no list that stands there, but one record.
         records_place: The place that declares it.
         expected: The paths that are followed in the answer.
         alternative: Where requests are alternatives of each other: the place of them all, and the number of this one.
@@ -73,6 +74,7 @@ class Template:
     query: tuple[Sent, ...] = ()
     records: tuple[JsonPath, ...] = ()
     records_place: Place = ()
+    one_record: bool = False
     expected: tuple[Expected, ...] = ()
     alternative: tuple[Place, int] | None = None
     optional: bool = False

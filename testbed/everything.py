@@ -22,6 +22,7 @@ EVENTS: Final = {"PREFECT_EXPERIMENTAL_EVENTS": "true", "PREFECT_API_SERVICES_EV
 """The environment in which Prefect 2 has events; Prefect 3 always has them."""
 
 FLOWS: Final = Path(__file__).with_name("everything_flows.py")
+TASK_WORKER: Final = Path(__file__).with_name("everything_task_worker.py")
 _SETTLED_SECONDS: Final = 60.0
 
 
@@ -38,7 +39,11 @@ def make_everything(server: PrefectServer) -> History:
     _make_limits(api)
     _make_of_runs(api, history)
     _run_flows(server)
+    if server.major == 3:
+        server.accompany(TASK_WORKER)
     _wait_until_settled(api)
+    if server.major == 3:
+        _wait_for_task_worker(api)
     return history
 
 
@@ -168,6 +173,15 @@ def _wait_until_settled(api: PrefectApi) -> None:
     raise RuntimeError("the server did not settle")
 
 
+def _wait_for_task_worker(api: PrefectApi) -> None:
+    deadline = time.monotonic() + _SETTLED_SECONDS
+    while time.monotonic() < deadline:
+        if read(api, "task_workers"):
+            return
+        time.sleep(0.5)
+    raise RuntimeError("the task worker did not come")
+
+
 # --- everything it tells ---------------------------------------------------------------------------------------------
 
 
@@ -193,6 +207,7 @@ LISTINGS: Final[dict[str, Listing]] = {
     "work_pools": Listing("/work_pools/filter", {}),
     "work_queues": Listing("/work_pools/{}/queues/filter", {}, "work_pools", "name"),
     "workers": Listing("/work_pools/{}/workers/filter", {}, "work_pools", "name"),
+    "task_workers": Listing("/task_workers/filter", {"limit": 1000}),  # has no pages, and ignores it
     "artifacts": Listing("/artifacts/filter", {"sort": "ID_DESC"}),
     "artifact_collections": Listing("/artifacts/latest/filter", {"sort": "ID_DESC"}),
     "variables": Listing("/variables/filter", {"sort": "NAME_ASC"}),

@@ -64,6 +64,7 @@ class PrefectServer:
         self._database = database
         self._folder = Path()
         self._process: subprocess.Popen[bytes] | None = None
+        self._company: list[subprocess.Popen[bytes]] = []
         self._port = 0
         self.api_url = ""
 
@@ -100,6 +101,19 @@ class PrefectServer:
         self._stop()
         self._services = background_services
         self._start()
+
+    def accompany(self, script: Path) -> None:
+        """Start a script with Prefect's own interpreter, a client of this server, and end it before the server."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
+        home = self._folder / script.stem
+        process = subprocess.Popen(
+            [str(self._python), str(script)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**own, "PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(home), "DO_NOT_TRACK": "1"},
+        )
+        self._company.append(process)
 
     @property
     def version(self) -> str:
@@ -172,6 +186,9 @@ class PrefectServer:
             self._process = None
 
     def _end(self) -> None:
+        for process in self._company:
+            process.kill()
+            process.wait(STOP_SECONDS)
         self._stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -72,9 +72,10 @@ class Recorder:
     state: dict[str, Any] = field(default_factory=dict)
 
     def upsert(self, table: str, data: dict[str, Any]) -> None:
-        """Keep a row by its column ``id``."""
+        """Keep a row by its column ``id``, or by its first where it has none."""
         self.operations.append(("upsert", table))
-        self.tables.setdefault(table, {})[data["id"]] = {**data, "deleted": False}
+        key = data["id"] if "id" in data else next(iter(data.values()))
+        self.tables.setdefault(table, {})[key] = {**data, "deleted": False}
 
     def delete(self, table: str, keys: dict[str, Any]) -> None:
         """Mark a row as deleted."""

@@ -10,7 +10,7 @@ from engine.checking.findings import Findings
 from engine.openapi.accepts import Fault, faults, hint
 from engine.openapi.columns import misfit
 from engine.openapi.document import NoOperation, OpenApi, Operation
-from engine.openapi.lists import follow, record_at, record_of
+from engine.openapi.lists import follow, object_at, record_at, record_of
 from engine.openapi.shape import Absent, Shape
 from engine.spec.jsonpath import PARENT, JsonPath
 from engine.spec.model import Document, Stream
@@ -29,6 +29,9 @@ def check_stream(api: OpenApi, document: Document, stream: Stream) -> Findings:
     """Hold every request, path and column of a stream against an OpenAPI document."""
     findings = Findings(stream.name)
     asked = [_Asked.of(api, template) for template in templates(document, stream)]
+    if asked and asked[0].outside:
+        findings.say("note", "paths", asked[0].template.place, asked[0].said[0].message)
+        return findings
     if asked and asked[0].operation is None and stream.availability is not None:
         findings.look("paths")
         message = f"{asked[0].said[0].message}; by streams.yaml only some have it: {stream.availability}"
@@ -43,7 +46,7 @@ def check_stream(api: OpenApi, document: Document, stream: Stream) -> Findings:
     if record is not None:
         _check_columns(findings, stream, record)
     elif asked and asked[0].operation is not None:
-        _tell_no_record(findings, asked[0].operation, stream)
+        _tell_no_record(findings, asked[0].operation, asked[0].template, stream)
     elif not asked:
         place: Place = ("streams", stream.name, "parent")
         findings.say("error", "records", place, "the parent's records hold no list of objects at the declared path")
@@ -67,12 +70,15 @@ class _Asked:
     template: Template
     operation: Operation | None
     said: list[_Said] = field(default_factory=list)
+    outside: bool = False
+    """Whether it lies above the base URL, and the document does not tell of it."""
 
     @classmethod
     def of(cls, api: OpenApi, template: Template) -> _Asked:
         found = api.find(template.endpoint)
         if isinstance(found, NoOperation):
-            return cls(template, None, [_Said("paths", template.place, _no_operation(template, found))])
+            said = _Said("paths", template.place, _no_operation(template, found))
+            return cls(template, None, [said], found.outside)
         asked = cls(template, found)
         if template.endpoint.method == "POST":
             asked._check_body(found)
@@ -84,6 +90,9 @@ class _Asked:
 
     def tell(self, findings: Findings, asked: Sequence[_Asked]) -> None:
         """Say what is wrong, as gravely as it is: what a sync goes on without is no mistake."""
+        if self.outside:
+            findings.say("note", "paths", self.template.place, self.said[0].message)
+            return
         findings.look("paths")
         if self.operation is not None:
             findings.look("requests")
@@ -142,10 +151,11 @@ class _Asked:
 
     def _check_expected(self, operation: Operation) -> None:
         template = self.template
-        record = record_at(operation.answer, template.records) if operation.answer else None
+        at = object_at if template.one_record else record_at
+        record = at(operation.answer, template.records) if operation.answer else None
         if record is None and template.records_place[:1] != ("api",) and template.records and operation.answer:
-            at = " or ".join(path.text for path in template.records)
-            message = f"{template.endpoint} answers with {_named(operation.answer)}, and no list at {at}"
+            wanted = _wanted(template, "list")
+            message = f"{template.endpoint} answers with {_named(operation.answer)}, and no {wanted}"
             self.said.append(_Said("records", template.records_place, message))
         for expected in template.expected:
             shape = record if expected.of == "record" else operation.answer
@@ -164,20 +174,29 @@ def _wrong(shape: Shape, expected: Expected) -> Iterator[_Said]:
 
 
 def _no_operation(template: Template, found: NoOperation) -> str:
+    if found.outside:
+        return (
+            f"{template.endpoint.path} lies above the base URL; the document does not tell of it, so it is not checked"
+        )
     if found.methods:
         return f"the server has {template.endpoint.path} for {', '.join(found.methods)} only"
     near = f'; did you mean "{found.near}"?' if found.near else ""
     return f"the server has no {template.endpoint.path}{near}"
 
 
-def _tell_no_record(findings: Findings, operation: Operation, stream: Stream) -> None:
+def _wanted(template: Template, several: str) -> str:
+    """What is looked for, and where: ``list at $.results``."""
+    return f"{'object' if template.one_record else several} at {' or '.join(path.text for path in template.records)}"
+
+
+def _tell_no_record(findings: Findings, operation: Operation, whole: Template, stream: Stream) -> None:
     """Say why nothing can be said of the columns. (Where the stream has a records path of its own, it was said.)"""
     place = ("streams", stream.name, "endpoint")
     if operation.answer is None:
         findings.say("note", "records", place, "the document does not say what this answers; columns are not checked")
     elif not any(f.aspect == "records" and f.level == "error" for f in findings.found):
-        at = " or ".join(path.text for path in stream.records or ())
-        message = f"{stream.endpoint} answers with {_named(operation.answer)}, and no list of objects at {at}"
+        wanted = _wanted(whole, "list of objects")
+        message = f"{stream.endpoint} answers with {_named(operation.answer)}, and no {wanted}"
         findings.say("error", "records", place, message)
 
 

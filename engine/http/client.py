@@ -122,11 +122,13 @@ class Client:
             expect: Turns the decoded JSON into the value wanted; raises :class:`Undeclared` when it has another shape.
 
         Raises:
-            NotFound: 404.
+            NotFound: 404 or 405, or there can be no such address.
             Unauthorized: 401 or 403.
-            Refused: 422.
+            Refused: 400 or 422.
             Failure: any other failure that waiting does not mend, or one that lasted through all attempts.
         """
+        if not self._wire.reaches(request):
+            raise self._refusals.out_of_reach(stream, request, self.url(request))
         attempts, attempt = self._api.retry.attempts, 1
         may_be_stale = self._answered
         while True:

@@ -31,6 +31,8 @@ class Refusals:
     def failure(self, stream: str, request: Request, url: str, response: Response) -> Failure | None:
         """The failure that a status stands for; None when it is a success."""
         status = response.status
+        if request.endpoint.up and self._not_the_api(response):
+            return NotFound(self.message(stream, request, url, "not the API answers there", ""), url)
         if 200 <= status < 300:
             return None
         said = f"answered {status} {response.reason}".rstrip()
@@ -38,7 +40,7 @@ class Refusals:
         def message(what: str, remedy: str) -> str:
             return self.message(stream, request, url, what, remedy)
 
-        if status == 404:
+        if status in (404, 405):
             return NotFound(message(said, self.base_url()), url)
         if status in (401, 403):
             return Unauthorized(message(f"{said}: {self._words(response)}", self._key(status)), status)
@@ -46,7 +48,7 @@ class Refusals:
             return Failure(message(f"the proxy {said}", self.remedy("api.proxy")))
         if 300 <= status < 400:
             return Failure(message(*self._redirect(said, url, response.headers)))
-        if status == 422:
+        if status in (400, 422):
             keys = ", ".join([*request.query, *(request.body or {})]) or "none"
             what = f"{said}: {self._words(response)}; keys sent: {keys}"
             remedy = (
@@ -55,6 +57,17 @@ class Refusals:
             )
             return Refused(message(what, remedy))
         return Failure(message(f"{said}: {self._words(response)}", self.base_url()))
+
+    def out_of_reach(self, stream: str, request: Request, url: str) -> NotFound:
+        """What is said of a request whose path goes up from the server's root."""
+        return NotFound(
+            self.message(stream, request, url, "the base URL has not so many segments to go up from", ""), url
+        )
+
+    @staticmethod
+    def _not_the_api(response: Response) -> bool:
+        """Whether somebody else answers, who may be above the base URL: with a web page, or with the way to one."""
+        return 300 <= response.status < 400 or (response.status < 300 and response.content_type in _PAGES)
 
     def not_json(self, response: Response, reason: str) -> tuple[str, ...]:
         """What is said of a successful answer whose body is no JSON."""

@@ -96,6 +96,10 @@ class Wire:
         adapter = _Adapter(_trusting(api.ca_certificate))
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
+        scheme, _, address = api.base_url.partition("://")
+        host, *base = address.split("/")
+        self._server = f"{scheme}://{host}"
+        self._base = [segment for segment in base if segment]
         self._proxies: dict[str, str] = {}
         if api.proxy and not should_bypass_proxies(api.base_url, no_proxy=None):
             self._proxies = {"http": api.proxy, "https": api.proxy}
@@ -106,7 +110,15 @@ class Wire:
 
     def url(self, request: Request) -> str:
         """The address of a request, without its query."""
-        return self._api.base_url.rstrip("/") + request.endpoint.path
+        endpoint = request.endpoint
+        if not endpoint.up or not self.reaches(request):
+            return f"{self._api.base_url.rstrip('/')}/{endpoint.path.removeprefix('/')}"
+        above = self._base[: len(self._base) - endpoint.up]
+        return "/".join([self._server, *above]) + endpoint.rest
+
+    def reaches(self, request: Request) -> bool:
+        """Whether there is such an address: a path cannot go up from the server's root."""
+        return request.endpoint.up <= len(self._base)
 
     def send(self, request: Request, headers: Mapping[str, str]) -> Response:
         """Send a request and read its answer whole.

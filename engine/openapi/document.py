@@ -53,10 +53,14 @@ class Operation:
 
 @dataclass(frozen=True)
 class NoOperation:
-    """The document has no such operation. ``methods`` are those that the path has; ``near`` is a path like it."""
+    """The document has no such operation. ``methods`` are those that the path has; ``near`` is a path like it.
+
+    ``outside``: the path lies above the base URL, of which the document need not tell.
+    """
 
     methods: tuple[str, ...]
     near: str | None
+    outside: bool = False
 
 
 class OpenApi:
@@ -83,11 +87,13 @@ class OpenApi:
         info = resolved(document, document.get("info"))
         self.title = f"{info.get('title', 'an API')}, version {info.get('version', 'unknown')}"
         self._base = _segments(urlsplit(base_url).path)
+        self._from_root = bool(self._base) and any(_begins(path, self._base) for path in document["paths"])
         # One segment alone says little: /v2/limits may be below a base URL that ends in /v2 by chance.
         self._shortest = 1 if all(_begins(path, self._base[-1:]) for path in document["paths"]) else 2
         self._paths: dict[str, Json] = {
             self._below_base(path): resolved(document, item) for path, item in document["paths"].items()
         }
+        self._below = self._paths.keys() - document["paths"].keys()
 
     def _below_base(self, path: str) -> str:
         """A path of the document as it stands below the base URL.
@@ -110,6 +116,8 @@ class OpenApi:
     def find(self, endpoint: Endpoint) -> Operation | NoOperation:
         """The operation that an endpoint of streams.yaml means. Names of path parameters do not matter."""
         known = self.known_path(endpoint)
+        if known is None and endpoint.up:
+            return NoOperation((), None, outside=True)
         if known is None:
             return NoOperation((), nearest(endpoint.path, self._paths))
         item = self._paths[known]
@@ -118,21 +126,33 @@ class OpenApi:
         return self._operation(endpoint, item, resolved(self._root, item[endpoint.method.lower()]))
 
     def known_path(self, endpoint: Endpoint) -> str | None:
-        """The document's path for an endpoint: the same, or one with a parameter where the endpoint has a value."""
-        if endpoint.path in self._paths:
-            return endpoint.path
-        wanted = [_nameless(segment) for segment in endpoint.path.split("/")]
+        """The document's path for an endpoint: the same, or one with a parameter where the endpoint has a value.
+
+        What lies above the base URL is known where the document names its paths from the root of the server.
+        """
+        known = self._above(endpoint) if endpoint.up else {path: path for path in self._paths}
+        if endpoint.rest in known:
+            return known[endpoint.rest]
+        wanted = [_nameless(segment) for segment in endpoint.rest.split("/")]
         loose = None
-        for path, item in self._paths.items():
-            segments = [_nameless(segment) for segment in path.split("/")]
+        for rest, path in known.items():
+            segments = [_nameless(segment) for segment in rest.split("/")]
             if segments == wanted:
                 return path
             alike = len(segments) == len(wanted) and all(
                 theirs == ours or (theirs == "{}" and ours) for theirs, ours in zip(segments, wanted, strict=True)
             )
-            if loose is None and alike and endpoint.method.lower() in item:
+            if loose is None and alike and endpoint.method.lower() in self._paths[path]:
                 loose = path
         return loose
+
+    def _above(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """The document's paths that begin where an endpoint has gone up to, by what follows there."""
+        left = len(self._base) - endpoint.up
+        if not self._from_root or left < 0:
+            return {}
+        known = (path for path in self._paths if path not in self._below and _begins(path, self._base[:left]))
+        return {"".join(f"/{segment}" for segment in path.split("/")[left + 1 :]): path for path in known}
 
     def _operation(self, endpoint: Endpoint, item: Json, operation: Json) -> Operation:
         root = self._root

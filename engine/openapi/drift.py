@@ -42,6 +42,8 @@ def drift(api: OpenApi, document: Document) -> Drift:
     for stream in document.streams.values():
         for endpoint in dict.fromkeys(template.endpoint for template in templates(document, stream)):
             found = api.find(endpoint)
+            if isinstance(found, NoOperation) and found.outside:
+                continue  # the document need not tell of what lies above the base URL
             if isinstance(found, NoOperation):
                 endpoints.setdefault(stream.name, []).append(endpoint)
             else:

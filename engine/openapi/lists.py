@@ -10,7 +10,7 @@ from engine.openapi.document import OpenApi, Operation
 from engine.openapi.shape import Absent, Shape
 from engine.spec.jsonpath import JsonPath, leading_steps
 from engine.spec.model import Document, Endpoint, Stream
-from engine.templates import Template, pages
+from engine.templates import Template, pages, templates
 
 READING: Final = ("filter", "search", "list", "query")
 """Words at the end of a path by which a POST request asks for rows."""
@@ -26,6 +26,7 @@ class ListOperation:
         declared: Whether the api's own ``records`` finds it.
         record: What one of them is.
         paged: Whether the request takes what the api's pagination sends.
+        one_record: Whether the answer is no list, but one record.
     """
 
     operation: Operation
@@ -33,6 +34,7 @@ class ListOperation:
     declared: bool
     record: Shape
     paged: bool
+    one_record: bool = False
 
     @property
     def endpoint(self) -> Endpoint:
@@ -70,6 +72,19 @@ def list_operation(operation: Operation, document: Document) -> ListOperation | 
     return ListOperation(operation, f"$.{name}", False, record, paged)
 
 
+def object_operation(operation: Operation, document: Document) -> ListOperation | None:
+    """An operation that answers with one record; None where its answer is no object, or it may change something."""
+    if operation.answer is None or operation.endpoint.method != "GET":
+        return None
+    for path in document.api.records:
+        record = object_at(operation.answer, [path])
+        if record is not None and record.properties:
+            return ListOperation(operation, path.text, True, record, False, one_record=True)
+    if not operation.answer.properties:
+        return None
+    return ListOperation(operation, "$", False, operation.answer, False, one_record=True)
+
+
 def paging_keys(document: Document, endpoint: Endpoint) -> Sequence[str]:
     """The names under which the api's pagination sends its values to an endpoint."""
     forms = pages(document, None, Template(endpoint, ()), ())
@@ -86,14 +101,26 @@ def record_at(answer: Shape, paths: Iterable[JsonPath]) -> Shape | None:
     return None
 
 
+def object_at(answer: Shape, paths: Iterable[JsonPath]) -> Shape | None:
+    """What the one record of an answer is, by the first path that leads to what can be an object."""
+    for path in paths:
+        found = follow(answer, path)
+        if not isinstance(found, Absent) and found.kinds & {"object", "any"}:
+            return found
+    return None
+
+
 def record_of(api: OpenApi, document: Document, stream: Stream) -> Shape | None:
     """What a record of a stream is: of its endpoint's answer, or of the list that its parent's records hold."""
     if stream.endpoint is None:
         holder = record_of(api, document, document.streams[stream.parent.stream]) if stream.parent else None
-    else:
-        operation = api.find(stream.endpoint)
-        holder = operation.answer if isinstance(operation, Operation) else None
-    return record_at(holder, stream.records or ()) if holder else None
+        return record_at(holder, stream.records or ()) if holder else None
+    operation = api.find(stream.endpoint)
+    if not isinstance(operation, Operation) or operation.answer is None:
+        return None
+    whole = next(templates(document, stream), None)
+    at = object_at if whole is not None and whole.one_record else record_at
+    return at(operation.answer, stream.records or ())
 
 
 def follow(shape: Shape, path: JsonPath) -> Shape | Absent:

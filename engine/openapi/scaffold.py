@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.openapi.columns import best_type
 from engine.openapi.document import NoOperation, OpenApi, Operation
-from engine.openapi.lists import READING, ListOperation, list_operation, paging_keys
+from engine.openapi.lists import READING, ListOperation, list_operation, object_operation, paging_keys
 from engine.openapi.parents import ParentRow, held_lists, parent_row, stream_of, wanted_values
 from engine.openapi.shape import Shape
 from engine.openapi.sorts import UPDATED, best_sort, sorts
@@ -19,7 +19,7 @@ from engine.spec.jsonpath import leading_steps
 from engine.spec.kinds import keys_of
 from engine.spec.model import KEY_TYPES, PAGINATION, PATH_VALUE, Document, Endpoint
 
-_UNIQUE: Final = ("id", "uuid", "guid")
+_UNIQUE: Final = ("id", "uuid", "guid", "identifier")
 _KEYS: Final = (*_UNIQUE, "key", "slug", "name")
 
 
@@ -33,8 +33,10 @@ class CannotScaffold(Exception):
 def find_list(api: OpenApi, document: Document, wanted: str) -> ListOperation:
     """The list behind ``POST /flows/filter`` or just ``/flows/filter``, without what follows a ``#``.
 
+    Where there is no list, a GET request that answers with an object stands for the one record that this is.
+
     Raises:
-        CannotScaffold: there is no such path, or it answers with no list of records.
+        CannotScaffold: there is no such path, or it answers with no records.
     """
     methods, path = _parsed(wanted.partition("#")[0])
     asked = [Endpoint(method, path) for method in methods]
@@ -45,10 +47,15 @@ def find_list(api: OpenApi, document: Document, wanted: str) -> ListOperation:
     as_lists = [one for one in (list_operation(operation, document) for operation in operations) if one is not None]
     if as_lists:
         return next((one for one in as_lists if one.paged or one.only_reads), as_lists[0])
+    as_objects = (object_operation(operation, document) for operation in operations)
+    if (one := next((one for one in as_objects if one is not None), None)) is not None:
+        return one
     if operations:
         named = " and ".join(str(one.endpoint) for one in operations)
         raise CannotScaffold(f"{named}: the document declares no list of objects in the answer")
     missing = [one for one in found if isinstance(one, NoOperation)]
+    if missing[0].outside:
+        raise CannotScaffold(f"{path} lies above the base URL, and the document does not tell of it")
     if missing[0].methods:
         raise CannotScaffold(f"the server has {path} for {', '.join(missing[0].methods)} only; GET or POST is needed")
     near = next((one.near for one in missing if one.near), None)
@@ -56,7 +63,7 @@ def find_list(api: OpenApi, document: Document, wanted: str) -> ListOperation:
 
 
 def _parsed(wanted: str) -> tuple[Sequence[str], str]:
-    match = re.fullmatch(r"(?:(GET|POST)\s+)?(/[^\s?#]*)", wanted.strip(), re.I)
+    match = re.fullmatch(r"(?:(GET|POST)\s+)?((?:/|\.\.(?:/|$))[^\s?#]*)", wanted.strip(), re.I)
     if match is None:
         raise CannotScaffold(f'expected a path, or a method (GET or POST) and a path, found "{wanted}"')
     return ((match[1].upper(),) if match[1] else ("POST", "GET")), match[2]
@@ -64,7 +71,7 @@ def _parsed(wanted: str) -> tuple[Sequence[str], str]:
 
 def stream_name(endpoint: Endpoint) -> str:
     """A name for the stream of an endpoint: ``POST /work_pools/{name}/queues/filter`` reads work_pools_queues."""
-    segments = [part for part in endpoint.path.split("/") if part and "{" not in part]
+    segments = [part for part in endpoint.rest.split("/") if part and "{" not in part]
     while len(segments) > 1 and segments[-1].casefold() in READING:
         segments.pop()
     return snake_case("_".join(segments) or "records", ())
@@ -80,7 +87,7 @@ def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, 
     parent = _Parent.of(found, api, document)
     columns = _Columns.of(found.record, parent.row)
     lines = [
-        f"description: {quoted(f'One row per {noun(found.endpoint)}.')}",
+        f"description: {quoted(_description(found, parent.row))}",
         f"endpoint: {parent.endpoint}",
         *parent.lines,
         *_about_endpoint(found),
@@ -89,11 +96,16 @@ def scaffold(found: ListOperation, api: OpenApi, document: Document, name: str, 
         *_request(found, columns.key, parent),
         *_pagination(found, api, document),
         *([] if found.declared else [f"records: {found.records}"]),
-        *([] if parent.row else _count(found.endpoint, api)),
+        *([] if parent.row or found.one_record else _count(found.endpoint, api)),
         *_changes(found, columns.cursor),
         *columns.fields,
     ]
     return _block(name, lines, indent)
+
+
+def _description(found: ListOperation, parent: ParentRow | None) -> str:
+    one = noun(found.endpoint)
+    return f"One row: the {one}." if found.one_record and parent is None else f"One row per {one}."
 
 
 def scaffold_held(
@@ -236,6 +248,9 @@ def _request(found: ListOperation, key: str, parent: _Parent) -> Iterator[str]:
 
 
 def _pagination(found: ListOperation, api: OpenApi, document: Document) -> Iterator[str]:
+    if found.one_record:
+        yield "pagination: object"
+        return
     style = document.api.pagination
     wanted = paging_keys(document, found.endpoint)
     if not found.paged and (by_token := _token(found, api)) is not None:

@@ -45,7 +45,7 @@ def quoted(text: str) -> str:
 
 def noun(endpoint: Endpoint) -> str:
     """What one record is: the last word of the path that is a plural, as a singular."""
-    segments = [part for part in endpoint.path.split("/") if part and "{" not in part]
+    segments = [part for part in endpoint.rest.split("/") if part and "{" not in part]
     plurals = [part for part in segments if part.endswith("s")]
     words = (plurals or segments or ["record"])[-1].replace("_", " ").replace("-", " ")
     return f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")

@@ -54,6 +54,8 @@ def _deleted(stream: Stream, read: Changes) -> str:
     text = "Rows that are deleted on the server stay"
     if read.open is not None:
         text = "Rows that were open at the last sync and are gone are soft-deleted; others that are deleted stay"
+    if stream.remembers_all:
+        return "Rows that are gone from the server are soft-deleted with the next sync."
     if read.sweep is not None and stream.deleted == "soft_delete":
         return (
             f"{text} until the whole list is sent again, every {_span(read.sweep.every)}; then they are soft-deleted."

@@ -66,7 +66,7 @@ class _LinkWalk:
             raise ReadFailure("the link to the next page came a second time: the pages go round in a circle")
         self._links.add(link)
         parts = urlsplit(link)
-        own = self._template.endpoint.path
+        own = self._template.endpoint.rest
         if parts.path and not parts.path.rstrip("/").endswith(own.rstrip("/")):
             raise ReadFailure(f"the link to the next page leads to {parts.path}, and not to {own}, which was asked")
         self.request = replace(self._template, query=parse_qs(parts.query, keep_blank_values=True))

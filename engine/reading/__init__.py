@@ -89,6 +89,11 @@ class ChangeFilter:
             self._open.discard(key[0])
 
     @property
+    def open(self) -> frozenset[str]:
+        """The keys of the rows that are open, as far as the pass knows."""
+        return frozenset(self._open)
+
+    @property
     def has_unsaved_open(self) -> bool:
         """Whether rows were found open that the state does not remember yet.
 
@@ -120,7 +125,7 @@ class ChangeFilter:
 
         Without a server clock ``since`` stays: the next pass then looks at the same changes again, and loses none.
         """
-        after = replace(self._before, under_way=None, open=frozenset(self._open), sweep=sweep)
+        after = replace(self._before, under_way=None, open=self.open, sweep=sweep)
         if self.start is None:
             return after
         return replace(after, since=self.start - self._overlap, recent=frozenset(self._recent))

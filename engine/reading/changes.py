@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from engine.failures import NotFound, Refused
+from engine.failures import NotFound, Refused, Unauthorized
 from engine.instants import parse_instant
+from engine.log import Log
 from engine.paging import Pagination
 from engine.paging.until import UntilWalk
 from engine.reading import Ask
 from engine.requests import Entry, Request
 from engine.spec.jsonpath import JsonPath
-from engine.spec.kinds import BODY_PATH, Duration, Integer, JsonObject, OneOrMore, Record, Spot, Text, key
+from engine.spec.kinds import BODY_PATH, Boolean, Duration, Integer, JsonObject, OneOrMore, Record, Spot, Text, key
 from engine.spec.model import ENDPOINT, JSON_PATH, PAGINATION, READING, Document, Endpoint, Parent, Stream
 from engine.spec.yaml import Place
 from engine.templates import KEYS, Expected, Sent, Template, filled, pages
@@ -45,12 +46,35 @@ class Query:
     until: JsonPath | None = key(
         JSON_PATH, "Read only until this instant, by which the sort is descending, lies before $since.", default=None
     )
+    moves_with: JsonPath | None = key(
+        JSON_PATH,
+        "An instant by which it finds rows, all that there are: a row whose cursor moved together with this instant "
+        "was sent then, and the sweep does not send it again.",
+        default=None,
+    )
+    optional: bool = key(
+        Boolean(),
+        "Whether a server that does not know it is read without; the sweep then finds what it would have found.",
+        default=False,
+    )
     pagination: Any = key(PAGINATION, "How answers are read in pages, where it is not as the api says.", default=None)
     finds: str | None = key(
         Text(),
         "Which changes it finds, in words for the reference page: runs that ended. Of alternatives one says it.",
         default=None,
     )
+
+    def templates(self, document: Document, template: Template, place: Place) -> Iterator[Template]:
+        """The requests for its answers."""
+        asked = replace(template, optional=self.optional)
+        if self.body is not None:
+            asked = asked.sending(self.body, (*place, "body"))
+        if self.query:
+            asked = replace(asked, query=(*asked.query, Sent(self.query, (*place, "query"))))
+        for name in ("until", "moves_with"):
+            if (path := getattr(self, name)) is not None:
+                asked = asked.expecting(Expected(path, (*place, name), as_="instant"))
+        yield from pages(document, self.pagination, asked, (*place, "pagination"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +89,7 @@ class Open:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedBy:
-    """Another list that names rows which changed. A server without it is read without, and the log says so."""
+    """Another list that names rows which changed. Where it is not there, or may not be read, the log says so."""
 
     endpoint: Endpoint = key(ENDPOINT, "What is asked for the list.")
     body: Mapping[str, Any] = key(JsonObject(), "The request's body, with `$since` as in queries.")
@@ -109,12 +133,6 @@ class Sweep:
     """Looking at the whole list again, for changes that no query sees."""
 
     every: timedelta = key(Duration(), "The whole list is looked at again within this time, a slice each sync.")
-    moves_with: JsonPath | None = key(
-        JSON_PATH,
-        "An instant by which the queries find rows. A row whose cursor moved together with it was sent then, and the "
-        "sweep does not send it again.",
-        default=None,
-    )
     finds: str | None = key(Text(), "Which changes no query sees, in words for the reference page.", default=None)
 
 
@@ -151,20 +169,19 @@ class Changes:
         for name in ("open", "named_by"):
             if name in spots and "lookup" not in spots:
                 spots[name].problem('needs the key "lookup": where a request takes a list of keys', at_key=True)
+        for number, alternatives in enumerate(values.get("queries", ())):
+            for choice, query in enumerate(alternatives):
+                if query.optional and ("sweep" not in spots or choice + 1 < len(alternatives)):
+                    message = f"query {number + 1}: only the last alternative can be optional, and only with a sweep"
+                    spots["queries"].problem(message, at_key=True)
 
     def templates(self, document: Document, stream: Stream, template: Template, place: Place) -> Iterator[Template]:
         """The queries, the open rows, the list that names rows, and the lookup."""
         for number, alternatives in enumerate(self.queries):
             for choice, query in enumerate(alternatives):
-                here = (*place, "queries", number, choice)
-                asked = template if query.body is None else template.sending(query.body, (*here, "body"))
-                if query.query:
-                    asked = replace(asked, query=(*asked.query, Sent(query.query, (*here, "query"))))
-                if len(alternatives) > 1:
-                    asked = replace(asked, alternative=((*place, "queries", number), choice + 1))
-                if query.until is not None:
-                    asked = asked.expecting(Expected(query.until, (*here, "until"), as_="instant"))
-                yield from pages(document, query.pagination, asked, (*here, "pagination"))
+                several = ((*place, "queries", number), choice + 1) if len(alternatives) > 1 else None
+                asked = replace(template, alternative=several or template.alternative)
+                yield from query.templates(document, asked, (*place, "queries", number, choice))
         if self.open is not None:
             here = (*place, "open")
             asked = template.sending(self.open.body, (*here, "body"))
@@ -182,28 +199,36 @@ class Changes:
             asked = template.sending(self.lookup_body, (*place, "lookup_body"))
             asked = asked.putting(self.lookup, list(KEYS), (*place, "lookup"))
             yield from pages(document, None, asked, place)
-        if self.sweep is not None and self.sweep.moves_with is not None:
-            moving = Expected(self.sweep.moves_with, (*place, "sweep", "moves_with"), as_="instant")
-            yield template.expecting(moving)
 
     def is_open(self, record: Mapping[str, Any]) -> bool:
         """Whether a record may still change by itself."""
         return self.open is not None and self.open.field.get(record) in self.open.values
 
-    def was_found(self, record: Mapping[str, Any], cursor: datetime | None, overlap: timedelta) -> bool:
+    def was_found(
+        self, record: Mapping[str, Any], cursor: datetime | None, overlap: timedelta, known: Mapping[int, int]
+    ) -> bool:
         """Whether a query has found the change that put the record's cursor where it is.
 
-        It has, when the instant that the queries go by moved together with the cursor. A tenth of the overlap counts as
+        It has, when the instant that the query goes by moved together with the cursor. A tenth of the overlap counts as
         together; the rest of it is left for changes that become visible late.
+
+        Args:
+            record: One that the sweep has come to.
+            cursor: Its cursor.
+            overlap: How far before the last pass each one looks.
+            known: By the number of a query, which of its alternatives the server was found to know.
         """
-        path = self.sweep.moves_with if self.sweep else None
-        value = path.get(record) if path else None
-        if cursor is None or not isinstance(value, str):
+        if cursor is None:
             return False
-        try:
-            return abs(cursor - parse_instant(value)) <= overlap / 10
-        except (ValueError, OverflowError):
-            return False
+        paths = {self.queries[number][choice].moves_with for number, choice in known.items()}
+        return any(_together(cursor, path.get(record), overlap / 10) for path in paths if path is not None)
+
+
+def _together(cursor: datetime, value: Any, span: timedelta) -> bool:
+    try:
+        return isinstance(value, str) and abs(cursor - parse_instant(value)) <= span
+    except (ValueError, OverflowError):
+        return False
 
 
 Read = Callable[[Ask], Iterator[Sequence[Entry]]]
@@ -227,7 +252,7 @@ class ChangesPass:
         was_open: The keys of rows that the destination has as open.
         known: By the number of a query, which of its alternatives the server knows; filled in as it is found out, and
             kept by the caller as long as the server is taken to be the same.
-        tell: Takes a line for the log.
+        log: Takes what is done without.
         seen: Takes the keys of the entries that were brought.
     """
 
@@ -239,7 +264,7 @@ class ChangesPass:
         since: datetime,
         was_open: Iterable[str],
         known: dict[int, int],
-        tell: Callable[[str], None],
+        log: Log,
         seen: set[Hashable] | None = None,
     ) -> None:
         self._style: Changes = stream.read
@@ -249,7 +274,7 @@ class ChangesPass:
         self._since = since
         self._was_open = set(was_open)
         self._known = known
-        self._tell = tell
+        self._log = log
         self._seen: set[Hashable] = set() if seen is None else seen
 
     def run(self, read: Read, children: Iterable[Sequence[Entry]] = ()) -> Iterator[Sequence[Entry] | Gone]:
@@ -277,6 +302,9 @@ class ChangesPass:
             self._seen.update(k for k, _ in fresh)
             yield fresh
 
+    def _tell(self, line: str) -> None:
+        self._log.info(f"{self._stream.name}: {line}")
+
     def _request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
         endpoint = self._stream.endpoint
         assert endpoint is not None  # the spec demands one for everything that is asked
@@ -296,6 +324,9 @@ class ChangesPass:
             try:
                 first = next(pages, ())
             except (Refused, NotFound):
+                if query.optional:
+                    self._tell(f"the server does not know query {number + 1}; the sweep finds what it would have found")
+                    return
                 if at + 1 == len(alternatives):
                     raise
                 self._tell(f"the server does not know alternative {at + 1} of {len(alternatives)}; trying the next")
@@ -320,10 +351,17 @@ class ChangesPass:
                     name = by.names.get(record)
                     if isinstance(name, str) and name.startswith(by.prefix):
                         names[name.removeprefix(by.prefix)] = None
-        except (Refused, NotFound):
+        except NotFound:
             if answered:
                 raise
             self._tell(f"the server has no {by.endpoint}; changes that only it names are found by the sweep")
+        except (Refused, Unauthorized) as failure:
+            if answered or (isinstance(failure, Unauthorized) and failure.status != 403):
+                raise
+            self._log.warning(
+                f"{self._stream.name}: read without {by.endpoint}; changes that only it names are found by the sweep. "
+                f"{failure}"
+            )
         return list(names)
 
     def _look_up(self, read: Read, keys: Sequence[str]) -> Iterator[Sequence[Entry] | Gone]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from engine.spec.configuration import Setting
 from engine.spec.headers import HEADER_NAME, parse_headers
@@ -67,12 +68,29 @@ PATH_VALUE = re.compile(r"\{([^{}]*)\}")
 HEADER = Text(HEADER_NAME, "an HTTP header's name")
 
 
+_UP = re.compile(r"(\.\.(/\.\.)*(?=/|$))?")
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """A method and a path below the base URL."""
+    """A method and a path that follows the base URL, or that goes up from there first: ``../filter``."""
 
     method: str
     path: str
+
+    @property
+    def up(self) -> int:
+        """How many segments of the base URL the ``..`` at the path's beginning take away."""
+        return self._split()[0].count("..")
+
+    @property
+    def rest(self) -> str:
+        """What follows those: ``/filter`` of ``../filter``, nothing of ``../..``, the path itself where it has none."""
+        return self._split()[1]
+
+    def _split(self) -> tuple[str, str]:
+        end = len(_UP.match(self.path)[0])  # type: ignore[index]  # it matches every text
+        return self.path[:end], self.path[end:]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -80,11 +98,18 @@ class Endpoint:
 
 def _endpoint(text: str) -> Endpoint:
     method, path = text.split(" ")
-    return Endpoint(method, path)
+    endpoint = Endpoint(method, path)
+    if "//" in path:
+        raise ValueError(f'the path "{path}" has an empty segment (//)')
+    if {".", ".."} & set(unquote(endpoint.rest).split("/")):
+        raise ValueError(f'the path "{path}" may go up (..) at its beginning only, as ../filter does')
+    return endpoint
 
 
 ENDPOINT = Text(
-    r"(GET|POST) /[^\s?#]*", "a method (GET or POST) and a path, such as POST /flows/filter", convert=_endpoint
+    r"(GET|POST) (/|\.\.(/|$))[^\s?#]*",
+    "a method (GET or POST) and a path, such as POST /flows/filter",
+    convert=_endpoint,
 )
 
 
@@ -233,7 +258,8 @@ class ServerVersion:
 RECORDS = OneOrMore(JSON_PATH)
 RECORDS_DESCRIPTION = (
     "Where the list of records stands in an answer. Of several declared shapes, the first that is a list; "
-    "an answer of any other shape is a failure, never an empty page."
+    "an answer of any other shape is a failure, never an empty page. With the pagination style `object`: where the one "
+    "record stands."
 )
 
 
@@ -242,7 +268,10 @@ class Api:
     """What holds for all requests: where the API is, who asks, and how patiently."""
 
     base_url: str = key(
-        Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"), "What every endpoint's path follows."
+        Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"),
+        "What every endpoint's path follows. A path that begins with `..` goes up first: below https://host/api/a/b, "
+        "`../filter` is /api/a/filter, and `../..` is /api. It stays on the same server; one that would leave it is "
+        "taken as not found.",
     )
     openapi: str | None = key(
         Text(r"/[^\s?#]*", "a path, such as /openapi.json"),
@@ -311,7 +340,9 @@ SYNC_MODES: Mapping[str, str] = {
 
 DELETED: Mapping[str, str] = {
     "keep": "rows that are gone from the server stay, except for those that were open when they went",
-    "soft_delete": "at each period of the sweep the whole list is sent again, and rows that are gone are soft-deleted",
+    "soft_delete": "rows that are gone are soft-deleted. With a sweep, when its period is over: the whole list is sent "
+    "again then. Without one, at the next sync: the keys of all rows are remembered, and where the server counts other "
+    "rows than these, the list is looked through; that is for lists of some thousands at most",
 }
 
 
@@ -344,7 +375,11 @@ class Stream:
     either: ClassVar = ("endpoint", "parent")
 
     description: str = key(Text(), "What a row of the table is.")
-    endpoint: Endpoint | None = key(ENDPOINT, "What is asked for the records: POST /flows/filter.", default=None)
+    endpoint: Endpoint | None = key(
+        ENDPOINT,
+        "What is asked for the records: POST /flows/filter. `POST ../filter` asks above the base URL.",
+        default=None,
+    )
     parent: Parent | None = key(
         Record(Parent, shorthand="stream"), "The stream whose rows say what to ask for.", default=None
     )
@@ -425,6 +460,11 @@ class Stream:
         return self.parent or related
 
     @property
+    def remembers_all(self) -> bool:
+        """Whether the keys of all rows are remembered, so that rows which are gone are noticed."""
+        return self.deleted == "soft_delete" and getattr(self.read, "sweep", None) is None
+
+    @property
     def destination_table(self) -> str:
         """The name of the table that the stream fills."""
         return self.table or self.name
@@ -450,11 +490,43 @@ def _check_read(values: dict[str, Any], spots: dict[str, Spot]) -> None:
                 "the sweep needs a pagination of the stream that can go on later: keyset", at_key=True
             )
     if values.get("deleted") == "soft_delete" and read is not None and getattr(read, "sweep", None) is None:
-        spots["deleted"].problem('soft_delete needs the key "sweep" of read: how often the whole list is sent again')
+        _check_remembered(values, spots)
     if "deleted" in spots and values.get("sync_mode") == "full_refresh":
         spots["deleted"].problem("a full refresh always soft-deletes rows that are gone", at_key=True)
     if "deleted" in spots and "read" not in spots and values.get("sync_mode") == "incremental":
-        spots["deleted"].problem('needs the key "read", with a sweep', at_key=True)
+        spots["deleted"].problem('needs the key "read"', at_key=True)
+
+
+def _check_remembered(values: dict[str, Any], spots: dict[str, Spot]) -> None:
+    """What soft_delete needs of a stream without a sweep."""
+    if "parent" in spots:
+        spots["deleted"].problem('for the children of a parent soft_delete needs the key "sweep" in read')
+        return
+    if "count" not in spots:
+        message = 'soft_delete needs the key "count", which tells that rows are gone, or "sweep" in read'
+        spots["deleted"].problem(message)
+    if getattr(values["read"], "open", None) is not None:
+        spots["deleted"].problem('with rows that are open soft_delete needs the key "sweep" in read')
+    column = values.get("fields", {}).get(values.get("primary_key", ("",))[0])
+    if isinstance(column, Field) and (column.type != "STRING" or len(values["primary_key"]) > 1):
+        spots["primary_key"].problem("rows are remembered by a primary key of one STRING column only")
+
+
+def _check_sweeps_of_children(streams: Mapping[str, Any], places: Mapping[str, Spot]) -> None:
+    """A child's sweep looks through its parents, which must have what a sweep of their own would need."""
+    for name, stream in streams.items():
+        if not isinstance(stream, Stream) or stream.parent is None or getattr(stream.read, "sweep", None) is None:
+            continue
+        parent, read = streams.get(stream.parent.stream), places[name].at("read")
+        if not isinstance(parent, Stream) or read is None:
+            continue
+        resumable = parent.pagination is not None and parent.pagination[0].resumable
+        if parent.cursor_field is None or parent.count is None or not resumable:
+            read.problem(
+                f"the sweep looks through {stream.parent.stream}, which needs a cursor_field, a count and a pagination "
+                "that can go on later: keyset",
+                at_key=True,
+            )
 
 
 def _check_parent(values: dict[str, Any], spots: dict[str, Spot]) -> None:
@@ -557,6 +629,7 @@ class Document:
             return
         places = dict(spots["streams"].entries())
         _check_references(values["streams"], places)
+        _check_sweeps_of_children(values["streams"], places)
         for name, stream in values["streams"].items():
             table = stream.table if isinstance(stream, Stream) and stream.table else name
             folded = re.sub(r"_+", "_", table)

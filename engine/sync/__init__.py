@@ -6,11 +6,12 @@ the pass is, where its pagination can go on from there; a sync that is stopped a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from engine.destination import Destination
-from engine.failures import Failure, NotFound
+from engine.failures import Failure, NotFound, Unauthorized
 from engine.http.client import Client
 from engine.log import Discreet, Log
 from engine.spec.load import Connection
@@ -33,7 +34,7 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
     Raises:
         Failure: a stream could not be read whole. Its state, and that of the streams after it, has not moved.
     """
-    document = connection.document
+    document, connections = connection.document, connection.document.api.connections
     log = Discreet(log, connection.settings.secrets.redact)
     log.info(f"Starting {document.title} sync")
     for advice in connection.settings.advice:
@@ -41,20 +42,49 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
     writer = Writer(destination, load_state(state, document.api.base_url))
     counts: dict[str, int] = {}
     missing: list[str] = []
-    with Client(connection, log) as client, Pages(client, document.api.connections) as pages:
+    forbidden: list[Unauthorized] = []
+    with Client(connection, log) as client, Pages(client, connections) as pages, _Background(connections) as background:
         of = readers(document, pages, log)
-        for stream in connection.streams:
+        syncs = [StreamSync(of[stream.name], document.api.overlap, writer, log) for stream in connection.streams]
+        for one in _in_order(syncs, background):
             try:
-                counts[stream.noun] = StreamSync(of[stream.name], document.api.overlap, writer, log).run()
+                counts[one.stream.name] = one.run()
             except NotFound as not_found:
                 log.warning(f"{not_found.url} not found; skipping.")
                 missing.append(not_found.url)
+            except Unauthorized as refused:
+                # Not every key may read what only some servers have, such as the account around a workspace.
+                if refused.status != 403 or one.stream.availability is None:
+                    raise
+                log.warning(f"{one.stream.name}: may not be read with this key; skipping. {refused}")
+                forbidden.append(refused)
+    if not counts and forbidden:
+        raise forbidden[0]
     if not counts:
         advice = " ".join(connection.settings.advice)
         settings = " and ".join(connection.settings_behind("api.base_url")) or "api.base_url"
         raise Failure(f"none of the endpoints exists: {', '.join(missing)}. Check {settings}. {advice}".rstrip())
-    log.info(f"Synced {_listed(counts)}")
+    log.info(f"Synced {_listed({one.noun: counts[one.name] for one in connection.streams if one.name in counts})}")
     log.info("Sync completed successfully")
+
+
+def _in_order(syncs: Sequence[StreamSync], background: Executor) -> Iterator[StreamSync]:
+    """Incremental streams one by one; then the full refreshes, which are read side by side and written one by one.
+
+    What runs refer to, such as the deployment that they belong to, is read after them and so is there.
+    """
+    refreshes = [one for one in syncs if one.stream.sync_mode == "full_refresh"]
+    yield from (one for one in syncs if one.stream.sync_mode != "full_refresh")
+    for one in refreshes:
+        one.read_ahead(background)
+    yield from refreshes
+
+
+class _Background(ThreadPoolExecutor):
+    """Threads that are not waited for when the sync ends early: their requests end with the client."""
+
+    def __exit__(self, *failure: object) -> None:
+        self.shutdown(wait=False, cancel_futures=True)
 
 
 def _listed(counts: Mapping[str, int]) -> str:

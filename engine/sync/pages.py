@@ -11,6 +11,8 @@ from typing import Any
 from engine.failures import Failure, NotFound, ReadFailure
 from engine.http.client import Client
 from engine.http.decoding import Undeclared
+from engine.paging import Walk
+from engine.paging.one_object import ObjectWalk
 from engine.reading import Ask
 from engine.requests import Answer, Entry, Page, Record, Request
 from engine.spec.jsonpath import PARENT, JsonPath
@@ -56,7 +58,7 @@ class Pages:
             begun: Whether an earlier call has read pages of these lists, so that the answer "not found" is a failure.
 
         Raises:
-            NotFound: the first request of a list was answered 404.
+            NotFound: the first request of a list was answered 404 or 405.
             ReadFailure: pages do not add up to a whole list.
             Failure: a request failed for good.
         """
@@ -102,7 +104,9 @@ class Pages:
         if self._tell is not None:
             self._tell(request)
         try:
-            return self._client.ask(stream, request, lambda document: (document, records_in(document, ask.records)))
+            return self._client.ask(
+                stream, request, lambda document: (document, records_of(ask.walk, document, ask.records))
+            )
         except NotFound as not_found:
             if first and ask.may_be_missing:
                 return Answer((None, []), None, missing=not_found)
@@ -124,22 +128,43 @@ class Pages:
             raise
 
 
-def records_in(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
-    """The list of records in an answer, by the first declared shape that is a list of objects.
+def records_of(walk: Walk, document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
+    """The records in an answer to a walk's request: the list of them, or the one that the answer is.
 
     Raises:
-        Undeclared: it has none of the shapes.
+        Undeclared: it is of another shape.
     """
+    return [_record_in(document, paths)] if isinstance(walk, ObjectWalk) else _records_in(document, paths)
+
+
+def _record_in(document: Any, paths: Sequence[JsonPath]) -> dict[str, Any]:
+    """The record that stands at the first declared path with an object."""
+    for path in paths:
+        found = path.get(document)
+        if isinstance(found, dict):
+            return found
+    raise Undeclared(f"{_shape(document)}, and no object at {_named(paths)}")
+
+
+def _records_in(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
+    """The list of records by the first declared shape that is a list of objects."""
     for path in paths:
         found = path.get(document)
         if isinstance(found, list):
             if not all(isinstance(record, dict) for record in found):
                 raise Undeclared(f"a list at {path.text} that holds other things than objects")
             return found
-    shape = f"a bare {type(document).__name__}"
+    raise Undeclared(f"{_shape(document)}, and no list of records at {_named(paths)}")
+
+
+def _shape(document: Any) -> str:
     if isinstance(document, dict):
-        shape = f"an object with the keys {', '.join(document) or '(none)'}"
-    raise Undeclared(f"{shape}, and no list of records at {' or '.join(path.text for path in paths)}")
+        return f"an object with the keys {', '.join(document) or '(none)'}"
+    return f"a bare {type(document).__name__}"
+
+
+def _named(paths: Sequence[JsonPath]) -> str:
+    return " or ".join(path.text for path in paths)
 
 
 def children_in(parent: Record, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
@@ -153,7 +178,7 @@ def children_in(parent: Record, paths: Sequence[JsonPath]) -> list[dict[str, Any
         return []
     if isinstance(values[0], list) and all(isinstance(record, dict) for record in values[0]):
         return values[0]
-    raise ReadFailure(f"the parent's record has no list of objects at {' or '.join(path.text for path in paths)}")
+    raise ReadFailure(f"the parent's record has no list of objects at {_named(paths)}")
 
 
 def _whole_number(document: Any) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from engine.paging import Pagination, Walk
 from engine.paging.keyset import Keyset, KeysetWalk
 from engine.paging.slices import cuts
 from engine.reading import Ask
-from engine.reading.changes import ChangesPass, Gone, Related
+from engine.reading.changes import Changes, ChangesPass, Gone, Related
 from engine.requests import Entry, Record, Request
 from engine.rows.mapping import RowMapping
 from engine.spec.jsonpath import PARENT
@@ -44,17 +44,24 @@ class Step:
 
 
 def readers(document: Document, pages: Pages, log: Log) -> Mapping[str, StreamReader]:
-    """A reader for each stream, by its name."""
-    found: dict[str, StreamReader] = {}
+    """A reader for each stream, by its name.
 
-    def reader(name: str) -> StreamReader:
+    Incremental streams share the readers of those that feed them, and so what these have found out about the server.
+    Full refreshes share none, so that they can be read side by side.
+    """
+    shared: dict[str, StreamReader] = {}
+
+    def reader(name: str, found: dict[str, StreamReader]) -> StreamReader:
         if name not in found:
             stream = document.streams[name]
-            source = reader(stream.source.stream) if stream.source else None
+            source = reader(stream.source.stream, found) if stream.source else None
             found[name] = StreamReader(document, stream, source, pages, log)
         return found[name]
 
-    return {name: reader(name) for name in document.streams}
+    return {
+        name: reader(name, shared if stream.sync_mode == "incremental" else {})
+        for name, stream in document.streams.items()
+    }
 
 
 class StreamReader:
@@ -69,7 +76,8 @@ class StreamReader:
         self._style = 0  # of its pagination styles, the first that the server is not known to refuse
         self._pages = pages
         self._log = log
-        self._known: dict[int, int] = {}  # which alternatives of its queries the server knows
+        self.known: dict[int, int] = {}
+        """By the number of a query of its read strategy, which of the alternatives the server knows."""
         self._answered = False  # whether any parent's children were found
         self._missing: NotFound | None = None
 
@@ -89,19 +97,27 @@ class StreamReader:
             self._log.warning(f"{failure} Progress is told without a percentage.")
             return None
 
-    def whole(self, asked: Asked, position: str | None = None, *, ahead: bool = True) -> Iterator[Step]:
+    def whole(
+        self,
+        asked: Asked,
+        position: str | None = None,
+        *,
+        ahead: bool = True,
+        of: Callable[[Record], bool] = lambda parent: True,
+    ) -> Iterator[Step]:
         """The whole list, from its beginning or from a position. Ends when it is proven whole.
 
         Args:
             asked: Is told when each page was asked for.
             position: Of an earlier reading's step.
             ahead: Whether to ask for pages before they are wanted, and for several slices at once.
+            of: For a child: of which parents' records the children are wanted.
         """
         if self._source is None or self.stream.parent is None:
             yield from self._list(asked, position, ahead)
             return
         for step in self._source.whole(asked, position, ahead=ahead):
-            for entries in self._children(self.stream.parent, step.entries, asked):
+            for entries in self._children(self.stream.parent, [e for e in step.entries if of(e[1])], asked):
                 yield Step(entries, position, 0)
             position = step.position
             yield Step((), position, step.counted)
@@ -127,8 +143,22 @@ class StreamReader:
                 yield entries
 
         pagination = self._document.api.pagination
-        changes = ChangesPass(self.stream, self.mapping.key, pagination, since, was_open, self._known, self.tell, seen)
+        changes = ChangesPass(self.stream, self.mapping.key, pagination, since, was_open, self.known, self._log, seen)
         yield from changes.run(read, self._belonging_to_changed(since, asked))
+
+    def parent_may_have_moved(self, since: datetime, overlap: timedelta) -> Callable[[Record], bool]:
+        """For a child: tells of a parent's record whether it changed since an instant as no query finds."""
+        source = self._source
+        if source is None or self.stream.parent is None:
+            return lambda parent: True
+        strategy, mapping = source.stream.read, source.mapping
+
+        def moved(parent: Record) -> bool:
+            cursor = mapping.cursor(parent)
+            found = isinstance(strategy, Changes) and strategy.was_found(parent, cursor, overlap, source.known)
+            return not found and (cursor is None or cursor >= since)
+
+        return moved
 
     def check_found(self) -> None:
         """Tell children of which each was answered "not found" from those of which some parents are gone.

@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.rows.mapping import Row
 
-_IN_MEMORY: Final = 8 * 2**20  # bytes; longer lists go to a temporary file
+_IN_MEMORY: Final = 2 * 2**20  # bytes; longer lists go to a temporary file
 
 
 class Spool:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from typing import Final
 
 from engine.log import Log
 from engine.reading import ChangeFilter, StateAhead
@@ -18,13 +20,16 @@ from engine.sync.reader import StreamReader
 from engine.sync.spool import Spool
 from engine.sync.writer import Writer
 
+_ALWAYS: Final = datetime.min.replace(tzinfo=timezone.utc)
+
 
 class StreamSync:
     """One stream, once."""
 
     def __init__(self, reader: StreamReader, overlap: timedelta, writer: Writer, log: Log) -> None:
+        self.stream = reader.stream
         self._reader = reader
-        self._stream = reader.stream
+        self._ahead: Future[Spool] | None = None
         self._table = reader.stream.destination_table
         self._mapping = reader.mapping
         self._overlap = overlap
@@ -39,11 +44,15 @@ class StreamSync:
             NotFound: the server has no such endpoint.
             Failure: it could not be read whole.
         """
-        sent = self._full_refresh() if self._stream.sync_mode == "full_refresh" else self._incremental()
+        sent = self._full_refresh() if self.stream.sync_mode == "full_refresh" else self._incremental()
         for misfit in self._mapping.misfits():
             self._log.warning(misfit)
         self._tell(f"{self._reader.progress.rows:,} rows read, {sent:,} synced")
         return sent
+
+    def read_ahead(self, executor: Executor) -> None:
+        """Begin to read a full refresh, in another thread. Nothing is written before :meth:`run`."""
+        self._ahead = executor.submit(self._read_whole, None)
 
     def _incremental(self) -> int:
         before = self._state()
@@ -51,14 +60,14 @@ class StreamSync:
             return self._pass(before)
         except StateAhead:
             self._log.warning(
-                f"{self._stream.name}: the saved state says that the last sync began after {before.since}, and the "
+                f"{self.stream.name}: the saved state says that the last sync began after {before.since}, and the "
                 "server's clock is not that far yet. It went wrong then or is wrong now, so nothing tells what has "
                 "changed since: the whole list is read and sent again"
             )
         return self._pass(StreamState(open=before.open))
 
     def _pass(self, before: StreamState) -> int:
-        strategy: Changes | None = self._stream.read
+        strategy: Changes | None = self.stream.read
         if strategy is not None and before.since is not None and before.under_way is None:
             return self._changes_pass(before, before.since, strategy)
         sent = self._whole_pass(before)
@@ -71,10 +80,13 @@ class StreamSync:
         return sent + self._whole_pass(after)
 
     def _state(self) -> StreamState:
-        return self._writer.state.streams.get(self._stream.name, StreamState())
+        return self._writer.state.streams.get(self.stream.name, StreamState())
 
     def _filter(self, before: StreamState) -> ChangeFilter:
-        is_open = self._stream.read.is_open if self._stream.read else lambda record: False
+        strategy: Changes | None = self.stream.read
+        is_open = strategy.is_open if strategy else lambda record: False
+        if self.stream.remembers_all:
+            is_open = lambda record: True  # noqa: E731
         return ChangeFilter(before, self._overlap, is_open, self._mapping.volatile)
 
     def _whole_pass(self, before: StreamState) -> int:
@@ -89,7 +101,7 @@ class StreamSync:
             sent += self._send(changes, step.entries, position=position)
             self._reader.progress.read(len(step.entries), step.counted)
             position = step.position or position
-            self._writer.checkpoint_when_due(self._stream, changes.so_far(position))
+            self._writer.checkpoint_when_due(self.stream, changes.so_far(position))
         self._reader.check_found()
         self._complete(changes, before.sweep)
         return sent
@@ -100,22 +112,26 @@ class StreamSync:
         changes = self._filter(before)
         seen: set[Hashable] = set()
         sent = deleted = 0
-        for found in self._reader.changed(since, changes.asked, before.open, seen):
+        was_open = () if self.stream.remembers_all else before.open
+        for found in self._reader.changed(since, changes.asked, was_open, seen):
             if isinstance(found, Gone):
-                self._writer.delete(self._table, {self._stream.primary_key[0]: found.key})
+                self._writer.delete(self._table, {self.stream.primary_key[0]: found.key})
                 changes.gone(found.key)
                 deleted += 1
             else:
                 sent += self._send(changes, found)
                 self._reader.progress.read(len(found), 0)
-            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+            self._writer.checkpoint_when_due(self.stream, changes.so_far(None))
         self._reader.check_found()
+        if self.stream.remembers_all:
+            more, gone = self._look_for_gone(changes)
+            sent, deleted = sent + more, deleted + gone
         if deleted:
-            self._tell(f"{deleted:,} rows that were open are gone, and soft-deleted")
+            self._tell(f"{deleted:,} gone, and soft-deleted")
         sweep = before.sweep
         if strategy.sweep is not None and changes.start is not None:
             sweep = sweep or SweepState(changes.start, since)
-            if self._stream.deleted == "keep":
+            if self.stream.deleted == "keep":
                 swept, sweep = self._sweep(changes, changes.start, seen, sweep, strategy, strategy.sweep.every)
                 sent += swept
             elif changes.start - sweep.began >= strategy.sweep.every:
@@ -146,16 +162,19 @@ class StreamSync:
         if sweep.rows >= due:
             return 0, sweep
         rows, position, sent, ended = sweep.rows, sweep.position, 0, True
-        for step in self._reader.whole(changes.asked, position, ahead=False):
+        since = sweep.previous - self._overlap
+        moved = self._reader.parent_may_have_moved(since, self._overlap)
+        for step in self._reader.whole(changes.asked, position, ahead=False, of=moved):
             unseen = [
                 (key, record)
                 for key, record in step.entries
-                if key not in seen and not strategy.was_found(record, self._mapping.cursor(record), self._overlap)
+                if key not in seen
+                and not strategy.was_found(record, self._mapping.cursor(record), self._overlap, self._reader.known)
             ]
-            sent += self._send(changes, unseen, since=sweep.previous - self._overlap)
+            sent += self._send(changes, unseen, since=since)
             self._reader.progress.read(len(step.entries), 0)
             rows, position = rows + step.counted, step.position
-            self._writer.checkpoint_when_due(self._stream, changes.so_far(None))
+            self._writer.checkpoint_when_due(self.stream, changes.so_far(None))
             if rows >= due and position is not None:
                 ended = False
                 break
@@ -164,6 +183,29 @@ class StreamSync:
         if ended:
             return sent, SweepState(max(now, sweep.began + every), sweep.began)
         return sent, replace(sweep, position=position, rows=rows)
+
+    def _look_for_gone(self, changes: ChangeFilter) -> tuple[int, int]:
+        """Where the server counts other rows than are known, look through the whole list for those that are gone.
+
+        Answers with the rows sent, which nobody knew of, and the rows deleted.
+        """
+        known, counted = {(key,) for key in changes.open}, self._reader.count()
+        if counted == len(known):
+            return 0, 0
+        counts = "does not count" if counted is None else f"counts {counted:,}"
+        self._tell(f"{len(known):,} rows are known and the server {counts}: looking through the whole list")
+        there, sent = set[Hashable](), 0
+        for step in self._reader.whole(changes.asked):
+            there.update(key for key, _ in step.entries)
+            unknown = [(key, record) for key, record in step.entries if key not in known]
+            sent += self._send(changes, unknown, since=_ALWAYS)
+            self._reader.progress.read(len(step.entries), 0)
+            self._writer.checkpoint_when_due(self.stream, changes.so_far(None))
+        gone = known - there
+        for (key,) in sorted(gone):
+            self._writer.delete(self._table, {self.stream.primary_key[0]: key})
+            changes.gone(key)
+        return sent, len(gone)
 
     def _send(
         self,
@@ -179,7 +221,7 @@ class StreamSync:
             changes: Tells which are.
             entries: A page of records with their keys.
             position: Up to where everything before these entries was sent.
-            since: In a sweep, the instant since when a change may have been missed.
+            since: Where a change may have been missed, the instant since when.
         """
         mapping, rows = self._mapping, []
         for key, record in entries:
@@ -189,7 +231,7 @@ class StreamSync:
             if may_be_new and changes.is_new(row := mapping.row(record), cursor):
                 rows.append(row)
         if rows and changes.has_unsaved_open:
-            self._writer.complete(self._stream, changes.so_far(position))
+            self._writer.complete(self.stream, changes.so_far(position))
         for row in rows:
             self._writer.upsert(self._table, row)
         return len(rows)
@@ -197,42 +239,47 @@ class StreamSync:
     def _complete(self, changes: ChangeFilter, sweep: SweepState | None) -> None:
         if changes.start is None:
             self._log.warning(
-                f"{self._stream.name}: the server's answers carry no Date header, so the next sync looks at "
+                f"{self.stream.name}: the server's answers carry no Date header, so the next sync looks at "
                 "the same changes again"
             )
-        self._writer.complete(self._stream, changes.complete(sweep))
+        self._writer.complete(self.stream, changes.complete(sweep))
 
     def _full_refresh(self, changes: ChangeFilter | None = None) -> int:
         """Send the whole list in the place of what the table holds.
 
         It is read to its end first: a read that fails half-way deletes nothing.
         """
-        self._tell(f"reading {self._what}, all rows")
-        mapping, sent = self._mapping, 0
-        with Spool() as spool:
-            for step in self._reader.whole(changes.asked if changes else lambda at: None):
-                rows = []
-                for key, record in step.entries:
-                    rows.append(row := mapping.row(record))
-                    if changes is not None:
-                        changes.look(key, record)
-                        changes.is_new(row, mapping.cursor(record))
-                spool.extend(rows)
-                self._reader.progress.read(len(rows), step.counted)
-            self._reader.check_found()
+        sent = 0
+        with self._ahead.result() if self._ahead else self._read_whole(changes) as rows:
             if changes is not None:  # what was sent before must not be taken for older than the truncate
-                self._writer.complete(self._stream, changes.so_far(None))
+                self._writer.complete(self.stream, changes.so_far(None))
             self._writer.truncate(self._table)
-            for row in spool:
+            for row in rows:
                 self._writer.upsert(self._table, row)
                 sent += 1
         if changes is None:
-            self._writer.complete(self._stream, None)
+            self._writer.complete(self.stream, None)
         return sent
+
+    def _read_whole(self, changes: ChangeFilter | None) -> Spool:
+        """The rows of the whole list, which was read to its proven end."""
+        self._tell(f"reading {self._what}, all rows")
+        mapping, spool = self._mapping, Spool()
+        for step in self._reader.whole(changes.asked if changes else lambda at: None):
+            rows = []
+            for key, record in step.entries:
+                rows.append(row := mapping.row(record))
+                if changes is not None:
+                    changes.look(key, record)
+                    changes.is_new(row, mapping.cursor(record))
+            spool.extend(rows)
+            self._reader.progress.read(len(rows), step.counted)
+        self._reader.check_found()
+        return spool
 
     @property
     def _what(self) -> str:
-        stream = self._stream
+        stream = self.stream
         if stream.endpoint is None and stream.parent is not None:
             return f"what {stream.parent.stream} hold"
         return str(stream.endpoint)

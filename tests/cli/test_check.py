@@ -351,7 +351,7 @@ def test_an_alternative_that_is_not_known_is_a_note(
         "streams.flow_runs.read.queries[0][0].body.flow_runs.end_time",
         "streams.task_runs.pagination[0].after",
         "streams.task_runs.pagination[0].before",
-        "streams.task_runs.read.queries[0][0].body.task_runs.end_time",
+        "streams.task_runs.read.queries[1][0].body.task_runs.end_time",
     }
 
 

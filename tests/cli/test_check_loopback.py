@@ -321,3 +321,83 @@ def test_credentials_in_the_address_of_a_document_are_refused(
     assert check(tmp_path, server[1], "--openapi", address) == 2
     assert "put no user or password into the URL" in (err := capsys.readouterr().err)
     assert "s3cret" not in err
+
+
+OWNER = """\
+  owner:
+    description: One row per owner, of which there is one.
+    endpoint: GET /owner
+    pagination: object
+    primary_key: id
+    sync_mode: full_refresh
+    fields:
+      id: $.id
+      name: $.name
+"""
+
+
+def with_owner(made: Shop, loopback: Loopback, document: Any, answer: Any) -> None:
+    """The shop's document tells what GET /owner answers, and the shop answers it, above the base URL too."""
+    operation = {"responses": {"200": {"content": {"application/json": {"schema": document}}}}}
+    made.document["paths"]["/owner"] = {"get": operation}
+    loopback.answer = lambda seen: Reply(answer) if seen.path.endswith("/owner") else made.answer(seen)
+
+
+@pytest.mark.parametrize("records", ["", "    records: $\n"])
+def test_the_one_record_of_an_object_is_checked(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], records: str
+) -> None:
+    """Its columns by the document, and its values by the one answer."""
+    owner = OWNER.replace("    primary_key", f"{records}    primary_key")
+    record = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
+    with_owner(*server, document=record, answer={"id": "x", "name": "Ada"})
+    assert check(tmp_path, server[1], "--stream", "owner", text=DECLARED + owner) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["owner", *["ok"] * 4, "-", "ok", "ok", "ok"]
+    text = DECLARED + owner.replace("$.name", "$.nmae")
+    assert check(tmp_path, server[1], "--stream", "owner", text=text) == 0
+    assert 'always NULL: the server declares no "nmae" for $.nmae' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("pagination", ["object", "single"])
+def test_a_list_is_no_object_and_an_object_is_no_list(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], pagination: str
+) -> None:
+    """By the document, before anything is asked."""
+    record = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
+    wrong = {"type": "array", "items": record} if pagination == "object" else record
+    with_owner(*server, document=wrong, answer=None)
+    text = DECLARED + OWNER.replace("pagination: object", f"pagination: {pagination}")
+    check(tmp_path, server[1], "--stream", "owner", text=text)
+    words = {
+        "object": "GET /owner answers with array, and no object at $ or $.results or $.result",
+        "single": "GET /owner answers with object with id, name, and no list of objects at $ or $.results or $.result",
+    }
+    assert f"streams.owner.endpoint: error: {words[pagination]}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("available", ["", "    availability: the larger shops\n"])
+def test_what_lies_above_the_base_url_is_not_checked_by_the_document(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], available: str
+) -> None:
+    """That is said, and is neither a mistake nor an ok; the rows are looked at all the same."""
+    with_owner(*server, document={}, answer={"id": "x"})
+    text = DECLARED + OWNER.replace("GET /owner\n", f"GET ../owner\n{available}")
+    assert check(tmp_path, server[1], "--stream", "owner", text=text) == 0
+    out = capsys.readouterr().out
+    said = "../owner lies above the base URL; the document does not tell of it, so it is not checked"
+    assert f"streams.owner.endpoint: note: {said}" in out
+    assert "warning: none of the first 1 records has anything at $.name" in out
+    assert out.splitlines()[4].split() == ["owner", *["-"] * 7, "1", "warning"]
+    assert server[1].seen[-1].path == "/owner"
+
+
+def test_what_is_not_there_above_the_base_url(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found by asking: a mistake, unless streams.yaml says that only some servers have it."""
+    text = DECLARED + OWNER.replace("GET /owner\n", "GET ../owner\n")
+    assert check(tmp_path, server[1], "--stream", "owner", text=text) == 1
+    assert "error: owner: GET ../owner at " in capsys.readouterr().out
+    some = text.replace("GET ../owner\n", "GET ../owner\n    availability: the larger shops\n")
+    assert check(tmp_path, server[1], "--stream", "owner", text=some) == 0
+    assert "note: owner: GET ../owner at " in capsys.readouterr().out

@@ -23,12 +23,12 @@ from tests.shop import STREAMS, Lines, Recorder
 
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
 HEAD = SHIPPED[: SHIPPED.index("\nstreams:\n")] + "\nstreams:\n"
-CLOUD = {"webhooks"}
-ONLY_2 = {"flow_run_notification_policies"}
+ONLY = {"flow_run_notification_policies": 2, "task_workers": 3}
 # The server writes more events as it is asked; a request for inputs must name what they begin with, and one for blocks
 # that it wants those without a name too, which no document can tell.
 NOT_COMPARED = {"events", "flow_run_inputs", "block_documents"}
 STREAMS_SHIPPED = load(PROJECT / "streams.yaml").streams
+CLOUD = {name for name, stream in STREAMS_SHIPPED.items() if stream.availability == "Prefect Cloud"}
 
 
 def paged_lists(configuration: Path) -> list[ListOperation]:
@@ -89,8 +89,8 @@ def test_a_shipped_stream_comes_back(
     name: str, major: int, full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Removed, and scaffolded from the live server, it brings the same rows, with the same values in common columns."""
-    if name in ONLY_2 and major == 3:
-        pytest.skip(f"Prefect 3 has no {name}")
+    if ONLY.get(name, major) != major:
+        pytest.skip(f"Prefect {major} has no {name}")
     settings = {"api_url": full_servers[major].api_url}
     configuration, path = tmp_path / "configuration.json", tmp_path / "streams.yaml"
     configuration.write_text(json.dumps(settings), "utf-8")
@@ -331,3 +331,55 @@ def test_append_keeps_the_indentation_of_the_file(saved: Path) -> None:
     assert run(saved, "/shops/filter") == 0
     assert "\n    shops:\n      description: One row per shop.\n" in (saved / "streams.yaml").read_text("utf-8")
     assert list(load(saved / "streams.yaml").streams) == ["orders", "shops"]
+
+
+OWNER = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "uuid": {"type": "string"}, "seats": {"type": "integer"}},
+}
+
+
+def with_owner(folder: Path, path: str, answer: Any, prefix: str = "") -> None:
+    """Add a path to the saved document that answers with an object: to GET, and to POST, which makes one."""
+    document = json.loads((folder / "saved.json").read_text())
+    operation = {"responses": {"200": {"content": {"application/json": {"schema": answer}}}}}
+    document["paths"] = {prefix + known: item for known, item in document["paths"].items()}
+    document["paths"][path] = {"post": operation, "get": operation}
+    (folder / "saved.json").write_text(json.dumps(document), "utf-8")
+
+
+def test_an_object_is_one_record(saved: Path) -> None:
+    """Asked for by GET, never by the POST of the same path."""
+    with_owner(saved, "/owner", OWNER)
+    assert run(saved, "/owner") == 0
+    stream = load(saved / "streams.yaml").streams["owner"]
+    assert str(stream.endpoint) == "GET /owner"
+    assert stream.primary_key == ("uuid",)
+    assert [type(style).__name__ for style in stream.pagination or ()] == ["OneObject"]
+    assert list(stream.fields) == ["uuid", "name", "seats"]
+    assert '    description: "One row: the owner."\n' in (saved / "streams.yaml").read_text("utf-8")
+
+
+def test_an_object_of_each_row(saved: Path) -> None:
+    """What the path needs is told from the list above it, as for a list."""
+    with_owner(saved, "/orders/{id}/owner", OWNER)
+    assert run(saved, "/orders/{id}/owner") == 0
+    stream = load(saved / "streams.yaml").streams["orders_owner"]
+    assert stream.parent is not None
+    assert stream.parent.stream == "orders"
+    assert [type(style).__name__ for style in stream.pagination or ()] == ["OneObject"]
+
+
+def test_what_lies_above_the_base_url(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From a document of the whole server; any other does not tell of it."""
+    given = ["scaffold", "GET ../owner", "--openapi", str(saved / "saved.json")]
+    text = (saved / "streams.yaml").read_text("utf-8")
+    file = saved / "streams.yaml"
+    file.write_text(text.replace("base_url: ${api_url}", "base_url: https://shop.test/v1/places/9b"), "utf-8")
+    assert main([*given, "--file", str(file)]) == 1
+    assert "../owner lies above the base URL, and the document does not tell of it" in capsys.readouterr().err
+    with_owner(saved, "/v1/places/owner", OWNER, prefix="/v1/places/{place}")
+    assert main([*given, "--file", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "  owner:\n" in out
+    assert "    endpoint: GET ../owner\n" in out

@@ -29,7 +29,14 @@ DUCKDB_TYPES = {
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Row]
-"""Rows by their id, each with its columns and ``_fivetran_deleted``."""
+"""Rows by their key, each with its columns and ``_fivetran_deleted``."""
+
+
+@cache
+def key_of(table: str) -> str:
+    """The column that identifies a row, which is called as the property is."""
+    key: str = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"][table]["primary_key"]
+    return key
 
 
 @cache
@@ -80,7 +87,7 @@ def in_duckdb(project: UserProject, table: str) -> Rows:
             name: json.loads(value) if kinds[name] == "JSON" and value is not None else value
             for name, value in zip(kinds, values, strict=True)
         }
-        rows[row["id"]] = {**row, "_fivetran_deleted": deleted}
+        rows[row[key_of(table)]] = {**row, "_fivetran_deleted": deleted}
     return rows
 
 
@@ -102,16 +109,18 @@ def differences(table: str, rows: Rows, records: Iterable[Mapping[str, Any]], bu
 
     Rows that the server does not have are not looked at.
     """
-    return [line for record in records if record["id"] not in but for line in _differences(table, rows, record)]
+    key = key_of(table)
+    return [line for record in records if record[key] not in but for line in _differences(table, rows, record)]
 
 
 def _differences(table: str, rows: Rows, record: Mapping[str, Any]) -> Iterator[str]:
-    row, want = rows.get(record["id"]), expected(table, record)
+    key = record[key_of(table)]
+    row, want = rows.get(key), expected(table, record)
     if row is None:
-        yield f"{table} {record['id']}: is missing"
+        yield f"{table} {key}: is missing"
     elif row["_fivetran_deleted"]:
-        yield f"{table} {record['id']}: is deleted"
+        yield f"{table} {key}: is deleted"
     else:
         for name, value in want.items():
             if row[name] != value or type(row[name]) is not type(value):
-                yield f"{table} {record['id']}: {name} is {row[name]!r} and not {value!r}"
+                yield f"{table} {key}: {name} is {row[name]!r} and not {value!r}"

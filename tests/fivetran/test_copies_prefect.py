@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from testbed.history import TERMINAL, change_history, read_all
+from testbed.history import TERMINAL, PrefectApi, change_history, read_all
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import UserProject
 from tests.readme import blocks
@@ -152,6 +152,22 @@ def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: in
     assert third.code == 0, third.output
     assert "Synced 0 flow runs, 0 flows, and 9 deployments" in third.output
     assert_equals_the_server(project, server.api_url, gone=gone)
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_a_deleted_flow_is_soft_deleted(servers: Any, tmp_path: Path, major: int) -> None:
+    """With the next sync; none of the others is sent again."""
+    server, _ = servers[major]
+    api = PrefectApi(server.api_url)
+    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": "flows"})
+    flow = api.make_flow("short-lived", [])
+    assert project.debug().code == 0
+    assert flow in live(project, "flows")
+    api.call("DELETE", f"/flows/{flow}")
+    done = project.debug()
+    assert "Synced 0 flows" in done.output
+    assert "flows: 1 gone, and soft-deleted" in done.output
+    assert live(project, "flows") == {record["id"] for record in read_all(server.api_url, "flows")}
 
 
 @pytest.mark.parametrize("major", MAJORS)

@@ -51,6 +51,8 @@ class Desk:
         """Answer as the desk does; without the key it does not."""
         if seen.headers.get("X-Api-Key") != KEY:
             return Reply({"error": "who are you?"}, status=401)
+        if seen.path == "/billing/plan":
+            return Reply({"plan": {"code": "team", "seats": {"bought": 120}}})
         path, query = seen.path.removeprefix("/api"), {name: values[0] for name, values in seen.query.items()}
         if path == "/agents":
             page, size = int(query["page"]), int(query["per_page"])
@@ -92,12 +94,13 @@ def test_an_api_of_another_shape_is_copied(desk: Desk, server: Loopback, tmp_pat
     shutil.copy(EXAMPLE, project.folder / "streams.yaml")
     first = project.debug()
     assert first.code == 0, first.output
-    assert "Synced 120 agents, 70 tickets, 69 ticket watchers, and 103 comments" in first.output
+    assert "Synced 120 agents, 1 plan, 70 tickets, 69 ticket watchers, and 103 comments" in first.output
     assert project.query("SELECT count(*), sum(price)::VARCHAR, min(due_on)::VARCHAR FROM tickets") == [
         (70, "1399.30", "2024-06-01")
     ]
     assert project.query("SELECT agent_id, custom->>'$.tags[0]' FROM tickets WHERE id = 4") == [(4, "a")]
     assert project.query("SELECT count(DISTINCT ticket_id) FROM comments") == [(52,)]
+    assert project.query("SELECT code, seats FROM plan") == [("team", 120)]
     assert project.query("SELECT email FROM agents WHERE id = 7") == [("a7@desk.test",)]
 
     desk.tickets[8] |= {"updated_at": "2999-01-01T00:00:00Z", "status": "closed"}
@@ -105,7 +108,7 @@ def test_an_api_of_another_shape_is_copied(desk: Desk, server: Loopback, tmp_pat
     del desk.agents[5]
     second = project.debug()
     assert second.code == 0, second.output
-    assert "Synced 119 agents, 1 ticket, 2 ticket watchers, and 1 comment" in second.output
+    assert "Synced 119 agents, 1 plan, 1 ticket, 2 ticket watchers, and 1 comment" in second.output
     assert project.query("SELECT status FROM tickets WHERE id = 8") == [("closed",)]
     assert project.query("SELECT id FROM agents WHERE _fivetran_deleted") == [(5,)]
 

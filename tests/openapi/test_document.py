@@ -12,6 +12,7 @@ from engine.spec.model import Endpoint
 from tests.openapi.documents import shop
 
 ORDERS = Endpoint("POST", "/orders/filter")
+PLACE = "/api/accounts/{account}/places/{place}"
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,38 @@ def test_lists_in_envelopes_are_found(tmp_path: Any) -> None:
         ("POST /shops/filter", "$.results", True),
         ("GET /shops/{shop}/staff", "$", False),
     ]
+
+
+ABOVE = {"/api/accounts/{account}/staff/filter": "post", "/api/accounts/{account}": "get"}
+
+
+def test_what_lies_above_the_base_url_is_found_where_paths_begin_at_the_root() -> None:
+    """A document of the whole server tells of it; names of its path parameters do not matter."""
+    document = shop(prefix=PLACE)
+    for path, method in ABOVE.items():
+        document["paths"][path] = {method: document["paths"][f"{PLACE}/orders/filter"]["post"]}
+    api = OpenApi(document, "https://shop.test/api/accounts/7a/places/9b")
+    for endpoint in (Endpoint("POST", "../../staff/filter"), Endpoint("GET", "../..")):
+        found = api.find(endpoint)
+        assert isinstance(found, Operation)
+        assert found.endpoint == endpoint
+    assert api.find(Endpoint("GET", "../../staff/filter")) == NoOperation(("POST",), None)
+    assert isinstance(api.find(ORDERS), Operation)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../filter",
+        "../../orders/filter",
+        "../../../orders/filter",
+        "../../../../../orders/filter",
+        "../../../../../../x",
+    ],
+)
+def test_what_a_document_does_not_tell_of_is_outside(path: str) -> None:
+    """It may be there all the same, so it is no missing path; a path of the same name below the base URL is another."""
+    outside = NoOperation((), None, outside=True)
+    for prefix in ("", "/accounts/{account}/places/{place}", PLACE):
+        api = OpenApi(shop(prefix=prefix), "https://shop.test/api/accounts/7a/places/9b")
+        assert api.find(Endpoint("POST", path)) == outside

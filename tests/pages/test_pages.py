@@ -33,7 +33,7 @@ DOCUMENT = load(PROJECT / "streams.yaml")
             "runs",
             "Rows that were open at the last sync and are gone are soft-deleted; others that are deleted stay.",
         ),
-        (MODEL.replace("      sweep: {every: 24h, moves_with: $.end}\n", ""), "runs", "There is no sweep"),
+        (MODEL.replace("      sweep: 24h\n", ""), "runs", "There is no sweep"),
         (
             MODEL.replace("    sync_mode: incremental\n", "    sync_mode: incremental\n    deleted: soft_delete\n"),
             "runs",

@@ -52,8 +52,10 @@ streams:
     read:
       style: changes
       queries:
-        - - body: {runs: {end: {after_: $since}}, sort: END_DESC}
-          - {body: {runs: {state: {any_: [COMPLETED, FAILED]}, start: {is_null_: false}}, sort: END_DESC}, until: $.end}
+        - - {body: {runs: {end: {after_: $since}}, sort: END_DESC}, moves_with: $.end}
+          - body: {runs: {state: {any_: [COMPLETED, FAILED]}, start: {is_null_: false}}, sort: END_DESC}
+            until: $.end
+            moves_with: $.end
         - body:
             runs: {state: {any_: [COMPLETED, FAILED]}, start: {is_null_: true}, expected: {after_: $since-7d}}
             sort: ID_DESC
@@ -68,7 +70,7 @@ streams:
         pagination: {style: token, token: $.next, parameter: token, endpoint: GET /events/next}
       lookup: runs.id.any_
       lookup_body: {sort: ID_DESC}
-      sweep: {every: 24h, moves_with: $.end}
+      sweep: 24h
     fields:
       id: $.id
       updated: {path: $.updated, type: UTC_DATETIME}

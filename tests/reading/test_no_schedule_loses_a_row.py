@@ -29,7 +29,7 @@ from tests.shop import Lines, Recorder, connection
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-SWEEP = "      sweep: {every: 24h, moves_with: $.end}\n"
+SWEEP = "      sweep: 24h\n"
 
 
 class Warehouse(Recorder):
@@ -118,7 +118,7 @@ class World(Storm):
         if self.stop_after is not None:
             self.stop_after -= 1
             if self.stop_after < 0:
-                return Reply({"detail": "stopped"}, 400)
+                return Reply({"detail": "stopped"}, 418)
         return super().answer(seen)
 
     def sync(self, stop_after: int | None = None) -> Warehouse:

@@ -1,0 +1,141 @@
+"""The sweep of children: it looks through their parents, and asks for those of parents that changed unseen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.instants import format_instant, parse_instant
+from engine.sync import sync
+from testbed.loopback import Loopback, Reply, Seen
+from tests.shop import Lines, Recorder, connection
+
+STREAMS = """
+version: 1
+name: Shop
+configuration:
+  api_url: {type: url, description: Where the shop is., required: true}
+api:
+  base_url: ${api_url}
+  pagination: {style: offset, page_size: 3}
+  retry: {attempts: 1}
+streams:
+  orders:
+    description: One row per order.
+    endpoint: POST /orders/filter
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    pagination: {style: keyset, field: $.made, after: made_after, before: made_before, page_size: 3}
+    count: POST /orders/count
+    read:
+      style: changes
+      queries: [{body: {closed_after: $since}, moves_with: $.closed}]
+      sweep: 24h
+    fields: {id: $.id, updated: {path: $.updated, type: UTC_DATETIME}}
+  notes:
+    description: One row per note of an order.
+    endpoint: GET /notes
+    query: {order: $order}
+    parent: {stream: orders, values: {order: $.id}}
+    pagination: single
+    primary_key: id
+    cursor_field: order_updated
+    sync_mode: incremental
+    read: {style: changes, sweep: 24h}
+    fields:
+      id: $.id
+      text: $.text
+      order_updated: {path: $parent.updated, type: UTC_DATETIME, volatile: true}
+"""
+LONG_AGO = datetime(2024, 5, 1, tzinfo=timezone.utc)
+
+
+class Shop:
+    """Closed orders, each with a note, and which of the notes were asked for."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.notes: dict[str, list[str]] = {}
+        self.asked: list[str] = []
+        for number in range(8):
+            at = format_instant(LONG_AGO + timedelta(minutes=number))
+            self.orders[f"o{number}"] = {"id": f"o{number}", "made": at, "closed": at, "updated": at}
+            self.notes[f"o{number}"] = ["the first"]
+
+    def answer(self, seen: Seen) -> Reply:
+        """By path: a count, the notes of an order, or orders by when they were made or closed."""
+        if seen.path.endswith("/count"):
+            return Reply(len(self.orders))
+        if seen.path.endswith("/notes"):
+            (order,) = seen.query["order"]
+            self.asked.append(order)
+            return Reply([{"id": f"{order}-{n}", "text": text} for n, text in enumerate(self.notes[order])])
+        body = seen.json
+        since = {"made": body.get("made_after"), "closed": body.get("closed_after")}
+        rows = [
+            row
+            for row in self.orders.values()
+            if all(after is None or parse_instant(row[name]) >= parse_instant(after) for name, after in since.items())
+        ]
+        return Reply(rows[body.get("offset", 0) :][: body["limit"]])
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def server(shop: Shop) -> Iterator[Loopback]:
+    with Loopback(shop.answer) as loopback:
+        yield loopback
+
+
+def run(folder: Path, server: Loopback, shop: Shop, recorder: Recorder, hours_later: float = 0) -> None:
+    """One sync; every round of a sweep began so many hours earlier than it did."""
+    state = json.loads(json.dumps(recorder.state))
+    for stream in state.get("streams", {}).values():
+        for name in ("began", "previous") if hours_later and "sweep" in stream else ():
+            stream["sweep"][name] = format_instant(parse_instant(stream["sweep"][name]) - timedelta(hours=hours_later))
+    shop.asked.clear()
+    recorder.operations.clear()
+    sync(connection(folder, server.url, STREAMS), state, recorder, Lines())
+
+
+def test_children_of_parents_that_changed_unseen_arrive(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Within the sweep's time; and for no other parent is anything asked."""
+    recorder = Recorder()
+    run(tmp_path, server, shop, recorder)
+    assert sorted(shop.asked) == sorted(shop.orders)
+    run(tmp_path, server, shop, recorder)
+    assert shop.asked == []
+
+    shop.notes["o3"].append("written long after the order was closed")
+    shop.orders["o3"]["updated"] = format_instant(datetime.now(timezone.utc))
+    run(tmp_path, server, shop, recorder)
+    assert shop.asked == []  # no query tells
+    run(tmp_path, server, shop, recorder, hours_later=25)
+    assert shop.asked == ["o3"]
+    assert recorder.tables["notes"]["o3-1"]["text"] == "written long after the order was closed"
+
+
+def test_the_sweep_leaves_to_the_queries_what_they_find(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """An order that was closed is found by that, and its notes with it: the sweep does not ask for them again."""
+    recorder = Recorder()
+    run(tmp_path, server, shop, recorder)
+    now = format_instant(datetime.now(timezone.utc))
+    shop.orders["o5"] |= {"closed": now, "updated": now}
+    shop.notes["o5"].append("closed again")
+    run(tmp_path, server, shop, recorder)
+    assert shop.asked == ["o5"]
+    shop.orders["o5"]["closed"] = shop.orders["o5"]["updated"] = format_instant(
+        datetime.now(timezone.utc) - timedelta(minutes=10)
+    )
+    run(tmp_path, server, shop, recorder, hours_later=25)
+    assert shop.asked == []

@@ -1,0 +1,245 @@
+"""The streams of Prefect Cloud's own entities, against a server that serves documents of their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from engine.failures import Unauthorized
+from engine.setup import setup_tests
+from engine.spec.load import connect, load
+from engine.sync import sync
+from testbed.loopback import Loopback, Reply, Seen
+from tests.fivetran.comparison import differences, in_recorder
+from tests.readme import PROJECT
+from tests.shop import Lines, Recorder
+
+Json = dict[str, Any]
+ROWS = 5
+SECRET = "canary-5ecret"
+ACCOUNT, WORKSPACE = "/api/accounts/a1", "/api/accounts/a1/workspaces/w1"
+
+
+def base(kind: str, n: int) -> Json:
+    """What most rows have; the last has neither instant, as the documents allow."""
+    instant = None if n == ROWS - 1 else f"2026-05-0{n + 1}T10:00:00.{n}Z"
+    return {"id": f"{kind}-{n}", "created": instant, "updated": instant}
+
+
+def api_key(n: int) -> Json:
+    """An API key as the lists show it, and what they must not show."""
+    expiration = "2027-01-01T00:00:00Z" if n else None
+    return {**base("key", n), "name": f"key {n}", "expiration": expiration, "masked_key": SECRET, "hash": SECRET}
+
+
+def webhook(n: int) -> Json:
+    bot = f"bot-{n}" if n else None
+    owner = {"id": bot, "name": "x", "api_key": api_key(n)} if bot else None
+    return {
+        **base("webhook", n), "name": f"hook {n}", "description": "", "enabled": n % 2 == 0, "template": '{"a": 1}',
+        "slug": f"slug{n}", "account": "a1", "workspace": "w1", "service_account_id": bot, "service_account": owner,
+    }  # fmt: skip
+
+
+def sla(n: int) -> Json:
+    return {
+        **base("sla", n), "name": f"SLA {n}", "description": "", "enabled": True, "type": "FrequencySla",
+        "severity": "moderate", "trigger": {"type": "event", "posture": "Proactive", "within": 60.0},
+        "actions": [{"type": "sla-violation"}], "labels": {"team": "ü"} if n else None, "tags": ["a", "b"],
+        "account": "a1", "workspace": "w1", "actor": None,
+    }  # fmt: skip
+
+
+def user_access(n: int) -> Json:
+    return {
+        **base("user-access", n), "workspace_id": "w1", "workspace_role_id": f"workspace-role-{n}",
+        "actor_id": f"actor-{n}", "user_id": f"user-{n}", "first_name": "Zoë", "last_name": f"Ng {n}",
+        "email": f"u{n}@example.test", "handle": f"u{n}",
+    }  # fmt: skip
+
+
+def bot_access(n: int) -> Json:
+    role, actor = f"workspace-role-{n}", f"actor-{n}"
+    ids = {"workspace_id": "w1", "workspace_role_id": role, "actor_id": actor, "bot_id": f"bot-{n}"}
+    return {**base("bot-access", n), **ids, "bot_name": f"bot {n}"}
+
+
+def team_access(n: int) -> Json:
+    ids = {"workspace_id": "w1", "workspace_role_id": f"workspace-role-{n}", "team_id": f"team-{n}"}
+    return {**base("team-access", n), **ids, "team_name": f"team {n}"}
+
+
+def workspace(n: int) -> Json:
+    role = f"workspace-role-{n}" if n else None
+    named = {"name": f"Space {n}", "description": None if n else "first", "handle": f"space-{n}"}
+    return {**base("w", n), "account_id": "a1", **named, "default_workspace_role_id": role, "is_public": n == 1}
+
+
+def membership(n: int) -> Json:
+    """The first is a service account's."""
+    person = {"user_id": f"user-{n}", "first_name": "Zoë", "last_name": "Ng", "handle": f"u{n}", "email": "z@x.test"}
+    return {
+        "id": f"member-{n}", "actor_id": f"actor-{n}", **(person if n else dict.fromkeys(person)),
+        "account_role_name": "Member", "account_role_id": f"account-role-{n}", "active": n != 2,
+        "last_login": "2026-05-01T10:00:00+02:00" if n else None,
+    }  # fmt: skip
+
+
+def account_role(n: int) -> Json:
+    of = {"account_id": "a1" if n else None, "name": f"Role {n}", "is_system_role": not n}
+    return {**base("account-role", n), **of, "permissions": ["read:account", "read:bot"]}
+
+
+def workspace_role(n: int) -> Json:
+    inherited = f"workspace-role-{n - 1}" if n else None
+    of: Json = {"account_id": "a1" if n else None, "name": f"Role {n}", "description": "", "permissions": []}
+    return {**base("workspace-role", n), **of, "scopes": ["see_flows"], "inherited_role_id": inherited}
+
+
+def bot(n: int) -> Json:
+    of = {"actor_id": f"actor-{n}", "account_id": "a1", "name": f"bot {n}", "account_role_name": "Member"}
+    return {**base("bot", n), **of, "api_key": api_key(n)}
+
+
+def team(n: int) -> Json:
+    member = {"id": "actor-1", "handle": "u1", "name": "Zoë", "email": None, "type": "service_account"}
+    space = {"workspace_id": "w1", "workspace_handle": "s", "workspace_role_id": "r", "workspace_role_name": "R"}
+    of: Json = {"account_id": "a1", "name": f"team {n}", "description": "d" if n else None}
+    return {**base("team", n), **of, "memberships": [member] * n, "workspaces": [space] * n}
+
+
+ACCOUNT_DOCUMENT: Json = {
+    **base("a", 0), "name": "Acme", "handle": "acme", "location": "Here", "link": "https://acme.test",
+    "image_location": None, "stripe_customer_id": None, "auth_expiration_seconds": 86400,
+    "status": "ACTIVE", "status_last_updated": "2026-05-01T10:00:00Z", "workos_connection_ids": [],
+    "workos_directory_ids": [], "workos_organization_id": None, "plan_type": "ORGANIZATION", "plan_tier": "TEAM",
+    "self_serve": True, "scim_state": "DISABLED", "sso_state": "DISABLED", "billing_email": "z@x.test",
+    "features": ["teams", "sso"], "max_deployments_per_workspace": 100, "work_pool_limit": 10,
+    "mex_work_pool_limit": 5, "run_retention_days": 14, "audit_log_retention_days": 7, "automations_limit": 20,
+    "settings": {
+        "allow_public_workspaces": False, "ai_log_summaries": True, "managed_execution": True,
+        "default_result_storage": {"block_type": {"slug": "s3"}, "data": {"secret_key": SECRET}},
+    },
+}  # fmt: skip
+
+CREATED = {"CREATED_ASC", "CREATED_DESC", "NAME_ASC", "NAME_DESC"}
+LISTS = {  # by stream: the path, a row, and the sorts that the request takes
+    "webhooks": (f"{WORKSPACE}/webhooks/filter", webhook, CREATED),
+    "slas": (f"{WORKSPACE}/slas/filter", sla, set()),  # takes it in its URL
+    "workspace_user_access": (f"{WORKSPACE}/user_access/filter", user_access, CREATED),
+    "workspace_bot_access": (f"{WORKSPACE}/bot_access/filter", bot_access, CREATED - {"NAME_ASC", "NAME_DESC"}),
+    "workspace_team_access": (f"{WORKSPACE}/team_access/filter", team_access, set()),
+    "workspaces": (f"{ACCOUNT}/workspaces/filter", workspace, set()),
+    "account_memberships": (f"{ACCOUNT}/account_memberships/filter", membership, CREATED),
+    "account_roles": (f"{ACCOUNT}/account_roles/filter", account_role, set()),
+    "workspace_roles": (f"{ACCOUNT}/workspace_roles/filter", workspace_role, set()),
+    "service_accounts": (f"{ACCOUNT}/bots/filter", bot, set()),
+    "teams": (f"{ACCOUNT}/teams/filter", team, CREATED),
+}
+STREAMS = [*LISTS, "accounts"]
+DOCUMENTS = {name: [row(n) for n in range(ROWS)] for name, (_, row, _) in LISTS.items()}
+DOCUMENTS["accounts"] = [ACCOUNT_DOCUMENT]
+BY_PATH = {path: (DOCUMENTS[name], sorts) for name, (path, _, sorts) in LISTS.items()}
+
+
+def cloud(seen: Seen) -> Reply:
+    """As the documents say: the account is an object; lists take limit and offset, and a sort where they know one."""
+    if seen.headers.get("Authorization") != "Bearer pnu_key":
+        return Reply({"detail": "Unauthorized"}, 401)
+    if (seen.method, seen.path) == ("GET", ACCOUNT):
+        return Reply(ACCOUNT_DOCUMENT)
+    if seen.path not in BY_PATH:
+        return Reply({"detail": "Not Found"}, 404)
+    if seen.method != "POST":
+        return Reply({"detail": "Method Not Allowed"}, 405)
+    rows, sorts = BY_PATH[seen.path]
+    body = seen.json or {}
+    taken = {"limit", "offset", *(["sort"] if sorts else [])}
+    if body.keys() - taken or body.get("sort", "CREATED_ASC") not in sorts | {"CREATED_ASC"}:
+        return Reply({"detail": "extra inputs are not permitted"}, 422)
+    if seen.query and not seen.path.endswith("/slas/filter"):
+        return Reply({"detail": "extra inputs are not permitted"}, 422)
+    at, limit = body.get("offset", 0), body.get("limit", 200)
+    return Reply({"detail": "limit"}, 422) if limit > 200 else Reply(rows[at : at + limit])
+
+
+@pytest.fixture
+def server() -> Iterator[Loopback]:
+    with Loopback(cloud) as loopback:
+        yield loopback
+
+
+def settings(server: Loopback) -> dict[str, str]:
+    url = server.url.removesuffix("/api") + WORKSPACE
+    return {"api_url": url, "api_key": "pnu_key", "batch_size": "2", "streams": ", ".join(STREAMS)}
+
+
+def test_they_are_all_that_streams_yaml_calls_prefect_clouds() -> None:
+    """None is left untried."""
+    shipped = load(PROJECT / "streams.yaml").streams
+    assert {name for name, stream in shipped.items() if stream.availability == "Prefect Cloud"} == set(STREAMS)
+    assert all(
+        not shipped[name].enabled and "after Prefect Cloud's documents" in shipped[name].description for name in STREAMS
+    )
+
+
+def test_every_row_and_column_arrives(server: Loopback) -> None:
+    """In pages of two, from the workspace and from the account above it; no secret of a key or a block does."""
+    recorder, lines = Recorder(), Lines()
+    sync(connect(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
+    assert lines.warnings == []
+    for name in STREAMS:
+        rows = in_recorder(recorder, name)
+        assert set(rows) == {record["id"] for record in DOCUMENTS[name]}
+        assert differences(name, rows, DOCUMENTS[name]) == []
+    assert SECRET not in str(recorder.tables)
+    asked = {seen.path for seen in server.seen}
+    assert asked == {*BY_PATH, ACCOUNT}
+    assert sum(seen.path == f"{ACCOUNT}/bots/filter" for seen in server.seen) >= ROWS - 1
+    assert sum(seen.path == ACCOUNT for seen in server.seen) == 1
+
+
+def test_the_setup_test_reads_them(server: Loopback) -> None:
+    """Each with one small request, the account's object too."""
+    lines = Lines()
+    for test in setup_tests(PROJECT / "streams.yaml", lines):
+        assert test.run(settings(server)) is None, test.label
+    assert lines.warnings == []
+
+
+def test_every_column_is_filled_by_some_row(server: Loopback) -> None:
+    """A path that no document has would stay NULL unnoticed."""
+    recorder = Recorder()
+    sync(connect(PROJECT / "streams.yaml", settings(server)), {}, recorder, Lines())
+    empty = {
+        f"{name}.{column}"
+        for name in STREAMS
+        for column in load(PROJECT / "streams.yaml").streams[name].fields
+        if all(row[column] is None for row in in_recorder(recorder, name).values())
+    }
+    assert empty == set()
+
+
+def test_what_the_key_may_not_read_is_skipped(server: Loopback) -> None:
+    """A key of the workspace has no rights on the account: with all tables chosen the others arrive."""
+
+    def answer(seen: Seen) -> Reply:
+        return cloud(seen) if seen.path.startswith(WORKSPACE) else Reply({"detail": "Forbidden"}, 403)
+
+    server.answer = answer
+    recorder, lines = Recorder(), Lines()
+    sync(connect(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
+    above = {name for name, (path, _, _) in LISTS.items() if not path.startswith(WORKSPACE)} | {"accounts"}
+    assert set(recorder.tables) == set(STREAMS) - above
+    assert {line.partition(":")[0] for line in lines.warnings} == above
+    assert all("may not be read with this key; skipping" in line for line in lines.warnings)
+
+
+def test_a_key_that_may_read_nothing_is_a_failure(server: Loopback) -> None:
+    """Not a success with nothing in it; and one that is not known at all is one at once."""
+    for status in (401, 403):
+        server.answer = lambda seen, status=status: Reply({"detail": "no"}, status)  # type: ignore[misc]
+        with pytest.raises(Unauthorized):
+            sync(connect(PROJECT / "streams.yaml", settings(server)), {}, Recorder(), Lines())

@@ -1,0 +1,90 @@
+"""Full refreshes are read side by side, and written one after the other."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.failures import Failure
+from engine.sync import sync
+from testbed.loopback import Loopback, Reply, Seen
+from tests.shop import Lines, Recorder, connection
+
+NAMES = ("floors", "rooms", "doors", "chairs")
+HEAD = """
+version: 1
+name: House
+configuration:
+  api_url: {type: url, description: Where the house is., required: true}
+api:
+  base_url: ${api_url}
+  pagination: {style: offset, page_size: 3}
+  retry: {attempts: 1}
+  connections: 4
+streams:
+  visits:
+    description: One row per visit.
+    endpoint: POST /visits/filter
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    fields: {id: $.id, updated: {path: $.updated, type: UTC_DATETIME}}
+"""
+STREAM = """
+  {0}:
+    description: A list that is refreshed.
+    endpoint: POST /{0}/filter
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {{id: $.id}}
+"""
+STREAMS = HEAD.replace("streams:\n", "streams:\n" + STREAM.format(NAMES[0]).lstrip("\n")) + "".join(
+    map(STREAM.format, NAMES[1:])
+)
+
+
+def rows(seen: Seen) -> Reply:
+    """Five rows of anything."""
+    name = seen.path.split("/")[2]
+    found = [{"id": f"{name}-{n}", "updated": "2024-05-01T10:00:00Z"} for n in range(5)]
+    return Reply(found[seen.json["offset"] : seen.json["offset"] + seen.json["limit"]])
+
+
+def test_they_are_asked_for_at_the_same_time(tmp_path: Path) -> None:
+    """Each first page is held back until all have been asked for; and rows come table by table, runs first."""
+    together = threading.Barrier(len(NAMES), timeout=20)
+
+    def answer(seen: Seen) -> Reply:
+        if "visits" not in seen.path and seen.json["offset"] == 0:
+            together.wait()
+        return rows(seen)
+
+    with Loopback(answer) as server:
+        recorder = Recorder()
+        lines = Lines()
+        sync(connection(tmp_path, server.url, STREAMS), {}, recorder, lines)
+    written = [table for operation, table in recorder.operations if operation == "upsert"]
+    assert written == [name for name in ("visits", *NAMES) for _ in range(5)]
+    assert lines.infos[-2] == "Synced 5 floors, 5 visits, 5 rooms, 5 doors, and 5 chairs"
+
+
+def test_a_list_that_cannot_be_read_leaves_those_before_it_whole(tmp_path: Path) -> None:
+    """And those after it, which were read perhaps, as they were."""
+    with Loopback(lambda seen: Reply({}, 418) if "doors" in seen.path else rows(seen)) as server:
+        recorder = Recorder()
+        with pytest.raises(Failure, match="doors: POST /doors/filter"):
+            sync(connection(tmp_path, server.url, STREAMS), {}, recorder, Lines())
+    assert list(recorder.tables) == ["visits", "floors", "rooms"]
+    assert all(len(table) == 5 and not any(r["deleted"] for r in table.values()) for table in recorder.tables.values())
+    assert recorder.operations[-1][0] == "checkpoint"
+
+
+def test_a_list_that_is_missing_is_skipped(tmp_path: Path) -> None:
+    """With its warning; the others arrive."""
+    with Loopback(lambda seen: Reply({}, 404) if "rooms" in seen.path else rows(seen)) as server:
+        recorder, lines = Recorder(), Lines()
+        sync(connection(tmp_path, server.url, STREAMS), {}, recorder, lines)
+    assert list(recorder.tables) == ["visits", "floors", "doors", "chairs"]
+    assert [line for line in lines.warnings if "/rooms/filter not found; skipping." in line]
