@@ -321,8 +321,8 @@ class Api:
     )
     connections: int = key(
         Integer(1, 16),
-        "How many requests may be under way at once. A first sync uses more than one where the way to the server takes "
-        "longer than its answers.",
+        "How many requests may be under way at once. A first sync of a long list has two, so that the server makes one "
+        "answer while the other is worked through, and more where the way to the server takes longer than its answers.",
         default=4,
     )
     timeout: Timeout = key(Record(Timeout), "How long a request may take.", default=Timeout())

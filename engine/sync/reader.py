@@ -224,8 +224,9 @@ class StreamReader:
     def _slices(self, walk: Walk, total: int, page_seconds: float, now: datetime) -> list[KeysetWalk]:
         """Split the rest of a long list so that the server always has something to do.
 
-        It has, when so many requests are under way as its own part of the time for a page fits into the whole. A count
-        takes it next to nothing, so what a count takes is the way there and back.
+        It has, when so many requests are under way as its own part of the time for a page fits into the whole, and one
+        more while an answer is worked through here. A count takes it next to nothing, so what a count takes is the way
+        there and back.
         """
         style, endpoint = self._pagination, self.stream.count
         if not isinstance(style, Keyset) or not isinstance(walk, KeysetWalk) or endpoint is None or walk.at is None:
@@ -239,7 +240,8 @@ class StreamReader:
 
         count_from(walk.at)
         away = monotonic() - began
-        parts = min(self._pages.connections, round(page_seconds / max(page_seconds - away, page_seconds / 16)))
+        fitting = round(page_seconds / max(page_seconds - away, page_seconds / 16))
+        parts = min(self._pages.connections, fitting + 1)
         if parts < 2 or now <= walk.at:
             return []
         found = walk.split(instants) if (instants := cuts(count_from, total, walk.at, now, parts)) else []
