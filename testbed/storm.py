@@ -22,7 +22,7 @@ OPEN: Final = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
 # Somebody else was first, which Prefect answers in many ways; or, on Prefect 2, a call that has a deployment's one
 # schedule in mind found several.
 TOO_LATE: Final = (": 404 ", ": 409 ", ": 500 ", "has multiple schedules")
-KEPT: Final = 6  # deployments that a storm leaves standing
+KEPT: Final = 6  # deployments, and flows, that a storm leaves standing
 
 
 def on(*majors: int) -> Callable[[Method], Method]:
@@ -213,6 +213,12 @@ class Storm(threading.Thread):
     @on(2, 3)
     def _edit_flow(self) -> None:
         self._api.call("PATCH", f"/flows/{self._flow()['id']}", {"tags": ["edited", next(self._numbers)]})
+
+    @on(2, 3)
+    def _delete_flow(self) -> None:
+        if self._api.call("POST", "/flows/count", {}) <= KEPT:
+            raise Nothing
+        self._api.call("DELETE", f"/flows/{self._flow()['id']}")
 
     # Deployments and their schedules, with which the runs that these made come and go.
 

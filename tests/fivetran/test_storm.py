@@ -32,7 +32,8 @@ from tests.shop import Lines, Recorder
 
 TABLES = ("flow_runs", "flows", "deployments")
 REFRESHED = ("deployments", "artifact_collections", "work_pools", "work_queues")
-MORE_TABLES = (*TABLES, *REFRESHED[1:], "task_runs", "artifacts", "logs")
+STATES = ("flow_run_states", "task_run_states")
+MORE_TABLES = (*TABLES, *REFRESHED[1:], "task_runs", "artifacts", "logs", *STATES)
 CHANGES = 400
 MORE_CHANGES = 300
 OVERLAP = "10s"
@@ -134,6 +135,7 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, reliabil
         in_process(project, recorder)
         rows = {table: in_recorder(recorder, table) for table in tables}
         unseen = only_swept(major, [storm], records["flow_runs"]) | storm.out_of_sight | stand_ins(records)
+        unseen |= {state["id"] for table in STATES for state in records[table] if state["parent"]["id"] in unseen}
         assert_equal(rows, as_last_changed(rows, records), but=unseen)
 
         edit(project, "every: 24h", "every: 0s")
@@ -247,10 +249,11 @@ def assert_equal(rows: dict[str, Rows], records: dict[str, list[Any]], but: Coll
 
 
 def assert_gone_as_promised(rows: dict[str, Rows], records: dict[str, list[Any]]) -> None:
-    """What the server has no more: finished runs stay, open runs and deployments are soft-deleted."""
+    """What the server has no more: finished runs stay, open runs, flows and deployments are soft-deleted."""
     gone = {table: rows[table].keys() - {record["id"] for record in records[table]} for table in TABLES}
-    assert not gone["flows"]
-    assert all(rows["deployments"][key]["_fivetran_deleted"] for key in gone["deployments"])
+    for table in ("flows", "deployments"):
+        assert gone[table]
+        assert all(rows[table][key]["_fivetran_deleted"] for key in gone[table])
     runs = [rows["flow_runs"][key] for key in gone["flow_runs"]]
     assert {run["_fivetran_deleted"] for run in runs} == {True, False}  # there were some of each
     for run in runs:
