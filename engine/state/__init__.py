@@ -58,7 +58,7 @@ class StreamState:
     ``since``: rows whose cursor is before it are in the destination. ``recent``: fingerprints of row versions at or
     after it that are in the destination too, so that the overlap does not send them twice. Where there are too many
     some are left out, and those rows are sent again. ``open``: keys of rows that were sent while they might still
-    change.
+    change, or of all rows, where those that are gone are to be noticed.
     """
 
     since: datetime | None = None
@@ -80,7 +80,7 @@ class State:
         return replace(self, streams={**self.streams, name: stream})
 
     def dump(self) -> dict[str, Any]:
-        """The JSON document: under 16 KB, and 22 bytes for each open row whose key is a UUID."""
+        """The JSON document: under 16 KB, and 22 bytes for each key that is remembered, if it is a UUID."""
         recent = sum(len(stream.recent) for stream in self.streams.values())
         share = min(1.0, _RECENT_TOTAL / recent) if recent else 1.0
         return {
