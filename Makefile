@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # Prefect has an environment, and where it must an interpreter, of its own: Prefect 2 does not install on every Python.
 PREFECT_PYTHON ?= $(PYTHON)
+# How many tests run at a time.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test reliability bench lint validate generate lock clean
@@ -17,10 +19,10 @@ demo: .venv/.done .venv-prefect-3/.done ## show the main job on an embedded Pref
 	@.venv/bin/python -m demo
 
 test: setup ## run all tests
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
 reliability: setup ## run the tests that count what was tried and lost, and write docs/reliability.md
-	@.venv/bin/python -m pytest --reliability $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --reliability $(ARGS)
 
 bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
 	@.venv/bin/python -m benchmarks $(ARGS)

@@ -81,10 +81,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count."""
     config.stash[_RELIABILITY] = Reliability()
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_Gathering(config.stash[_RELIABILITY]))
+
+
+class _Gathering:
+    """Brings together what processes have counted that each run some of the tests."""
+
+    def __init__(self, counted: Reliability) -> None:
+        self._counted = counted
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """In one of them: hand it over."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["counted"] = self._counted.dump()
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """In the one that they report to: add it up."""
+        self._counted.add(getattr(node, "workeroutput", {}).get("counted", {}))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, for the page, what does not count."""
+    """Say which tests share what is costly, and so run in one process. For the page, leave out what does not count."""
+    for item in items:
+        needs = getattr(item, "fixturenames", ())
+        shared = next((name for name in ("full_servers", "servers") if name in needs), None)
+        long = item.nodeid if "test_storm.py" in item.nodeid or "test_killed.py" in item.nodeid else None
+        item.add_marker(pytest.mark.xdist_group(long or shared or item.nodeid.partition("::")[0]))
     if config.getoption("--reliability"):
         counting = [item for item in items if "reliability" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in counting])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -123,6 +123,20 @@ class Reliability:
         tally.count += count
         tally.lost += lost
         tally.seeds += [] if seed is None else [str(seed)]
+
+    def dump(self) -> dict[str, dict[str, tuple[int, int, list[str]]]]:
+        """What was counted, as plain values."""
+        return {
+            kind: {name: (tally.count, tally.lost, tally.seeds) for name, tally in tallies.items()}
+            for kind, tallies in (("tried", self._tried), ("readings", self._readings))
+        }
+
+    def add(self, dumped: Mapping[str, Mapping[str, tuple[int, int, list[str]]]]) -> None:
+        """Add what was counted elsewhere."""
+        for kind, tallies in (("tried", self._tried), ("readings", self._readings)):
+            for name, (count, lost, seeds) in dumped.get(kind, {}).items():
+                self._add(tallies, name, count, lost, None)
+                tallies[name].seeds += seeds
 
     def missing(self) -> list[str]:
         """The subjects of which nothing was counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tests.reading.naive import STRATEGIES
@@ -37,6 +38,15 @@ def test_every_subject_is_counted_by_a_test() -> None:
     storms = {f"storm-{major}-{database}" for major in (2, 3) for database in ("sqlite", "postgresql")}
     storms |= {f"everything-{major}" for major in (2, 3)}
     assert (counted - {"storm-{major}-{database}", "everything-{major}"}) | storms == set(SUBJECTS)
+
+
+def test_what_processes_counted_is_added_up() -> None:
+    elsewhere, counted = Reliability(), Reliability()
+    elsewhere.tried("planted", 3, seed=7)
+    elsewhere.reading("a way", 15, 2)
+    for _ in range(2):
+        counted.add(json.loads(json.dumps(elsewhere.dump())))
+    assert counted.dump() == {"tried": {"planted": (6, 0, ["7", "7"])}, "readings": {"a way": (30, 4, [])}}
 
 
 def test_a_page_is_not_written_while_something_is_missing() -> None:
