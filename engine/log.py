@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Protocol
 
 
@@ -19,15 +20,23 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Discreet:
-    """A log that passes lines on without the secrets in them."""
+    """A log that passes lines on without the secrets in them, one at a time whichever thread they come from.
+
+    Texts that are written to a stream by several threads at once can be torn, in the middle of a character too.
+    """
 
     log: Log
     redact: Callable[[str], str] = field(repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def info(self, message: str) -> None:
         """Pass it on."""
-        self.log.info(self.redact(message))
+        line = self.redact(message)
+        with self._lock:
+            self.log.info(line)
 
     def warning(self, message: str) -> None:
         """Pass it on."""
-        self.log.warning(self.redact(message))
+        line = self.redact(message)
+        with self._lock:
+            self.log.warning(line)

@@ -24,6 +24,7 @@ _SERVICES: Final = {
     2: "PREFECT_API_SERVICES_{}_ENABLED",
     3: "PREFECT_SERVER_SERVICES_{}_ENABLED",
 }
+_PAGES: Final = {2: "PREFECT_UI_STATIC_DIRECTORY", 3: "PREFECT_SERVER_UI_STATIC_DIRECTORY"}
 _SERVICE_NAMES: Final = ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")
 
 
@@ -132,6 +133,8 @@ class PrefectServer:
                 "://", "+asyncpg://" if self._database else "+aiosqlite://", 1
             ),
             "PREFECT_LOGGING_LEVEL": "WARNING",
+            # A copy of its pages for each server: two that begin at once would write to one place.
+            _PAGES[self.major]: str(self._folder / "ui"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
         }
