@@ -101,6 +101,7 @@ class _Gathering:
         self._counted.add(getattr(node, "workeroutput", {}).get("counted", {}))
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Say which tests share what is costly, and so run in one process. For the page, leave out what does not count."""
     for item in items:
