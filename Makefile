@@ -19,10 +19,10 @@ demo: .venv/.done .venv-prefect-3/.done ## show the main job on an embedded Pref
 	@.venv/bin/python -m demo
 
 test: setup ## run all tests
-	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 reliability: setup ## run the tests that count what was tried and lost, and write docs/reliability.md
-	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --reliability $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --reliability $(ARGS)
 
 bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
 	@.venv/bin/python -m benchmarks $(ARGS)

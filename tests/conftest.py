@@ -101,14 +101,8 @@ class _Gathering:
         self._counted.add(getattr(node, "workeroutput", {}).get("counted", {}))
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests share what is costly, and so run in one process. For the page, leave out what does not count."""
-    for item in items:
-        needs = getattr(item, "fixturenames", ())
-        shared = next((name for name in ("full_servers", "servers") if name in needs), None)
-        long = item.nodeid if "test_storm.py" in item.nodeid or "test_killed.py" in item.nodeid else None
-        item.add_marker(pytest.mark.xdist_group(long or shared or item.nodeid.partition("::")[0]))
+    """Leave out, for the page, what does not count."""
     if config.getoption("--reliability"):
         counting = [item for item in items if "reliability" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in counting])
