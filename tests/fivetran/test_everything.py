@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from engine.spec.load import connect
+from engine.sync import sync
 from testbed.everything import SECRET, read
 from testbed.history import PrefectApi
 from testbed.prefect_server import PrefectServer
 from tests.fivetran.comparison import differences, in_duckdb, key_of
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import PROJECT, UserProject
+from tests.shop import Lines, Recorder
 
 STREAMS = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"]
 ELSEWHERE = {  # Prefect Cloud's
@@ -87,3 +91,32 @@ def test_a_selection_is_what_is_copied(full_servers: dict[int, PrefectServer], t
     tables = {name for (name,) in project.query("SELECT table_name FROM information_schema.tables")}
     assert tables >= {"flows", "workers"}
     assert "work_pools" not in tables
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_a_final_state_that_was_decided_otherwise(
+    full_servers: dict[int, PrefectServer], tmp_path: Path, major: int
+) -> None:
+    """Arrives with the next sync where there are events: nothing else tells of it, as the run's end stays as it was."""
+    api = PrefectApi(full_servers[major].api_url)
+    project = UserProject.create(tmp_path / "connector", {"api_url": full_servers[major].api_url})
+    streams = project.folder / "streams.yaml"
+    streams.write_text(streams.read_text("utf-8").replace("\napi:\n", "\napi:\n  overlap: 1s\n"), "utf-8")
+    connected = connect(streams, {"api_url": full_servers[major].api_url, "streams": "flow_runs"})
+    run = api.make_flow_run({"flow_id": read(api, "flows")[0]["id"], "name": "over", "state": {"type": "COMPLETED"}})
+    recorder = Recorder()
+    sync(connected, {}, recorder, Lines())
+    time.sleep(4)  # past the second of its end, and the overlap
+    sync(connected, recorder.state, recorder, Lines())
+    api.set_state(run, {"type": "FAILED"})
+    chosen = {"filter": {"resource": {"id": [f"prefect.flow-run.{run}"]}}}
+    deadline = time.monotonic() + 60
+    while not any("Failed" in event["event"] for event in api.call("POST", "/events/filter", chosen)["events"]):
+        assert time.monotonic() < deadline, "the server writes no events"
+        time.sleep(0.2)
+    recorder.operations.clear()
+    lines = Lines()
+    sync(connected, recorder.state, recorder, lines)
+    assert recorder.tables["flow_runs"][run]["state_type"] == "FAILED"
+    assert recorder.count("upsert") == 1
+    assert lines.warnings == []
