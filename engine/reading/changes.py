@@ -205,23 +205,23 @@ class Changes:
         return self.open is not None and self.open.field.get(record) in self.open.values
 
     def was_found(
-        self, record: Mapping[str, Any], cursor: datetime | None, overlap: timedelta, known: Mapping[int, int]
-    ) -> bool:
-        """Whether a query has found the change that put the record's cursor where it is.
+        self, overlap: timedelta, known: Mapping[int, int]
+    ) -> Callable[[Mapping[str, Any], datetime | None], bool]:
+        """Tells of a record and its cursor whether a query has found the change that put the cursor where it is.
 
         It has, when the instant that the query goes by moved together with the cursor. A tenth of the overlap counts as
         together; the rest of it is left for changes that become visible late.
 
         Args:
-            record: One that the sweep has come to.
-            cursor: Its cursor.
             overlap: How far before the last pass each one looks.
             known: By the number of a query, which of its alternatives the server was found to know.
         """
-        if cursor is None:
-            return False
-        paths = {self.queries[number][choice].moves_with for number, choice in known.items()}
-        return any(_together(cursor, path.get(record), overlap / 10) for path in paths if path is not None)
+        named = {self.queries[number][choice].moves_with for number, choice in known.items()}
+        paths = [path for path in named if path is not None]
+        span = overlap / 10
+        return lambda record, cursor: (
+            cursor is not None and any(_together(cursor, path.get(record), span) for path in paths)
+        )
 
 
 def _together(cursor: datetime, value: Any, span: timedelta) -> bool:

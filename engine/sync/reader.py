@@ -151,12 +151,12 @@ class StreamReader:
         source = self._source
         if source is None or self.stream.parent is None:
             return lambda parent: True
-        strategy, mapping = source.stream.read, source.mapping
+        strategy, cursor_of = source.stream.read, source.mapping.cursor
+        was_found = strategy.was_found(overlap, source.known) if isinstance(strategy, Changes) else None
 
         def moved(parent: Record) -> bool:
-            cursor = mapping.cursor(parent)
-            found = isinstance(strategy, Changes) and strategy.was_found(parent, cursor, overlap, source.known)
-            return not found and (cursor is None or cursor >= since)
+            cursor = cursor_of(parent)
+            return (cursor is None or cursor >= since) and not (was_found and was_found(parent, cursor))
 
         return moved
 

@@ -164,12 +164,12 @@ class StreamSync:
         rows, position, sent, ended = sweep.rows, sweep.position, 0, True
         since = sweep.previous - self._overlap
         moved = self._reader.parent_may_have_moved(since, self._overlap)
+        was_found, cursor_of = strategy.was_found(self._overlap, self._reader.known), self._mapping.cursor
         for step in self._reader.whole(changes.asked, position, ahead=False, of=moved):
             unseen = [
                 (key, record)
                 for key, record in step.entries
-                if key not in seen
-                and not strategy.was_found(record, self._mapping.cursor(record), self._overlap, self._reader.known)
+                if key not in seen and not was_found(record, cursor_of(record))
             ]
             sent += self._send(changes, unseen, since=since)
             self._reader.progress.read(len(step.entries), 0)
