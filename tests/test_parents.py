@@ -99,6 +99,8 @@ class Shop:
         self.notes = [{"id": f"o{n}-n", "order": f"o{n}", "made": OLD} for n in range(7)]
         self.without = ""
         self.gone: set[str] = set()
+        self.gone_from_page_two: set[str] = set()
+        self.gone_when_asked_again = False
 
     def answer(self, seen: Seen) -> Reply:
         """By path; a shop's shelves are two, a shop that is gone has none."""
@@ -108,6 +110,9 @@ class Shop:
         body = seen.json or {}
         if parts[0] == "shops" and parts[-1] == "shelves":
             name = unquote(parts[1])
+            if name in self.gone_from_page_two and body.get("offset"):
+                self.gone = {name} if self.gone_when_asked_again else set()
+                return Reply({"detail": "Work pool not found"}, 404)
             if name in self.gone:
                 return Reply({"detail": "Work pool not found"}, 404)
             rows = [{"id": f"{name}-{n}"} for n in range(4)]
@@ -202,6 +207,23 @@ def test_a_parent_that_is_gone_has_no_children(tmp_path: Path, server: Loopback,
     shop.gone = {"Shop 1/ü"}
     lines = run(tmp_path, server, recorder)
     assert {k for k, row in recorder.tables["shelves"].items() if row["deleted"]} == {f"Shop 1/ü-{n}" for n in range(4)}
+    assert lines.warnings == []
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_parent_that_goes_while_its_children_are_read(
+    tmp_path: Path, server: Loopback, shop: Shop, is_gone: bool
+) -> None:
+    """Its list has no beginning any more either. When it still has one, its end is missing, which is a failure."""
+    shop.gone_from_page_two = {"Shop 1/ü"}
+    shop.gone_when_asked_again = is_gone
+    if not is_gone:
+        with pytest.raises(Failure, match=r"shelves: .*404 Not Found\. The endpoint answered before in this sync"):
+            run(tmp_path, server, Recorder())
+        return
+    recorder = Recorder()
+    lines = run(tmp_path, server, recorder)
+    assert {key for key in recorder.tables["shelves"] if "Shop 2" in key} == {f"Shop 2/ü-{n}" for n in range(4)}
     assert lines.warnings == []
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from engine.failures import NotFound, Refused, Unauthorized
 from engine.instants import parse_instant
 from engine.log import Log
-from engine.paging import Pagination
+from engine.paging import Pagination, Walk
 from engine.paging.until import UntilWalk
 from engine.reading import Ask
 from engine.requests import Entry, Request
@@ -277,20 +277,31 @@ class ChangesPass:
         self._log = log
         self._seen: set[Hashable] = set() if seen is None else seen
 
-    def run(self, read: Read, children: Iterable[Sequence[Entry]] = ()) -> Iterator[Sequence[Entry] | Gone]:
+    def run(
+        self,
+        read: Read,
+        children: Iterable[Sequence[Entry]] = (),
+        again_since: Callable[[], datetime | None] | None = None,
+    ) -> Iterator[Sequence[Entry] | Gone]:
         """The entries that can have changed, page by page and each once, and the open rows that are gone.
+
+        A row can pass between the lists while they are read: open when it was looked for among those at rest, and at
+        rest when among the open ones. It has changed then, so the next pass brings it; but not what belongs to it and
+        changed before. Where that is wanted, the queries are asked a second time.
 
         Args:
             read: Reads a list.
             children: The entries that belong to rows of another stream which can have changed.
+            again_since: Where what belongs to the entries is wanted: gives the start of this pass minus the overlap, or
+                None where the server does not say.
         """
-        if self._style.open is not None:
-            # First: a row that ends after this was read has an end that the next pass asks for.
-            request = self._request(self._style.open.body).with_at({self._style.open.into: [*self._style.open.values]})
-            yield from self._fresh(read(self._ask(request)))
         yield from self._fresh(children)
-        for number in range(len(self._style.queries)):
-            yield from self._fresh(self._first_known(read, number))
+        yield from self._queried(read, self._since)
+        if (opened := self._style.open) is not None:
+            request = self._request(opened.body).with_at({opened.into: [*opened.values]})
+            yield from self._fresh(read(self._ask(request)))
+        if again_since is not None and len(self._style.queries) + (opened is not None) > 1:
+            yield from self._queried(read, again_since() or self._since)
         wanted = [k for k in sorted(self._was_open) if (k,) not in self._seen]
         wanted += [k for k in self._named(read) if (k,) not in self._seen and k not in self._was_open]
         for at in range(0, len(wanted), LOOKUP_SIZE):
@@ -308,19 +319,26 @@ class ChangesPass:
     def _request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
         endpoint = self._stream.endpoint
         assert endpoint is not None  # the spec demands one for everything that is asked
-        return Request(endpoint, {**(self._stream.query or {}), **(query or {})}, body).filled({"since": self._since})
+        return Request(endpoint, {**(self._stream.query or {}), **(query or {})}, body)
 
-    def _ask(self, request: Request, until: JsonPath | None = None, pagination: Pagination | None = None) -> Ask:
-        walk = (pagination or self._pagination).walk(request)
-        return Ask(
-            walk if until is None else UntilWalk(walk, until, self._since), self._stream.records or (), self._key
-        )
+    def _ask(self, request: Request) -> Ask:
+        return self._ask_along(self._pagination.walk(request))
 
-    def _first_known(self, read: Read, number: int) -> Iterator[Sequence[Entry]]:
+    def _ask_along(self, walk: Walk) -> Ask:
+        return Ask(walk, self._stream.records or (), self._key)
+
+    def _queried(self, read: Read, since: datetime) -> Iterator[Sequence[Entry]]:
+        """What the queries bring, each by the first of its alternatives that the server knows."""
+        for number in range(len(self._style.queries)):
+            yield from self._fresh(self._first_known(read, number, since))
+
+    def _first_known(self, read: Read, number: int, since: datetime) -> Iterator[Sequence[Entry]]:
         alternatives = self._style.queries[number]
         for at in range(self._known.get(number, 0), len(alternatives)):
             query = alternatives[at]
-            pages = read(self._ask(self._request(query.body, query.query), query.until, query.pagination))
+            request = self._request(query.body, query.query).filled({"since": since})
+            walk = (query.pagination or self._pagination).walk(request)
+            pages = read(self._ask_along(walk if query.until is None else UntilWalk(walk, query.until, since)))
             try:
                 first = next(pages, ())
             except (Refused, NotFound):

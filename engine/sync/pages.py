@@ -63,30 +63,33 @@ class Pages:
             Failure: a request failed for good.
         """
         waiting = iter(asks)
-        under_way: dict[Future[Answer], tuple[Ask, Request]] = {}
+        under_way: dict[Future[Answer], tuple[Ask, Request, Request]] = {}  # with the first request of its list
 
-        def launch(ask: Ask, first: bool) -> None:
+        def launch(ask: Ask, first: Request | None = None) -> None:
             request = ask.walk.request
             if request is not None:
-                under_way[self._pool.submit(self._fetch, stream, ask, request, first and not begun)] = ask, request
+                first = first or request
+                future = self._pool.submit(self._fetch, stream, ask, request, None if begun else first)
+                under_way[future] = ask, request, first
 
         try:
             for ask in islice(waiting, width):
-                launch(ask, True)
+                launch(ask)
             while under_way:
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done:
-                    ask, request = under_way.pop(future)
+                    ask, request, first = under_way.pop(future)
                     answer = future.result()
                     page, fresh = self._take(stream, ask, request, answer)
-                    if ask.walk.request is None:
+                    goes_on = answer.missing is None and ask.walk.request is not None
+                    if not goes_on:
                         for following in islice(waiting, 1):
-                            launch(following, True)
+                            launch(following)
                     elif ahead:
-                        launch(ask, False)
+                        launch(ask, first)
                     yield ask, answer, page, fresh
-                    if not ahead and ask.walk.request is not None:
-                        launch(ask, False)
+                    if goes_on and not ahead:
+                        launch(ask, first)
         finally:
             for future in under_way:
                 future.cancel()
@@ -100,22 +103,37 @@ class Pages:
         number: int = self._client.ask(stream, request, _whole_number).value
         return number
 
-    def _fetch(self, stream: str, ask: Ask, request: Request, first: bool) -> Answer:
-        if self._tell is not None:
-            self._tell(request)
+    def _fetch(self, stream: str, ask: Ask, request: Request, first: Request | None) -> Answer:
         try:
-            return self._client.ask(
-                stream, request, lambda document: (document, records_of(ask.walk, document, ask.records))
-            )
+            return self._answer(stream, ask, request)
         except NotFound as not_found:
-            if first and ask.may_be_missing:
+            if ask.may_be_missing and (request is first or self._is_missing(stream, ask, first)):
                 return Answer((None, []), None, missing=not_found)
-            if first:
+            if request is first:
                 raise
             raise Failure(f"{not_found} The endpoint answered before in this sync; sync again.") from None
 
+    def _is_missing(self, stream: str, ask: Ask, first: Request | None) -> bool:
+        """Whether a list that had a beginning has none any more: its parent was deleted while it was read."""
+        if first is None:
+            return False
+        try:
+            self._answer(stream, ask, first)
+        except NotFound:
+            return True
+        return False
+
+    def _answer(self, stream: str, ask: Ask, request: Request) -> Answer:
+        if self._tell is not None:
+            self._tell(request)
+        return self._client.ask(
+            stream, request, lambda document: (document, records_of(ask.walk, document, ask.records))
+        )
+
     def _take(self, stream: str, ask: Ask, request: Request, answer: Answer) -> tuple[Page, Sequence[Entry]]:
         document, records = answer.value
+        if answer.missing is not None:
+            return Page([], None, None), ()
         if ask.parent is not None:
             for record in records:
                 record[PARENT] = ask.parent

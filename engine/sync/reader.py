@@ -4,7 +4,7 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -78,6 +78,8 @@ class StreamReader:
         self._log = log
         self.known: dict[int, int] = {}
         """By the number of a query of its read strategy, which of the alternatives the server knows."""
+        self.was_open: Collection[str] = ()
+        """The keys of rows that the destination had as open before this sync."""
         self._answered = False  # whether any parent's children were found
         self._missing: NotFound | None = None
 
@@ -123,28 +125,37 @@ class StreamReader:
             yield Step((), position, step.counted)
 
     def changed(
-        self, since: datetime, asked: Asked, was_open: Iterable[str] = (), seen: set[Hashable] | None = None
+        self, since: datetime, asked: Asked, seen: set[Hashable] | None = None, *, feeds: bool = False
     ) -> Iterator[Sequence[Entry] | Gone]:
         """What can have changed since an instant, each row once: the whole list where no strategy tells more.
 
         Args:
             since: The instant, by the server's clock.
             asked: Is told when each page was asked for.
-            was_open: The keys of rows that the destination has as open; those that are gone are answered as such.
             seen: Takes the keys of what was brought.
+            feeds: Whether these rows say what to ask for another stream's.
         """
         if self.stream.read is None:
             yield from (step.entries for step in self.whole(asked))
             return
 
+        began: datetime | None = None
+
         def read(ask: Ask) -> Iterator[Sequence[Entry]]:
+            nonlocal began
             for _, answer, _, entries in self._pages.read(self.stream.name, [ask]):
                 asked(answer.asked_at)
+                began = began or answer.asked_at
                 yield entries
 
+        def again_since() -> datetime | None:
+            return began - self._document.api.overlap if began else None
+
         pagination = self._document.api.pagination
-        changes = ChangesPass(self.stream, self.mapping.key, pagination, since, was_open, self.known, self._log, seen)
-        yield from changes.run(read, self._belonging_to_changed(since, asked))
+        changes = ChangesPass(
+            self.stream, self.mapping.key, pagination, since, self.was_open, self.known, self._log, seen
+        )
+        yield from changes.run(read, self._belonging_to_changed(since, asked), again_since if feeds else None)
 
     def parent_may_have_moved(self, since: datetime, overlap: timedelta) -> Callable[[Record], bool]:
         """For a child: tells of a parent's record whether it changed since an instant as no query finds."""
@@ -276,7 +287,7 @@ class StreamReader:
         """The entries that belong to those rows of the source which can have changed."""
         if self._source is None or self.stream.source is None:
             return
-        for rows in self._source.changed(since, asked):
+        for rows in self._source.changed(since, asked, feeds=True):
             if not isinstance(rows, Gone):
                 yield from self._children(self.stream.source, rows, asked)
 

@@ -112,8 +112,8 @@ class StreamSync:
         changes = self._filter(before)
         seen: set[Hashable] = set()
         sent = deleted = 0
-        was_open = () if self.stream.remembers_all else before.open
-        for found in self._reader.changed(since, changes.asked, was_open, seen):
+        self._reader.was_open = () if self.stream.remembers_all else before.open
+        for found in self._reader.changed(since, changes.asked, seen):
             if isinstance(found, Gone):
                 self._writer.delete(self._table, {self.stream.primary_key[0]: found.key})
                 changes.gone(found.key)

@@ -1,0 +1,157 @@
+"""What belongs to rows that open and close while they are read, or close unseen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.instants import format_instant, parse_instant
+from engine.sync import sync
+from testbed.loopback import Loopback, Reply, Seen
+from tests.shop import Lines, Recorder, connection
+
+STREAMS = """
+version: 1
+name: Shop
+configuration:
+  api_url: {type: url, description: Where the shop is., required: true}
+api:
+  base_url: ${api_url}
+  pagination: {style: offset, page_size: 2}
+  retry: {attempts: 1}
+  overlap: 1m
+streams:
+  orders:
+    description: One row per order.
+    endpoint: POST /orders/filter
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    read:
+      style: changes
+      queries: [{body: {closed_after: $since}}]
+      open: {field: $.status, values: [open], into: status, body: {}}
+      lookup: ids
+      lookup_body: {}
+    fields: {id: $.id, status: $.status, updated: {path: $.updated, type: UTC_DATETIME}}
+  items:
+    description: One row per item, asked for by the orders that can have changed.
+    endpoint: POST /items/filter
+    parent: {stream: orders, values: {orders: $.id}, batch: 2}
+    body: {orders: $orders}
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    read: {style: changes}
+    fields: {id: $.id, text: $.text, updated: {path: $.updated, type: UTC_DATETIME}}
+"""
+MOVING = "o2"
+
+
+def ago(**units: float) -> str:
+    return format_instant(datetime.now(timezone.utc) - timedelta(**units))
+
+
+class Shop:
+    """Five orders with an item each; ``then`` is done when so many requests were answered."""
+
+    def __init__(self) -> None:
+        old = ago(days=9)
+        self.orders: dict[str, dict[str, Any]] = {
+            f"o{n}": {"id": f"o{n}", "status": "closed", "closed": old, "updated": old} for n in range(5)
+        }
+        self.items = {f"o{n}": {"id": f"i{n}", "order": f"o{n}", "text": "old", "updated": old} for n in range(5)}
+        self.answered = 0
+        self.then: tuple[int, Callable[[], None]] | None = None
+
+    def answer(self, seen: Seen) -> Reply:
+        """A page of items by their orders, or of orders by keys, by their status, by when they were closed."""
+        body = seen.json
+        if "items" in seen.path:
+            rows = [item for item in self.items.values() if item["order"] in body["orders"]]
+        else:
+            rows = [order for order in self.orders.values() if _is_asked_for(order, body)]
+        reply = Reply([dict(row) for row in rows[body["offset"] :][: body["limit"]]])
+        self.answered += 1
+        if self.then is not None and self.answered == self.then[0]:
+            self.then[1]()
+        return reply
+
+    def open(self) -> None:
+        """The moving order is open from now on."""
+        self.orders[MOVING] |= {"status": "open", "closed": None, "updated": ago()}
+
+    def close(self) -> None:
+        """The moving order is closed from now on."""
+        self.orders[MOVING] |= {"status": "closed", "closed": ago(), "updated": ago()}
+
+    def change_item(self) -> None:
+        """The moving order's item changed while the order was open, which was after the last sync."""
+        self.items[MOVING] |= {"text": "new", "updated": ago(minutes=10)}
+
+
+def _is_asked_for(order: dict[str, Any], body: dict[str, Any]) -> bool:
+    if "ids" in body:
+        return order["id"] in body["ids"]
+    if "status" in body:
+        return order["status"] in body["status"]
+    after = body.get("closed_after")
+    return after is None or (order["closed"] is not None and parse_instant(order["closed"]) >= parse_instant(after))
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def server(shop: Shop) -> Iterator[Loopback]:
+    with Loopback(shop.answer) as loopback:
+        yield loopback
+
+
+def run(folder: Path, server: Loopback, shop: Shop, recorder: Recorder, *, hours_later: float = 0) -> int:
+    """One sync; the syncs before were so many hours earlier than they were. Answers with the number of requests."""
+    state = json.loads(json.dumps(recorder.state))
+    for stream in state.get("streams", {}).values():
+        stream["since"] = format_instant(parse_instant(stream["since"]) - timedelta(hours=hours_later))
+    shop.answered = 0
+    sync(connection(folder, server.url, STREAMS), state, recorder, Lines())
+    return shop.answered
+
+
+REQUESTS = 20  # more than such a sync makes
+
+
+@pytest.mark.parametrize("at", range(1, REQUESTS))
+@pytest.mark.parametrize("is_open", [True, False])
+def test_what_belongs_to_a_row_that_moves_in_the_middle_of_a_sync(
+    tmp_path: Path, server: Loopback, shop: Shop, is_open: bool, at: int
+) -> None:
+    """Before the sync the order was opened, its item changed, and the order perhaps closed; and then it moves again."""
+    recorder = Recorder()
+    run(tmp_path, server, shop, recorder)
+    shop.change_item()
+    shop.orders[MOVING] |= {"status": "open" if is_open else "closed", "updated": ago(minutes=9)}
+    shop.orders[MOVING]["closed"] = None if is_open else ago(minutes=9)
+    shop.then = at, shop.close if is_open else shop.open
+    assert run(tmp_path, server, shop, recorder, hours_later=1) < REQUESTS
+    run(tmp_path, server, shop, recorder)
+    assert recorder.tables["items"]["i2"]["text"] == "new"
+
+
+def test_what_belongs_to_a_row_that_closed_unseen(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """No query finds the order, since nothing says when it was closed: that it was open does."""
+    shop.open()
+    recorder = Recorder()
+    run(tmp_path, server, shop, recorder)
+    shop.change_item()
+    shop.orders[MOVING] |= {"status": "closed", "closed": None, "updated": ago(minutes=9)}
+    run(tmp_path, server, shop, recorder, hours_later=1)
+    assert recorder.tables["orders"][MOVING]["status"] == "closed"
+    assert recorder.tables["items"]["i2"]["text"] == "new"
