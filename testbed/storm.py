@@ -45,7 +45,7 @@ class Storm(threading.Thread):
     Args:
         api_url: The server's API.
         major: 2 or 3: which calls it has.
-        changes: How many changes to make.
+        changes: How many changes to make, and as many more as it takes to make one of each kind, within reason.
         seed: The same seed makes the same choices, over what the server then has: with several threads or background
             services the replay is only like the first run.
 
@@ -64,6 +64,7 @@ class Storm(threading.Thread):
         self.failure: BaseException | None = None
         self._api, self._major, self._changes = PrefectApi(api_url), major, changes
         self._dice = random.Random(seed)
+        self._names = self.kinds(major)
         self._numbers = (f"{seed}-{number}" for number in itertools.count())
 
     @classmethod
@@ -75,9 +76,10 @@ class Storm(threading.Thread):
     def run(self) -> None:
         """Make the changes: all kinds in a random order, then all again."""
         try:
-            waiting = self._waiting()
-            while self.done.total() < self._changes:
-                change = next(waiting)
+            for change in self._waiting():
+                total = self.done.total()
+                if total >= 2 * self._changes or (total >= self._changes and len(self.done) == len(self._names)):
+                    return
                 try:
                     change()
                 except Nothing:
@@ -91,9 +93,8 @@ class Storm(threading.Thread):
             self.failure = failure
 
     def _waiting(self) -> Iterator[Callable[[], None]]:
-        names = self.kinds(self._major)
         while True:
-            yield from (getattr(self, f"_{name}") for name in self._dice.sample(names, len(names)))
+            yield from (getattr(self, f"_{name}") for name in self._dice.sample(self._names, len(self._names)))
 
     # Runs are made.
 

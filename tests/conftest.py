@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from testbed.everything import EVENTS, make_everything
@@ -17,6 +18,10 @@ from testbed.prefect_server import PrefectServer
 from tests.reliability import PAGE, Reliability
 
 MAJORS = (3, 2)
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

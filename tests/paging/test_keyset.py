@@ -147,7 +147,7 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     instants=st.lists(st.integers(0, 40), max_size=120),
     size=st.integers(2, 20),

@@ -146,7 +146,7 @@ def storm(rows: Rows, edits: list[tuple[int, str, int, int]]) -> Callable[[int],
     return between
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(count=st.integers(0, 120), size=st.integers(2, 20), cap=st.sampled_from([2, 5, 1000]), edits=EDITS)
 def test_no_row_that_exists_throughout_is_lost(
     count: int, size: int, cap: int, edits: list[tuple[int, str, int, int]]

@@ -39,7 +39,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 PLACES = list(places(BASE))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(PLACES), action=st.sampled_from(["set", "delete", "add"]), value=VALUES, odd=ODD_KEYS)
 def test_what_the_schema_rejects_validate_rejects(
     tmp_path: Path, place: tuple[Any, ...], action: str, value: Any, odd: str

@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.cli import main
-from engine.spec.configuration import ConfigurationError
-from engine.spec.load import connect
+from engine.spec.configuration import ConfigurationError, check_configuration
+from engine.spec.load import connect, load
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -39,6 +39,10 @@ def test_the_example_has_placeholders_and_the_recommended_size() -> None:
     assert {value for value in example.values() if not value.startswith("<")} == {"", "200", "keep"}
 
 
+DECLARED = load(PROJECT / "streams.yaml").configuration
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((PROJECT / "schemas" / "configuration.schema.json").read_text("utf-8"))
+)
 OTHERS = ("auth_string", "headers", "ca_certificate", "proxy")
 TEXTS = st.one_of(
     st.sampled_from(
@@ -74,11 +78,12 @@ def test_the_configuration_schema_and_the_check_agree(
     """schemas/configuration.schema.json accepts a configuration if and only if the connector does."""
     # JSON Schema's patterns are ECMA's, whose $ is the end; Python's also matches before a final line break.
     assume(not any(text.endswith("\n") for text in (api_url, api_key, batch_size, value)))
-    schema = json.loads((PROJECT / "schemas" / "configuration.schema.json").read_text("utf-8"))
     configuration = {"api_url": api_url, "api_key": api_key, "batch_size": batch_size, name: value}
     try:
-        connect(PROJECT / "streams.yaml", configuration)  # what is accepted can also be used
+        check_configuration(DECLARED, configuration)
         accepted = True
     except ConfigurationError:
         accepted = False
-    assert jsonschema.Draft202012Validator(schema).is_valid(configuration) == accepted
+    else:
+        connect(PROJECT / "streams.yaml", configuration)  # what is accepted can also be used
+    assert SCHEMA.is_valid(configuration) == accepted
