@@ -16,7 +16,7 @@ from engine.openapi.shape import Shape
 from engine.openapi.sorts import UPDATED, best_sort, sorts
 from engine.openapi.wording import column_names, has_path, noun, path_of, quoted, shortened, snake_case
 from engine.spec.jsonpath import leading_steps
-from engine.spec.kinds import keys_of
+from engine.spec.kinds import Block, keys_of
 from engine.spec.model import KEY_TYPES, PAGINATION, PATH_VALUE, Document, Endpoint
 
 _UNIQUE: Final = ("id", "uuid", "guid", "identifier")
@@ -267,7 +267,8 @@ def _pagination(found: ListOperation, api: OpenApi, document: Document) -> Itera
     most = [form["maximum"] for form in (limit.forms if limit else ()) if "maximum" in form]
     if most and getattr(style, "page_size", 0) > max(most):
         word = next(word for word, block in PAGINATION.blocks.items() if isinstance(style, block))
-        own = {k.name: getattr(style, k.name) for k in keys_of(type(style)) if getattr(style, k.name) != k.default}
+        block: type[Block] = type(style)
+        own = {k.name: getattr(style, k.attribute) for k in keys_of(block) if getattr(style, k.attribute) != k.default}
         own = {name: value for name, value in own.items() if isinstance(value, (str, int))}
         values = {"style": word, **own, "page_size": int(max(most))}
         pairs = ", ".join(f"{name}: {json.dumps(v) if isinstance(v, int) else quoted(v)}" for name, v in values.items())

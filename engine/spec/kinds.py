@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any, ClassVar, Final, Protocol
 
 import yaml
@@ -385,9 +386,10 @@ def _all_valid(values: Any) -> Any:
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a block."""
+    """One key of a block, and the attribute that holds its value."""
 
     name: str
+    attribute: str
     kind: Kind
     description: str
     required: bool
@@ -427,6 +429,7 @@ class Block(Protocol):
     __doc__: str | None
 
 
+@cache
 def keys_of(block: type[Block]) -> Sequence[Key]:
     """The keys of a block, in the order in which they are declared."""
     found = []
@@ -435,7 +438,7 @@ def keys_of(block: type[Block]) -> Sequence[Key]:
             continue  # filled by the code, not by the file
         name, kind, description, default_text = item.metadata["key"]
         required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-        found.append(Key(name or item.name, kind, description, required, item.default, default_text))
+        found.append(Key(name or item.name, item.name, kind, description, required, item.default, default_text))
     return found
 
 
@@ -470,7 +473,6 @@ class Record:
 def read_block(block: type[Block], spot: Spot, *, besides: tuple[str, ...] = ()) -> Any:
     """Read a mapping as a block: unknown and missing keys, each value, then what the block itself checks."""
     keys = {k.name: k for k in keys_of(block)}
-    names = {item.metadata["key"][0] or item.name: item.name for item in dataclasses.fields(block) if item.metadata}
     values: dict[str, Any] = {}
     spots: dict[str, Spot] = {"": spot}
     complete = True
@@ -502,7 +504,7 @@ def read_block(block: type[Block], spot: Spot, *, besides: tuple[str, ...] = ())
         check(valid, spots)
     if not complete or len(valid) < len(values):
         return INVALID
-    return block(**{names[name]: value for name, value in values.items()})
+    return block(**{keys[name].attribute: value for name, value in values.items()})
 
 
 def _written(value: Any) -> Any:

@@ -26,7 +26,7 @@ def load(path: Path, *, name: str | None = None) -> Document:
         SpecError: with every mistake in the file.
         OSError: the file cannot be read.
     """
-    return _read(path, name or str(path), None)[0]
+    return _File(path, name or str(path)).read(None)[0]
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ def connect(path: Path, configuration: Mapping[str, Any], *, name: str | None = 
         ConfigurationError: the configuration is wrong; no value is repeated.
         OSError: the file cannot be read.
     """
-    file = name or str(path)
-    document, _ = _read(path, file, None)
+    file = _File(path, name or str(path))
+    document, _ = file.read(None)
     settings = check_configuration(document.configuration, configuration)
-    filled, used = _read(path, file, settings.values)
+    filled, used = file.read(settings.values)
     return Connection(filled, settings, selected(filled, settings.values), used)
 
 
@@ -78,22 +78,39 @@ def selected(document: Document, configuration: Mapping[str, Any]) -> tuple[str,
     return select(setting, str(configuration.get(setting) or ""), document.streams)
 
 
-def _read(path: Path, file: str, settings: Mapping[str, Any] | None) -> tuple[Document, tuple[tuple[str, str], ...]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SpecError(file, [Problem(1, 1, "", f"not UTF-8: {error.reason} at byte {error.start}")]) from None
-    try:
-        node, problems = compose(text)
-    except NotYaml as error:
-        raise SpecError(file, [error.problem]) from None
-    reader = Reader(problems=problems)
-    spot = Spot(reader, node)
-    reader.settings = _declared(spot) if settings is None else settings
-    document = Record(Document).read(spot)
-    if reader.problems:
-        raise SpecError(file, reader.problems)
-    return _with_defaults(document), tuple(reader.used)
+class _File:
+    """A file that was parsed, to be read as a document with these settings or others.
+
+    Raises:
+        SpecError: it is not YAML.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._name = name
+        try:
+            self._node, self._problems = compose(path.read_bytes().decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            problem = Problem(1, 1, "", f"not UTF-8: {error.reason} at byte {error.start}")
+        except NotYaml as error:
+            problem = error.problem
+        else:
+            return
+        raise SpecError(name, [problem])
+
+    def read(self, settings: Mapping[str, Any] | None) -> tuple[Document, tuple[tuple[str, str], ...]]:
+        """The document, and which settings' values went where; without settings samples stand for them.
+
+        Raises:
+            SpecError: with every mistake in the file.
+        """
+        reader = Reader(problems=[*self._problems])
+        spot = Spot(reader, self._node)
+        reader.settings = _declared(spot) if settings is None else settings
+        document = Record(Document).read(spot)
+        if reader.problems:
+            raise SpecError(self._name, reader.problems)
+        return _with_defaults(document), tuple(reader.used)
 
 
 def _declared(spot: Spot) -> Mapping[str, Any] | None:
