@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from datetime import datetime, timedelta, timezone
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pytest
 import engine.sync.writer
 from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
-from engine.paging.slices import cuts
 from engine.sync import sync
 from testbed.loopback import Loopback, Reply, Seen
 from tests.shop import STREAMS, Lines, Recorder, connection
@@ -110,27 +108,3 @@ def test_a_near_server_is_read_by_two_connections(tmp_path: Path) -> None:
     far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.03)  # type: ignore[method-assign]
     lines = run(far, tmp_path, Recorder())
     assert "orders: reading 2 slices at once" in lines.infos
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_slices_are_about_as_wide_as_each_other(seed: int) -> None:
-    """By a count that follows the rows, wherever they crowd."""
-    dice = random.Random(seed)
-    rows = sorted(NOON - timedelta(seconds=dice.expovariate(1e-5)) for _ in range(2000))
-    asked: list[Any] = []
-
-    def count_from(instant: datetime) -> int:
-        asked.append(instant)
-        return sum(row >= instant for row in rows)
-
-    found = cuts(count_from, len(rows), rows[0], NOON, 4)
-    bounds = [rows[0], *found, NOON]
-    sizes = [count_from(low) - count_from(high) for low, high in pairwise(bounds)]
-    assert found == sorted(set(found))
-    assert all(400 <= size <= 600 for size in sizes), sizes
-    assert len(asked) - 2 * len(sizes) <= 15
-
-
-def test_rows_that_all_share_an_instant_are_not_sliced() -> None:
-    """There is no instant to cut at."""
-    assert cuts(lambda instant: 100 if instant <= NOON else 0, 100, NOON, NOON + timedelta(days=1), 4) == []

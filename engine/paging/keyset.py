@@ -7,12 +7,13 @@ The filter is inclusive: each page begins again with the rows of the last instan
 When a page does not get past its first instant, that instant is read whole, by offset, and the walk goes on one
 microsecond later. The end is proven by a request that brings nothing.
 
-A walk can be split at instants into slices, each a walk of its own with an upper bound, so that several can be read at
-once. Positions are written ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``.
+A walk can be halved, while it is under way, into slices: each is a walk of its own with an upper bound, so that several
+can be read at once. Positions are written ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,10 +60,6 @@ class Keyset:
         """Start at the first row, or at a position that an earlier walk had reached."""
         return KeysetWalk(self, request, position)
 
-    def from_instant(self, instant: datetime) -> Mapping[str, Any]:
-        """The filter, by its path, that lets through what comes at or after an instant."""
-        return {self.after: format_instant(instant)}
-
     def templates(self, template: Template, place: Place) -> Iterator[Template]:
         """A page after an instant, and a page of the rows of one instant."""
         field = Expected(self.field, (*place, "field"), as_="instant")
@@ -86,14 +83,13 @@ class KeysetWalk:
         self._template = request.with_values({style.limit_key: max(2, style.page_size)})
         self._at: datetime | None = parse_instant(at) if at else None
         self._end: datetime | None = parse_instant(end) if end else None  # exclusive
+        self.density = 0.0
+        """Of the last page: rows a second of the instants at which they lie."""
+        self.taken = 0
+        """How many rows it has brought."""
         self._seen: set[Hashable] = set()  # the keys of the rows of that instant
         self._ties: Walk | None = None  # reads that instant by offset
         self.request: Request | None = self._after(self._at)
-
-    @property
-    def at(self) -> datetime | None:
-        """The last instant reached."""
-        return self._at
 
     @property
     def position(self) -> str | None:
@@ -102,18 +98,23 @@ class KeysetWalk:
             return None
         return format_instant(self._at) + (f"..{format_instant(self._end)}" if self._end else "")
 
-    def split(self, instants: Sequence[datetime]) -> list[KeysetWalk]:
-        """End this walk before the first of these ascending instants; answers with a walk for each slice after it.
+    def left(self, until: datetime) -> timedelta:
+        """The time from where it stands to its end, or to an instant if it has none."""
+        if self.request is None or self._at is None:
+            return timedelta(0)
+        return (self._end or until) - self._at
 
-        The walk must have taken its first page, and must not have reached the first instant.
+    def halve(self, until: datetime) -> KeysetWalk:
+        """End this walk half-way to its end, or to an instant if it has none; answers with a walk over the rest.
+
+        A page that was asked for before may reach into that rest, and is cut off there.
         """
-        bounds: list[datetime | None] = [*instants, self._end]
-        self._end = bounds[0]
-        self.request = self._after(self._at)
-        return [
-            KeysetWalk(self._style, self._template, f"{format_instant(at)}..{format_instant(end) if end else ''}")
-            for at, end in zip(instants, bounds[1:], strict=True)
-        ]
+        assert self._at is not None
+        middle = self._at + self.left(until) / 2
+        end = format_instant(self._end) if self._end else ""
+        rest = KeysetWalk(self._style, self._template, f"{format_instant(middle)}..{end}")
+        rest.density, self._end = self.density, middle
+        return rest
 
     def _after(self, at: datetime | None) -> Request:
         bounds = {}
@@ -125,8 +126,11 @@ class KeysetWalk:
 
     def take(self, page: Page) -> Sequence[Entry]:
         """Take the next page of the slice, or of the instant that is read whole."""
-        if self._ties is not None:
-            return self._take_ties(self._ties, page)
+        fresh = self._take(page) if self._ties is None else self._take_ties(self._ties, page)
+        self.taken += len(fresh)
+        return fresh
+
+    def _take(self, page: Page) -> Sequence[Entry]:
         if not page.entries:
             self.request = None
             return ()
@@ -134,7 +138,13 @@ class KeysetWalk:
         self._check_order(instants)
         if instants[-1] == self._at:
             return self._start_ties(self._at, page)
+        if self._end is not None and instants[-1] >= self._end:
+            self.request = None
+            own = page.entries[: bisect_left(instants, self._end)]
+            return [entry for entry in own if entry[0] not in self._seen]
         fresh = [entry for entry in page.entries if entry[0] not in self._seen]
+        if instants[-1] > instants[0]:
+            self.density = len(instants) / (instants[-1] - instants[0]).total_seconds()
         self._at = instants[-1]
         self._seen = {entry[0] for entry, instant in zip(page.entries, instants, strict=True) if instant == self._at}
         self.request = self._after(self._at)

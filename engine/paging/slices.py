@@ -1,45 +1,67 @@
-"""Where to cut a list into slices of about the same number of rows, found by counting."""
+"""A long list read by several walks at once: one that ends gives way to half of what the longest has left.
+
+Nothing is asked for to find out where to cut. How many rows a walk has left is judged by how densely they lay on its
+last page, so wherever they crowd, slices are cut again and again until no walk is much longer than the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-_NEAR: Final = 0.02  # of the whole: a slice may be so much too wide or too narrow
-_MAX_STEPS: Final = 20
+from engine.paging import Walk
+from engine.paging.keyset import KeysetWalk
+
+_NARROWEST: Final = 1 / 4096  # of the whole list's time: what bounds the requests that a wrong guess costs
 
 
-def cuts(
-    count_from: Callable[[datetime], int], total: int, first: datetime, last: datetime, parts: int
-) -> list[datetime]:
-    """Ascending instants that cut a list into at most so many parts.
+class Slices:
+    """The walks over one list, the slices that it is cut into among them.
 
     Args:
-        count_from: The number of rows at or after an instant.
-        total: The number of rows in all.
-        first: An instant at or before the first cut.
-        last: An instant at or after the last cut; rows may lie beyond it.
-        parts: How many parts are wanted.
-
-    Returns:
-        The first instant of each part but the first. Fewer where rows crowd at an instant.
+        walks: One, or those that an earlier reading was left with.
     """
-    known = [(first, total), (last, 0)]  # instants, ascending, and the rows from each on
-    found: list[datetime] = []
-    left = total
-    for part in range(1, parts):
-        wanted = total * (parts - part) / parts
-        for step in range(_MAX_STEPS):
-            above = next(index for index, (_, count) in enumerate(known) if count < wanted)
-            (low, most), (high, fewest) = known[above - 1], known[above]
-            instant, rows = (low, most) if most - wanted < wanted - fewest else (high, fewest)
-            if abs(rows - wanted) <= total * _NEAR or high - low <= timedelta(seconds=1):
-                break
-            # Where the cut is if rows are spread evenly; every other time half-way, for rows that crowd.
-            guess = low + (high - low) * (0.5 if step % 2 else (most - wanted) / (most - fewest))
-            known.insert(above, (guess, min(max(count_from(guess), fewest), most)))
-        if instant > (found[-1] if found else first) and 0 < rows < left:
-            found.append(instant)
-            left = rows
-    return found
+
+    def __init__(self, walks: Sequence[Walk]) -> None:
+        self._walks = list(walks)
+        self._until: datetime | None = None
+        self._total = self._least = 0
+        self._narrowest = timedelta(0)
+
+    def cut(self, until: datetime, total: int, least: int) -> None:
+        """Cut from now on.
+
+        Args:
+            until: The list has few rows after this instant.
+            total: How many rows it has.
+            least: With fewer left for each of the walks, no walk is cut any more.
+        """
+        self._until, self._total, self._least = until, total, least
+        self._narrowest = max((walk.left(until) for walk in self._keysets()), default=timedelta(0)) * _NARROWEST
+
+    def __iter__(self) -> Iterator[Walk]:
+        """The walks. Take another one when there is room for it: where walks are cut, it is a new slice."""
+        yield from tuple(self._walks)
+        while (half := self._half()) is not None:
+            self._walks.append(half)
+            yield half
+
+    def _half(self) -> KeysetWalk | None:
+        walks, until = self._keysets(), self._until
+        under_way = [walk for walk in walks if walk.request is not None]
+        if until is None or self._total - sum(walk.taken for walk in walks) < self._least * (len(under_way) + 1):
+            return None
+        wide = [walk for walk in under_way if walk.left(until) > self._narrowest]
+        if not wide:
+            return None
+        return max(wide, key=lambda walk: walk.density * walk.left(until).total_seconds()).halve(until)
+
+    def _keysets(self) -> list[KeysetWalk]:
+        return [walk for walk in self._walks if isinstance(walk, KeysetWalk)]
+
+    @property
+    def position(self) -> str | None:
+        """Where each of the walks that are not at their end stands; None when one of them could not go on there."""
+        positions = [walk.position for walk in self._walks if walk.request is not None]
+        return ",".join(at for at in positions if at is not None) if positions and None not in positions else None

@@ -13,8 +13,8 @@ from typing import Any, Final
 from engine.failures import Failure, NotFound, ReadFailure, Refused
 from engine.log import Log
 from engine.paging import Pagination, Walk
-from engine.paging.keyset import Keyset, KeysetWalk
-from engine.paging.slices import cuts
+from engine.paging.keyset import Keyset
+from engine.paging.slices import Slices
 from engine.reading import Ask
 from engine.reading.changes import Changes, ChangesPass, Gone, Related
 from engine.requests import Entry, Record, Request
@@ -25,6 +25,7 @@ from engine.sync.pages import Pages, children_in
 from engine.sync.progress import Progress
 
 _PAGES_WORTH_SLICING: Final = 20
+_PAGES_WORTH_A_SLICE: Final = 2
 
 Asked = Callable[[datetime | None], None]
 """Takes the instant at which a page was asked for, by the server's clock."""
@@ -203,61 +204,53 @@ class StreamReader:
             position = None
 
     def _list_in_style(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Step]:
-        walks: list[Walk] = [self._walk(part) for part in (position.split(",") if position else [None])]
-        first_request = walks[0].request
-        if ahead and position is None:
+        slices = Slices([self._walk(part) for part in (position.split(",") if position else [None])])
+        width, (first, *others) = 1, slices
+        first_request = first.request
+        if position is not None:
+            width = min(len(others) + 1, self._pages.connections)
+        elif ahead:
             began = monotonic()
-            for _, answer, page, entries in self._pages.read(self.stream.name, [self._ask(walks[0])], ahead=False):
+            for _, answer, page, entries in self._pages.read(self.stream.name, [self._ask(first)], ahead=False):
                 asked(answer.asked_at)
                 seconds = monotonic() - began
-                more = walks[0].request is not None and len(page.entries) >= self._page_size
-                total = self._expected() if more else None
-                if total and answer.asked_at:
-                    walks += self._slices(walks[0], total, seconds, answer.asked_at)
-                yield Step(entries, _position(walks), len(entries))
+                if first.request is not None and len(page.entries) >= self._page_size:
+                    width = self._cut(slices, seconds, answer.asked_at)
+                yield Step(entries, slices.position, len(entries))
                 break
-        width = min(len(walks), self._pages.connections)
-        asks = [self._ask(walk) for walk in walks]
         pages = self._pages.read(
-            self.stream.name, asks, width=width, ahead=ahead, begun=walks[0].request is not first_request
+            self.stream.name,
+            map(self._ask, slices),
+            width=width,
+            ahead=ahead,
+            begun=first.request is not first_request,
         )
         for _, answer, _, entries in pages:
             asked(answer.asked_at)
-            yield Step(entries, _position(walks), len(entries))
+            yield Step(entries, slices.position, len(entries))
 
-    def _expected(self) -> int | None:
-        """Count what is to come, where more than a page is: a percentage is worth a request then."""
-        total = self.count()
-        if total is not None:
-            self.progress.expect(total)
-        return total
+    def _cut(self, slices: Slices, page_seconds: float, now: datetime | None) -> int:
+        """Have the rest of a long list cut into slices; answers with how many of them to read at once.
 
-    def _slices(self, walk: Walk, total: int, page_seconds: float, now: datetime) -> list[KeysetWalk]:
-        """Split the rest of a long list so that the server always has something to do.
-
-        It has, when so many requests are under way as its own part of the time for a page fits into the whole, and one
-        more while an answer is worked through here. A count takes it next to nothing, so what a count takes is the way
-        there and back.
+        So many that the server always has something to do: it has, when as many requests are under way as its own part
+        of the time for a page fits into the whole, and one more while an answer is worked through here. A count takes
+        it next to nothing, so what a count takes is the way there and back. A percentage is worth that request, too.
         """
-        style, endpoint = self._pagination, self.stream.count
-        if not isinstance(style, Keyset) or not isinstance(walk, KeysetWalk) or endpoint is None or walk.at is None:
-            return []
-        if total < _PAGES_WORTH_SLICING * style.page_size:
-            return []
         began = monotonic()
-
-        def count_from(instant: datetime) -> int:
-            return self._pages.number(self.stream.name, Request(endpoint, body={}).with_at(style.from_instant(instant)))
-
-        count_from(walk.at)
+        total = self.count()
         away = monotonic() - began
+        if total is None:
+            return 1
+        self.progress.expect(total)
+        style = self._pagination
+        if now is None or not isinstance(style, Keyset) or total < _PAGES_WORTH_SLICING * style.page_size:
+            return 1
         fitting = round(page_seconds / max(page_seconds - away, page_seconds / 16))
-        parts = min(self._pages.connections, fitting + 1)
-        if parts < 2 or now <= walk.at:
-            return []
-        found = walk.split(instants) if (instants := cuts(count_from, total, walk.at, now, parts)) else []
-        self.tell(f"reading {len(found) + 1} slices at once")
-        return found
+        width = min(self._pages.connections, fitting + 1)
+        if width > 1:
+            slices.cut(now, total, _PAGES_WORTH_A_SLICE * style.page_size)
+            self.tell(f"reading {width} slices at once")
+        return width
 
     @property
     def _pagination(self) -> Pagination:
@@ -332,12 +325,6 @@ class StreamReader:
             pagination = self._document.api.pagination
         walk = pagination.walk(request.filled(values))
         return self._ask(walk, None if parent.batch else group[0], child=True)
-
-
-def _position(walks: Sequence[Walk]) -> str | None:
-    """Where each of the walks that are not at their end stands; None when one of them could not go on there."""
-    positions = [walk.position for walk in walks if walk.request is not None]
-    return ",".join(at for at in positions if at is not None) if positions and None not in positions else None
 
 
 def _groups(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
