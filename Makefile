@@ -13,16 +13,17 @@ WORKERS ?= 2
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-setup: .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done ## make the environments, once
+setup: ## make the environments, once
+	@$(MAKE) --no-print-directory --jobs 3 .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done
 
 demo: .venv/.done .venv-prefect-3/.done ## show the main job on an embedded Prefect 3
 	@.venv/bin/python -m demo
 
 test: setup ## run all tests
-	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 reliability: setup ## run the tests that count what was tried and lost, and write docs/reliability.md
-	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --reliability $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --reliability $(ARGS)
 
 bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
 	@.venv/bin/python -m benchmarks $(ARGS)

@@ -106,8 +106,24 @@ class _Gathering:
         self._counted.add(getattr(node, "workeroutput", {}).get("counted", {}))
 
 
+SHARED = ("servers", "full_servers")
+"""Fixtures that take so long to make that all tests which use one of them run in one process."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, for the page, what does not count."""
+    """Group the tests that run in one process, the longest first; for the page, leave out what does not count."""
+    groups: list[list[pytest.Item]] = [[], [], []]
+    for item in items:
+        if any(name in SHARED for name in getattr(item, "fixturenames", ())):
+            groups[0].append(item)
+            item.add_marker(pytest.mark.xdist_group("shared servers"))
+        elif item.get_closest_marker("long"):
+            groups[1].append(item)
+        else:
+            groups[2].append(item)
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items[:] = [item for group in groups for item in group]
     if config.getoption("--reliability"):
         counting = [item for item in items if "reliability" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in counting])

@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.instants import format_instant
 from testbed.history import PrefectApi, read_all
 from testbed.loopback import Loopback, Reply, Seen
@@ -25,6 +27,8 @@ from tests.killed_sync import CHECKPOINT_ROWS
 from tests.reading.model import START, STREAMS, Model
 from tests.readme import PROJECT
 from tests.reliability import Reliability
+
+pytestmark = pytest.mark.long
 
 RUNS = 4000
 KILLS = 50

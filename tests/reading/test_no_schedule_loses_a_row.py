@@ -177,7 +177,7 @@ SERVERS = st.builds(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(model=SERVERS, seed=st.integers(0, 2**32), steps=STEPS, drops=st.booleans())
 def test_every_change_arrives(
     server: Loopback, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
@@ -197,7 +197,7 @@ def test_every_change_arrives(
     assert there.differences() == set()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(model=SERVERS, seed=st.integers(0, 2**32), steps=STEPS, drops=st.booleans())
 def test_what_queries_see_arrives_with_the_next_sync(
     server: Loopback, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
