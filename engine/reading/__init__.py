@@ -64,8 +64,15 @@ class ChangeFilter:
         self._saved_open = set(state.open)
         self._recent: set[bytes] = set()
         self._asked = state.under_way is not None
-        self.start: datetime | None = state.under_way.began if state.under_way else None
+        self.start: datetime | None = None
         """When the pass began, by the server's clock; None when the server does not say."""
+        self._recent_from: datetime | None = None
+        self._start_at(state.under_way.began if state.under_way else None)
+
+    def _start_at(self, start: datetime | None) -> None:
+        self.start = start
+        # It may still turn out to have been a moment earlier, and the `since` of the next pass with it.
+        self._recent_from = start - self._overlap - _CLOCK_RESOLUTION if start is not None else None
 
     def asked(self, at: datetime | None) -> None:
         """Tell when, by the server's clock, a page was asked for. The earliest page of a pass is its start.
@@ -74,9 +81,10 @@ class ChangeFilter:
             StateAhead: the server says that it is not yet as late as the state says it was.
         """
         if not self._asked:
-            self._asked, self.start = True, at
+            self._asked = True
+            self._start_at(at)
         elif self.start is not None and at is not None and at < self.start:
-            self.start = at
+            self._start_at(at)
         since = self._before.since
         if self.start is not None and since is not None and self.start < since - _CLOCK_RESOLUTION:
             raise StateAhead
@@ -112,7 +120,7 @@ class ChangeFilter:
 
     def is_new(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
         """Whether the row of such a record must be sent."""
-        is_recent = cursor is not None and self.start is not None and cursor >= self.start - self._overlap
+        is_recent = cursor is not None and self._recent_from is not None and cursor >= self._recent_from
         if not is_recent and not self._before.recent:
             return True
         version = fingerprint(row, self._volatile)

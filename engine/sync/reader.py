@@ -204,12 +204,10 @@ class StreamReader:
             position = None
 
     def _list_in_style(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Step]:
-        slices = Slices([self._walk(part) for part in (position.split(",") if position else [None])])
-        width, (first, *others) = 1, slices
-        first_request = first.request
-        if position is not None:
-            width = min(len(others) + 1, self._pages.connections)
-        elif ahead:
+        walks = [self._walk(part) for part in (position.split(",") if position else [None])]
+        slices, first, first_request = Slices(walks), walks[0], walks[0].request
+        width = min(len(walks), self._pages.connections)
+        if ahead and position is None:
             began = monotonic()
             for _, answer, page, entries in self._pages.read(self.stream.name, [self._ask(first)], ahead=False):
                 asked(answer.asked_at)
