@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any, Final
 
 import requests
@@ -18,45 +19,48 @@ PAGE_SIZE: Final = 200
 SAMPLES: Final = 9
 DEPTHS: Final = (0.0, 0.25, 0.5, 0.75, 0.99)
 _ABOUT: Final = f"""\
-One page of {PAGE_SIZE} flow runs at several depths of the history, on a Prefect 3 server with SQLite: by keyset, as
+One page of {PAGE_SIZE} flow runs at several depths of a history, on a Prefect 3 server with SQLite: by keyset, as
 the engine reads them, and by offset in the same order (EXPECTED_START_TIME_ASC). {SAMPLES} samples of each, in
 turns; the ratios are to the first page by keyset. On PostgreSQL, which is not measured here, an offset has to pass
 over every row before it."""
 
+Body = Mapping[str, Any]
+
 
 def measure(*sizes: int) -> Iterator[Table]:
-    """A table for each size; for RUNS, if none is given."""
-    for runs in sizes or (RUNS,):
-        with PrefectServer(3) as server:
+    """One table: a server for each size; for RUNS, if none is given."""
+    cases: dict[str, tuple[str, Body, list[float]]] = {}
+    session = requests.Session()
+    with ExitStack() as servers:
+        for runs in sizes or (RUNS,):
+            server = servers.enter_context(PrefectServer(3))
             tell(f"seeding {runs:,} flow runs")
             seed(server.database, Shape(runs=runs))
-            lines = _curve(f"{server.api_url}/flow_runs/filter", runs)
-        yield Table(f"Growth: {runs:,} flow runs", "µs a row", lines, about=_ABOUT if runs == RUNS else "")
+            url = f"{server.api_url}/flow_runs/filter"
+            for place, body in _places(session, url, runs):
+                cases[f"{runs:,} runs: {place}"] = url, body, []
+        for number in range(SAMPLES):
+            tell(f"sample {number + 1} of {SAMPLES}")
+            for url, body, values in cases.values():
+                began = time.perf_counter()
+                rows = len(_page(session, url, body))
+                values.append((time.perf_counter() - began) / rows * 1e6)
+    (first, reference), *others = ((case, values) for case, (_, _, values) in cases.items())
+    lines = [Line(first, reference), *(Line(case, values, first, reference) for case, values in others)]
+    yield Table("Growth", "µs a row", lines, about=_ABOUT)
 
 
-def _curve(url: str, runs: int) -> list[Line]:
-    session = requests.Session()
-    cases: dict[str, tuple[Mapping[str, Any], list[float]]] = {}
-    body: Mapping[str, Any]
-    for style in ("keyset", "offset"):
-        for depth in DEPTHS:
-            offset = int(runs * depth)
-            body = {"offset": offset}
-            if style == "keyset":
-                (row,) = _page(session, url, {"offset": offset, "limit": 1})
-                body = {"flow_runs": {"expected_start_time": {"after_": row["expected_start_time"]}}}
-            cases[f"{style}, after {depth:.0%} of the rows"] = body, []
-    for number in range(SAMPLES):
-        tell(f"sample {number + 1} of {SAMPLES}")
-        for body, values in cases.values():
-            began = time.perf_counter()
-            rows = len(_page(session, url, body))
-            values.append((time.perf_counter() - began) / rows * 1e6)
-    first, *others = cases
-    return [Line(first, cases[first][1]), *(Line(case, cases[case][1], first, cases[first][1]) for case in others)]
+def _places(session: requests.Session, url: str, runs: int) -> Iterator[tuple[str, Body]]:
+    """The pages of a history, and what asks for each."""
+    for depth in DEPTHS:
+        (row,) = _page(session, url, {"offset": int(runs * depth), "limit": 1})
+        body = {"flow_runs": {"expected_start_time": {"after_": row["expected_start_time"]}}}
+        yield f"keyset, after {depth:.0%} of the rows", body
+    for depth in DEPTHS:
+        yield f"offset, after {depth:.0%} of the rows", {"offset": int(runs * depth)}
 
 
-def _page(session: requests.Session, url: str, body: Mapping[str, Any]) -> Any:
+def _page(session: requests.Session, url: str, body: Body) -> Any:
     answer = session.post(url, json={"sort": "EXPECTED_START_TIME_ASC", "limit": PAGE_SIZE, **body}, timeout=300)
     answer.raise_for_status()
     return answer.json()
