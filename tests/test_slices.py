@@ -103,8 +103,8 @@ def test_an_interrupted_read_goes_on_in_every_slice(
 
 def test_a_near_server_is_read_by_two_connections(tmp_path: Path) -> None:
     """It makes one page while the other is worked through here; more would only slow it down."""
-    far = Far(600)
+    far = Far(300)
     near = far.answer
-    far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.03)  # type: ignore[method-assign]
+    far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.2)  # type: ignore[method-assign]
     lines = run(far, tmp_path, Recorder())
     assert "orders: reading 2 slices at once" in lines.infos
