@@ -31,35 +31,30 @@ page; what is asked for ahead does not, until the server itself is the bound."""
 
 def measure(runs: int = RUNS) -> Iterator[Table]:
     """Two tables: without and with latency."""
+    brief = runs == RUNS
+    about = _ABOUT.format(runs=runs, gzip="; a case shows what that alone costs" if brief else "")
     with PrefectServer(3) as server:
         tell(f"seeding {runs:,} flow runs")
         seed(server.database, Shape(runs=runs))
-        yield Table("Backfill", "seconds", _beside_download(server.api_url, runs), ",.2f", _about(runs))
+        yield Table("Backfill", "seconds", _beside_download(server.api_url, runs, gzip=brief), ",.2f", about)
         with SlowProxy(server.api_url, DELAY) as proxy:
             title = f"Backfill, {DELAY * 1000:.0f} ms away"
             yield Table(title, "seconds", _beside_download(proxy.url, runs), ",.2f", _FAR)
 
 
-def _about(runs: int) -> str:
-    return _ABOUT.format(runs=runs, gzip="; a case shows what that alone costs" if runs == RUNS else "")
-
-
-def _beside_download(url: str, runs: int) -> list[Line]:
-    """The engine, the download and the loop; with the short history also what is seldom the fastest."""
-    brief = runs == RUNS
+def _beside_download(url: str, runs: int, *, gzip: bool = False) -> list[Line]:
     downloads = [
-        Contender(
-            f"download, {number} connection{'s' * (number > 1)}", "download", (url, str(number), "identity"), runs
-        )
-        for number in ((1, 2, 4) if brief else (2, 4))
+        Contender(f"download, {number} connections", "download", (url, str(number), "identity"), runs)
+        for number in (2, 4)
     ]
     others = [
         Contender("engine", "connector", (url,), runs),
-        *([Contender("download, 1 connection, gzip", "download", (url, "1"), runs)] if brief else []),
+        *([Contender("download, 2 connections, gzip", "download", (url, "2"), runs)] if gzip else []),
         Contender("loop by offset, pages of 100", "offset_loop", (url,), runs),
     ]
     contenders = [*downloads, *others]
-    seconds = [[cost.seconds for cost in own] for own in in_turns(contenders, ROUNDS if brief else ROUNDS_IN_FULL)]
+    rounds = ROUNDS if runs == RUNS else ROUNDS_IN_FULL
+    seconds = [[cost.seconds for cost in own] for own in in_turns(contenders, rounds)]
     fastest = min(range(len(downloads)), key=lambda index: statistics.median(seconds[index]))
     return [
         Line(contender.case, own)
