@@ -2,6 +2,9 @@
 
 What JSON text can spell and no destination can store is replaced and counted, never passed on and never silent. Where
 an object has a key twice, the last one counts, as in JSON parsers everywhere (RFC 8259, 4).
+
+msgspec reads what is free of that, which is nearly all, in half the time of the standard library. What it refuses is
+read again by the standard library, with the repairs or to the reason why it cannot be read.
 """
 
 from __future__ import annotations
@@ -13,6 +16,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
 HALF_CHARACTERS: Final = "texts held half a character (a lone surrogate), replaced by U+FFFD"
 NUL_CHARACTERS: Final = "texts held NUL characters, which are removed"
 NO_NUMBERS: Final = "numbers were none that can be stored (NaN, Infinity, too large), replaced by null"
@@ -21,6 +27,8 @@ _DIGITS: Final = 4300  # of a whole number; Python reads no longer ones, nor doe
 # The same NUL or half of a surrogate pair that is spelt without a backslash before it is no JSON, or no UTF-8.
 _SUSPECT: Final = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NUL: Final = rb"\u0000"  # of what has to be repaired, the one thing that msgspec does not refuse
+_faultless: Final = Decoder().decode
 
 
 class NotJson(ValueError):
@@ -40,6 +48,15 @@ def decode(content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:
     Raises:
         NotJson: the bytes are cut, are something else, or are nested more deeply than can be decoded.
     """
+    if _NUL not in content:
+        try:
+            return _faultless(content), {}
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+    return _decode_with_repairs(content)
+
+
+def _decode_with_repairs(content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:
     numbers = _Numbers()
     try:
         text, strict = _text(content)

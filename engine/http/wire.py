@@ -16,19 +16,15 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import BaseHTTPError as _Urllib3Error  # type: ignore[attr-defined]  # urllib3's own, under it
 from requests.utils import should_bypass_proxies
 
 from engine.requests import Request
 from engine.spec.model import Api
 
-_CHUNK: Final = 16 * 1024  # bytes; between two chunks the bounds are looked at
+_CHUNK: Final = 64 * 1024  # bytes at most; what has come is taken, so that the bounds are looked at in time
 _CONNECTIONS: Final = 32  # kept alive for as many threads
-_PASSING: Final = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
+_PASSING: Final = (requests.ConnectionError, requests.Timeout, _Urllib3Error)
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,6 @@ class Wire:
         self._timeout = (api.timeout.connect.total_seconds(), api.timeout.read.total_seconds())
         self._session = _Session()
         self._session.headers.update(headers)
-        # That there is an auth at all keeps requests from looking for one in ~/.netrc.
-        self._session.auth = lambda request: request
         # No cookies: a jar that changes while another thread reads it is an error.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _Adapter(_trusting(api.ca_certificate))
@@ -100,9 +94,19 @@ class Wire:
         host, *base = address.split("/")
         self._server = f"{scheme}://{host}"
         self._base = [segment for segment in base if segment]
-        self._proxies: dict[str, str] = {}
+        self._take_over_environment(api)
+
+    def _take_over_environment(self, api: Api) -> None:
+        """Look for proxies and certificates in the environment once: requests would at each request.
+
+        It would also take a key that stands in ~/.netrc.
+        """
+        proxies: dict[str, str] = {}
         if api.proxy and not should_bypass_proxies(api.base_url, no_proxy=None):
-            self._proxies = {"http": api.proxy, "https": api.proxy}
+            proxies = {"http": api.proxy, "https": api.proxy}
+        found = self._session.merge_environment_settings(api.base_url, proxies, None, None, None)
+        self._session.trust_env = False
+        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
 
     def close(self) -> None:
         """Close all connections."""
@@ -128,9 +132,8 @@ class Wire:
         """
         try:
             return self._exchange(request, headers)
-        except (
-            OSError
-        ) as error:  # every requests error is one, and so is a CA bundle of the environment that is missing
+        # Every requests error is an OSError, and so is a CA bundle of the environment that is missing.
+        except (OSError, _Urllib3Error) as error:
             fault = self._fault(error)
         raise fault  # here and not above: the error holds the request and with it the key
 
@@ -142,7 +145,6 @@ class Wire:
             params=_query(request.query),
             json=request.body,
             headers=dict(headers),
-            proxies=dict(self._proxies),
             timeout=self._timeout,
             allow_redirects=False,
             stream=True,
@@ -154,7 +156,8 @@ class Wire:
     def _body(self, response: requests.Response, started: float) -> bytearray:
         body, most = bytearray(), self._api.limits.body
         whole = self._api.timeout.whole.total_seconds()
-        for chunk in response.iter_content(_CHUNK):
+        # Not iter_content, which waits for whole chunks: a byte now and then would keep it for ever.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
             if len(body) > most:
                 raise NoAnswer(
@@ -164,7 +167,7 @@ class Wire:
                 raise NoAnswer(f"no whole answer within {whole:.0f} s", passing=True)
         return body
 
-    def _fault(self, error: OSError) -> NoAnswer:
+    def _fault(self, error: OSError | _Urllib3Error) -> NoAnswer:
         cause = _innermost(error)
         reason = f"no answer ({type(cause).__name__}: {_words(cause)})"
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.failures import ReadFailure
 from engine.requests import Record
-from engine.rows.types import Convert, Misfit, converter
+from engine.rows.types import Misfit, converter, unchanged_type
 from engine.spec.jsonpath import Getter, JsonPath
 from engine.spec.model import Stream
 
@@ -21,10 +21,11 @@ class RowMapping:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._columns: list[tuple[str, Getter, Convert]] = [
-            (name, _first_of(field.path), converter(field)) for name, field in stream.fields.items()
+        by_name = {name: (_first_of(field.path), converter(field)) for name, field in stream.fields.items()}
+        self._columns = [
+            (name, _key_of(field.path), *by_name[name], unchanged_type(field)) for name, field in stream.fields.items()
         ]
-        by_name = {name: (get, convert) for name, get, convert in self._columns}
+        self._empty: Row = dict.fromkeys(stream.fields)
         self._key = [(name, *by_name[name]) for name in stream.primary_key]
         self._cursor = by_name[stream.cursor_field] if stream.cursor_field else None
         self.volatile = frozenset(name for name, field in stream.fields.items() if field.volatile)
@@ -33,10 +34,12 @@ class RowMapping:
 
     def row(self, record: Record) -> Row:
         """The row of a record: every mapped column, None where the record has no value or one that does not fit."""
-        row: Row = {}
-        for name, get, convert in self._columns:
-            value = get(record)
-            if value is not None:
+        row = self._empty.copy()
+        for name, key, get, convert, unchanged in self._columns:
+            value = get(record) if key is None else record.get(key)
+            if value is None:
+                continue
+            if type(value) is not unchanged:
                 try:
                     value = convert(value)
                 except Misfit as misfit:
@@ -93,6 +96,11 @@ class RowMapping:
         if name not in self._first_misfit:
             key = ", ".join(f"{part}={get(record)}" for part, get, _ in self._key)
             self._first_misfit[name] = f"the first was {_json_type(value)}, in the row with {key}"
+
+
+def _key_of(paths: tuple[JsonPath, ...]) -> str | None:
+    """The name, where the only path is but one: looked up without a call, which is most of what a column costs."""
+    return paths[0].key if len(paths) == 1 else None
 
 
 def _first_of(paths: tuple[JsonPath, ...]) -> Getter:

@@ -38,6 +38,11 @@ def converter(field: Field) -> Convert:
     return _CONVERTERS[field.type]
 
 
+def unchanged_type(field: Field) -> type | None:
+    """The Python type whose values a column's function gives back unchanged, so that it need not be called for them."""
+    return _UNCHANGED.get(field.type)
+
+
 def _string(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -151,3 +156,5 @@ _CONVERTERS: Final[dict[str, Convert]] = {
     "BINARY": _binary,
     "XML": _xml,
 }
+
+_UNCHANGED: Final[dict[str, type]] = {"STRING": str, "XML": str, "BOOLEAN": bool}

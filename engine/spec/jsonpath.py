@@ -25,10 +25,13 @@ class JsonPath:
 
     ``get(record)`` answers with the value at the path, or None where there is none. A path that can match several
     places (``$.a[*].b``) answers with the list of what it matched, or None where it matched nothing.
+
+    ``key``: the name, where the path is but one name (``$.a``).
     """
 
     text: str
     get: Getter
+    key: str | None = None
 
     def __repr__(self) -> str:
         return f"JsonPath({self.text!r})"
@@ -51,7 +54,9 @@ def compile_path(text: str) -> JsonPath:
     if re.match(r"\$parent\b", text):
         return _of_parent(text)
     steps, plain = leading_steps(text)
-    return JsonPath(text, walk(steps) if plain else _general(text))
+    if not plain:
+        return JsonPath(text, _general(text))
+    return JsonPath(text, walk(steps), steps[0] if len(steps) == 1 and isinstance(steps[0], str) else None)
 
 
 def _of_parent(text: str) -> JsonPath:
