@@ -6,14 +6,13 @@ import statistics
 from collections.abc import Iterator
 from typing import Final
 
-from benchmarks.measure import ROUNDS, Contender, Line, Table, in_turns, tell
+from benchmarks.measure import Contender, Line, Table, in_turns, tell
 from benchmarks.slow_proxy import SlowProxy
 from testbed.prefect_server import PrefectServer
 from testbed.seed import Shape, seed
 
 RUNS: Final = 10_000
 RUNS_IN_FULL: Final = 100_000
-ROUNDS_IN_FULL: Final = 2
 DELAY: Final = 0.05
 _ABOUT: Final = """\
 A first sync of {runs:,} flow runs from a Prefect 3 server on SQLite (one process, on the same machine), with the
@@ -53,8 +52,7 @@ def _beside_download(url: str, runs: int, *, gzip: bool = False) -> list[Line]:
         Contender("loop by offset, pages of 100", "offset_loop", (url,), runs),
     ]
     contenders = [*downloads, *others]
-    rounds = ROUNDS if runs == RUNS else ROUNDS_IN_FULL
-    seconds = [[cost.seconds for cost in own] for own in in_turns(contenders, rounds)]
+    seconds = [[cost.seconds for cost in own] for own in in_turns(contenders)]
     fastest = min(range(len(downloads)), key=lambda index: statistics.median(seconds[index]))
     return [
         Line(contender.case, own)
