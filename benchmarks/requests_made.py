@@ -16,13 +16,14 @@ from testbed.history import PrefectApi
 from testbed.prefect_server import PrefectServer
 from testbed.seed import Shape, seed
 
-RUNS: Final = 100_000
+RUNS: Final = 10_000
+RUNS_IN_FULL: Final = 100_000
 OPEN: Final = 100
 CHANGES: Final = 50
 THREE: Final = "flow_runs, flows, deployments"
 _SCAN: Final = "full scan, pages of 200"
 _ABOUT: Final = f"""\
-Requests to a Prefect 3 server with {RUNS:,} flow runs, {OPEN} of them open, `batch_size` 200, as a proxy counted
+Requests to a Prefect 3 server with {{runs:,}} flow runs, {OPEN} of them open, `batch_size` 200, as a proxy counted
 them. The ratios are to a scan of all flow runs in pages of 200, of which each sync without a way to ask for changes
 needs one. The {CHANGES} changes are made through the API: 20 open runs go on to another state, 15 are edited, 15
 runs are new; all 50 must arrive. Whenever a sync runs, it also looks at that part of the history whose turn it is
@@ -30,11 +31,11 @@ within 24 hours (the sweep), which over a day adds up to one scan: the sync "an 
 others have seconds'."""
 
 
-def measure() -> Iterator[Table]:
-    """One table: requests by kind of sync."""
+def measure(runs: int = RUNS) -> Iterator[Table]:
+    """One table: requests by kind of sync, with a history of so many runs."""
     with PrefectServer(3) as server, tempfile.TemporaryDirectory() as folder:
-        tell(f"seeding {RUNS:,} flow runs")
-        shape = Shape(runs=RUNS, open_runs=OPEN)
+        tell(f"seeding {runs:,} flow runs")
+        shape = Shape(runs=runs, open_runs=OPEN)
         seed(server.database, shape)
         state = Path(folder) / "state.json"
         with SlowProxy(server.api_url) as proxy:
@@ -43,10 +44,10 @@ def measure() -> Iterator[Table]:
                 tell(case)
                 proxy.requests.clear()
                 run(Contender(case, "connector", (proxy.url, streams, str(state)), rows))
-                return Line(case, [proxy.requests.total()], _SCAN, [RUNS / 200 + 1])
+                return Line(case, [proxy.requests.total()], _SCAN, [runs / 200 + 1])
 
-            lines = [Line("full scan, pages of 100", [RUNS / 100 + 1]), Line(_SCAN, [RUNS / 200 + 1])]
-            lines.append(sync("first sync", RUNS + shape.flows + shape.deployments))
+            lines = [Line("full scan, pages of 100", [runs / 100 + 1]), Line(_SCAN, [runs / 200 + 1])]
+            lines.append(sync("first sync", runs + shape.flows + shape.deployments))
             lines.append(sync("nothing changed", shape.deployments))
             _change(PrefectApi(server.api_url))
             lines.append(sync(f"{CHANGES} changes", CHANGES + shape.deployments))
@@ -54,7 +55,7 @@ def measure() -> Iterator[Table]:
             lines.append(sync("nothing changed, an hour later", shape.deployments))
             sync("first sync of the other tables", None, "")
             lines.append(sync("nothing changed, all tables that are read when nobody chose", None, ""))
-    yield Table("Requests", "requests a sync", lines, about=_ABOUT)
+    yield Table("Requests", "requests a sync", lines, about=_ABOUT.format(runs=runs))
 
 
 def _change(api: PrefectApi) -> None:
