@@ -1,6 +1,6 @@
 """`make bench`: measures everything, prints one table and writes docs/performance.md. In less than ten minutes.
 
-make bench ARGS=--full            ten times the history: first syncs of 100,000 runs, depths of 1,000,000; three quarters of an hour
+make bench ARGS=--full            ten times the history: first syncs of 100,000 runs, depths of 1,000,000; 50 minutes
 make bench ARGS="requests start"  only some; nothing is written
 """
 
@@ -33,7 +33,7 @@ def main() -> int:
     }
     parser = argparse.ArgumentParser(prog="make bench", description="Measure the engine.")
     parser.add_argument("only", nargs="*", help=f"of {', '.join(benchmarks)}; all, if none is named")
-    parser.add_argument("--full", action="store_true", help="ten times the history; takes three quarters of an hour")
+    parser.add_argument("--full", action="store_true", help="ten times the history; takes 50 minutes")
     given = parser.parse_args()
     if unknown := set(given.only) - set(benchmarks):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(benchmarks)}")
