@@ -17,7 +17,7 @@ setup: ## make the environments, once
 	@$(MAKE) --no-print-directory --jobs 3 .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done
 
 demo: .venv/.done .venv-prefect-3/.done ## show the main job on an embedded Prefect 3
-	@.venv/bin/python -m demo
+	@.venv/bin/python -m dev.demo
 
 test: setup ## run all tests
 	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
@@ -26,7 +26,7 @@ reliability: setup ## run the tests that count what was tried and lost, and writ
 	@.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --reliability $(ARGS)
 
 bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
-	@.venv/bin/python -m benchmarks $(ARGS)
+	@.venv/bin/python -m dev.benchmarks $(ARGS)
 
 lint: .venv/.done ## ruff and mypy
 	.venv/bin/ruff check .
@@ -64,11 +64,11 @@ endef
 .venv/.done: tests/requirements.txt
 	$(call environment,.venv,$(PYTHON),--require-hashes -r $<,the connector's needs and tools)
 
-.venv-prefect-3/.done: testbed/requirements-prefect-3.txt
+.venv-prefect-3/.done: dev/testbed/requirements-prefect-3.txt
 	$(call environment,.venv-prefect-3,$(PREFECT_PYTHON),-r $<,Prefect 3)
 
-.venv-prefect-2/.done: testbed/requirements-prefect-2.txt
+.venv-prefect-2/.done: dev/testbed/requirements-prefect-2.txt
 	$(call environment,.venv-prefect-2,$(PREFECT_PYTHON),-r $<,Prefect 2)
 
-.venv-bench/.done: benchmarks/requirements-peers.txt
+.venv-bench/.done: dev/benchmarks/requirements-peers.txt
 	$(call environment,.venv-bench,$(PYTHON),-r $<,the tools that the engine is compared with)

@@ -16,14 +16,14 @@ from fivetran_connector_sdk import ConfigurationForm, Connector, Test, form_fiel
 from fivetran_connector_sdk import Logging as log  # noqa: E402
 from fivetran_connector_sdk import Operations as op  # noqa: E402
 
-from engine.setup import SetupTest, form_fields, setup_tests  # noqa: E402
-from engine.spec.load import Connection, connect, load, selected  # noqa: E402
+from engine.setup_form import SetupTest, form_fields, setup_tests  # noqa: E402
+from engine.spec.load import ResolvedSpec, load, resolve, selected  # noqa: E402
 from engine.sync import sync  # noqa: E402
 
 STREAMS = PROJECT / "streams.yaml"
 
 
-def validate_configuration(configuration: dict) -> Connection:
+def validate_configuration(configuration: dict) -> ResolvedSpec:
     """Check the configuration, and streams.yaml, before anything is asked of the API.
 
     Args:
@@ -35,7 +35,7 @@ def validate_configuration(configuration: dict) -> Connection:
     Raises:
         ValueError: with every mistake, one a line, and no value in it.
     """
-    return connect(STREAMS, configuration, name=STREAMS.name)
+    return resolve(STREAMS, configuration, name=STREAMS.name)
 
 
 def schema(configuration: dict) -> list:
@@ -53,14 +53,14 @@ def schema(configuration: dict) -> list:
     Raises:
         ValueError: the configuration or streams.yaml is wrong.
     """
-    document = load(STREAMS, name=STREAMS.name)
+    spec = load(STREAMS, name=STREAMS.name)
     return [
         {
             "table": stream.destination_table,
             "primary_key": list(stream.primary_key),
             "columns": {name: field.sdk_type for name, field in stream.fields.items()},
         }
-        for stream in map(document.streams.__getitem__, selected(document, configuration))
+        for stream in map(spec.streams.__getitem__, selected(spec, configuration))
     ]
 
 
@@ -75,8 +75,8 @@ def update(configuration: dict, state: dict) -> None:
         ValueError: the configuration or streams.yaml is wrong.
         engine.failures.Failure: a stream could not be read whole; the message says which, why and what to do.
     """
-    connection = validate_configuration(configuration)
-    sync(connection, state, op, log)
+    resolved = validate_configuration(configuration)
+    sync(resolved, state, op, log)
 
 
 def configuration_form() -> ConfigurationForm:

@@ -8,14 +8,3 @@ imports the Fivetran SDK, and none knows the API that is read.
 Beside them, for whoever writes streams.yaml: openapi (what an API says about itself), checking (whether streams.yaml
 fits it), cli (the commands). A sync uses none of these.
 """
-
-# Components enter the dialect when they are imported.
-from engine.http import authentication as _authentication  # noqa: F401
-from engine.paging import keyset as _keyset  # noqa: F401
-from engine.paging import link as _link  # noqa: F401
-from engine.paging import numbered as _numbered  # noqa: F401
-from engine.paging import offset as _offset  # noqa: F401
-from engine.paging import one_object as _one_object  # noqa: F401
-from engine.paging import single as _single  # noqa: F401
-from engine.paging import token as _token  # noqa: F401
-from engine.reading import changes as _changes  # noqa: F401

@@ -23,7 +23,7 @@ class Unauthorized(Failure):
         self.status = status
 
 
-class Refused(Failure):
+class RequestRejected(Failure):
     """The server does not accept the request as it is (400 or 422)."""
 
 

@@ -19,7 +19,7 @@ class Log(Protocol):
 
 
 @dataclass(frozen=True)
-class Discreet:
+class RedactingLog:
     """A log that passes lines on without the secrets in them, one at a time whichever thread they come from.
 
     Texts that are written to a stream by several threads at once can be torn, in the middle of a character too.

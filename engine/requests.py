@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from engine.declare.types import PATH_VALUE, Endpoint
+from engine.declare.values import DURATION, duration
 from engine.failures import NotFound
 from engine.instants import format_instant
-from engine.spec.kinds import DURATION, duration
-from engine.spec.model import PATH_VALUE, Endpoint
 
 Record = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ class Request:
         return f"{self.endpoint} ({shown})" if shown else str(self.endpoint)
 
 
-Entry = tuple[Hashable, Record]
+KeyedRecord = tuple[Hashable, Record]
 """A record after its primary key."""
 
 
@@ -67,13 +67,13 @@ class Page:
     ``next_link``: where its Link header says that the next page is.
     """
 
-    entries: Sequence[Entry]
+    records: Sequence[KeyedRecord]
     document: Any = None
     next_link: str | None = None
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a server said. ``asked_at`` is the instant of asking by the server's own clock, None if it sent no date.
 
     ``next_link``: where its Link header says that the next page is. ``missing``: it said "not found", where it may.

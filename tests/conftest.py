@@ -12,9 +12,9 @@ from typing import Any
 import hypothesis
 import pytest
 
-from testbed.everything import EVENTS, make_everything
-from testbed.history import History, make_history
-from testbed.prefect_server import PrefectServer
+from dev.testbed.everything import EVENTS, make_everything
+from dev.testbed.history import History, make_history
+from dev.testbed.prefect_server import PrefectServer
 from tests.reliability import PAGE, Reliability
 
 MAJORS = (3, 2)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import engine.sync.writer
-from engine.spec.load import connect
+from engine.spec.load import resolve
 from engine.state import fingerprint
 from tests.shop import Lines
 
@@ -79,4 +79,4 @@ if __name__ == "__main__":
     engine.sync.writer.CHECKPOINT_ROWS = CHECKPOINT_ROWS  # type: ignore[misc]
     destination = SqliteDestination(database, journal)
     print("began", flush=True)
-    engine.sync.sync(connect(Path(streams), {"api_url": api_url}), destination.state(), destination, Lines())
+    engine.sync.sync(resolve(Path(streams), {"api_url": api_url}), destination.state(), destination, Lines())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.spec.load import Connection, connect
+from engine.spec.load import ResolvedSpec, resolve
 
 STREAMS = """
 version: 1
@@ -16,7 +16,7 @@ configuration:
     type: url
     description: Where the shop is.
     required: true
-    usually: {pattern: /api(/|$), otherwise: a shop's URL ends in /api}
+    warn_unless: {pattern: /api(/|$), message: a shop's URL ends in /api}
   api_key: {description: The key., secret: true}
   batch_size: {type: integer, description: The page size., default: "100"}
 api:
@@ -51,11 +51,11 @@ streams:
 """
 
 
-def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> Connection:
+def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> ResolvedSpec:
     """The shop's streams.yaml (or another) for one connection."""
     path = folder / "streams.yaml"
     path.write_text(text, "utf-8")
-    return connect(path, {"api_url": url, **settings})
+    return resolve(path, {"api_url": url, **settings})
 
 
 def orders(count: int, updated: str = "2024-05-01T10:00:00Z") -> list[dict[str, Any]]:

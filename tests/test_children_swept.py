@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.instants import format_instant, parse_instant
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen
 from tests.shop import Lines, Recorder, connection
 
 STREAMS = """
@@ -33,10 +33,9 @@ streams:
     sync_mode: incremental
     pagination: {style: keyset, field: $.made, after: made_after, before: made_before, page_size: 3}
     count: POST /orders/count
-    read:
-      style: changes
-      queries: [{body: {closed_after: $since}, moves_with: $.closed}]
-      sweep: 24h
+    incremental:
+      changes: [{body: {closed_after: $since}, filters_by: $.closed}]
+      reconcile: 24h
     fields: {id: $.id, updated: {path: $.updated, type: UTC_DATETIME}}
   notes:
     description: One row per note of an order.
@@ -47,7 +46,7 @@ streams:
     primary_key: id
     cursor_field: order_updated
     sync_mode: incremental
-    read: {style: changes, sweep: 24h}
+    incremental: {reconcile: 24h}
     fields:
       id: $.id
       text: $.text

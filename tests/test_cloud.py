@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Unauthorized
-from engine.setup import setup_tests
-from engine.spec.load import connect, load
+from engine.setup_form import setup_tests
+from engine.spec.load import load, resolve
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen
 from tests.fivetran.comparison import differences, in_recorder
 from tests.readme import PROJECT
 from tests.shop import Lines, Recorder
@@ -188,7 +188,7 @@ def test_they_are_all_that_streams_yaml_calls_prefect_clouds() -> None:
 def test_every_row_and_column_arrives(server: Loopback) -> None:
     """In pages of two, from the workspace and from the account above it; no secret of a key or a block does."""
     recorder, lines = Recorder(), Lines()
-    sync(connect(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
+    sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
     assert lines.warnings == []
     for name in STREAMS:
         rows = in_recorder(recorder, name)
@@ -212,7 +212,7 @@ def test_the_setup_test_reads_them(server: Loopback) -> None:
 def test_every_column_is_filled_by_some_row(server: Loopback) -> None:
     """A path that no document has would stay NULL unnoticed."""
     recorder = Recorder()
-    sync(connect(PROJECT / "streams.yaml", settings(server)), {}, recorder, Lines())
+    sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, recorder, Lines())
     empty = {
         f"{name}.{column}"
         for name in STREAMS
@@ -230,7 +230,7 @@ def test_what_the_key_may_not_read_is_skipped(server: Loopback) -> None:
 
     server.answer = answer
     recorder, lines = Recorder(), Lines()
-    sync(connect(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
+    sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
     above = {name for name, (path, _, _) in LISTS.items() if not path.startswith(WORKSPACE)} | {"accounts"}
     assert set(recorder.tables) == set(STREAMS) - above
     assert {line.partition(":")[0] for line in lines.warnings} == above
@@ -242,4 +242,4 @@ def test_a_key_that_may_read_nothing_is_a_failure(server: Loopback) -> None:
     for status in (401, 403):
         server.answer = lambda seen, status=status: Reply({"detail": "no"}, status)  # type: ignore[misc]
         with pytest.raises(Unauthorized):
-            sync(connect(PROJECT / "streams.yaml", settings(server)), {}, Recorder(), Lines())
+            sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, Recorder(), Lines())

@@ -15,7 +15,7 @@ def test_it_shows_the_main_job(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "demo"],
+        [sys.executable, "-m", "dev.demo"],
         cwd=PROJECT,
         env={**os.environ, "HOME": str(home), "TMPDIR": str(tmp_path)},
         stdin=subprocess.DEVNULL,

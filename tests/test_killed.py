@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
+from dev.testbed.history import PrefectApi, read_all
+from dev.testbed.loopback import Loopback, Reply, Seen
+from dev.testbed.prefect_server import PrefectServer
+from dev.testbed.seed import Shape, seed
 from engine.instants import format_instant
-from testbed.history import PrefectApi, read_all
-from testbed.loopback import Loopback, Reply, Seen
-from testbed.prefect_server import PrefectServer
-from testbed.seed import Shape, seed
 from tests.fivetran.comparison import columns, differences, microseconds
 from tests.killed_sync import CHECKPOINT_ROWS
 from tests.reading.model import START, STREAMS, Model

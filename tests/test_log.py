@@ -6,7 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from engine.log import Discreet
+from engine.log import RedactingLog
 
 
 class Slow:
@@ -31,7 +31,7 @@ class Slow:
 def test_lines_of_several_threads_are_not_torn() -> None:
     """One after the other, and without secrets."""
     log = Slow()
-    discreet = Discreet(log, lambda text: text.replace("secret", "***"))
+    discreet = RedactingLog(log, lambda text: text.replace("secret", "***"))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: (discreet.info if n % 2 else discreet.warning)(f"secret {n}"), range(40)))
     assert not log.torn

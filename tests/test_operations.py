@@ -34,14 +34,14 @@ def warned(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in ("warning", "_warn") and (text := literal(node.args[0])):
                 yield text
-        elif isinstance(node, ast.FunctionDef) and node.name == "misfits":
+        elif isinstance(node, ast.FunctionDef) and node.name == "type_mismatches":
             yield from (text for part in ast.walk(node) if isinstance(part, ast.JoinedStr) and (text := literal(part)))
 
 
 WARNINGS = {
     *(text for path in (PROJECT / "engine").rglob("*.py") for text in warned(path)),
     *(value for name, value in vars(decoding).items() if name in ("HALF_CHARACTERS", "NUL_CHARACTERS", "NO_NUMBERS")),
-    *(setting.usually.otherwise for setting in DOCUMENT.configuration.values() if setting.usually),
+    *(setting.warn_unless.message for setting in DOCUMENT.configuration.values() if setting.warn_unless),
 }
 
 

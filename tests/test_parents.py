@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure
 from engine.instants import format_instant
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen
 from tests.shop import Lines, Recorder, connection
 
 STREAMS = """
@@ -27,7 +27,7 @@ api:
   base_url: ${api_url}
   pagination: {style: offset, page_size: 3}
   retry: {attempts: 1}
-  overlap: 0s
+  lookback: 0s
 streams:
   shops:
     description: One row per shop.
@@ -55,9 +55,8 @@ streams:
     primary_key: id
     cursor_field: updated
     sync_mode: incremental
-    read:
-      style: changes
-      queries: [{body: {since: $since}}]
+    incremental:
+      changes: [{body: {since: $since}}]
     fields: {id: $.id, updated: {path: $.updated, type: UTC_DATETIME}}
   items:
     description: One row per item of an order; asked for by the keys of several orders.
@@ -67,7 +66,7 @@ streams:
     primary_key: id
     cursor_field: updated
     sync_mode: incremental
-    read: {style: changes}
+    incremental: {}
     fields: {id: $.id, order_id: $.order, updated: {path: $.updated, type: UTC_DATETIME}}
   notes:
     description: One row per note of an order; asked for by the URL.
@@ -78,7 +77,7 @@ streams:
     primary_key: id
     cursor_field: made
     sync_mode: incremental
-    read: {style: changes}
+    incremental: {}
     fields: {id: $.id, made: {path: $.made, type: UTC_DATETIME}}
 """
 

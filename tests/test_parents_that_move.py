@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.instants import format_instant, parse_instant
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen
 from tests.shop import Lines, Recorder, connection
 
 STREAMS = """
@@ -24,7 +24,7 @@ api:
   base_url: ${api_url}
   pagination: {style: offset, page_size: 2}
   retry: {attempts: 1}
-  overlap: 1m
+  lookback: 1m
 streams:
   orders:
     description: One row per order.
@@ -32,9 +32,8 @@ streams:
     primary_key: id
     cursor_field: updated
     sync_mode: incremental
-    read:
-      style: changes
-      queries: [{body: {closed_after: $since}}]
+    incremental:
+      changes: [{body: {closed_after: $since}}]
       open: {field: $.status, values: [open], into: status, body: {}}
       lookup: ids
       lookup_body: {}
@@ -47,7 +46,7 @@ streams:
     primary_key: id
     cursor_field: updated
     sync_mode: incremental
-    read: {style: changes}
+    incremental: {}
     fields: {id: $.id, text: $.text, updated: {path: $.updated, type: UTC_DATETIME}}
 """
 MOVING = "o2"

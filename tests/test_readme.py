@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli import main, parser
 from engine.spec.configuration import check_configuration
 from engine.spec.load import load
 from tests.readme import OPERATIONS, PROJECT, README, blocks
+from tools.cli import main, parser
 
 PAGE = (PROJECT / "docs" / "streams.md").read_text("utf-8")
 
@@ -106,7 +106,7 @@ def test_numbers_in_the_text_are_those_of_the_code() -> None:
     assert f"up to {api.retry.retry_after_max.seconds // 60} minutes" in README
     assert f"spent {api.limits.retries} retries" in README
     assert f"more than {api.limits.body // 1024**2} MB" in README
-    assert f"`overlap` ({api.overlap.seconds // 60} minutes)" in README
+    assert f"`overlap` ({api.lookback.seconds // 60} minutes)" in README
     assert f"every {CHECKPOINT_ROWS:,} rows or {CHECKPOINT_SECONDS:.0f} seconds" in README
 
 

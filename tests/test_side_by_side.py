@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen
 from tests.shop import Lines, Recorder, connection
 
 NAMES = ("floors", "rooms", "doors", "chairs")
@@ -22,7 +22,7 @@ api:
   base_url: ${api_url}
   pagination: {style: offset, page_size: 3}
   retry: {attempts: 1}
-  connections: 4
+  concurrency: 4
 streams:
   visits:
     description: One row per visit.

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import engine.sync.writer
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen
 from tests.shop import STREAMS, Lines, Recorder, connection
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -27,7 +27,7 @@ KEYSET = (
         "    body: {sort: ID_DESC}\n",
         """    body: {sort: MADE_ASC}
     pagination:
-      {style: keyset, field: $.made, after: made.after_, before: made.before_, ties: {sort: ID_DESC}, page_size: 10}
+      {style: keyset, field: $.made, after: made.after_, before: made.before_, tie_breaker: {sort: ID_DESC}, page_size: 10}
 """,
     )
 )

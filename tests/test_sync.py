@@ -14,9 +14,9 @@ import pytest
 
 import engine.sync.progress
 import engine.sync.writer
+from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from engine.failures import Failure
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from tests.reliability import Reliability
 from tests.shop import STREAMS, Lines, Recorder, connection, orders
 
@@ -181,7 +181,7 @@ KEYSET = STREAMS.replace(
     "    body: {sort: ID_DESC}\n",
     """    body: {sort: MADE_ASC}
     pagination:
-      {style: keyset, field: $.made, after: made.after_, before: made.before_, ties: {sort: ID_DESC}, page_size: 10}
+      {style: keyset, field: $.made, after: made.after_, before: made.before_, tie_breaker: {sort: ID_DESC}, page_size: 10}
 """,
 )
 

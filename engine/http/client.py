@@ -17,16 +17,16 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final
 
+from engine.authentication import style_in_use
 from engine.failures import Failure
-from engine.http.authentication import Authentication
 from engine.http.csrf import CsrfToken
-from engine.http.decoding import NotJson, Undeclared, decode
-from engine.http.limits import Budget, Pace, Spent
-from engine.http.refusals import Refusals
-from engine.http.wire import NoAnswer, Response, Wire
+from engine.http.decoding import NotJson, UnexpectedShape, decode
+from engine.http.errors import ErrorMapping
+from engine.http.rate_limiter import Budget, BudgetExhausted, RateLimiter
+from engine.http.transport import RawResponse, Transport, TransportError
 from engine.log import Log
-from engine.requests import Answer, Request
-from engine.spec.load import Connection
+from engine.requests import Request, Response
+from engine.spec.load import ResolvedSpec
 
 _TRANSIENT_STATUS: Final = frozenset({408, 429})
 
@@ -55,22 +55,22 @@ class Client:
         Failure: the declared certificates are none.
     """
 
-    def __init__(self, connection: Connection, log: Log) -> None:
-        self._api = connection.document.api
+    def __init__(self, resolved: ResolvedSpec, log: Log) -> None:
+        self._api = resolved.spec.api
         self._log = log
-        self._settings = connection.settings
-        style = style_in_force(self._api.authentication)
-        self._refusals = Refusals(connection, style)
-        self._wire = self._wired(connection.document.title, style)
+        self._settings = resolved.settings
+        style = style_in_use(self._api.authentication)
+        self._errors = ErrorMapping(resolved, style)
+        self._transport = self._connect(resolved.spec.title, style)
         self._csrf = CsrfToken(self._api.csrf, self._fetch_token) if self._api.csrf else None
         self._budget = Budget(self._api.limits)
-        self._pace = Pace(self._api.rate_limit)
+        self._rate_limiter = RateLimiter(self._api.rate_limit)
         self._closed = threading.Event()
         self._answered = False
         self._repairs: Counter[tuple[str, str]] = Counter()
         self._repairs_lock = threading.Lock()
 
-    def _wired(self, title: str, style: int | None) -> Wire:
+    def _connect(self, title: str, style: int | None) -> Transport:
         agent = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "api"
         headers = {
             "Accept": "application/json",
@@ -81,11 +81,11 @@ class Client:
         if style is not None:
             headers |= self._api.authentication[style].headers()
         try:
-            return Wire(self._api, headers)
+            return Transport(self._api, headers)
         except ssl.SSLError:
             pass
         raise Failure(
-            f"{self._refusals.named('api.ca_certificate')}: what stands between BEGIN and END is no certificate. "
+            f"{self._errors.named('api.ca_certificate')}: what stands between BEGIN and END is no certificate. "
             "Give the whole file of the authority that signed the server's certificate, in PEM form."
         )
 
@@ -100,40 +100,40 @@ class Client:
     def close(self) -> None:
         """Close all connections. Threads that wait to try again give up."""
         self._closed.set()
-        self._wire.close()
+        self._transport.close()
         for (stream, repair), count in sorted(self._repairs.items()):
             if count > 1:
                 self._warn(f"{stream}: {count:,} {repair}, in all")
 
     def url(self, request: Request) -> str:
-        """The address of a request, without its query."""
-        return self._wire.url(request)
+        """The URL of a request, without its query, for messages."""
+        return self._transport.url(request) or f"{self._api.base_url.rstrip('/')}/{request.endpoint.path}"
 
     def redact(self, text: str) -> str:
         """The text without the secrets of the configuration."""
         return self._settings.secrets.redact(text)
 
-    def ask(self, stream: str, request: Request, expect: Callable[[Any], Any]) -> Answer:
+    def send(self, stream: str, request: Request, expect: Callable[[Any], Any]) -> Response:
         """Send a request until it is answered as expected, or fails for good.
 
         Args:
             stream: Named in every message.
             request: What to ask.
-            expect: Turns the decoded JSON into the value wanted; raises :class:`Undeclared` when it has another shape.
+            expect: Turns the decoded JSON into the value wanted; raises :class:`UnexpectedShape` when it has another shape.
 
         Raises:
             NotFound: 404 or 405, or there can be no such address.
             Unauthorized: 401 or 403.
-            Refused: 400 or 422.
+            RequestRejected: 400 or 422.
             Failure: any other failure that waiting does not mend, or one that lasted through all attempts.
         """
-        if not self._wire.reaches(request):
-            raise self._refusals.out_of_reach(stream, request, self.url(request))
+        if self._transport.url(request) is None:
+            raise self._errors.above_the_server(stream, request, self.url(request))
         attempts, attempt = self._api.retry.attempts, 1
         may_be_stale = self._answered
         while True:
             fault = self._try(stream, request, expect, may_be_stale)
-            if isinstance(fault, Answer):
+            if isinstance(fault, Response):
                 return fault
             if fault is None:  # a server closes idle connections when it likes: no fault of its
                 may_be_stale = False
@@ -141,12 +141,12 @@ class Client:
                 continue
             if attempt == attempts:
                 reason = f"{fault.reason}, at the last of {attempt} attempts"
-                raise self._failure(stream, request, reason, self._refusals.remedy(fault.part))
+                raise self._failure(stream, request, reason, self._errors.remedy(fault.part))
             wait = self._wait(stream, request, attempt, fault)
             self._spend(stream, request, self._budget.retry)
             everybody = fault.status == 429 or fault.retry_after is not None
             if everybody:
-                self._pace.pause(wait)  # any other thread would be told the same
+                self._rate_limiter.pause(wait)  # any other thread would be told the same
             self._warn(
                 f"{stream}: {request}: {fault.reason}; attempt {attempt} of {attempts}, trying again in {wait:.1f} s"
             )
@@ -156,19 +156,19 @@ class Client:
 
     def _try(
         self, stream: str, request: Request, expect: Callable[[Any], Any], may_be_stale: bool
-    ) -> Answer | _Transient | None:
+    ) -> Response | _Transient | None:
         """One attempt, in its turn: an answer, a fault that may pass, or None for a connection gone stale.
 
         Faults are handed back rather than raised through the retries, so that no failure drags those before it along.
         """
-        while (wait := self._pace.turn()) > 0:
+        while (wait := self._rate_limiter.turn()) > 0:
             self._sleep(stream, request, wait)
         self._spend(stream, request, self._budget.request)
         try:
             answer = self._attempt(stream, request, expect)
         except _Transient as transient:
             return transient
-        except NoAnswer as none:
+        except TransportError as none:
             if none.dropped and may_be_stale:
                 return None
             if none.passing:
@@ -178,41 +178,41 @@ class Client:
             self._answered = True
             self._budget.succeeded()
             return answer
-        raise self._failure(stream, request, fault.reason, self._refusals.remedy(fault.part))
+        raise self._failure(stream, request, fault.reason, self._errors.remedy(fault.part))
 
-    def _attempt(self, stream: str, request: Request, expect: Callable[[Any], Any]) -> Answer:
+    def _attempt(self, stream: str, request: Request, expect: Callable[[Any], Any]) -> Response:
         response = self._send(request)
         if response.status in _TRANSIENT_STATUS or response.status >= 500:
             said = f"answered {response.status} {response.reason}".rstrip()
             raise _Transient(said, status=response.status, retry_after=retry_after(response.headers))
-        failure = self._refusals.failure(stream, request, self.url(request), response)
+        failure = self._errors.failure(stream, request, self.url(request), response)
         if failure is not None:
             raise failure
         try:
             document, repairs = decode(response.body)
             value = expect(document)
         except NotJson as error:
-            fault = _Transient(*self._refusals.not_json(response, str(error)))
-        except Undeclared as error:
+            fault = _Transient(*self._errors.not_json(response, str(error)))
+        except UnexpectedShape as error:
             fault = _Transient(f"answered {response.status} with {error}")
         else:
-            self._tell_repairs(stream, request, repairs)
+            self._warn_of_repairs(stream, request, repairs)
             sent = date(response.headers.get("Date"))
-            return Answer(value, sent - timedelta(seconds=response.elapsed) if sent else None, response.next_link)
+            return Response(value, sent - timedelta(seconds=response.elapsed) if sent else None, response.next_link)
         raise fault
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: Request) -> RawResponse:
         """Send a request; where the server wants a token against forgery, or another one, send it again with it."""
         if self._csrf is None or request.endpoint == self._csrf.endpoint:
-            return self._wire.send(request, {})
+            return self._transport.send(request, {})
         headers = self._csrf.headers()
-        response = self._wire.send(request, headers)
+        response = self._transport.send(request, headers)
         if response.status == 403 and self._csrf.renew(headers):
-            response = self._wire.send(request, self._csrf.headers())
+            response = self._transport.send(request, self._csrf.headers())
         return response
 
     def _fetch_token(self, request: Request, read: Callable[[Any], Any]) -> str:
-        token: str = self.ask("CSRF token", request, read).value
+        token: str = self.send("CSRF token", request, read).value
         return token
 
     def _wait(self, stream: str, request: Request, attempt: int, fault: _Transient) -> float:
@@ -243,7 +243,7 @@ class Client:
         try:
             spend()
             return
-        except Spent as error:
+        except BudgetExhausted as error:
             spent = error
         raise self._failure(
             stream,
@@ -253,9 +253,9 @@ class Client:
         )
 
     def _failure(self, stream: str, request: Request, what: str, remedy: str) -> Failure:
-        return Failure(self._refusals.message(stream, request, self.url(request), what, remedy))
+        return Failure(self._errors.message(stream, request, self.url(request), what, remedy))
 
-    def _tell_repairs(self, stream: str, request: Request, repairs: Mapping[str, int]) -> None:
+    def _warn_of_repairs(self, stream: str, request: Request, repairs: Mapping[str, int]) -> None:
         """Warn of the first repair of its kind in a stream; the others are counted, and told at the end."""
         for repair, count in repairs.items():
             with self._repairs_lock:
@@ -266,11 +266,6 @@ class Client:
 
     def _warn(self, message: str) -> None:
         self._log.warning(self.redact(message))
-
-
-def style_in_force(styles: tuple[Authentication, ...]) -> int | None:
-    """The index of the first authentication style whose values are not empty; None where all are."""
-    return next((index for index, style in enumerate(styles) if style.headers()), None)
 
 
 def date(text: str | None) -> datetime | None:

@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.failures import NotFound, Refused, Unauthorized
-from engine.http.decoding import Undeclared
+from engine.failures import NotFound, RequestRejected, Unauthorized
+from engine.http.decoding import UnexpectedShape
 from engine.requests import Request
-from engine.spec.model import Csrf
+from engine.spec.dialect import Csrf
 
 Fetch = Callable[[Request, Callable[[Any], Any]], str]
 """Sends the request and answers with what the second argument makes of the JSON; raises Failure."""
@@ -46,7 +46,7 @@ class CsrfToken:
             request = Request(self.endpoint, {self._declared.client_parameter: self._client})
             try:
                 self._token = self._fetch(request, self._read)
-            except (NotFound, Refused):
+            except (NotFound, RequestRejected):
                 return False  # no such protection here; the server's words about the refused request say what is wrong
             except Unauthorized as failure:
                 if failure.status == 401:
@@ -57,5 +57,5 @@ class CsrfToken:
     def _read(self, document: Any) -> str:
         token = self._declared.token.get(document)
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-            raise Undeclared(f"something that holds no token at {self._declared.token.text}")
+            raise UnexpectedShape(f"something that holds no token at {self._declared.token.text}")
         return token

@@ -35,7 +35,7 @@ class NotJson(ValueError):
     """The bytes are not one whole JSON document. The message says in which way; it repeats nothing of them."""
 
 
-class Undeclared(ValueError):
+class UnexpectedShape(ValueError):
     """A document that is not of a declared shape. The message says what was expected and what came."""
 
 

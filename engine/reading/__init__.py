@@ -7,27 +7,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from engine.paging import Walk
+from engine.jsonpath import JsonPath
+from engine.pagination import Paginator
 from engine.requests import Record
-from engine.spec.jsonpath import JsonPath
-from engine.state import RECENT_MAX, PassState, StreamState, SweepState, fingerprint
+from engine.state import RECENT_MAX, PassState, ReconcileState, StreamState, fingerprint
 
 _CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header counts whole seconds
 
 
 @dataclass(frozen=True)
-class Ask:
+class ListRequest:
     """A list to read: the walk over it, where its records stand in an answer, and what identifies each.
 
     ``parent`` is the record of which they are the children, where it is one. ``may_be_missing``: whether the answer
     "not found" means a list without records, as for children whose parent was just deleted.
     """
 
-    walk: Walk
+    paginator: Paginator
     records: Sequence[JsonPath]
     key: Callable[[Record], Hashable]
     parent: Record | None = None
     may_be_missing: bool = False
+    one_record: bool = False
 
 
 class StateAhead(Exception):
@@ -52,12 +53,12 @@ class ChangeFilter:
     def __init__(
         self,
         state: StreamState,
-        overlap: timedelta,
+        lookback: timedelta,
         is_open: Callable[[Record], bool] = lambda record: False,
         volatile: Collection[str] = (),
     ) -> None:
         self._before = state
-        self._overlap = overlap
+        self._lookback = lookback
         self._is_open = is_open
         self._volatile = volatile
         self._open = set(state.open)
@@ -72,7 +73,7 @@ class ChangeFilter:
     def _start_at(self, start: datetime | None) -> None:
         self.start = start
         # It may still turn out to have been a moment earlier, and the `since` of the next pass with it.
-        self._recent_from = start - self._overlap - _CLOCK_RESOLUTION if start is not None else None
+        self._recent_from = start - self._lookback - _CLOCK_RESOLUTION if start is not None else None
 
     def asked(self, at: datetime | None) -> None:
         """Tell when, by the server's clock, a page was asked for. The earliest page of a pass is its start.
@@ -114,11 +115,11 @@ class ChangeFilter:
         """The row of this key was deleted."""
         self._open.discard(key)
 
-    def may_be_new(self, cursor: datetime | None) -> bool:
+    def in_window(self, cursor: datetime | None) -> bool:
         """Whether a record with this cursor can be a change; most of a history cannot, which costs one comparison."""
         return cursor is None or self._before.since is None or cursor >= self._before.since
 
-    def is_new(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
+    def not_yet_delivered(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
         """Whether the row of such a record must be sent."""
         is_recent = cursor is not None and self._recent_from is not None and cursor >= self._recent_from
         if not is_recent and not self._before.recent:
@@ -128,17 +129,17 @@ class ChangeFilter:
             self._recent.add(version)
         return version not in self._before.recent
 
-    def complete(self, sweep: SweepState | None = None) -> StreamState:
+    def complete(self, reconcile: ReconcileState | None = None) -> StreamState:
         """The state after this pass, which must have been read to its proven end.
 
         Without a server clock ``since`` stays: the next pass then looks at the same changes again, and loses none.
         """
-        after = replace(self._before, under_way=None, open=self.open, sweep=sweep)
+        after = replace(self._before, under_way=None, open=self.open, reconcile=reconcile)
         if self.start is None:
             return after
-        return replace(after, since=self.start - self._overlap, recent=frozenset(self._recent))
+        return replace(after, since=self.start - self._lookback, recent=frozenset(self._recent))
 
-    def so_far(self, position: str | None) -> StreamState:
+    def checkpoint_state(self, position: str | None) -> StreamState:
         """The state in the middle of the pass: where another sync can go on, if it can."""
         under_way = PassState(self.start, position) if self.start is not None and position is not None else None
         self._saved_open |= self._open

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from engine.failures import ReadFailure
+from engine.jsonpath import Getter, JsonPath
 from engine.requests import Record
-from engine.rows.types import Misfit, converter, unchanged_type
-from engine.spec.jsonpath import Getter, JsonPath
-from engine.spec.model import Stream
+from engine.rows.types import TypeMismatch, converter, unchanged_type
+from engine.spec.dialect import Stream
 
 Row = dict[str, Any]
 
@@ -42,9 +42,9 @@ class RowMapping:
             if type(value) is not unchanged:
                 try:
                     value = convert(value)
-                except Misfit as misfit:
+                except TypeMismatch as type_mismatch:
                     self._count(name, value, record)
-                    value = misfit.replacement
+                    value = type_mismatch.replacement
             row[name] = value
         return row
 
@@ -59,8 +59,8 @@ class RowMapping:
             value = get(record)
             try:
                 value = None if value is None else convert(value)
-            except Misfit as misfit:
-                value = misfit.replacement
+            except TypeMismatch as type_mismatch:
+                value = type_mismatch.replacement
             if value is None:
                 paths = " or ".join(path.text for path in self._stream.fields[name].path)
                 raise ReadFailure(
@@ -79,11 +79,11 @@ class RowMapping:
             return None
         try:
             instant: datetime = convert(value)
-        except Misfit:
+        except TypeMismatch:
             return None
         return instant
 
-    def misfits(self) -> list[str]:
+    def type_mismatches(self) -> list[str]:
         """One line a column in which values did not fit. Tells types and keys, never values."""
         return [
             f"{self._stream.name}.{name}: {count} values did not fit {self._stream.fields[name].type} and became "

@@ -1,7 +1,7 @@
 """One function a column type: a JSON value -> the value that Fivetran's operations store exactly and cheaply.
 
 Types are kept, never guessed: text is no number, a number is no text, a naive time is no instant. A value of another
-type is a :class:`Misfit`, which the row counts and replaces.
+type is a :class:`TypeMismatch`, which the row counts and replaces.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.instants import from_iso, parse_instant
-from engine.spec.model import Field
+from engine.spec.dialect import Field
 
 Convert = Callable[[Any], Any]
-"""Takes a JSON value that is not null; raises :class:`Misfit`."""
+"""Takes a JSON value that is not null; raises :class:`TypeMismatch`."""
 
 
-class Misfit(Exception):
+class TypeMismatch(Exception):
     """A value that does not fit its column's type. ``replacement`` is what is stored instead."""
 
     def __init__(self, replacement: Any = None) -> None:
@@ -46,7 +46,7 @@ def unchanged_type(field: Field) -> type | None:
 def _string(value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise Misfit(json.dumps(value, ensure_ascii=False))
+    raise TypeMismatch(json.dumps(value, ensure_ascii=False))
 
 
 def _json(value: Any) -> Any:
@@ -56,7 +56,7 @@ def _json(value: Any) -> Any:
 def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise Misfit
+    raise TypeMismatch
 
 
 def _whole_number(bits: int) -> Convert:
@@ -67,7 +67,7 @@ def _whole_number(bits: int) -> Convert:
             value = int(value)  # JSON does not tell 3.0 from 3
         if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
             return value
-        raise Misfit
+        raise TypeMismatch
 
     return convert
 
@@ -79,8 +79,8 @@ def _number(value: Any) -> float:
         try:
             return float(value)
         except OverflowError:
-            raise Misfit from None
-    raise Misfit
+            raise TypeMismatch from None
+    raise TypeMismatch
 
 
 def _decimal(digits_before_point: int) -> Convert:
@@ -88,10 +88,10 @@ def _decimal(digits_before_point: int) -> Convert:
 
     def convert(value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Misfit
+            raise TypeMismatch
         number = Decimal(repr(value))
         if not number.is_finite() or abs(number) >= limit:
-            raise Misfit
+            raise TypeMismatch
         return format(number, "f")
 
     return convert
@@ -103,7 +103,7 @@ def _utc_datetime(value: Any) -> datetime:
             return parse_instant(value)
         except (ValueError, OverflowError):
             pass
-    raise Misfit
+    raise TypeMismatch
 
 
 def _naive_datetime(value: Any) -> datetime:
@@ -111,10 +111,10 @@ def _naive_datetime(value: Any) -> datetime:
         try:
             moment = from_iso(value)
         except ValueError:
-            raise Misfit from None
+            raise TypeMismatch from None
         if moment.tzinfo is None:
             return moment
-    raise Misfit
+    raise TypeMismatch
 
 
 def _naive_date(value: Any) -> date:
@@ -123,7 +123,7 @@ def _naive_date(value: Any) -> date:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    raise Misfit
+    raise TypeMismatch
 
 
 def _binary(value: Any) -> bytes:
@@ -132,13 +132,13 @@ def _binary(value: Any) -> bytes:
             return base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
             pass
-    raise Misfit
+    raise TypeMismatch
 
 
 def _xml(value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise Misfit
+    raise TypeMismatch
 
 
 _CONVERTERS: Final[dict[str, Convert]] = {

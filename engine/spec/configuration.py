@@ -1,7 +1,7 @@
-"""The settings that a connection is given (configuration.json): declared in streams.yaml, checked before any request.
+"""The settings of a connection (configuration.json): declared in streams.yaml, checked before any request.
 
-Fivetran hands every value over as a string, and an empty string for a field that was left empty; so a setting is a
-string with a pattern, and empty means absent. Nothing here ever repeats a value: it could be a secret.
+Fivetran passes every value as a string, and an empty string for a field that was left empty. So a setting is a string
+with a pattern, and empty means absent. Nothing here ever repeats a value: it could be a secret.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
-from engine.spec.certificates import CERTIFICATES_EXPECTED, CERTIFICATES_PATTERN, certificates
-from engine.spec.headers import HEADERS_EXPECTED, HEADERS_PATTERN
-from engine.spec.kinds import Boolean, Record, Schema, Spot, Text, Word, key
-from engine.spec.problems import suggestion
+from engine.declare.blocks import Object, key
+from engine.declare.certificates import CERTIFICATES_EXPECTED, CERTIFICATES_PATTERN, certificates
+from engine.declare.headers import HEADERS_EXPECTED, HEADERS_PATTERN
+from engine.declare.node import Context, where_known
+from engine.declare.problems import suggestion
+from engine.declare.values import Boolean, Choice, Text
 from engine.spec.secrets import Secrets
 
 SECRET_PATTERN = "[!-~]+"  # what an HTTP header can carry unquoted; a pasted line break is the usual mistake
@@ -43,62 +45,62 @@ _PATTERN = Text(convert=_regular_expression)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Advice:
-    """A form that values usually have. A value of another form is used, and the words are logged as a warning."""
+class WarnUnless:
+    """The form that values usually have. A value of another form is accepted, with a warning in the log."""
 
     pattern: str = key(_PATTERN, "A regular expression that the value usually contains.")
-    otherwise: str = key(Text(), "What to tell the user when it does not.")
+    message: str = key(Text(), "The warning.")
 
 
-_TYPES: Mapping[str, str] = {
-    "text": "any text",
-    "url": "an http:// or https:// URL",
-    "integer": "a whole number",
-    "headers": "HTTP headers: Name: value; Name: value, or a JSON object",
+SettingType = Literal["text", "url", "integer", "headers", "certificates", "streams"]
+
+_TYPES: Final[Mapping[str, str]] = {
+    "text": "any string",
+    "url": "an http:// or https:// URL without credentials; a trailing slash is removed",
+    "integer": "an integer",
+    "headers": "HTTP headers: `Name: value; Name: value`, or a JSON object",
     "certificates": "certificates in PEM form",
-    "streams": "which streams are read: all, default, names, or names to leave out after a minus",
+    "streams": "which streams are synced: `all`, `default`, names, or names to leave out after a minus; one setting "
+    "can have this type",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One value that the user of a connection gives."""
+    """A value that each connection provides."""
 
     description: str = key(Text(), "What it is and where to find it.")
-    label: str | None = key(Text(), "What the setup form calls it; its name when not given.", default=None)
-    type: str = key(
-        Word("a setting type", tuple(SAMPLES), _TYPES),
-        "text, url (http or https, without credentials, a slash at its end removed), integer, headers "
-        "(Name: value; Name: value, or a JSON object), certificates (PEM) or streams (which streams are read; one "
-        "setting can be of that type).",
-        default="text",
+    label: str | None = key(Text(), "Its label in the setup form; the name if not given.", default=None)
+    type: SettingType = key(
+        Choice("a setting type", get_args(SettingType), _TYPES), "What the value is.", default="text"
     )
-    required: bool = key(Boolean(), "Whether the connector can work without it.", default=False)
-    secret: bool = key(Boolean(), "Whether it must be hidden: in the setup form, in logs and in errors.", default=False)
-    default: str | None = key(Text(), "What is used when it is empty. In quotes: settings are strings.", default=None)
+    required: bool = key(Boolean(), "Whether the connector needs it.", default=False)
+    secret: bool = key(Boolean(), "Whether to hide it in the setup form, in logs and in errors.", default=False)
+    default: str | None = key(Text(), "The value if it is empty. In quotes: settings are strings.", default=None)
     pattern: str | None = key(_PATTERN, "A regular expression that the whole value must match.", default=None)
     expected: str | None = key(Text(), "That pattern in words, for the error message.", default=None)
-    example: str | None = key(Text(), "What configuration.json.example shows.", default=None)
-    usually: Advice | None = key(Record(Advice), "A warning for values that are allowed but odd.", default=None)
-
-    @staticmethod
-    def check(values: dict[str, Any], spots: dict[str, Spot]) -> None:
-        """A pattern needs its words; a default must be a value that would be accepted."""
-        if ("pattern" in spots) != ("expected" in spots):
-            spots[""].problem("pattern and expected go together: the rule, and the rule in words", at_key=True)
-        if values.get("required") and "default" in values:
-            spots["default"].problem("a required setting has no default", at_key=True)
-        elif "default" in values and not re.fullmatch(_pattern(values), values["default"]):
-            spots["default"].problem(f"the default is not {_expected(values)}")
+    example: str | None = key(Text(), "The value in configuration.json.example.", default=None)
+    warn_unless: WarnUnless | None = key(
+        Object(WarnUnless), "A warning for values that are allowed but unusual.", default=None
+    )
 
     def accepts(self, value: str) -> bool:
         """Whether a non-empty value has the declared form."""
-        return re.fullmatch(_pattern(vars(self)), value) is not None
+        return re.fullmatch(self.value_pattern, value) is not None
+
+    @property
+    def value_pattern(self) -> str:
+        """A regular expression that every non-empty value matches as a whole."""
+        return self.pattern or self._form[0]
 
     @property
     def form(self) -> str:
-        """The declared form in words."""
-        return _expected(vars(self))
+        """What ``value_pattern`` accepts, in words."""
+        return self.expected or self._form[1]
+
+    @property
+    def _form(self) -> tuple[str, str]:
+        return (SECRET_PATTERN, SECRET_EXPECTED) if self.type == "text" and self.secret else _FORMS[self.type]
 
     def convert(self, value: str) -> str | int:
         """The value as the rest of the file uses it."""
@@ -109,27 +111,14 @@ class Setting:
         return value.rstrip("/") if self.type == "url" else value
 
 
-_FORMS = {
-    "text": (r"[\s\S]+", "text"),
+_FORMS: Final[Mapping[str, tuple[str, str]]] = {
+    "text": (r"[\s\S]+", "a string"),
     "url": (r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL without credentials, query or fragment"),
-    "integer": (r"-?[0-9]{1,18}", "a whole number"),
-    "streams": (r"\s*-?\s*\w+\s*(,\s*-?\s*\w+\s*)*", "names of streams with commas between, such as: all, -logs"),
+    "integer": (r"-?[0-9]{1,18}", "an integer"),
+    "streams": (r"\s*-?\s*\w+\s*(,\s*-?\s*\w+\s*)*", "names of streams separated by commas, such as: all, -logs"),
     "headers": (HEADERS_PATTERN, HEADERS_EXPECTED),
     "certificates": (CERTIFICATES_PATTERN, CERTIFICATES_EXPECTED),
 }
-
-
-def _form(values: Mapping[str, Any]) -> tuple[str, str]:
-    kind = values.get("type", "text")
-    return (SECRET_PATTERN, SECRET_EXPECTED) if kind == "text" and values.get("secret") else _FORMS[kind]
-
-
-def _pattern(values: Mapping[str, Any]) -> str:
-    return str(values["pattern"]) if values.get("pattern") else _form(values)[0]
-
-
-def _expected(values: Mapping[str, Any]) -> str:
-    return str(values["expected"]) if values.get("expected") else _form(values)[1]
 
 
 class ConfigurationError(ValueError):
@@ -142,7 +131,7 @@ class Settings:
 
     values: Mapping[str, str | int] = field(repr=False)
     secrets: Secrets = Secrets()
-    advice: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[str, Any]) -> Settings:
@@ -160,7 +149,7 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
     ]
     values: dict[str, str | int] = {}
     secrets: list[str] = []
-    advice: list[str] = []
+    warnings: list[str] = []
     for name, setting in declared.items():
         given = configuration.get(name)
         if given is not None and not isinstance(given, str):
@@ -177,57 +166,28 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
             values[name] = setting.convert(given)
             if setting.secret:
                 secrets.append(given)
-            if setting.usually and not re.search(setting.usually.pattern, given):
-                advice.append(f"{name}: {setting.usually.otherwise}")
+            if setting.warn_unless and not re.search(setting.warn_unless.pattern, given):
+                warnings.append(f"{name}: {setting.warn_unless.message}")
     if problems:
         raise ConfigurationError("\n".join(["the configuration cannot be used:", *(f"  {p}" for p in problems)]))
-    return Settings(values, Secrets.of(secrets), tuple(advice))
+    return Settings(values, Secrets.of(secrets), tuple(warnings))
 
 
-def sample_settings(declared: Mapping[str, Any]) -> dict[str, str | int | None]:
-    """Stand-ins for all settings, to check a file's other values without a configuration.
+def sample_settings(declared: Mapping[str, Setting], context: Context) -> dict[str, str | int | None]:
+    """Stand-ins for all settings, to check the rest of a file without a configuration.
 
-    None stands for a setting that is itself declared wrongly, so that what depends on it is left alone.
+    None stands in for a setting whose own declaration is wrong; whatever uses it is left alone.
     """
     samples: dict[str, str | int | None] = {}
     for name, setting in declared.items():
-        if not isinstance(setting, Setting):
-            samples[name] = None
-        elif setting.default is None:
-            sample = SAMPLES[setting.type]
-            samples[name] = sample if setting.required or setting.accepts(str(sample)) else ""
-        else:
-            samples[name] = setting.convert(setting.default) if setting.accepts(setting.default) else None
+        samples[name] = None
+        with where_known(context):
+            samples[name] = _sample(setting)
     return samples
 
 
-def configuration_schema(declared: Mapping[str, Setting], title: str) -> Schema:
-    """The JSON Schema (draft 2020-12) of configuration.json, which accepts what :func:`check_configuration` does."""
-    properties: Schema = {}
-    for name, setting in declared.items():
-        pattern = f"^({_pattern(vars(setting))})$"
-        described: Schema = {"type": "string", "description": setting.description}
-        described["pattern"] = pattern if setting.required else f"^$|{pattern}"
-        if setting.default is not None:
-            described["default"] = setting.default
-        if setting.example is not None:
-            described["examples"] = [setting.example]
-        if setting.secret:
-            described["writeOnly"] = True
-        properties[name] = described
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": title,
-        "type": "object",
-        "additionalProperties": False,
-        "properties": properties,
-        "required": [name for name, setting in declared.items() if setting.required],
-    }
-
-
-def configuration_example(declared: Mapping[str, Setting]) -> dict[str, str]:
-    """What configuration.json.example holds: the example, the default or, where one is required, a placeholder."""
-    return {
-        name: setting.example or setting.default or (f"<{name.upper()}>" if setting.required else "")
-        for name, setting in declared.items()
-    }
+def _sample(setting: Setting) -> str | int | None:
+    if setting.default is not None:
+        return setting.convert(setting.default) if setting.accepts(setting.default) else None
+    sample = SAMPLES[setting.type]
+    return sample if setting.required or setting.accepts(str(sample)) else ""

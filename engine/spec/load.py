@@ -1,4 +1,4 @@
-"""From a streams.yaml file to a :class:`~engine.spec.model.Document`."""
+"""From a streams.yaml file to a :class:`~engine.spec.dialect.Spec`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.declare.blocks import Object, keys_of
+from engine.declare.node import INVALID, Context, Node
+from engine.declare.problems import Problem, SpecError
+from engine.declare.yaml import NotYaml, compose
 from engine.spec.configuration import Settings, check_configuration, sample_settings
-from engine.spec.kinds import Reader, Record, Schema, Spot, block_schema, keys_of
-from engine.spec.model import Document, Stream
-from engine.spec.problems import Problem, SpecError
+from engine.spec.dialect import Spec, Stream
+from engine.spec.renamed import RENAMED
+from engine.spec.rules import check
 from engine.spec.selection import select
-from engine.spec.yaml import NotYaml, compose
 
 
-def load(path: Path, *, name: str | None = None) -> Document:
+def load(path: Path, *, name: str | None = None) -> Spec:
     """Read and check a streams.yaml without a configuration; each ``${name}`` stands for a sample value.
 
     Args:
@@ -30,14 +33,14 @@ def load(path: Path, *, name: str | None = None) -> Document:
 
 
 @dataclass(frozen=True)
-class Connection:
+class ResolvedSpec:
     """A document whose ``${name}`` are filled in for one connection.
 
     ``settings_behind`` says which settings' values went into a part of the document, by keypath prefix, so that an
     error can name the setting to look at. ``selected`` names the streams that are read.
     """
 
-    document: Document
+    spec: Spec
     settings: Settings
     selected: tuple[str, ...]
     used: tuple[tuple[str, str], ...]
@@ -45,7 +48,7 @@ class Connection:
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The streams that the connection reads, in the file's order."""
-        return tuple(self.document.streams[name] for name in self.selected)
+        return tuple(self.spec.streams[name] for name in self.selected)
 
     def settings_behind(self, prefix: str) -> tuple[str, ...]:
         """The names of the settings used at or below a keypath, such as ``api.authentication``."""
@@ -53,7 +56,7 @@ class Connection:
         return tuple(dict.fromkeys(below))
 
 
-def connect(path: Path, configuration: Mapping[str, Any], *, name: str | None = None) -> Connection:
+def resolve(path: Path, configuration: Mapping[str, Any], *, name: str | None = None) -> ResolvedSpec:
     """Read a streams.yaml for one connection: check the configuration, then fill in its values.
 
     Raises:
@@ -62,20 +65,20 @@ def connect(path: Path, configuration: Mapping[str, Any], *, name: str | None = 
         OSError: the file cannot be read.
     """
     file = _File(path, name or str(path))
-    document, _ = file.read(None)
-    settings = check_configuration(document.configuration, configuration)
+    spec, _ = file.read(None)
+    settings = check_configuration(spec.configuration, configuration)
     filled, used = file.read(settings.values)
-    return Connection(filled, settings, selected(filled, settings.values), used)
+    return ResolvedSpec(filled, settings, selected(filled, settings.values), used)
 
 
-def selected(document: Document, configuration: Mapping[str, Any]) -> tuple[str, ...]:
+def selected(spec: Spec, configuration: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the streams that a configuration selects; all else in it may still be missing or wrong.
 
     Raises:
         ConfigurationError: the selection itself is wrong.
     """
-    setting = next((name for name, setting in document.configuration.items() if setting.type == "streams"), "")
-    return select(setting, str(configuration.get(setting) or ""), document.streams)
+    setting = next((name for name, setting in spec.configuration.items() if setting.type == "streams"), "")
+    return select(setting, str(configuration.get(setting) or ""), spec.streams)
 
 
 class _File:
@@ -98,52 +101,41 @@ class _File:
             return
         raise SpecError(name, [problem])
 
-    def read(self, settings: Mapping[str, Any] | None) -> tuple[Document, tuple[tuple[str, str], ...]]:
-        """The document, and which settings' values went where; without settings samples stand for them.
+    def read(self, settings: Mapping[str, Any] | None) -> tuple[Spec, tuple[tuple[str, str], ...]]:
+        """The spec, and which settings were filled in where; without settings, samples stand in for them.
 
         Raises:
             SpecError: with every mistake in the file.
         """
-        reader = Reader(problems=[*self._problems])
-        spot = Spot(reader, self._node)
-        reader.settings = _declared(spot) if settings is None else settings
-        document = Record(Document).read(spot)
-        if reader.problems:
-            raise SpecError(self._name, reader.problems)
-        return _with_defaults(document), tuple(reader.used)
+        context = Context(renamed=RENAMED, problems=[*self._problems])
+        node = Node(context, self._node)
+        context.settings = _samples(node) if settings is None else settings
+        spec: Spec = Object(Spec).read(node)
+        check(spec, node)
+        if context.problems:
+            raise SpecError(self._name, context.problems)
+        return _with_defaults(spec), tuple(context.used)
 
 
-def _declared(spot: Spot) -> Mapping[str, Any] | None:
-    """Samples of the settings that the file declares. Its mistakes are reported when the whole is read."""
-    aside = Reader()
-    for name, child in spot.entries():
-        if name == "configuration":
-            (kind,) = (k.kind for k in keys_of(Document) if k.name == name)
-            declared = kind.read(replace(child, reader=aside))
-            return sample_settings(declared) if isinstance(declared, dict) else None
-    return {}
+def _samples(node: Node) -> Mapping[str, Any] | None:
+    """Samples of the settings that the file declares. Mistakes in them are reported when the whole file is read."""
+    block = node.get("configuration")
+    if block is None:
+        return {}
+    (declared,) = (k.type for k in keys_of(Spec) if k.name == "configuration")
+    aside = Context(renamed=RENAMED)
+    settings = declared.read(replace(block, context=aside))
+    return None if settings is INVALID else sample_settings(settings, aside)
 
 
-def _with_defaults(document: Document) -> Document:
-    """Give every stream its name, and what it leaves to the api."""
+def _with_defaults(spec: Spec) -> Spec:
+    """Give every stream its name, and what it takes from the api."""
     streams: dict[str, Stream] = {}
-    for name, stream in document.streams.items():
+    for name, stream in spec.streams.items():
         streams[name] = replace(
             stream,
             name=name,
-            pagination=stream.pagination or (document.api.pagination,),
-            records=stream.records or document.api.records,
+            pagination=stream.pagination or (spec.api.pagination,),
+            records=stream.records or spec.api.records,
         )
-    return replace(document, streams=streams)
-
-
-def streams_schema() -> Schema:
-    """The JSON Schema (draft 2020-12) of streams.yaml, for editors and other tools."""
-    definitions: dict[str, Schema] = {}
-    schema = block_schema(Document, definitions)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "streams.yaml",
-        **schema,
-        "$defs": dict(sorted(definitions.items())),
-    }
+    return replace(spec, streams=streams)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, quote_plus, urlsplit
 
-from engine.spec.headers import parse_headers
+from engine.declare.headers import parse_headers
 
 _SHORTEST_PART: Final = (
     4  # a shorter part of a secret ("1", "yes") would blot out words that have nothing to do with it

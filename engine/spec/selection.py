@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.declare.problems import suggestion
 from engine.spec.configuration import ConfigurationError
-from engine.spec.model import Stream
-from engine.spec.problems import suggestion
+from engine.spec.dialect import Stream
 
 
 def select(setting: str, text: str, streams: Mapping[str, Stream]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What a connection remembers between syncs: one small, versioned JSON document that a person can read.
 
-    {"version": 2, "api": "http://127.0.0.1:4200/api",
+    {"version": 3, "api": "http://127.0.0.1:4200/api",
      "streams": {"flow_runs": {"since": "2024-05-01T10:00:00.000000Z", "recent": "s0me+Fingerpr1nts"}}}
 
 ``since`` moves only when a pass over a stream is complete. A pass that was interrupted, where it can be resumed, stands
@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
 
-VERSION: Final = 2
+VERSION: Final = 3
 RECENT_MAX: Final = 1000  # fingerprints a stream: 8 KB of state
 _RECENT_TOTAL: Final = 1500  # fingerprints of all streams: 12 KB
 _FINGERPRINT_BYTES: Final = 6
@@ -42,7 +42,7 @@ class PassState:
 
 
 @dataclass(frozen=True)
-class SweepState:
+class ReconcileState:
     """A round of the sweep: when it began and the round before it did, and how far it is."""
 
     began: datetime
@@ -65,7 +65,7 @@ class StreamState:
     recent: frozenset[bytes] = frozenset()
     under_way: PassState | None = None
     open: frozenset[str] = frozenset()
-    sweep: SweepState | None = None
+    reconcile: ReconcileState | None = None
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
     """Read a state document; an empty one is the state before the first sync.
 
     Args:
-        document: What the last checkpoint saved. Version 1, which did not say of which API it was, is taken over; its
-            fingerprints are of another length, so the rows of its overlap are sent once more.
+        document: What the last checkpoint saved. Earlier versions are migrated. Version 1 does not name its API, and its
+            fingerprints have another length, so the rows in its lookback window are sent once more.
         api: The base URL of the API that is about to be read.
 
     Raises:
@@ -104,12 +104,12 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
     if not document:
         return State(api)
     version = document.get("version")
-    if version not in (1, VERSION):
+    if version not in (1, 2, VERSION):
         raise StateError(
             f"the saved state has version {version!r}; this connector reads version {VERSION}. "
             "Deploy the version that wrote it, or reset the state (a historical re-sync) to read everything again."
         )
-    made_for = document.get("api", api) if version == VERSION else api
+    made_for = document.get("api", api) if version >= 2 else api
     if _place(made_for) != _place(api):
         raise StateError(
             f"the saved state was made for {made_for}, and this sync is to read {api}. Its rows would be mixed with "
@@ -146,12 +146,12 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
         }
     if stream.open:
         document["open"] = _pack(stream.open)
-    if stream.sweep is not None:
-        document["sweep"] = {
-            "began": format_instant(stream.sweep.began),
-            "previous": format_instant(stream.sweep.previous),
-            "position": stream.sweep.position,
-            "rows": stream.sweep.rows,
+    if stream.reconcile is not None:
+        document["reconcile"] = {
+            "began": format_instant(stream.reconcile.began),
+            "previous": format_instant(stream.reconcile.previous),
+            "position": stream.reconcile.position,
+            "rows": stream.reconcile.rows,
         }
     return document
 
@@ -186,17 +186,20 @@ def _split(text: str, length: int) -> list[bytes]:
 
 
 def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
-    under_way, sweep = document.get("pass"), document.get("sweep")
+    under_way, reconcile = document.get("pass"), document.get("reconcile" if version >= 3 else "sweep")
     if not document.keys() & {"since", "pass", "open"}:
         raise KeyError("since")
     return StreamState(
         parse_instant(document["since"]) if "since" in document else None,
-        frozenset(_split(document.get("recent", ""), _FINGERPRINT_BYTES)) if version == VERSION else frozenset(),
+        frozenset(_split(document.get("recent", ""), _FINGERPRINT_BYTES)) if version >= 2 else frozenset(),
         under_way and PassState(parse_instant(under_way["began"]), str(under_way["position"])),
         _unpack(document.get("open", [])),
-        sweep
-        and SweepState(
-            parse_instant(sweep["began"]), parse_instant(sweep["previous"]), sweep["position"], int(sweep["rows"])
+        reconcile
+        and ReconcileState(
+            parse_instant(reconcile["began"]),
+            parse_instant(reconcile["previous"]),
+            reconcile["position"],
+            int(reconcile["rows"]),
         ),
     )
 

@@ -13,8 +13,10 @@ from typing import Any
 from engine.destination import Destination
 from engine.failures import Failure, NotFound, Unauthorized
 from engine.http.client import Client
-from engine.log import Discreet, Log
-from engine.spec.load import Connection
+from engine.log import Log, RedactingLog
+from engine.nouns import counted
+from engine.spec.dialect import Stream
+from engine.spec.load import ResolvedSpec
 from engine.state import load_state
 from engine.sync.pages import Pages
 from engine.sync.reader import readers
@@ -22,7 +24,7 @@ from engine.sync.stream import StreamSync
 from engine.sync.writer import Writer
 
 
-def sync(connection: Connection, state: Mapping[str, Any], destination: Destination, log: Log) -> None:
+def sync(resolved: ResolvedSpec, state: Mapping[str, Any], destination: Destination, log: Log) -> None:
     """Copy every enabled stream of a document into a destination.
 
     Args:
@@ -34,18 +36,18 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
     Raises:
         Failure: a stream could not be read whole. Its state, and that of the streams after it, has not moved.
     """
-    document, connections = connection.document, connection.document.api.connections
-    log = Discreet(log, connection.settings.secrets.redact)
-    log.info(f"Starting {document.title} sync")
-    for advice in connection.settings.advice:
-        log.warning(advice)
-    writer = Writer(destination, load_state(state, document.api.base_url))
+    spec, concurrency = resolved.spec, resolved.spec.api.concurrency
+    log = RedactingLog(log, resolved.settings.secrets.redact)
+    log.info(f"Starting {spec.title} sync")
+    for warning in resolved.settings.warnings:
+        log.warning(warning)
+    writer = Writer(destination, load_state(state, spec.api.base_url))
     counts: dict[str, int] = {}
     missing: list[str] = []
     forbidden: list[Unauthorized] = []
-    with Client(connection, log) as client, Pages(client, connections) as pages, _Background(connections) as background:
-        of = readers(document, pages, log)
-        syncs = [StreamSync(of[stream.name], document.api.overlap, writer, log) for stream in connection.streams]
+    with Client(resolved, log) as client, Pages(client, concurrency) as pages, _Background(concurrency) as background:
+        of = readers(spec, pages, log)
+        syncs = [StreamSync(of[stream.name], spec.api.lookback, writer, log) for stream in resolved.streams]
         for one in _in_order(syncs, background):
             try:
                 counts[one.stream.name] = one.run()
@@ -61,10 +63,10 @@ def sync(connection: Connection, state: Mapping[str, Any], destination: Destinat
     if not counts and forbidden:
         raise forbidden[0]
     if not counts:
-        advice = " ".join(connection.settings.advice)
-        settings = " and ".join(connection.settings_behind("api.base_url")) or "api.base_url"
-        raise Failure(f"none of the endpoints exists: {', '.join(missing)}. Check {settings}. {advice}".rstrip())
-    log.info(f"Synced {_listed({one.noun: counts[one.name] for one in connection.streams if one.name in counts})}")
+        warning = " ".join(resolved.settings.warnings)
+        settings = " and ".join(resolved.settings_behind("api.base_url")) or "api.base_url"
+        raise Failure(f"none of the endpoints exists: {', '.join(missing)}. Check {settings}. {warning}".rstrip())
+    log.info(f"Synced {_listed([_counted(one, counts[one.name]) for one in resolved.streams if one.name in counts])}")
     log.info("Sync completed successfully")
 
 
@@ -87,16 +89,13 @@ class _Background(ThreadPoolExecutor):
         self.shutdown(wait=False, cancel_futures=True)
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def _counted(stream: Stream, rows: int) -> str:
+    """``150 flow runs``"""
+    return counted(rows, stream.name.replace("_", " "), stream.singular)
+
+
+def _listed(items: Sequence[str]) -> str:
     """``150 flow runs, 30 flows, and 10 deployments``"""
-    items = [f"{count} {_singular(noun) if count == 1 else noun}" for noun, count in counts.items()]
     if len(items) < 3:
         return " and ".join(items)
     return f"{', '.join(items[:-1])}, and {items[-1]}"
-
-
-def _singular(noun: str) -> str:
-    """``flow run`` of ``flow runs``, ``policy`` of ``policies``, ``search`` of ``searches``."""
-    if noun.endswith("ies"):
-        return f"{noun[:-3]}y"
-    return noun[:-2] if noun.endswith(("ches", "shes", "sses", "xes")) else noun.removesuffix("s")

@@ -10,12 +10,10 @@ from typing import Any
 
 from engine.failures import Failure, NotFound, ReadFailure
 from engine.http.client import Client
-from engine.http.decoding import Undeclared
-from engine.paging import Walk
-from engine.paging.one_object import ObjectWalk
-from engine.reading import Ask
-from engine.requests import Answer, Entry, Page, Record, Request
-from engine.spec.jsonpath import PARENT, JsonPath
+from engine.http.decoding import UnexpectedShape
+from engine.jsonpath import PARENT, JsonPath
+from engine.reading import ListRequest
+from engine.requests import KeyedRecord, Page, Record, Request, Response
 
 
 class Pages:
@@ -29,11 +27,11 @@ class Pages:
         tell: Takes each request before it is sent.
     """
 
-    def __init__(self, client: Client, connections: int, tell: Callable[[Request], None] | None = None) -> None:
+    def __init__(self, client: Client, concurrency: int, on_request: Callable[[Request], None] | None = None) -> None:
         self._client = client
-        self._tell = tell
-        self.connections = connections
-        self._pool = ThreadPoolExecutor(connections, thread_name_prefix="pages")
+        self._on_request = on_request
+        self.concurrency = concurrency
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pages")
 
     def __enter__(self) -> Pages:
         return self
@@ -44,8 +42,8 @@ class Pages:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def read(
-        self, stream: str, asks: Iterable[Ask], *, width: int = 1, ahead: bool = True, begun: bool = False
-    ) -> Iterator[tuple[Ask, Answer, Page, Sequence[Entry]]]:
+        self, stream: str, listings: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
+    ) -> Iterator[tuple[ListRequest, Response, Page, Sequence[KeyedRecord]]]:
         """The pages of lists as they come, each with its entries that are new in its list.
 
         A list's next page is on its way while this one is worked through. Ends only when each list is proven whole.
@@ -62,34 +60,36 @@ class Pages:
             ReadFailure: pages do not add up to a whole list.
             Failure: a request failed for good.
         """
-        waiting = iter(asks)
-        under_way: dict[Future[Answer], tuple[Ask, Request, Request]] = {}  # with the first request of its list
+        waiting = iter(listings)
+        under_way: dict[
+            Future[Response], tuple[ListRequest, Request, Request]
+        ] = {}  # with the first request of its list
 
-        def launch(ask: Ask, first: Request | None = None) -> None:
-            request = ask.walk.request
+        def launch(listing: ListRequest, first: Request | None = None) -> None:
+            request = listing.paginator.request
             if request is not None:
                 first = first or request
-                future = self._pool.submit(self._fetch, stream, ask, request, None if begun else first)
-                under_way[future] = ask, request, first
+                future = self._pool.submit(self._fetch, stream, listing, request, None if begun else first)
+                under_way[future] = listing, request, first
 
         try:
-            for ask in islice(waiting, width):
-                launch(ask)
+            for listing in islice(waiting, width):
+                launch(listing)
             while under_way:
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done:
-                    ask, request, first = under_way.pop(future)
-                    answer = future.result()
-                    page, fresh = self._take(stream, ask, request, answer)
-                    goes_on = answer.missing is None and ask.walk.request is not None
+                    listing, request, first = under_way.pop(future)
+                    response = future.result()
+                    page, fresh = self._advance(stream, listing, request, response)
+                    goes_on = response.missing is None and listing.paginator.request is not None
                     if not goes_on:
                         for following in islice(waiting, 1):
                             launch(following)
                     elif ahead:
-                        launch(ask, first)
-                    yield ask, answer, page, fresh
+                        launch(listing, first)
+                    yield listing, response, page, fresh
                     if goes_on and not ahead:
-                        launch(ask, first)
+                        launch(listing, first)
         finally:
             for future in under_way:
                 future.cancel()
@@ -100,59 +100,63 @@ class Pages:
         Raises:
             Failure: it was answered with something else, or not at all.
         """
-        number: int = self._client.ask(stream, request, _whole_number).value
+        number: int = self._client.send(stream, request, _whole_number).value
         return number
 
-    def _fetch(self, stream: str, ask: Ask, request: Request, first: Request | None) -> Answer:
+    def _fetch(self, stream: str, listing: ListRequest, request: Request, first: Request | None) -> Response:
         try:
-            return self._answer(stream, ask, request)
+            return self._request_list(stream, listing, request)
         except NotFound as not_found:
-            if ask.may_be_missing and (request is first or self._is_missing(stream, ask, first)):
-                return Answer((None, []), None, missing=not_found)
+            if listing.may_be_missing and (request is first or self._is_missing(stream, listing, first)):
+                return Response((None, []), None, missing=not_found)
             if request is first:
                 raise
             raise Failure(f"{not_found} The endpoint answered before in this sync; sync again.") from None
 
-    def _is_missing(self, stream: str, ask: Ask, first: Request | None) -> bool:
+    def _is_missing(self, stream: str, listing: ListRequest, first: Request | None) -> bool:
         """Whether a list that had a beginning has none any more: its parent was deleted while it was read."""
         if first is None:
             return False
         try:
-            self._answer(stream, ask, first)
+            self._request_list(stream, listing, first)
         except NotFound:
             return True
         return False
 
-    def _answer(self, stream: str, ask: Ask, request: Request) -> Answer:
-        if self._tell is not None:
-            self._tell(request)
-        return self._client.ask(
-            stream, request, lambda document: (document, records_of(ask.walk, document, ask.records))
+    def _request_list(self, stream: str, listing: ListRequest, request: Request) -> Response:
+        if self._on_request is not None:
+            self._on_request(request)
+        return self._client.send(
+            stream,
+            request,
+            lambda document: (document, records_of(document, listing.records, one_record=listing.one_record)),
         )
 
-    def _take(self, stream: str, ask: Ask, request: Request, answer: Answer) -> tuple[Page, Sequence[Entry]]:
-        document, records = answer.value
-        if answer.missing is not None:
+    def _advance(
+        self, stream: str, listing: ListRequest, request: Request, response: Response
+    ) -> tuple[Page, Sequence[KeyedRecord]]:
+        document, records = response.value
+        if response.missing is not None:
             return Page([], None, None), ()
-        if ask.parent is not None:
+        if listing.parent is not None:
             for record in records:
-                record[PARENT] = ask.parent
+                record[PARENT] = listing.parent
         try:
-            page = Page([(ask.key(record), record) for record in records], document, answer.next_link)
-            return page, ask.walk.take(page)
+            page = Page([(listing.key(record), record) for record in records], document, response.next_link)
+            return page, listing.paginator.advance(page)
         except ReadFailure as failure:
             message = f"{stream}: {request} at {self._client.url(request)}: {failure}."
             failure.args = (self._client.redact(message),)  # not another one, whose context would repeat what it says
             raise
 
 
-def records_of(walk: Walk, document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
-    """The records in an answer to a walk's request: the list of them, or the one that the answer is.
+def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = False) -> list[dict[str, Any]]:
+    """The records in a response: the list of them or, with ``one_record``, the one object.
 
     Raises:
-        Undeclared: it is of another shape.
+        UnexpectedShape: the response has another shape.
     """
-    return [_record_in(document, paths)] if isinstance(walk, ObjectWalk) else _records_in(document, paths)
+    return [_record_in(document, paths)] if one_record else _records_in(document, paths)
 
 
 def _record_in(document: Any, paths: Sequence[JsonPath]) -> dict[str, Any]:
@@ -161,7 +165,7 @@ def _record_in(document: Any, paths: Sequence[JsonPath]) -> dict[str, Any]:
         found = path.get(document)
         if isinstance(found, dict):
             return found
-    raise Undeclared(f"{_shape(document)}, and no object at {_named(paths)}")
+    raise UnexpectedShape(f"{_shape(document)}, and no object at {_named(paths)}")
 
 
 def _records_in(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
@@ -170,9 +174,9 @@ def _records_in(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]
         found = path.get(document)
         if isinstance(found, list):
             if not all(isinstance(record, dict) for record in found):
-                raise Undeclared(f"a list at {path.text} that holds other things than objects")
+                raise UnexpectedShape(f"a list at {path.text} that holds other things than objects")
             return found
-    raise Undeclared(f"{_shape(document)}, and no list of records at {_named(paths)}")
+    raise UnexpectedShape(f"{_shape(document)}, and no list of records at {_named(paths)}")
 
 
 def _shape(document: Any) -> str:
@@ -202,4 +206,4 @@ def children_in(parent: Record, paths: Sequence[JsonPath]) -> list[dict[str, Any
 def _whole_number(document: Any) -> int:
     if isinstance(document, int) and not isinstance(document, bool):
         return document
-    raise Undeclared("something that is not a number of records")
+    raise UnexpectedShape("something that is not a number of records")

@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from engine.log import Log
-from engine.spec.model import Stream
+from engine.spec.dialect import Stream
 
 PROGRESS_SECONDS: Final = 10.0
 
@@ -19,7 +19,7 @@ class Progress:
         self._log = log
         self._total: int | None = None
         self._counted = 0
-        self._began = self._told = time.monotonic()
+        self._began = self._reported_at = time.monotonic()
         self.rows = 0
 
     def expect(self, total: int) -> None:
@@ -32,8 +32,8 @@ class Progress:
         self.rows += rows
         self._counted += counted
         now = time.monotonic()
-        if now - self._told >= PROGRESS_SECONDS:
-            self._told = now
+        if now - self._reported_at >= PROGRESS_SECONDS:
+            self._reported_at = now
             self._log.info(f"{self._stream.name}: {self.rows:,} {self._share(now)}rows read")
 
     def _share(self, now: float) -> str:

@@ -4,23 +4,24 @@ changed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Final
 
-from engine.failures import Failure, NotFound, ReadFailure, Refused
+from engine.failures import Failure, NotFound, ReadFailure, RequestRejected
+from engine.jsonpath import PARENT
 from engine.log import Log
-from engine.paging import Pagination, Walk
-from engine.paging.keyset import Keyset
-from engine.paging.slices import Slices
-from engine.reading import Ask
-from engine.reading.changes import Changes, ChangesPass, Gone, Related
-from engine.requests import Entry, Record, Request
+from engine.pagination import Pagination, Paginator
+from engine.pagination.keyset import Keyset
+from engine.pagination.slices import Slices
+from engine.reading import ListRequest
+from engine.reading.changes import ChangesPass, DeletedRow, already_delivered
+from engine.requests import KeyedRecord, Record, Request
 from engine.rows.mapping import RowMapping
-from engine.spec.jsonpath import PARENT
-from engine.spec.model import Document, Parent, Stream
+from engine.spec.dialect import Parent, Related, Spec, Stream
 from engine.sync.pages import Pages, children_in
 from engine.sync.progress import Progress
 
@@ -32,19 +33,19 @@ Asked = Callable[[datetime | None], None]
 
 
 @dataclass(frozen=True)
-class Step:
+class Batch:
     """Entries of a list.
 
     ``position``: where another reading could go on after them; None when it would have to begin anew. ``counted``: how
     many of the records that the stream's count counts this step went past (a child's are its parent's).
     """
 
-    entries: Sequence[Entry]
+    records: Sequence[KeyedRecord]
     position: str | None
     counted: int
 
 
-def readers(document: Document, pages: Pages, log: Log) -> Mapping[str, StreamReader]:
+def readers(spec: Spec, pages: Pages, log: Log) -> Mapping[str, StreamReader]:
     """A reader for each stream, by its name.
 
     Incremental streams share the readers of those that feed them, and so what these have found out about the server.
@@ -54,25 +55,24 @@ def readers(document: Document, pages: Pages, log: Log) -> Mapping[str, StreamRe
 
     def reader(name: str, found: dict[str, StreamReader]) -> StreamReader:
         if name not in found:
-            stream = document.streams[name]
+            stream = spec.streams[name]
             source = reader(stream.source.stream, found) if stream.source else None
-            found[name] = StreamReader(document, stream, source, pages, log)
+            found[name] = StreamReader(spec, stream, source, pages, log)
         return found[name]
 
     return {
-        name: reader(name, shared if stream.sync_mode == "incremental" else {})
-        for name, stream in document.streams.items()
+        name: reader(name, shared if stream.sync_mode == "incremental" else {}) for name, stream in spec.streams.items()
     }
 
 
 class StreamReader:
     """Reads one stream, and for it the other stream whose rows say what to ask for."""
 
-    def __init__(self, document: Document, stream: Stream, source: StreamReader | None, pages: Pages, log: Log) -> None:
+    def __init__(self, spec: Spec, stream: Stream, source: StreamReader | None, pages: Pages, log: Log) -> None:
         self.stream = stream
         self.mapping = RowMapping(stream)
         self.progress = Progress(stream, log)
-        self._document = document
+        self._spec = spec
         self._source = source
         self._style = 0  # of its pagination styles, the first that the server is not known to refuse
         self._pages = pages
@@ -84,7 +84,7 @@ class StreamReader:
         self._answered = False  # whether any parent's children were found
         self._missing: NotFound | None = None
 
-    def tell(self, line: str) -> None:
+    def info(self, line: str) -> None:
         """Log a line about this stream."""
         self._log.info(f"{self.stream.name}: {line}")
 
@@ -107,7 +107,7 @@ class StreamReader:
         *,
         ahead: bool = True,
         of: Callable[[Record], bool] = lambda parent: True,
-    ) -> Iterator[Step]:
+    ) -> Iterator[Batch]:
         """The whole list, from its beginning or from a position. Ends when it is proven whole.
 
         Args:
@@ -119,15 +119,15 @@ class StreamReader:
         if self._source is None or self.stream.parent is None:
             yield from self._list(asked, position, ahead)
             return
-        for step in self._source.whole(asked, position, ahead=ahead):
-            for entries in self._children(self.stream.parent, [e for e in step.entries if of(e[1])], asked):
-                yield Step(entries, position, 0)
-            position = step.position
-            yield Step((), position, step.counted)
+        for batch in self._source.whole(asked, position, ahead=ahead):
+            for records in self._children(self.stream.parent, [e for e in batch.records if of(e[1])], asked):
+                yield Batch(records, position, 0)
+            position = batch.position
+            yield Batch((), position, batch.counted)
 
     def changed(
         self, since: datetime, asked: Asked, seen: set[Hashable] | None = None, *, feeds: bool = False
-    ) -> Iterator[Sequence[Entry] | Gone]:
+    ) -> Iterator[Sequence[KeyedRecord] | DeletedRow]:
         """What can have changed since an instant, each row once: the whole list where no strategy tells more.
 
         Args:
@@ -136,41 +136,41 @@ class StreamReader:
             seen: Takes the keys of what was brought.
             feeds: Whether these rows say what to ask for another stream's.
         """
-        if self.stream.read is None:
-            yield from (step.entries for step in self.whole(asked))
+        if self.stream.incremental is None:
+            yield from (batch.records for batch in self.whole(asked))
             return
 
         began: datetime | None = None
 
-        def read(ask: Ask) -> Iterator[Sequence[Entry]]:
+        def read(listing: ListRequest) -> Iterator[Sequence[KeyedRecord]]:
             nonlocal began
-            for _, answer, _, entries in self._pages.read(self.stream.name, [ask]):
-                asked(answer.asked_at)
-                began = began or answer.asked_at
-                yield entries
+            for _, response, _, records in self._pages.read(self.stream.name, [listing]):
+                asked(response.asked_at)
+                began = began or response.asked_at
+                yield records
 
         def again_since() -> datetime | None:
-            return began - self._document.api.overlap if began else None
+            return began - self._spec.api.lookback if began else None
 
-        pagination = self._document.api.pagination
+        pagination = self._spec.api.pagination
         changes = ChangesPass(
             self.stream, self.mapping.key, pagination, since, self.was_open, self.known, self._log, seen
         )
         yield from changes.run(read, self._belonging_to_changed(since, asked), again_since if feeds else None)
 
-    def parent_may_have_moved(self, since: datetime, overlap: timedelta) -> Callable[[Record], bool]:
+    def parent_may_have_changed(self, since: datetime, lookback: timedelta) -> Callable[[Record], bool]:
         """For a child: tells of a parent's record whether it changed since an instant as no query finds."""
         source = self._source
         if source is None or self.stream.parent is None:
             return lambda parent: True
-        strategy, cursor_of = source.stream.read, source.mapping.cursor
-        was_found = strategy.was_found(overlap, source.known) if isinstance(strategy, Changes) else None
+        cursor_of = source.mapping.cursor
+        delivered = already_delivered(source.stream.incremental, lookback, source.known)
 
-        def moved(parent: Record) -> bool:
+        def changed(parent: Record) -> bool:
             cursor = cursor_of(parent)
-            return (cursor is None or cursor >= since) and not (was_found and was_found(parent, cursor))
+            return (cursor is None or cursor >= since) and not delivered(parent, cursor)
 
-        return moved
+        return changed
 
     def check_found(self) -> None:
         """Tell children of which each was answered "not found" from those of which some parents are gone.
@@ -181,51 +181,51 @@ class StreamReader:
         if self._missing is not None and not self._answered:
             raise self._missing
 
-    def _list(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Step]:
+    def _list(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Batch]:
         """The list of the stream's own endpoint, by the first pagination style that the server knows."""
         taken: set[Hashable] = set()  # by a style that the server refused at its second page
-        first: Sequence[Entry] = ()
+        first: Sequence[KeyedRecord] = ()
         while True:
             pages = 0
             try:
-                for pages, step in enumerate(self._list_in_style(asked, position, ahead), start=1):
+                for pages, batch in enumerate(self._list_in_style(asked, position, ahead), start=1):
                     if taken:
-                        step = replace(step, entries=[entry for entry in step.entries if entry[0] not in taken])
-                    yield step
+                        batch = replace(batch, records=[keyed for keyed in batch.records if keyed[0] not in taken])
+                    yield batch
                     if pages == 1:
-                        first = step.entries
+                        first = batch.records
                 return
-            except Refused:
-                if pages > 1 or self._style + 1 == len(self.stream.pagination or ()):
+            except RequestRejected:
+                if pages > 1 or self._style + 1 == len(self.stream.pagination):
                     raise
             self._style += 1
-            self.tell(f"the server does not know pagination style {self._style}; trying the next")
+            self.info(f"the server does not know pagination style {self._style}; trying the next")
             taken.update(key for key, _ in first)
             position = None
 
-    def _list_in_style(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Step]:
-        walks = [self._walk(part) for part in (position.split(",") if position else [None])]
-        slices, first, first_request = Slices(walks), walks[0], walks[0].request
-        width = min(len(walks), self._pages.connections)
+    def _list_in_style(self, asked: Asked, position: str | None, ahead: bool) -> Iterator[Batch]:
+        paginators = [self._paginator(part) for part in (position.split(",") if position else [None])]
+        slices, first, first_request = Slices(paginators), paginators[0], paginators[0].request
+        width = min(len(paginators), self._pages.concurrency)
         if ahead and position is None:
             began = monotonic()
-            for _, answer, page, entries in self._pages.read(self.stream.name, [self._ask(first)], ahead=False):
-                asked(answer.asked_at)
+            for _, response, page, records in self._pages.read(self.stream.name, [self._listing(first)], ahead=False):
+                asked(response.asked_at)
                 seconds = monotonic() - began
-                if first.request is not None and len(page.entries) >= self._page_size:
-                    width = self._cut(slices, seconds, answer.asked_at)
-                yield Step(entries, slices.position, len(entries))
+                if first.request is not None and len(page.records) >= self._page_size:
+                    width = self._cut(slices, seconds, response.asked_at)
+                yield Batch(records, slices.position, len(records))
                 break
         pages = self._pages.read(
             self.stream.name,
-            map(self._ask, slices),
+            map(self._listing, slices),
             width=width,
             ahead=ahead,
             begun=first.request is not first_request,
         )
-        for _, answer, _, entries in pages:
-            asked(answer.asked_at)
-            yield Step(entries, slices.position, len(entries))
+        for _, response, _, records in pages:
+            asked(response.asked_at)
+            yield Batch(records, slices.position, len(records))
 
     def _cut(self, slices: Slices, page_seconds: float, now: datetime | None) -> int:
         """Have the rest of a long list cut into slices; answers with how many of them to read at once.
@@ -244,68 +244,74 @@ class StreamReader:
         if now is None or not isinstance(style, Keyset) or total < _PAGES_WORTH_SLICING * style.page_size:
             return 1
         fitting = round(page_seconds / max(page_seconds - away, page_seconds / 16))
-        width = min(self._pages.connections, fitting + 1)
+        width = min(self._pages.concurrency, fitting + 1)
         if width > 1:
             slices.cut(now, total, _PAGES_WORTH_A_SLICE * style.page_size)
-            self.tell(f"reading {width} slices at once")
+            self.info(f"reading {width} slices at once")
         return width
 
     @property
     def _pagination(self) -> Pagination:
-        style: Pagination = (self.stream.pagination or ())[self._style]
-        return style
+        return self.stream.pagination[self._style]
 
     @property
     def _page_size(self) -> float:
-        return getattr(self._pagination, "page_size", None) or float("inf")
+        return self._pagination.page_size or math.inf
 
-    def _walk(self, position: str | None) -> Walk:
+    def _paginator(self, position: str | None) -> Paginator:
         stream = self.stream
         assert stream.endpoint is not None  # a stream without a parent has one
-        return self._pagination.walk(Request(stream.endpoint, stream.query or {}, stream.body), position)
+        return self._pagination.paginate(Request(stream.endpoint, stream.query or {}, stream.body), position)
 
-    def _ask(self, walk: Walk, parent: Record | None = None, *, child: bool = False) -> Ask:
-        return Ask(walk, self.stream.records or (), self.mapping.key, parent, may_be_missing=child)
+    def _listing(self, paginator: Paginator, parent: Record | None = None, *, child: bool = False) -> ListRequest:
+        return ListRequest(
+            paginator,
+            self.stream.records,
+            self.mapping.key,
+            parent,
+            may_be_missing=child,
+            one_record=self._pagination.one_record,
+        )
 
     # --- children ----------------------------------------------------------------------------------------------------
 
-    def belonging_to(self, parents: Sequence[Entry], asked: Asked) -> Iterator[Sequence[Entry]]:
+    def belonging_to(self, parents: Sequence[KeyedRecord], asked: Asked) -> Iterator[Sequence[KeyedRecord]]:
         """The entries of a child that belong to these rows of its parent."""
         assert self.stream.parent is not None
         return self._children(self.stream.parent, parents, asked)
 
-    def _belonging_to_changed(self, since: datetime, asked: Asked) -> Iterator[Sequence[Entry]]:
+    def _belonging_to_changed(self, since: datetime, asked: Asked) -> Iterator[Sequence[KeyedRecord]]:
         """The entries that belong to those rows of the source which can have changed."""
         if self._source is None or self.stream.source is None:
             return
         for rows in self._source.changed(since, asked, feeds=True):
-            if not isinstance(rows, Gone):
+            if not isinstance(rows, DeletedRow):
                 yield from self._children(self.stream.source, rows, asked)
 
-    def _children(self, parent: Parent, rows: Sequence[Entry], asked: Asked) -> Iterator[Sequence[Entry]]:
+    def _children(self, parent: Parent, rows: Sequence[KeyedRecord], asked: Asked) -> Iterator[Sequence[KeyedRecord]]:
         """The entries that belong to rows of the source."""
-        records = [record for _, record in rows]
+        parents = [record for _, record in rows]
         if self.stream.endpoint is None:
-            yield [entry for record in records for entry in self._held_by(record)]
+            yield [keyed for record in parents for keyed in self._held_by(record)]
             return
-        asks = [self._child_ask(parent, group) for group in _groups(records, parent.batch or 1)]
-        for _, answer, _, entries in self._pages.read(self.stream.name, asks, width=self._pages.connections):
-            if answer.missing is not None:
-                self._missing = answer.missing
+        listings = [self._child_listing(parent, group) for group in _groups(parents, parent.batch or 1)]
+        for _, response, _, records in self._pages.read(self.stream.name, listings, width=self._pages.concurrency):
+            if response.missing is not None:
+                self._missing = response.missing
                 continue
             self._answered = True
-            asked(answer.asked_at)
-            yield entries
+            asked(response.asked_at)
+            yield records
 
-    def _held_by(self, parent: Record) -> Iterator[Entry]:
+    def _held_by(self, parent: Record) -> Iterator[KeyedRecord]:
         try:
-            for record in children_in(parent, self.stream.records or ()):
+            for record in children_in(parent, self.stream.records):
                 record[PARENT] = parent
                 yield self.mapping.key(record), record
         except ReadFailure as failure:
             raise ReadFailure(f"{self.stream.name}: {failure}.") from None
 
-    def _child_ask(self, parent: Parent, group: Sequence[Record]) -> Ask:
+    def _child_listing(self, parent: Parent, group: Sequence[Record]) -> ListRequest:
         stream = self.stream
         assert stream.endpoint is not None
         values: dict[str, Any] = {}
@@ -320,9 +326,9 @@ class StreamReader:
         pagination = self._pagination
         if isinstance(parent, Related):
             request = Request(stream.endpoint, {**request.query, **parent.query}, parent.body)
-            pagination = self._document.api.pagination
-        walk = pagination.walk(request.filled(values))
-        return self._ask(walk, None if parent.batch else group[0], child=True)
+            pagination = self._spec.api.pagination
+        paginator = pagination.paginate(request.filled(values))
+        return self._listing(paginator, None if parent.batch else group[0], child=True)
 
 
 def _groups(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.destination import Destination
 from engine.rows.mapping import Row
-from engine.spec.model import Stream
+from engine.spec.dialect import Stream
 from engine.state import State, StreamState
 
 CHECKPOINT_ROWS: Final = 10_000

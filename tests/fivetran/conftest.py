@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed.history import History
-from testbed.prefect_server import PrefectServer
+from dev.testbed.history import History
+from dev.testbed.prefect_server import PrefectServer
 from tests.conftest import MAJORS, started
 
 __all__ = ["MAJORS", "stormy_servers"]

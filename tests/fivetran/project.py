@@ -84,7 +84,7 @@ class UserProject:
         return json.loads((self.folder / "files" / "state.json").read_text())
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask the warehouse."""
+        """ListRequest the warehouse."""
         with duckdb.connect(str(self.folder / "files" / "warehouse.db"), read_only=True) as warehouse:
             warehouse.execute("SET schema = 'tester'")
             return warehouse.execute(sql).fetchall()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from testbed.history import TERMINAL, PrefectApi, change_history, read_all
+from dev.testbed.history import TERMINAL, PrefectApi, change_history, read_all
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import UserProject
 from tests.readme import blocks

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
+from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from tests.fivetran.project import PROJECT, UserProject
 
 CANARY = "pnu_CANARY0123456789abcdef"

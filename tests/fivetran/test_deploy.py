@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from testbed.fivetran_api import DESTINATION, FivetranApi
-from testbed.history import History, read_all
-from testbed.prefect_server import PrefectServer
+from dev.testbed.fivetran_api import DESTINATION, FivetranApi
+from dev.testbed.history import History, read_all
+from dev.testbed.prefect_server import PrefectServer
 from tests.fivetran.project import PROJECT, Debug, UserProject
 
 KEY = "Zm9vOmJhcg=="

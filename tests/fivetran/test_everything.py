@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engine.spec.load import connect
+from dev.testbed.everything import SECRET, read
+from dev.testbed.history import PrefectApi
+from dev.testbed.prefect_server import PrefectServer
+from engine.spec.load import resolve
 from engine.sync import sync
-from testbed.everything import SECRET, read
-from testbed.history import PrefectApi
-from testbed.prefect_server import PrefectServer
 from tests.fivetran.comparison import differences, in_duckdb, key_of
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import PROJECT, UserProject
@@ -101,8 +101,8 @@ def test_a_final_state_that_was_decided_otherwise(
     api = PrefectApi(full_servers[major].api_url)
     project = UserProject.create(tmp_path / "connector", {"api_url": full_servers[major].api_url})
     streams = project.folder / "streams.yaml"
-    streams.write_text(streams.read_text("utf-8").replace("\napi:\n", "\napi:\n  overlap: 1s\n"), "utf-8")
-    connected = connect(streams, {"api_url": full_servers[major].api_url, "streams": "flow_runs"})
+    streams.write_text(streams.read_text("utf-8").replace("\napi:\n", "\napi:\n  lookback: 1s\n"), "utf-8")
+    connected = resolve(streams, {"api_url": full_servers[major].api_url, "streams": "flow_runs"})
     run = api.make_flow_run({"flow_id": read(api, "flows")[0]["id"], "name": "over", "state": {"type": "COMPLETED"}})
     recorder = Recorder()
     sync(connected, {}, recorder, Lines())

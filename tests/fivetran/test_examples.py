@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.cli import main
-from testbed.loopback import Loopback, Reply, Seen
+from dev.testbed.loopback import Loopback, Reply, Seen
 from tests.fivetran.project import PROJECT, UserProject
+from tools.cli import main
 
 EXAMPLE = PROJECT / "examples" / "desk" / "streams.yaml"
 KEY = "d35k-key"
@@ -48,7 +48,7 @@ class Desk:
         }
 
     def answer(self, seen: Seen) -> Reply:
-        """Answer as the desk does; without the key it does not."""
+        """Response as the desk does; without the key it does not."""
         if seen.headers.get("X-Api-Key") != KEY:
             return Reply({"error": "who are you?"}, status=401)
         if seen.path == "/billing/plan":

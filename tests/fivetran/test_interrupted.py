@@ -10,12 +10,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from dev.testbed.history import History, read_all
+from dev.testbed.prefect_server import PrefectServer
+from dev.testbed.seed import Shape, seed
 from engine.failures import Failure
-from engine.spec.load import connect
+from engine.spec.load import resolve
 from engine.sync import sync
-from testbed.history import History, read_all
-from testbed.prefect_server import PrefectServer
-from testbed.seed import Shape, seed
 from tests.fivetran.comparison import differences, in_recorder
 from tests.fivetran.project import PROJECT, UserProject
 from tests.reliability import Reliability
@@ -30,7 +30,7 @@ def test_a_server_that_is_restarted_during_a_sync(tmp_path: Path, reliability: R
     restarts = syncs = 0
     with PrefectServer(3) as server:
         seed(server.database, Shape(runs=RUNS, flows=5, deployments=10, open_runs=20))
-        connection = connect(
+        connection = resolve(
             PROJECT / "streams.yaml", {"api_url": server.api_url, "batch_size": "20", "streams": ", ".join(TABLES)}
         )
         recorder, lines = Recorder(), Lines()
@@ -80,7 +80,7 @@ def test_a_destination_that_refuses_a_row(
     """The sync ends with the destination's own error, and no state covers a row that was not taken."""
     server, _ = servers[3]
     settings = {"api_url": server.api_url, "batch_size": "20", "streams": ", ".join(TABLES)}
-    connection = connect(PROJECT / "streams.yaml", settings)
+    connection = resolve(PROJECT / "streams.yaml", settings)
     recorder = Refusing()
     recorder.refused = refused
     with pytest.raises(ValueError, match="no room"):

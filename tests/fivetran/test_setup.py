@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
+from dev.testbed.prefect_server import PrefectServer, free_port
 from engine.spec.load import load
-from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
-from testbed.prefect_server import PrefectServer, free_port
 from tests.fivetran.project import PROJECT, UserProject
 
 CANARY = "CANARY-0123456789"

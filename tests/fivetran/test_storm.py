@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from engine.spec.load import connect
+from dev.testbed import postgres
+from dev.testbed.everything import read
+from dev.testbed.history import TERMINAL, Json, PrefectApi, make_history, read_all
+from dev.testbed.postgres import Postgres
+from dev.testbed.prefect_server import PrefectServer
+from dev.testbed.storm import OPEN, Storm
+from dev.testbed.storm_of_everything import StormOfEverything
+from engine.spec.load import resolve
 from engine.sync import sync
-from testbed import postgres
-from testbed.everything import read
-from testbed.history import TERMINAL, Json, PrefectApi, make_history, read_all
-from testbed.postgres import Postgres
-from testbed.prefect_server import PrefectServer
-from testbed.storm import OPEN, Storm
-from testbed.storm_of_everything import StormOfEverything
 from tests.fivetran.comparison import Rows, differences, expected, in_duckdb, in_recorder
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import UserProject
@@ -126,7 +126,7 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, reliabil
         storm.make_what_is_old()
         make_history(server.api_url, runs=40, seed=seed)
         project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": ", ".join(tables)})
-        edit(project, "\napi:\n", f"\napi:\n  overlap: {OVERLAP}\n")
+        edit(project, "\napi:\n", f"\napi:\n  lookback: {OVERLAP}\n")
         recorder = Recorder()
         syncs = during([storm], [partial(in_process, project, recorder), partial(time.sleep, PAUSE)])
         assert syncs["in_process"] >= 3
@@ -224,7 +224,7 @@ def debug(project: UserProject) -> None:
 def in_process(project: UserProject, recorder: Recorder) -> None:
     """One sync of the same streams.yaml in this process, with small pages, from the recorder's own state."""
     configuration = json.loads((project.folder / "configuration.json").read_text("utf-8")) | {"batch_size": "20"}
-    connected = connect(project.folder / "streams.yaml", configuration)
+    connected = resolve(project.folder / "streams.yaml", configuration)
     sync(connected, json.loads(json.dumps(recorder.state)), recorder, Lines())
 
 

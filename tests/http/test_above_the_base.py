@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from dev.testbed.loopback import Answerer, Loopback, Reply, Seen, rows_by_offset
+from engine.declare.types import Endpoint
 from engine.failures import Failure
 from engine.http.client import Client
-from engine.paging.link import Link
+from engine.pagination.link import Link
 from engine.requests import Page, Request
-from engine.spec.model import Endpoint
 from engine.sync import sync
-from testbed.loopback import Answerer, Loopback, Reply, Seen, rows_by_offset
 from tests.shop import STREAMS, Lines, Recorder, connection, orders
 
 SHOP = STREAMS.replace("POST /shops/filter", "POST ../../shops/filter")
@@ -154,6 +154,6 @@ def test_a_405_below_the_base_is_no_such_endpoint(tmp_path: Path, server: Loopba
 def test_a_link_to_the_next_page_leads_to_the_same_place() -> None:
     """Compared is what the server knows of the path, which is not how it is written."""
     request = Request(Endpoint("GET", "../items"))
-    walk = Link().walk(request)
-    walk.take(Page([(1, {})], None, "http://inner.test/v1/items?at=2"))
-    assert walk.request == Request(Endpoint("GET", "../items"), {"at": ["2"]})
+    paginator = Link().paginate(request)
+    paginator.advance(Page([(1, {})], None, "http://inner.test/v1/items?at=2"))
+    assert paginator.request == Request(Endpoint("GET", "../items"), {"at": ["2"]})

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from dev.testbed.loopback import Answerer, Loopback, Reply, Seen, rows_by_offset
+from engine.declare.headers import parse_headers
 from engine.failures import Failure, Unauthorized
 from engine.http.client import Client
-from engine.spec.headers import parse_headers
-from testbed.loopback import Answerer, Loopback, Reply, Seen, rows_by_offset
 from tests.http.wired import ask, run, wired
 from tests.shop import Lines, orders
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
+from dev.testbed.prefect_server import free_port
 from engine.failures import Failure
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
-from testbed.prefect_server import free_port
 from tests.reliability import Reliability
 from tests.shop import STREAMS, Lines, Recorder, connection, orders
 

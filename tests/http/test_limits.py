@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from engine.failures import Failure
 from engine.http.client import Client, date, retry_after
-from engine.http.limits import Budget, Pace, Spent
-from engine.spec.model import Limits, RateLimit
-from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
+from engine.http.rate_limiter import Budget, BudgetExhausted, RateLimiter
+from engine.spec.dialect import Limits, RateLimit
 from tests.http.wired import ORDERS, ask, run, wired
 from tests.shop import Lines, orders
 
@@ -41,7 +41,7 @@ class Clock:
 def test_the_pace_spreads_requests_evenly() -> None:
     """600 per minute: a turn each tenth of a second, whoever asks for it."""
     clock = Clock()
-    pace = Pace(RateLimit(requests=600, per=timedelta(minutes=1)), clock)
+    pace = RateLimiter(RateLimit(requests=600, per=timedelta(minutes=1)), clock)
     assert pace.turn() == 0
     assert pace.turn() == pytest.approx(0.1)
     clock.now += 0.1
@@ -54,7 +54,7 @@ def test_the_pace_spreads_requests_evenly() -> None:
 def test_without_a_rate_only_a_pause_holds_up() -> None:
     """And a shorter pause does not end a longer one."""
     clock = Clock()
-    pace = Pace(None, clock)
+    pace = RateLimiter(None, clock)
     assert [pace.turn() for _ in range(100)] == [0.0] * 100
     pace.pause(5)
     pace.pause(1)
@@ -109,18 +109,18 @@ def test_successes_win_retries_back() -> None:
     budget = Budget(Limits(retries=2))
     for _ in range(2):
         budget.retry()
-    with pytest.raises(Spent):
+    with pytest.raises(BudgetExhausted):
         budget.retry()
     for _ in range(11):
         budget.succeeded()
     budget.retry()
-    with pytest.raises(Spent):
+    with pytest.raises(BudgetExhausted):
         budget.retry()
     for _ in range(1000):
         budget.succeeded()
     for _ in range(2):
         budget.retry()
-    with pytest.raises(Spent):
+    with pytest.raises(BudgetExhausted):
         budget.retry()
 
 
@@ -178,7 +178,7 @@ def test_many_threads_and_many_faults(tmp_path: Path, loopback: Loopback) -> Non
 
         def number(n: int) -> bool:
             request = ORDERS.with_values({"offset": n})
-            return bool(client.ask("orders", request, lambda document: document).value == {"asked": n})
+            return bool(client.send("orders", request, lambda document: document).value == {"asked": n})
 
         assert all(pool.map(number, range(400)))
 
@@ -214,7 +214,7 @@ def test_waits_between_retries_do_not_hold_up_others(tmp_path: Path, loopback: L
     change = ("wait_initial: 10ms, wait_max: 40ms", "wait_initial: 60s, wait_max: 60s")
     client = Client(wired(tmp_path, loopback.url, change), Lines())
     with ThreadPoolExecutor(2) as pool:
-        stuck = pool.submit(client.ask, "orders", ORDERS.with_values({"offset": 1}), lambda document: document)
+        stuck = pool.submit(client.send, "orders", ORDERS.with_values({"offset": 1}), lambda document: document)
         while not loopback.seen:
             time.sleep(0.01)
         for _ in range(5):

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from dev.testbed.certificates import Authority, make_authority
+from dev.testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
+from dev.testbed.prefect_server import free_port
+from dev.testbed.proxy import Proxy
 from engine.failures import Failure
-from testbed.certificates import Authority, make_authority
-from testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
-from testbed.prefect_server import free_port
-from testbed.proxy import Proxy
 from tests.http.wired import run, wired
 from tests.shop import orders
 
@@ -267,7 +267,7 @@ def test_an_answer_that_trickles(tmp_path: Path, piece: bytes, head: bytes) -> N
                         continue
 
         threading.Thread(target=trickle, daemon=True).start()
-        change = ("read: 300ms}", "read: 300ms, whole: 50ms}")
+        change = ("read: 300ms}", "read: 300ms, total: 50ms}")
         began = time.monotonic()
         message = failure(tmp_path, f"http://127.0.0.1:{port}/api", change)
         took = time.monotonic() - began

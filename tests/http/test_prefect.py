@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from dev.testbed.prefect_server import PrefectServer
 from engine.failures import Unauthorized
-from engine.spec.load import connect
+from engine.spec.load import resolve
 from engine.sync import sync
-from testbed.prefect_server import PrefectServer
 from tests.shop import Lines, Recorder
 
 STREAMS = Path(__file__).resolve().parents[2] / "streams.yaml"
@@ -65,7 +65,7 @@ def guarded() -> Iterator[dict[int, Guarded]]:
 def copy(server: PrefectServer, **settings: str) -> tuple[Recorder, Lines]:
     recorder, lines = Recorder(), Lines()
     sync(
-        connect(STREAMS, {"api_url": server.api_url, "streams": "flow_runs, flows, deployments", **settings}),
+        resolve(STREAMS, {"api_url": server.api_url, "streams": "flow_runs, flows, deployments", **settings}),
         {},
         recorder,
         lines,
@@ -98,6 +98,6 @@ def test_an_expired_token_is_renewed(guarded: dict[int, Guarded], tmp_path: Path
     path.write_text(STREAMS.read_text("utf-8").replace("api:\n", limit), "utf-8")
     recorder, lines = Recorder(), Lines()
     settings = {"api_url": guarded[3].server.api_url, "auth_string": AUTH_STRING}
-    sync(connect(path, settings), {}, recorder, lines)
+    sync(resolve(path, settings), {}, recorder, lines)
     assert {row["name"] for row in recorder.tables["flows"].values()} == {"a", "b", "c"}
     assert lines.warnings == []

@@ -12,16 +12,16 @@ from urllib.parse import quote
 
 import pytest
 
+from dev.testbed.certificates import make_authority
+from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
+from dev.testbed.prefect_server import free_port
+from dev.testbed.proxy import Proxy
 from engine.failures import Failure
 from engine.http.client import Client
-from engine.setup import setup_tests
+from engine.setup_form import setup_tests
 from engine.spec.configuration import ConfigurationError
-from engine.spec.load import Connection
+from engine.spec.load import ResolvedSpec
 from engine.sync import sync
-from testbed.certificates import make_authority
-from testbed.loopback import Loopback, Reply, Seen, rows_by_offset
-from testbed.prefect_server import free_port
-from testbed.proxy import Proxy
 from tests.http.wired import WIRED, ask, wired
 from tests.reliability import Reliability
 from tests.shop import Lines, Recorder, orders
@@ -71,7 +71,7 @@ def clean_error(error: BaseException) -> None:
         waiting += [one.__cause__, one.__context__]
 
 
-def fails_cleanly(connected: Connection) -> str:
+def fails_cleanly(connected: ResolvedSpec) -> str:
     """A sync fails: the error, the log and the state are clean. Answers with the message."""
     recorder, lines = Recorder(), Lines()
     with pytest.raises(Failure) as caught:
@@ -201,7 +201,7 @@ def test_what_holds_secrets_does_not_show_them(
         connected = wired(tmp_path, server.url, **settings, proxy=f"http://me:{PROXY_PASSWORD}@{server.url[7:-4]}")
         with Client(connected, Lines()) as client:
             answer = ask(client)
-            api = connected.document.api
+            api = connected.spec.api
             held: list[Any] = [
                 connected,
                 connected.settings,
@@ -210,8 +210,8 @@ def test_what_holds_secrets_does_not_show_them(
                 *api.authentication,
                 client,
             ]
-            held += [answer, *vars(client).values(), *vars(client._refusals).values()]
-            held += [value for name, value in vars(client._wire).items() if name != "_proxies"]  # has to hold them
+            held += [answer, *vars(client).values(), *vars(client._errors).values()]
+            held += [value for name, value in vars(client._transport).items() if name != "_proxies"]  # has to hold them
             clean(*(repr(one) for one in held))
     reliability.tried("secrets")
 

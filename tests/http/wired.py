@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.declare.types import Endpoint
 from engine.http.client import Client
-from engine.requests import Answer, Request
-from engine.spec.load import Connection
-from engine.spec.model import Endpoint
+from engine.requests import Request, Response
+from engine.spec.load import ResolvedSpec
 from engine.sync import sync
 from tests.shop import STREAMS, Lines, Recorder, connection
 
@@ -44,7 +44,7 @@ WIRED = (
 ORDERS = Request(Endpoint("POST", "/orders/filter"), body={"limit": 10, "offset": 0})
 
 
-def wired(folder: Path, url: str, *changes: tuple[str, str], **settings: str) -> Connection:
+def wired(folder: Path, url: str, *changes: tuple[str, str], **settings: str) -> ResolvedSpec:
     """The wired shop for one connection; each change is a piece of its text and what stands there instead."""
     text = WIRED
     for old, new in changes:
@@ -53,13 +53,13 @@ def wired(folder: Path, url: str, *changes: tuple[str, str], **settings: str) ->
     return connection(folder, url, text, **{"batch_size": "10", **settings})
 
 
-def run(connected: Connection) -> tuple[Recorder, Lines]:
+def run(connected: ResolvedSpec) -> tuple[Recorder, Lines]:
     """Sync into a new recorder."""
     recorder, lines = Recorder(), Lines()
     sync(connected, {}, recorder, lines)
     return recorder, lines
 
 
-def ask(client: Client) -> Answer:
+def ask(client: Client) -> Response:
     """One request for orders, whatever the JSON of the answer."""
-    return client.ask("orders", ORDERS, lambda document: document)
+    return client.send("orders", ORDERS, lambda document: document)

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
+from dev.testbed.loopback import Reply, Seen
 from engine.instants import format_instant, parse_instant
-from testbed.loopback import Reply, Seen
 
 OPEN = ("SCHEDULED", "RUNNING")
 FINAL = ("COMPLETED", "FAILED")
@@ -31,7 +31,7 @@ configuration:
 api:
   base_url: ${api_url}
   pagination: {style: offset, page_size: 4}
-  overlap: 5m
+  lookback: 5m
   retry: {attempts: 1}
 streams:
   runs:
@@ -46,21 +46,22 @@ streams:
       field: $.expected
       after: runs.expected.after_
       before: runs.expected.before_
-      ties: {sort: ID_DESC}
+      tie_breaker: {sort: ID_DESC}
       page_size: 4
     count: POST /runs/count
-    read:
-      style: changes
-      queries:
-        - - {body: {runs: {end: {after_: $since}}, sort: END_DESC}, moves_with: $.end}
-          - body: {runs: {state: {any_: [COMPLETED, FAILED]}, start: {is_null_: false}}, sort: END_DESC}
-            until: $.end
-            moves_with: $.end
+    incremental:
+      changes:
+        - body: {runs: {end: {after_: $since}}, sort: END_DESC}
+          filters_by: $.end
+          fallback:
+            body: {runs: {state: {any_: [COMPLETED, FAILED]}, start: {is_null_: false}}, sort: END_DESC}
+            stop_at: $.end
+            filters_by: $.end
         - body:
             runs: {state: {any_: [COMPLETED, FAILED]}, start: {is_null_: true}, expected: {after_: $since-7d}}
             sort: ID_DESC
       open: {field: $.state, values: [SCHEDULED, RUNNING], into: runs.state.any_, body: {sort: ID_DESC}}
-      named_by:
+      change_feed:
         endpoint: POST /events/filter
         body: {since: $since}
         records: $.events
@@ -70,7 +71,7 @@ streams:
         pagination: {style: token, token: $.next, parameter: token, endpoint: GET /events/next}
       lookup: runs.id.any_
       lookup_body: {sort: ID_DESC}
-      sweep: 24h
+      reconcile: 24h
     fields:
       id: $.id
       updated: {path: $.updated, type: UTC_DATETIME}
@@ -147,7 +148,7 @@ class Model:
         return list(rows.values())
 
     def answer(self, seen: Seen) -> Reply:
-        """Answer a request, with the Date of the server's clock."""
+        """Response a request, with the Date of the server's clock."""
         self.wait(0.01)
         headers = {"Date": format_datetime(self.now, usegmt=True)}
         if seen.path.startswith("/api/events") and not self.has_events:

@@ -11,19 +11,19 @@ from collections.abc import Callable
 from typing import Any
 
 Row = dict[str, Any]
-Ask = Callable[[str, int, int], list[Row]]
+ListRequest = Callable[[str, int, int], list[Row]]
 Table = dict[str, Row]
 LIMIT = 4
 
 
-def _pages(ask: Ask, sort: str) -> Any:
+def _pages(ask: ListRequest, sort: str) -> Any:
     offset = 0
     while page := ask(sort, offset, LIMIT):
         yield page
         offset += len(page)
 
 
-def updated_ascending(ask: Ask, state: str, table: Table) -> str:
+def updated_ascending(ask: ListRequest, state: str, table: Table) -> str:
     """Pages sorted by the cursor; the state is the newest cursor seen."""
     newest = state
     for page in _pages(ask, "UPDATED_ASC"):
@@ -34,7 +34,7 @@ def updated_ascending(ask: Ask, state: str, table: Table) -> str:
     return newest
 
 
-def whole_list_newest_seen(ask: Ask, state: str, table: Table) -> str:
+def whole_list_newest_seen(ask: ListRequest, state: str, table: Table) -> str:
     """The whole list in a stable order, filtered by the client; the state is the newest cursor seen."""
     newest = state
     for page in _pages(ask, "EXPECTED_ASC"):
@@ -45,7 +45,7 @@ def whole_list_newest_seen(ask: Ask, state: str, table: Table) -> str:
     return newest
 
 
-def short_page_is_the_end(ask: Ask, state: str, table: Table) -> str:
+def short_page_is_the_end(ask: ListRequest, state: str, table: Table) -> str:
     """As above, and a page shorter than asked for is taken for the last."""
     newest, offset = state, 0
     while True:
@@ -59,7 +59,7 @@ def short_page_is_the_end(ask: Ask, state: str, table: Table) -> str:
             return newest
 
 
-def newest_by_start(ask: Ask, state: str, table: Table) -> str:
+def newest_by_start(ask: ListRequest, state: str, table: Table) -> str:
     """Newest start first, down to the newest start seen before: what has ended since is not looked at."""
     newest = state
     for page in _pages(ask, "EXPECTED_DESC"):

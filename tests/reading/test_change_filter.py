@@ -27,7 +27,7 @@ def one_pass(state: StreamState, at: float, versions: dict[str, datetime | None]
 
 
 def is_change(changes: ChangeFilter, row: dict[str, Any]) -> bool:
-    return changes.may_be_new(row["updated"]) and changes.is_new(row, row["updated"])
+    return changes.in_window(row["updated"]) and changes.not_yet_delivered(row, row["updated"])
 
 
 def test_first_all_then_only_what_moved() -> None:
@@ -126,7 +126,7 @@ def test_a_resumed_pass_keeps_its_start() -> None:
     """What changed since it began is looked at again by the next pass, whenever it was resumed."""
     changes = ChangeFilter(StreamState(), OVERLAP)
     changes.asked(minutes(0))
-    resumed = ChangeFilter(changes.so_far("here"), OVERLAP)
+    resumed = ChangeFilter(changes.checkpoint_state("here"), OVERLAP)
     resumed.asked(minutes(50))
     assert resumed.complete() == StreamState(minutes(-5))
 

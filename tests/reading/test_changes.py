@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure, Unauthorized
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen
 from tests.reading.model import STREAMS, Model
 from tests.shop import Lines, Recorder, connection
 
@@ -20,7 +20,7 @@ version: 1
 name: Shop
 configuration:
   api_url: {type: url, description: Where the shop is., required: true}
-api: {base_url: "${api_url}", pagination: {style: offset, page_size: 3}, overlap: 0s, retry: {attempts: 1}}
+api: {base_url: "${api_url}", pagination: {style: offset, page_size: 3}, lookback: 0s, retry: {attempts: 1}}
 streams:
   shelves:
     description: One row per shelf.
@@ -31,7 +31,7 @@ streams:
     deleted: soft_delete
     body: {sort: ID_ASC}
     count: POST /shelves/count
-    read: {style: changes, queries: [{body: {sort: UPDATED_DESC}, until: $.updated}]}
+    incremental: {changes: [{body: {sort: UPDATED_DESC}, stop_at: $.updated}]}
     fields: {id: $.id, updated: {path: $.updated, type: UTC_DATETIME}}
 """
 OLD, NEW = "2024-05-01T10:00:00Z", "2999-01-01T00:00:00Z"
@@ -148,14 +148,8 @@ def test_a_look_that_fails_deletes_nothing(tmp_path: Path, server: Loopback, she
     assert there(recorder) == shelves.rows.keys()
 
 
-OPTIONAL = STREAMS.replace(
-    "        - - {body: {runs: {end: {after_: $since}}, sort: END_DESC}, moves_with: $.end}\n",
-    "        - {body: {runs: {end: {after_: $since}}, sort: END_DESC}, moves_with: $.end, optional: true}\n",
-)
-OPTIONAL = (
-    OPTIONAL[: OPTIONAL.index("          - body: {runs: {state: {any_: [COMPLETED")]
-    + (OPTIONAL[OPTIONAL.index("        - body:\n            runs: {state") :])
-)
+_BEFORE, _REST = STREAMS.split("          fallback:\n")
+OPTIONAL = f"{_BEFORE}          optional: true\n{_REST[_REST.index('        - body:') :]}"
 
 
 @pytest.mark.parametrize("knows", [True, False])

@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import engine.sync.writer
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure
-from engine.spec.load import Connection
+from engine.spec.load import ResolvedSpec
 from engine.sync import sync
-from testbed.loopback import Loopback, Reply, Seen
 from tests.reading.model import FINAL, OPEN, STREAMS, Model
 from tests.reading.naive import STRATEGIES
 from tests.reliability import Reliability
@@ -29,7 +29,7 @@ from tests.shop import Lines, Recorder, connection
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-SWEEP = "      sweep: 24h\n"
+SWEEP = "      reconcile: 24h\n"
 
 
 class Warehouse(Recorder):
@@ -106,7 +106,7 @@ class Storm:
 class World(Storm):
     """A storm, the server that speaks for it, a destination, and the syncs between them."""
 
-    def __init__(self, server: Loopback, connected: Connection, model: Model, seed: int) -> None:
+    def __init__(self, server: Loopback, connected: ResolvedSpec, model: Model, seed: int) -> None:
         super().__init__(model, seed)
         self.server, self.connected = server, connected
         self.recorder = Warehouse()
@@ -221,7 +221,7 @@ def test_what_queries_see_arrives_with_the_next_sync(
 
 NAIVE = {
     "only what ended, no open set": lambda text: text[: text.index("      open:")] + text[text.index("    fields:") :],
-    "no overlap": lambda text: text.replace("overlap: 5m", "overlap: 0s").replace(SWEEP, ""),
+    "no overlap": lambda text: text.replace("lookback: 5m", "lookback: 0s").replace(SWEEP, ""),
     "no sweep": lambda text: text.replace(SWEEP, ""),
     "no lookup of what left the open set": lambda text: text.replace(
         "      open: {field: $.state, values: [SCHEDULED, RUNNING]", "      open: {field: $.state, values: [NEVER]"

@@ -15,7 +15,7 @@ def mapping(tmp_path: Path, fields: str, key: str = "id") -> RowMapping:
     start = STREAMS.index("    fields:", STREAMS.index("  shops:"))
     text = STREAMS[:start].replace("primary_key: id\n    sync_mode: full", f"primary_key: {key}\n    sync_mode: full")
     text += "    fields:\n" + "".join(f"      {line}\n" for line in fields.strip().splitlines())
-    return RowMapping(connection(tmp_path, "http://x.test/api", text).document.streams["shops"])
+    return RowMapping(connection(tmp_path, "http://x.test/api", text).spec.streams["shops"])
 
 
 def test_nested_values_are_flattened_as_mapped(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_misfits_are_counted_by_column_and_tell_no_value(tmp_path: Path) -> None
     assert rows.row({"id": "1", "n": "CANARY", "s": {"a": "ü"}}) == {"id": "1", "n": None, "s": '{"a": "ü"}'}
     rows.row({"id": "2", "n": 1.5, "s": "fine"})
     assert rows.row({"id": "3", "n": 7, "s": "fine"}) == {"id": "3", "n": 7, "s": "fine"}
-    assert rows.misfits() == [
+    assert rows.type_mismatches() == [
         "shops.n: 2 values did not fit INT and became NULL; the first was a string, in the row with id=1",
         "shops.s: 1 values did not fit STRING and became JSON text; the first was an object, in the row with id=1",
     ]

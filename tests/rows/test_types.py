@@ -1,4 +1,4 @@
-"""Column types: what fits is kept exactly; what does not is a misfit, never a guess."""
+"""Column types: what fits is kept exactly; what does not is a type_mismatch, never a guess."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.instants import format_instant, parse_instant
-from engine.rows.types import Misfit, converter, unchanged_type
-from engine.spec.jsonpath import compile_path
-from engine.spec.model import COLUMN_TYPES, Field
+from engine.jsonpath import compile_path
+from engine.rows.types import TypeMismatch, converter, unchanged_type
+from engine.spec.dialect import Field
+from engine.spec.types import COLUMN_TYPES
 
 
-def field(kind: str) -> Field:
+def field(kind: Any) -> Field:
     precision, scale = (6, 2) if kind == "DECIMAL" else (None, None)
     return Field(path=(compile_path("$"),), type=kind, precision=precision, scale=scale)
 
@@ -103,7 +104,7 @@ def test_a_value_that_fits_is_kept(kind: str, value: Any, stored: Any) -> None:
 @pytest.mark.parametrize(("kind", "value", "replacement"), MISFITS)
 def test_a_value_that_does_not_fit_is_replaced(kind: str, value: Any, replacement: Any) -> None:
     """NULL, or the JSON text where the column is STRING; never another type's nearest value."""
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(TypeMismatch) as caught:
         converter(field(kind))(value)
     assert caught.value.replacement == replacement
     assert type(value) is not unchanged_type(field(kind))  # for which nothing would have looked at it
@@ -119,11 +120,11 @@ JSON_VALUES = st.recursive(
 @pytest.mark.parametrize("kind", COLUMN_TYPES)
 @given(value=JSON_VALUES)
 def test_no_json_value_is_an_accident(kind: str, value: Any) -> None:
-    """Whatever JSON brings either fits or is a misfit; nothing else is raised."""
+    """Whatever JSON brings either fits or is a type_mismatch; nothing else is raised."""
     try:
         converter(field(kind))(value)
-    except Misfit as misfit:
-        assert kind == "STRING" or misfit.replacement is None
+    except TypeMismatch as type_mismatch:
+        assert kind == "STRING" or type_mismatch.replacement is None
         assert type(value) is not unchanged_type(field(kind))
 
 

@@ -12,9 +12,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.spec.load import load, streams_schema
-from engine.spec.problems import SpecError
+from engine.declare.problems import SpecError
+from engine.spec.load import load
 from tests.shop import STREAMS
+from tools.json_schema import streams_schema
 
 SCHEMA = jsonschema.Draft202012Validator(streams_schema())
 BASE: Any = yaml.safe_load(STREAMS)

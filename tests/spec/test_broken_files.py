@@ -10,10 +10,11 @@ import jsonschema
 import pytest
 import yaml
 
-from engine.cli import main
-from engine.spec.load import load, streams_schema
-from engine.spec.problems import SpecError
+from engine.declare.problems import SpecError
+from engine.spec.load import load
 from tests.reliability import Reliability
+from tools.cli import main
+from tools.json_schema import streams_schema
 
 BROKEN = Path(__file__).parent / "broken"
 PROJECT = Path(__file__).resolve().parents[2]

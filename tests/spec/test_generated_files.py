@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.cli import main
 from engine.spec.configuration import ConfigurationError, check_configuration
-from engine.spec.load import connect, load
+from engine.spec.load import load, resolve
+from tools.cli import main
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -85,5 +85,5 @@ def test_the_configuration_schema_and_the_check_agree(
     except ConfigurationError:
         accepted = False
     else:
-        connect(PROJECT / "streams.yaml", configuration)  # what is accepted can also be used
+        resolve(PROJECT / "streams.yaml", configuration)  # what is accepted can also be used
     assert SCHEMA.is_valid(configuration) == accepted

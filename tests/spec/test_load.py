@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.http.authentication import Bearer
-from engine.paging.offset import Offset
-from engine.paging.single import Single
+from engine.authentication.bearer import Bearer
+from engine.declare.types import Endpoint
+from engine.pagination.offset import Offset
+from engine.pagination.single import Single
 from engine.spec.configuration import ConfigurationError
-from engine.spec.load import connect, load
-from engine.spec.model import Endpoint
+from engine.spec.load import load, resolve
 from tests.shop import STREAMS, connection
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -21,18 +21,18 @@ PROJECT = Path(__file__).resolve().parents[2]
 def test_settings_are_filled_in(tmp_path: Path) -> None:
     """${name} takes the connection's value, as a number where the setting is one."""
     filled = connection(tmp_path, "http://shop.test/api/", api_key="s3cret", batch_size="7")
-    api = filled.document.api
+    api = filled.spec.api
     assert api.base_url == "http://shop.test/api"  # the slash at the end is gone
     assert api.authentication == (Bearer(token="s3cret"),)
-    assert filled.document.streams["orders"].pagination == (Offset(page_size=7),)
+    assert filled.spec.streams["orders"].pagination == (Offset(page_size=7),)
 
 
 def test_defaults_and_empty_settings(tmp_path: Path) -> None:
     """An empty setting counts as absent: Fivetran's form sends empty strings."""
-    api = connection(tmp_path, "http://shop.test/api", api_key="", batch_size="").document.api
+    api = connection(tmp_path, "http://shop.test/api", api_key="", batch_size="").spec.api
     assert api.authentication == (Bearer(token=""),)
     assert api.pagination == Offset(page_size=100)
-    assert api.overlap == timedelta(minutes=5)
+    assert api.lookback == timedelta(minutes=5)
 
 
 def test_streams_inherit_from_the_api_or_say_otherwise(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_streams_inherit_from_the_api_or_say_otherwise(tmp_path: Path) -> None:
     text = STREAMS.replace(
         "    sync_mode: full_refresh", "    sync_mode: full_refresh\n    pagination: single\n    records: $.shops"
     )
-    document = connection(tmp_path, "http://shop.test/api", text).document
+    document = connection(tmp_path, "http://shop.test/api", text).spec
     assert document.streams["shops"].pagination == (Single(),)
     assert [path.text for path in document.streams["shops"].records or ()] == ["$.shops"]
     assert [path.text for path in document.streams["orders"].records or ()] == ["$", "$.results", "$.result"]
@@ -66,7 +66,7 @@ def test_an_alias_repeats_a_block(tmp_path: Path) -> None:
         "body: {sort: ID_DESC}", "body: &b {sort: ID_DESC, x: [1, null]}"
     )
     text = text.replace("    endpoint: POST /shops/filter", "    endpoint: POST /shops/filter\n    body: *b")
-    document = connection(tmp_path, "http://shop.test/api", text).document
+    document = connection(tmp_path, "http://shop.test/api", text).spec
     assert document.streams["shops"].body == {"sort": "ID_DESC", "x": [1, None]}
 
 
@@ -76,7 +76,7 @@ def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -
     path.write_text(STREAMS, "utf-8")
     wrong = {"api_url": "shop.CANARY1", "api_key": "CANARY2\n", "batch_size": "CANARY3", "api_kee": "CANARY4", "x": 5}
     with pytest.raises(ConfigurationError) as caught:
-        connect(path, wrong)
+        resolve(path, wrong)
     text = str(caught.value)
     assert "CANARY" not in text
     assert [line.split(":")[0].strip() for line in text.splitlines()[1:]] == [
@@ -111,10 +111,10 @@ def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -
 def test_the_shape_of_a_url(url: str, fine: bool) -> None:
     """A URL is http(s), without credentials (they would be logged), query or fragment; Cloud's names a workspace."""
     if fine:
-        connect(PROJECT / "streams.yaml", {"api_url": url})
+        resolve(PROJECT / "streams.yaml", {"api_url": url})
     else:
         with pytest.raises(ConfigurationError, match="accounts/ACCOUNT_ID/workspaces/WORKSPACE_ID"):
-            connect(PROJECT / "streams.yaml", {"api_url": url})
+            resolve(PROJECT / "streams.yaml", {"api_url": url})
 
 
 @pytest.mark.parametrize(
@@ -124,17 +124,17 @@ def test_the_bounds_of_batch_size(size: str, fine: bool) -> None:
     """Prefect serves at most 200 rows a page."""
     configuration = {"api_url": "http://host/api", "batch_size": size}
     if fine:
-        connect(PROJECT / "streams.yaml", configuration)
+        resolve(PROJECT / "streams.yaml", configuration)
     else:
         with pytest.raises(ConfigurationError, match="batch_size: expected a whole number from 1 to 200"):
-            connect(PROJECT / "streams.yaml", configuration)
+            resolve(PROJECT / "streams.yaml", configuration)
 
 
 def test_a_url_without_api_is_noticed() -> None:
     """It is used as it is, with a warning: a proxy may have moved the API."""
-    settings = connect(PROJECT / "streams.yaml", {"api_url": "http://127.0.0.1:4200"}).settings
-    assert len(settings.advice) == 1
-    assert "/api" in settings.advice[0]
+    settings = resolve(PROJECT / "streams.yaml", {"api_url": "http://127.0.0.1:4200"}).settings
+    assert len(settings.warnings) == 1
+    assert "/api" in settings.warnings[0]
 
 
 def test_the_tables_that_users_build_on() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.instants import format_instant
-from engine.state import RECENT_MAX, PassState, State, StateError, StreamState, SweepState, fingerprint, load_state
+from engine.state import RECENT_MAX, PassState, ReconcileState, State, StateError, StreamState, fingerprint, load_state
 from tests.reliability import Reliability
 
 API = "http://127.0.0.1:4200/api"
@@ -56,7 +56,7 @@ def test_open_keys_cost_at_most_24_bytes() -> None:
 def test_passes_and_sweeps_under_way_survive() -> None:
     """So that they go on where they were."""
     under_way = StreamState(None, under_way=PassState(SINCE, "here"), open=frozenset({"x"}))
-    sweeping = StreamState(SINCE, sweep=SweepState(SINCE, SINCE, "there", 7))
+    sweeping = StreamState(SINCE, reconcile=ReconcileState(SINCE, SINCE, "there", 7))
     state = State(API).with_stream("a", under_way).with_stream("b", sweeping)
     assert load_state(json.loads(json.dumps(state.dump())), API) == state
 
@@ -131,7 +131,7 @@ def test_the_state_stays_under_16_kilobytes() -> None:
     state = State(API)
     for number in range(30):
         recent = frozenset(n.to_bytes(6, "big") for n in range(RECENT_MAX))
-        sweep = SweepState(SINCE, SINCE, format_instant(SINCE), 10**6)
-        state = state.with_stream(f"a_stream_{number}", StreamState(SINCE, recent, sweep=sweep))
+        sweep = ReconcileState(SINCE, SINCE, format_instant(SINCE), 10**6)
+        state = state.with_stream(f"a_stream_{number}", StreamState(SINCE, recent, reconcile=sweep))
     assert 12_000 < len(json.dumps(state.dump())) < 2**14 + 4096
     assert sum(len(stream.recent) for stream in load_state(state.dump(), API).streams.values()) > 1400

@@ -1,0 +1,262 @@
+"""A Prefect server that holds at least one row of everything it can tell, and everything it tells, read plainly."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from dev.testbed.history import History, Json, PrefectApi, make_history
+from dev.testbed.prefect_server import PrefectServer, environment_of
+
+SECRET: Final = "canary-5ecret"
+"""The value of a secret field of a block. It must reach no warehouse."""
+
+EVENTS: Final = {"PREFECT_EXPERIMENTAL_EVENTS": "true", "PREFECT_API_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1"}
+"""The environment in which Prefect 2 has events; Prefect 3 always has them."""
+
+FLOWS: Final = Path(__file__).with_name("everything_flows.py")
+TASK_WORKER: Final = Path(__file__).with_name("everything_task_worker.py")
+_SETTLED_SECONDS: Final = 60.0
+
+
+def make_everything(server: PrefectServer) -> History:
+    """Make rows of every kind through the API, and run a real flow with tasks, logs and artifacts.
+
+    Args:
+        server: Running, without rows; of Prefect 2 with EVENTS in its environment.
+    """
+    api = PrefectApi(server.api_url)
+    history = make_history(server.api_url, runs=24)
+    _make_infrastructure(api)
+    _make_blocks(api, server.major)
+    _make_limits(api)
+    _make_of_runs(api, history)
+    _run_flows(server)
+    if server.major == 3:
+        server.accompany(TASK_WORKER)
+    _wait_until_settled(api)
+    if server.major == 3:
+        _wait_for_task_worker(api)
+    return history
+
+
+def _make_infrastructure(api: PrefectApi) -> None:
+    for name in ("pool a", "pool-b", "größe ü?"):
+        api.call("POST", "/work_pools/", {"name": name, "type": "process", "description": "a pool", "is_paused": False})
+        path = f"/work_pools/{_quoted(name)}"
+        for queue in ("high", "low"):
+            api.call("POST", f"{path}/queues", {"name": queue, "concurrency_limit": 3})
+        for worker in ("worker 1", "worker 2"):
+            api.call("POST", f"{path}/workers/heartbeat", {"name": worker, "heartbeat_interval_seconds": 30})
+    for name, value in (("answer", "42"), ("day", "2024-01-01"), ("empty", "")):
+        api.call("POST", "/variables/", {"name": name, "value": value, "tags": ["a", "ü"]})
+    api.call("PUT", "/saved_searches/", {"name": "failed ones", "filters": []})
+    trigger = {
+        "type": "event",
+        "posture": "Reactive",
+        "expect": ["prefect.flow-run.Failed"],
+        "match": {"prefect.resource.id": "prefect.flow-run.*"},
+        "threshold": 1,
+        "within": 0,
+    }
+    for name in ("when it fails", "when it fails again"):
+        body = {
+            "name": name,
+            "description": "d",
+            "enabled": True,
+            "trigger": trigger,
+            "actions": [{"type": "do-nothing"}],
+        }
+        api.call("POST", "/automations/", body)
+
+
+def _make_blocks(api: PrefectApi, major: int) -> None:
+    kind = api.call("POST", "/block_types/", {"name": "Canary", "slug": "canary", "description": "a block"})
+    fields = {
+        "title": "Canary",
+        "type": "object",
+        "properties": {
+            "url": {"title": "Url", "type": "string"},
+            "token": {"title": "Token", "type": "string", "writeOnly": True, "format": "password"},
+        },
+        "required": ["url", "token"],
+        "secret_fields": ["token"],
+        "block_type_slug": "canary",
+        "block_schema_references": {},
+    }
+    body = {"fields": fields, "block_type_id": kind["id"], "capabilities": ["bark"], "version": "1.0"}
+    schema = api.call("POST", "/block_schemas/", body)
+    for name in ("canary-1", "canary-2", None):
+        block = {
+            "data": {"url": "http://cage", "token": SECRET},
+            "block_schema_id": schema["id"],
+            "block_type_id": kind["id"],
+        }
+        block |= {"is_anonymous": True} if name is None else {"name": name}
+        document = api.call("POST", "/block_documents/", block)
+    if major == 2:
+        policy = {"is_active": True, "state_names": ["Failed"], "tags": [], "block_document_id": document["id"]}
+        api.call("POST", "/flow_run_notification_policies/", policy)
+        api.call("POST", "/flow_run_notification_policies/", {**policy, "is_active": False})
+
+
+def _make_limits(api: PrefectApi) -> None:
+    for tag in ("database", "api"):
+        api.call("POST", "/concurrency_limits/", {"tag": tag, "concurrency_limit": 2})
+        api.call("POST", "/v2/concurrency_limits/", {"name": f"global {tag}", "limit": 5, "active": True})
+
+
+def _make_of_runs(api: PrefectApi, history: History) -> None:
+    now = datetime.now(timezone.utc)
+    for index, run in enumerate(history.flow_runs[:6]):
+        for key in ("question", "answer"):
+            body = {"key": f"{key}-{index}", "value": '{"value": [1, null]}', "sender": None}
+            api.call("POST", f"/flow_runs/{run}/input", body)
+        task = {
+            "flow_run_id": run,
+            "task_key": "testbed.extract",
+            "dynamic_key": str(index),
+            "name": f"extract-{index}",
+        }
+        made = api.call("POST", "/task_runs/", {**task, "state": {"type": "PENDING"}, "tags": ["t"]})
+        for state in ("RUNNING", "COMPLETED" if index % 2 else "FAILED"):
+            api.call("POST", f"/task_runs/{made['id']}/set_state", {"state": {"type": state}, "force": True})
+        for key in ("report", "no-key"):
+            body = {"type": "markdown", "description": "d", "data": f"# {index}", "flow_run_id": run}
+            api.call("POST", "/artifacts/", body | ({} if key == "no-key" else {"key": key, "task_run_id": made["id"]}))
+        logs = [
+            {
+                "name": "prefect.flow_runs",
+                "level": 20 + 10 * (n % 3),
+                "message": f"line {n}\nüñ 'quoted'",
+                "timestamp": (now + timedelta(seconds=n // 3)).isoformat(),  # ties, as real logs have them
+                "flow_run_id": run,
+            }
+            for n in range(40)
+        ]
+        api.call("POST", "/logs/", logs)  # type: ignore[arg-type]  # a list, the one body that is no object
+
+
+def _run_flows(server: PrefectServer) -> None:
+    """Real runs: task runs that Prefect 3 records from events, subflows, logs, artifacts."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
+    subprocess.run(
+        [str(environment_of(server.major) / "bin" / "python"), str(FLOWS)],
+        env={**own, "PREFECT_API_URL": server.api_url, "PREFECT_LOGGING_LEVEL": "INFO", "DO_NOT_TRACK": "1"},
+        check=True,
+        timeout=180,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def _wait_until_settled(api: PrefectApi) -> None:
+    """Task runs, logs and events become visible late; until nothing more comes for a while."""
+    deadline, counts = time.monotonic() + _SETTLED_SECONDS, None
+    while time.monotonic() < deadline:
+        now = (
+            api.call("POST", "/task_runs/count", {}),
+            len(read(api, "logs")),
+            api.call("POST", "/events/filter", {"limit": 1})["total"],
+        )
+        if now == counts:
+            return
+        counts = now
+        time.sleep(6)
+    raise RuntimeError("the server did not settle")
+
+
+def _wait_for_task_worker(api: PrefectApi) -> None:
+    deadline = time.monotonic() + _SETTLED_SECONDS
+    while time.monotonic() < deadline:
+        if read(api, "task_workers"):
+            return
+        time.sleep(0.5)
+    raise RuntimeError("the task worker did not come")
+
+
+# --- everything it tells ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How an entity is read plainly: its path, and what goes into the body; ``{}`` in the path is a parent's value."""
+
+    path: str
+    body: Json | None = None
+    parent: str | None = None
+    value: str = "id"
+
+
+LISTINGS: Final[dict[str, Listing]] = {
+    "flows": Listing("/flows/filter", {"sort": "NAME_ASC"}),
+    "flow_runs": Listing("/flow_runs/filter", {"sort": "ID_DESC"}),
+    "flow_run_states": Listing("/flow_run_states/?flow_run_id={}", None, "flow_runs"),
+    "flow_run_inputs": Listing("/flow_runs/{}/input/filter", {"prefix": "", "limit": 1000}, "flow_runs"),
+    "task_runs": Listing("/task_runs/filter", {"sort": "ID_DESC"}),
+    "task_run_states": Listing("/task_run_states/?task_run_id={}", None, "task_runs"),
+    "deployments": Listing("/deployments/filter", {"sort": "CREATED_DESC"}),
+    "deployment_schedules": Listing("/deployments/{}/schedules", None, "deployments"),
+    "work_pools": Listing("/work_pools/filter", {}),
+    "work_queues": Listing("/work_pools/{}/queues/filter", {}, "work_pools", "name"),
+    "workers": Listing("/work_pools/{}/workers/filter", {}, "work_pools", "name"),
+    "task_workers": Listing("/task_workers/filter", {"limit": 1000}),  # has no pages, and ignores it
+    "artifacts": Listing("/artifacts/filter", {"sort": "ID_DESC"}),
+    "artifact_collections": Listing("/artifacts/latest/filter", {"sort": "ID_DESC"}),
+    "variables": Listing("/variables/filter", {"sort": "NAME_ASC"}),
+    "block_types": Listing("/block_types/filter", {}),
+    "block_schemas": Listing("/block_schemas/filter", {}),
+    "block_documents": Listing(
+        "/block_documents/filter", {"block_documents": {"is_anonymous": None}, "sort": "NAME_ASC"}
+    ),
+    "logs": Listing("/logs/filter", {"sort": "TIMESTAMP_ASC"}),
+    "automations": Listing("/automations/filter", {"sort": "NAME_ASC"}),
+    "concurrency_limits": Listing("/concurrency_limits/filter", {}),
+    "global_concurrency_limits": Listing("/v2/concurrency_limits/filter", {}),
+    "saved_searches": Listing("/saved_searches/filter", {}),
+    "flow_run_notification_policies": Listing("/flow_run_notification_policies/filter", {}),
+}
+
+
+def read(api: PrefectApi, entity: str) -> list[Json]:
+    """Every row of an entity, over a server at rest. Rows of a list under a parent hold it as ``parent``."""
+    if entity == "events":
+        return list(_events(api))
+    listing = LISTINGS[entity]
+    if listing.parent is None:
+        return _pages(api, listing.path, listing.body)
+    found = []
+    for parent in read(api, listing.parent):
+        path = listing.path.format(_quoted(parent[listing.value]))
+        found += [{**row, "parent": parent} for row in _pages(api, path, listing.body)]
+    return found
+
+
+def _pages(api: PrefectApi, path: str, body: Json | None) -> list[Json]:
+    if body is None:
+        return list(api.call("GET", path))
+    if "limit" in body:
+        return list(api.call("POST", path, body))
+    rows: list[Json] = []
+    while page := api.call("POST", path, {**body, "limit": 100, "offset": len(rows)}):
+        rows += page
+    return rows
+
+
+def _events(api: PrefectApi) -> Iterator[Json]:
+    answer = api.call("POST", "/events/filter", {"limit": 50, "filter": {"order": "ASC"}})
+    yield from answer["events"]
+    while answer["next_page"]:
+        answer = api.call("GET", f"/events/filter/next?{answer['next_page'].partition('?')[2]}")
+        yield from answer["events"]
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")

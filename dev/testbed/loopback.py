@@ -1,0 +1,173 @@
+"""An HTTP server on 127.0.0.1 that answers as it is told, misbehaviour included."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as it came: its JSON body decoded (any other as ``content``), and when (seconds, monotonic)."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    json: Any
+    headers: Mapping[str, str]
+    at: float
+    content: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What to answer.
+
+    ``value`` is sent as JSON unless ``body`` gives the bytes. ``cut`` sends only so many bytes of it; ``hang_up``
+    closes the connection without a word; ``delay`` waits so many seconds first. A header given as None is left out.
+    """
+
+    value: Any = None
+    status: int = 200
+    body: bytes | None = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    cut: int | None = None
+    hang_up: bool = False
+    delay: float = 0.0
+
+
+Answerer = Callable[[Seen], Reply]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that go away; all else is a mistake in a test."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class Loopback:
+    """A server as a context manager, on a free port; ``seen`` holds every request in the order of arrival."""
+
+    def __init__(
+        self, answer: Answerer, *, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.answer = answer
+        self.seen: list[Seen] = []
+        kind = _Server6 if ":" in host else _Server
+        self._server = kind((host, port), self._handler())
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if tls else 'http'}://{name}:{self._server.server_address[1]}/api"
+
+    def __enter__(self) -> Loopback:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        loopback = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1  # an answer leaves in one piece: two small writes would wait for each other's acknowledgement
+
+            def do_GET(self) -> None:
+                self._answer()
+
+            def do_POST(self) -> None:
+                self._answer()
+
+            def do_PATCH(self) -> None:
+                self._answer()
+
+            def do_DELETE(self) -> None:
+                self._answer()
+
+            def _answer(self) -> None:
+                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                address = urlsplit(self.path)
+                parts = self.headers.get_content_maintype() == "multipart"
+                value = json.loads(content) if content and not parts else None
+                query, headers = parse_qs(address.query), dict(self.headers)
+                seen = Seen(self.command, address.path, query, value, headers, time.monotonic(), content)
+                loopback.seen.append(seen)
+                with contextlib.suppress(
+                    BrokenPipeError, ConnectionResetError, ssl.SSLError
+                ):  # the client gave up: its right
+                    self._send(loopback.answer(seen))
+
+            def _send(self, reply: Reply) -> None:
+                time.sleep(reply.delay)
+                if reply.hang_up:
+                    self.close_connection = True
+                    return
+                body = json.dumps(reply.value).encode() if reply.body is None else reply.body
+                self.send_response_only(reply.status)
+                headers: dict[str, str | None] = {
+                    "Date": self.date_time_string(),
+                    "Content-Type": "application/json",
+                    "Content-Length": str(len(body)),
+                    **reply.headers,
+                }
+                for name, text in headers.items():
+                    if text is not None:
+                        self.send_header(name, text)
+                self.end_headers()
+                self.wfile.write(body if reply.cut is None else body[: reply.cut])
+                if reply.cut is not None:
+                    self.close_connection = True
+
+            def log_message(self, *args: Any) -> None:
+                """Say nothing: the tests look at ``seen``."""
+
+        return Handler
+
+
+def rows_by_offset(rows: Sequence[Mapping[str, Any]], *, most: int = 200) -> Answerer:
+    """Serve a list as Prefect does: limit and offset in the body, at most ``most`` rows a page. The list may change."""
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/count"):
+            return Reply(len(rows))
+        body = seen.json or {}
+        offset = body.get("offset", 0)
+        return Reply(list(rows[offset : offset + min(body.get("limit", most), most)]))
+
+    return answer
+
+
+def first_these(faults: Iterable[Reply], then: Answerer) -> Answerer:
+    """Response the first requests with ``faults``, one each, and all later ones properly."""
+    waiting = deque(faults)
+
+    def answer(seen: Seen) -> Reply:
+        return waiting.popleft() if waiting else then(seen)
+
+    return answer

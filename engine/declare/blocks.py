@@ -1,0 +1,188 @@
+"""Blocks: frozen dataclasses whose fields are keys of streams.yaml."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar, Protocol
+
+import yaml
+
+from engine.declare.node import INVALID, Node
+from engine.declare.problems import nearest, suggestion
+from engine.declare.values import Choice, ValueType
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a block, and the attribute that holds its value."""
+
+    name: str
+    attribute: str
+    type: ValueType
+    description: str
+    required: bool
+    default: Any
+    default_text: str | None
+
+
+def key(
+    type: ValueType,  # noqa: A002
+    description: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    default_text: str | None = None,
+    name: str | None = None,
+    secret: bool = False,
+) -> Any:
+    """A dataclass field that is a key of a block.
+
+    Args:
+        type: What its value may be.
+        description: For editors and for the reference page.
+        default: The value when the key is absent; a key without a default is required.
+        default_text: The default as the file would write it, if that is not the value itself.
+        name: The key's name, if it is not a Python name.
+        secret: Keep the value out of the object's repr, hence out of traces and crash reports.
+    """
+    metadata = {"key": (name, type, description, default_text)}
+    if default == {}:  # dataclasses demand a factory for mutable defaults
+        return field(default_factory=dict, metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+class Block(Protocol):
+    """A dataclass of keys. Its docstring describes it in the schema and on the reference page.
+
+    It may have a ClassVar ``required_one_of``: names of keys of which at least one must be given.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    __doc__: str | None
+
+
+@cache
+def keys_of(block: type[Block]) -> Sequence[Key]:
+    """The keys of a block, in the order in which they are declared."""
+    found = []
+    for item in dataclasses.fields(block):
+        if "key" not in item.metadata:
+            continue  # filled by the code, not by the file
+        name, type_, description, default_text = item.metadata["key"]
+        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        found.append(Key(name or item.name, item.name, type_, description, required, item.default, default_text))
+    return found
+
+
+def required_one_of(block: type[Block]) -> tuple[str, ...]:
+    """Names of keys of which at least one must be given; empty if the block makes no such demand."""
+    return getattr(block, "required_one_of", ())
+
+
+@dataclass(frozen=True)
+class Object:
+    """A block. With ``shorthand``, a value that is not a mapping is read as that one key: ``id: $.id``."""
+
+    block: type[Block]
+    shorthand: str | None = None
+
+    def read(self, node: Node) -> Any:
+        if isinstance(node.yaml, yaml.MappingNode):
+            return read_block(self.block, node)
+        if self.shorthand is None:
+            return node.problem(f"expected a mapping of keys, found {node.describe()}")
+        value = self.short.type.read(node)
+        return INVALID if value is INVALID else self.block(**{self.short.attribute: value})
+
+    @property
+    def short(self) -> Key:
+        """The key that a value which is not a mapping stands for."""
+        (only,) = (k for k in keys_of(self.block) if k.name == self.shorthand)
+        return only
+
+    @property
+    def words(self) -> str:
+        return "a mapping of keys" if self.shorthand is None else f"{self.short.type.words}, or a mapping of keys"
+
+
+def read_block(block: type[Block], node: Node, *, besides: tuple[str, ...] = ()) -> Any:
+    """Read a mapping as a block.
+
+    Unknown and missing keys and wrong values are reported; INVALID takes the place of a value that is wrong or missing.
+
+    Args:
+        block: The dataclass.
+        node: The mapping.
+        besides: Keys that the caller reads.
+    """
+    keys = {k.name: k for k in keys_of(block)}
+    renamed = node.context.renamed.get(block.__name__, {})
+    values: dict[str, Any] = {}
+    meant: set[str | None] = set()
+    for name, child in node.entries():
+        if name in besides:
+            continue
+        if name in keys:
+            values[keys[name].attribute] = keys[name].type.read(child)
+        elif name in renamed:
+            meant.update(renamed[name].split())
+            child.problem(f"this key is now called {renamed[name]}", at_key=True)
+        elif node.yaml.start_mark.line == child.yaml.end_mark.line and child.type == "null":
+            child.problem("unknown key; in { } a comma ends a string: put the text before it in quotes", at_key=True)
+        else:
+            meant.add(nearest(name, keys))
+            child.problem(f"unknown key; {suggestion(name, [*besides, *keys])}", at_key=True)
+    for k in keys.values():
+        if k.required and k.attribute not in values:
+            values[k.attribute] = INVALID
+            if k.name not in meant:
+                node.problem(f'the key "{k.name}" is missing', at_key=True)
+    either = required_one_of(block)
+    if either and not {keys[name].attribute for name in either} & values.keys() and not meant & {*either}:
+        node.problem(f'the key "{either[0]}" is missing', at_key=True)
+    return block(**values)
+
+
+@dataclass(frozen=True)
+class Union:
+    """A block chosen by its ``style`` key: ``{style: offset, page_size: 50}``, or just ``offset`` for its defaults.
+
+    Args:
+        noun: What a style is, as in "pagination style".
+        blocks: The block of each style. The set is closed.
+        renamed: Former styles, and what they are called now.
+    """
+
+    noun: str
+    blocks: Mapping[str, type[Block]]
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, node: Node) -> Any:
+        if isinstance(node.yaml, yaml.MappingNode):
+            style = node.get("style")
+            if style is None:
+                return node.problem(f'the key "style" is missing; known: {", ".join(self.blocks)}', at_key=True)
+            word = self._style.read(style)
+            return INVALID if word is INVALID else read_block(self.blocks[word], node, besides=("style",))
+        word = self._style.read(node)
+        if word is INVALID:
+            return INVALID
+        block = self.blocks[word]
+        missing = [k.name for k in keys_of(block) if k.required]
+        if missing:
+            return node.problem(f'{word} needs the key "{missing[0]}": {{style: {word}, {missing[0]}: ...}}')
+        return block()
+
+    def style_of(self, value: object) -> str:
+        """The word by which the file chooses the block that ``value`` is an object of."""
+        return next(word for word, block in self.blocks.items() if type(value) is block)
+
+    @property
+    def _style(self) -> Choice:
+        return Choice(f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}", tuple(self.blocks), {}, self.renamed)
+
+    @property
+    def words(self) -> str:
+        return ", ".join(f"`{word}`" for word in self.blocks)

@@ -1,0 +1,156 @@
+"""A YAML node together with its place, and what is known while a file is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+import yaml as pyyaml
+
+from engine.declare.problems import Problem, suggestion
+from engine.declare.yaml import scalar_type
+
+PLACEHOLDER: Final = re.compile(r"\$\{([^}]*)\}")
+
+
+class Unknown(Exception):
+    """A rule looked at a value that was reported as wrong. Nothing follows from such a value."""
+
+
+class _Invalid:
+    """Stands in for a value that was reported as wrong. Any use of it other than ``is`` raises :class:`Unknown`."""
+
+    def _raise(self, *arguments: Any) -> NoReturn:
+        raise Unknown
+
+    __bool__ = __contains__ = __eq__ = __getattr__ = __getitem__ = __hash__ = __iter__ = __len__ = __lt__ = _raise
+
+    def __repr__(self) -> str:
+        return "INVALID"
+
+
+INVALID: Final[Any] = _Invalid()
+
+
+@dataclass
+class Context:
+    """Shared by all nodes while a file is read.
+
+    Attributes:
+        settings: What each ``${name}`` stands for; None for a setting whose own declaration is wrong.
+        renamed: For each block, by the name of its class: former keys and styles, and what they are called now.
+        problems: The mistakes found so far.
+        used: Which settings were filled in where, as pairs of keypath and name.
+    """
+
+    settings: Mapping[str, Any] | None = field(default=None, repr=False)  # may hold secrets
+    renamed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    used: list[tuple[str, str]] = field(default_factory=list)
+
+
+@contextmanager
+def where_known(context: Context) -> Iterator[None]:
+    """Ends silently what looks at a value that was reported as wrong: nothing follows from such a value."""
+    try:
+        yield
+    except Unknown:
+        pass
+    except TypeError:  # what a function in C raises when it is given INVALID
+        if not context.problems:
+            raise
+
+
+@dataclass(frozen=True)
+class Node:
+    """A YAML node, the keypath that leads to it, and the key that it is the value of."""
+
+    context: Context
+    yaml: pyyaml.Node
+    path: str = ""
+    key: pyyaml.Node | None = None
+
+    def problem(self, message: str, *, at_key: bool = False) -> Any:
+        """Report a mistake here, or at the key that leads here; returns ``INVALID``."""
+        mark = (self.key if at_key and self.key is not None else self.yaml).start_mark
+        self.context.problems.append(Problem(mark.line + 1, mark.column + 1, self.path, message))
+        return INVALID
+
+    @property
+    def type(self) -> str:
+        """One of mapping, list, str, int, float, bool, null, timestamp."""
+        return scalar_type(self.yaml)
+
+    def entries(self) -> Iterator[tuple[str, Node]]:
+        """The keys of a mapping, as written, and their values. Keys that are not plain words were reported before."""
+        for key_node, value_node in self.yaml.value:
+            if isinstance(key_node, pyyaml.ScalarNode):
+                name = key_node.value
+                path = f"{self.path}.{name}" if self.path else name
+                yield name, Node(self.context, value_node, path, key_node)
+
+    def items(self) -> Iterator[Node]:
+        """The items of a list."""
+        for index, item in enumerate(self.yaml.value):
+            yield Node(self.context, item, f"{self.path}[{index}]")
+
+    def get(self, name: str) -> Node | None:
+        """The value of a key, if this is a mapping that has it."""
+        return dict(self.entries()).get(name) if isinstance(self.yaml, pyyaml.MappingNode) else None
+
+    def at(self, *steps: str | int) -> Node:
+        """The node that the steps lead to, or the last one on the way that the file has.
+
+        A list of one may be written without brackets, and a block as its one value, so a step that the file does not
+        spell out is passed over.
+        """
+        node = self
+        for step in steps:
+            found = None
+            if isinstance(step, str):
+                found = node.get(step)
+            elif isinstance(node.yaml, pyyaml.SequenceNode):
+                found = next((item for index, item in enumerate(node.items()) if index == step), None)
+            node = found or node
+        return node
+
+    def describe(self) -> str:
+        """What is written here, in words for an error message; a long string is not repeated."""
+        if self.type in ("mapping", "list"):
+            return f"a {self.type}"
+        if self.type == "null":
+            return "nothing"
+        if self.type == "timestamp":
+            return f"the date {self.yaml.value} (in quotes it is a string)"
+        if self.type == "str":
+            text = self.yaml.value
+            return f'"{text}"' if len(text) <= 60 else f"a string of {len(text)} characters"
+        noun = {"int": "the number", "float": "the number", "bool": "the boolean"}[self.type]
+        return f"{noun} {self.yaml.value}"
+
+    def filled(self) -> Node | None:
+        """The same node with each ``${name}`` in its text replaced; None if a name is unknown, which is reported."""
+        node = self.yaml
+        if not isinstance(node, pyyaml.ScalarNode) or not PLACEHOLDER.search(node.value):
+            return self
+        settings = self.context.settings
+        if settings is None:  # the configuration block itself is wrong, and that was reported
+            return None
+        names = PLACEHOLDER.findall(node.value)
+        for name in names:
+            if name not in settings:
+                self.problem(f"${{{name}}} is not declared under configuration; {suggestion(name, settings)}")
+                return None
+            if settings[name] is None:
+                return None
+            self.context.used.append((self.path, name))
+        if PLACEHOLDER.fullmatch(node.value) and isinstance(settings[names[0]], int):
+            tag, text = "tag:yaml.org,2002:int", str(settings[names[0]])
+        else:
+            tag, text = "tag:yaml.org,2002:str", PLACEHOLDER.sub(lambda m: str(settings[m[1]]), node.value)
+        filled = pyyaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
+        return dataclasses.replace(self, yaml=filled)

@@ -1,0 +1,63 @@
+"""Value types that several blocks share: names, endpoints, JSONPaths, headers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from engine.declare.headers import HEADER_NAME
+from engine.declare.values import Text
+from engine.jsonpath import compile_path
+
+JSON_PATH: Final = Text(r"\$.*", "a JSONPath, which starts with $", convert=compile_path)
+
+NAME_PATTERN: Final = r"[a-z][a-z0-9_]*"
+NAME_EXPECTED: Final = "lowercase letters, digits and _, starting with a letter (Fivetran would rename anything else)"
+NAME: Final = Text(NAME_PATTERN, NAME_EXPECTED)
+
+BODY_PATH: Final = Text(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "names with dots between, such as runs.id.any_")
+
+HEADER_EXPECTED: Final = "the name of an HTTP header"
+HEADER: Final = Text(HEADER_NAME, HEADER_EXPECTED)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A method and a path below the base URL. A path may start with ``..`` to go up from there: ``../filter``."""
+
+    method: str
+    path: str
+
+    @property
+    def goes_up(self) -> bool:
+        """Whether the path leaves the base URL, upwards."""
+        return self.path.startswith("..")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def _endpoint(text: str) -> Endpoint:
+    method, path = text.split(" ")
+    if "//" in path:
+        raise ValueError(f'the path "{path}" has an empty segment (//)')
+    segments = unquote(path).split("/")
+    while segments[0] == "..":
+        segments.pop(0)
+        if not segments:
+            break
+    if {".", ".."} & set(segments):
+        raise ValueError(f'the path "{path}" may go up (..) only at its start, as ../filter does')
+    return Endpoint(method, path)
+
+
+ENDPOINT: Final = Text(
+    r"(GET|POST) (/|\.\.(/|$))[^\s?#]*",
+    "a method (GET or POST) and a path, such as POST /flows/filter",
+    convert=_endpoint,
+)
+
+PATH_VALUE: Final = re.compile(r"\{([^{}]*)\}")
+"""In an endpoint's path: the name of a value from the parent's rows."""

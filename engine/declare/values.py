@@ -1,0 +1,278 @@
+"""Value types: what one value of streams.yaml may be.
+
+A value type reads a positioned YAML node; every mistake is reported with its place rather than raised, so that all
+mistakes of a file are known at once. ``words`` says for people what the type accepts. Blocks, lists and mappings are
+value types of value types (see :mod:`engine.declare.blocks` for blocks).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+import yaml
+
+from engine.declare.node import INVALID, Node
+from engine.declare.problems import suggestion
+from engine.declare.yaml import scalar_value
+
+
+class ValueType(Protocol):
+    """What a value may be."""
+
+    def read(self, node: Node) -> Any:
+        """The value at ``node``, or INVALID after reporting what is wrong with it."""
+
+    @property
+    def words(self) -> str:
+        """What the type accepts, in a few words: ``an integer, 1 to 38``."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string, optionally of a given form. ``expected`` names the form in messages: "a snake_case name"."""
+
+    pattern: str | None = None
+    expected: str = "a string"
+    convert: Callable[[str], Any] | None = None  # raises ValueError with the reason
+
+    def read(self, node: Node) -> Any:
+        filled = node.filled()
+        if filled is None:
+            return INVALID
+        if filled.type != "str":
+            return filled.problem(f"expected {self.expected}, found {filled.describe()}")
+        text: str = filled.yaml.value
+        if self.pattern is not None and not re.fullmatch(self.pattern, text):
+            # A string that came from the configuration is not repeated: it could be a secret.
+            found = filled.describe() if filled is node else f"something else in {node.yaml.value}"
+            return node.problem(f"expected {self.expected}, found {found}")
+        if self.convert is None:
+            return text
+        try:
+            return self.convert(text)
+        except ValueError as error:
+            return node.problem(str(error))
+
+    @property
+    def words(self) -> str:
+        return self.expected
+
+
+@dataclass(frozen=True)
+class Integer:
+    """An integer within bounds, both inclusive."""
+
+    minimum: int
+    maximum: int | None = None
+
+    def read(self, node: Node) -> Any:
+        filled = node.filled()
+        if filled is None:
+            return INVALID
+        if not isinstance(filled.yaml, yaml.ScalarNode) or filled.type != "int":
+            return filled.problem(f"expected {self.words}, found {filled.describe()}")
+        number = scalar_value(filled.yaml)
+        if number < self.minimum or (self.maximum is not None and number > self.maximum):
+            return filled.problem(f"expected {self.words}, found {number}")
+        return number
+
+    @property
+    def words(self) -> str:
+        if self.maximum is None:
+            return f"an integer of at least {self.minimum}"
+        return f"an integer from {self.minimum} to {self.maximum}"
+
+
+@dataclass(frozen=True)
+class Boolean:
+    """true or false."""
+
+    words = "true or false"
+
+    def read(self, node: Node) -> Any:
+        if not isinstance(node.yaml, yaml.ScalarNode) or node.type != "bool":
+            return node.problem(f"expected true or false, found {node.describe()}")
+        return scalar_value(node.yaml)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words. ``noun`` says what the word is, as in "a sync mode"; ``about``, what each word means."""
+
+    noun: str
+    choices: tuple[str, ...]
+    about: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, node: Node) -> Any:
+        filled = node.filled()
+        if filled is None:
+            return INVALID
+        if filled.type != "str":
+            return node.problem(f"expected {self.noun} ({', '.join(self.choices)}), found {filled.describe()}")
+        word = filled.yaml.value
+        if word in self.choices:
+            return word
+        if word in self.renamed:
+            return node.problem(f'"{word}" is now called {self.renamed[word]}')
+        return node.problem(f'"{word}" is not {self.noun}; {suggestion(word, self.choices)}')
+
+    @property
+    def words(self) -> str:
+        return ", ".join(f"`{word}`" for word in self.choices)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A fixed integer, such as the version of the dialect."""
+
+    value: int
+
+    def read(self, node: Node) -> Any:
+        if node.type != "int" or node.yaml.value != str(self.value):
+            return node.problem(f"expected {self.value}, found {node.describe()}")
+        return self.value
+
+    @property
+    def words(self) -> str:
+        return f"`{self.value}`"
+
+
+DURATION: Final = r"\d+(?:ms|s|m|h|d)"
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    """Parse a duration, which must match DURATION.
+
+    >>> duration("90s")
+    datetime.timedelta(seconds=90)
+    """
+    unit = text.lstrip("0123456789")
+    return timedelta(**{_UNITS[unit]: int(text.removesuffix(unit))})
+
+
+def duration_text(span: timedelta) -> str:
+    """A duration as the file writes it, in its largest whole unit.
+
+    >>> duration_text(timedelta(minutes=120))
+    '2h'
+    """
+    unit = next(unit for unit in reversed(_UNITS) if span % duration(f"1{unit}") == timedelta(0))
+    return f"{span // duration(f'1{unit}')}{unit}"
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of time, such as ``30s``; read as a :class:`datetime.timedelta`."""
+
+    words = "a duration"
+    pattern = DURATION
+    expected = "a duration such as 500ms, 30s, 5m, 24h or 7d"
+
+    def read(self, node: Node) -> Any:
+        if not isinstance(node.yaml, yaml.ScalarNode) or not re.fullmatch(DURATION, node.yaml.value):
+            return node.problem(f"expected {self.expected}, found {node.describe()}")
+        return duration(node.yaml.value)
+
+
+SIZE: Final = r"\d+(?:KB|MB|GB)"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of bytes, such as ``64MB``; 1 KB is 1,024 bytes."""
+
+    words = "a size"
+    pattern = SIZE
+    expected = "a size such as 500KB or 64MB"
+
+    def read(self, node: Node) -> Any:
+        if not isinstance(node.yaml, yaml.ScalarNode) or not re.fullmatch(SIZE, node.yaml.value):
+            return node.problem(f"expected {self.expected}, found {node.describe()}")
+        return int(node.yaml.value[:-2]) * 1024 ** (1 + "KMG".index(node.yaml.value[-2]))
+
+
+JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+
+@dataclass(frozen=True)
+class Json:
+    """Data that is sent as it is: any YAML that is also JSON, with ``${name}`` replaced in its strings."""
+
+    words = "any JSON value"
+
+    def read(self, node: Node) -> Any:
+        if isinstance(node.yaml, yaml.MappingNode):
+            return {name: self.read(child) for name, child in node.entries()}
+        if isinstance(node.yaml, yaml.SequenceNode):
+            return [self.read(item) for item in node.items()]
+        if node.type == "timestamp":
+            return node.problem("YAML reads this as a date, which JSON does not have; put it in quotes")
+        filled = node.filled()
+        if filled is None:
+            return INVALID
+        assert isinstance(filled.yaml, yaml.ScalarNode)
+        return scalar_value(filled.yaml)
+
+
+@dataclass(frozen=True)
+class JsonObject:
+    """:class:`Json` that is a mapping at its top."""
+
+    words = "a mapping"
+
+    def read(self, node: Node) -> Any:
+        if not isinstance(node.yaml, yaml.MappingNode):
+            return node.problem(f"expected a mapping, found {node.describe()}")
+        return Json().read(node)
+
+
+@dataclass(frozen=True)
+class OneOrMore:
+    """A value, or a list of at least one; read as a tuple."""
+
+    item: ValueType
+
+    def read(self, node: Node) -> Any:
+        if not isinstance(node.yaml, yaml.SequenceNode):
+            value = self.item.read(node)
+            return INVALID if value is INVALID else (value,)
+        if not node.yaml.value:
+            return node.problem("expected at least one item, found an empty list")
+        return tuple(self.item.read(item) for item in node.items())
+
+    @property
+    def words(self) -> str:
+        return f"{self.item.words}, or a list of them"
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """Names and their values, such as the streams; read as a dict in the file's order."""
+
+    noun: str
+    value: ValueType
+    name_pattern: str | None = None
+    name_expected: str = "a name"
+    may_be_empty: bool = False
+
+    def read(self, node: Node) -> Any:
+        if not isinstance(node.yaml, yaml.MappingNode):
+            return node.problem(f"expected a mapping of {self.noun}s, found {node.describe()}")
+        if not node.yaml.value and not self.may_be_empty:
+            return node.problem(f"expected at least one {self.noun}")
+        values: dict[str, Any] = {}
+        for name, child in node.entries():
+            if self.name_pattern and not re.fullmatch(self.name_pattern, name):
+                child.problem(f"a {self.noun} must be named with {self.name_expected}", at_key=True)
+            values[name] = self.value.read(child)
+        return values
+
+    @property
+    def words(self) -> str:
+        return f"a mapping of names to: {self.value.words}"

@@ -1,0 +1,121 @@
+"""JSONPath expressions, compiled once into plain functions.
+
+Paths that name one place (``$.a.b``, ``$.a[0]``, ``$['a b']``) become walks through dicts and lists; everything else is
+jsonpath-ng's. A walk costs a tenth of a microsecond a value where jsonpath-ng's ``find`` costs two to four.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+Getter = Callable[[Any], Any]
+
+PARENT: Final = "$parent"
+"""The key under which a child's record holds its parent's, so that ``$parent.id`` reaches into it."""
+
+_STEP = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
+
+
+@dataclass(frozen=True)
+class JsonPath:
+    """A JSONPath and the function that reads it.
+
+    ``get(record)`` answers with the value at the path, or None where there is none. A path that can match several
+    places (``$.a[*].b``) answers with the list of what it matched, or None where it matched nothing.
+
+    ``key``: the name, where the path is but one name (``$.a``).
+    """
+
+    text: str
+    get: Getter
+    key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"JsonPath({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JsonPath) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def compile_path(text: str) -> JsonPath:
+    """Compile a JSONPath.
+
+    Raises:
+        ValueError: it does not start with ``$`` or jsonpath-ng cannot parse it; the message says where.
+    """
+    if not text.startswith("$"):
+        raise ValueError(f'expected a JSONPath, which starts with "$"; did you mean "$.{text}"?')
+    if re.match(r"\$parent\b", text):
+        return _of_parent(text)
+    steps, plain = leading_steps(text)
+    if not plain:
+        return JsonPath(text, _general(text))
+    return JsonPath(text, getter(steps), steps[0] if len(steps) == 1 and isinstance(steps[0], str) else None)
+
+
+def _of_parent(text: str) -> JsonPath:
+    below = f"${text[len(PARENT) :]}"
+    steps, plain = leading_steps(below)
+    if plain:
+        return JsonPath(text, getter((PARENT, *steps)))
+    get = _general(below)
+    return JsonPath(text, lambda record: get(record.get(PARENT)))
+
+
+def leading_steps(text: str) -> tuple[tuple[str | int, ...], bool]:
+    """The names and indexes with which a path begins, and whether they are all of it: whether it names one place."""
+    steps: list[str | int] = []
+    at = 1
+    while at < len(text):
+        match = _STEP.match(text, at)
+        if match is None:
+            return tuple(steps), False
+        name, index, single, double = match.groups()
+        steps.append(int(index) if index is not None else name or single or double)
+        at = match.end()
+    return tuple(steps), True
+
+
+def getter(steps: tuple[str | int, ...]) -> Getter:
+    """A function that follows names and indexes, and answers None where the record has no such place."""
+    if not steps:
+        return lambda record: record
+    if len(steps) == 1 and isinstance(steps[0], str):
+        only = steps[0]
+        return lambda record: record.get(only) if isinstance(record, dict) else None
+
+    def get(record: Any) -> Any:
+        value = record
+        for step in steps:
+            if isinstance(step, str):
+                if not isinstance(value, dict):
+                    return None
+                value = value.get(step)
+            elif isinstance(value, list) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+    return get
+
+
+def _general(text: str) -> Getter:
+    from jsonpath_ng.ext.parser import parse  # slow to import, and few files need it
+
+    try:
+        parsed = parse(text)
+    except Exception as error:  # jsonpath-ng raises bare Exception for its syntax errors
+        reason = " ".join(str(error).split())
+        raise ValueError(f"not a JSONPath: {reason}") from None
+
+    def get(record: Any) -> Any:
+        return [match.value for match in parsed.find(record)] or None
+
+    return get

@@ -1,0 +1,43 @@
+"""Pagination: which requests together read a complete list, and what confirms that it was complete.
+
+Each style is one file: its keys in streams.yaml and its behavior. A paginator is given each page and returns the records
+that are new in it and the next request. It does no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from engine.declare.blocks import Union
+from engine.pagination.keyset import Keyset
+from engine.pagination.link import Link
+from engine.pagination.offset import Offset
+from engine.pagination.page_number import PageNumber
+from engine.pagination.paginator import Paginator
+from engine.pagination.single import Single
+from engine.pagination.token import Token
+
+__all__ = ["PAGINATION", "Pagination", "Paginator", "with_page_size"]
+
+Pagination = Keyset | Link | Offset | PageNumber | Single | Token
+
+PAGINATION: Final = Union(
+    "pagination style",
+    {
+        "offset": Offset,
+        "page_number": PageNumber,
+        "keyset": Keyset,
+        "link": Link,
+        "token": Token,
+        "single": Single,
+    },
+    renamed={"page": "page_number", "object": "single with `one: true`"},
+)
+
+
+def with_page_size(style: Pagination, size: int) -> Pagination:
+    """The same style with another page size, if it has one."""
+    if isinstance(style, (Link, Token)):
+        return style
+    return replace(style, page_size=size)

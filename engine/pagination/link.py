@@ -1,0 +1,67 @@
+"""Pagination style ``link``: each answer links to the next page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from engine.declare.blocks import key
+from engine.declare.types import JSON_PATH
+from engine.failures import ReadFailure
+from engine.jsonpath import JsonPath
+from engine.pagination.paginator import Paginator
+from engine.requests import KeyedRecord, Page, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """Each answer but the last links to the next page, in its `Link` header (rel="next", RFC 8288) or in its body.
+
+    Of a link only the parameters are used: with them the same endpoint is asked again. A server behind a proxy may not
+    know its own address, and the key must not go to another.
+    """
+
+    resumable: ClassVar[bool] = False
+    one_record: ClassVar[bool] = False
+    page_size: ClassVar[None] = None
+
+    link: JsonPath | None = key(
+        JSON_PATH, "Where an answer's body holds the link; without it the header is read.", default=None
+    )
+
+    def paginate(self, request: Request, position: str | None = None) -> Paginator:
+        """Start with the first page."""
+        return _LinkPaginator(self, request)
+
+
+class _LinkPaginator:
+    position = None
+
+    def __init__(self, style: Link, request: Request) -> None:
+        self._style = style
+        self._template = request
+        self._links: set[str] = set()
+        self._seen: set[Hashable] = set()
+        self.request: Request | None = request
+
+    def advance(self, page: Page) -> Sequence[KeyedRecord]:
+        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        self._seen.update(k for k, _ in fresh)
+        link = page.next_link if self._style.link is None else self._style.link.get(page.document)
+        if link is None or link == "":
+            self.request = None
+            return fresh
+        if not isinstance(link, str):
+            raise ReadFailure("the link to the next page is not a text")
+        if link in self._links:
+            raise ReadFailure("the link to the next page came a second time: the pages go round in a circle")
+        self._links.add(link)
+        parts = urlsplit(link)
+        own = re.sub(r"^(\.\./?)+", "/", self._template.endpoint.path)
+        if parts.path and not parts.path.rstrip("/").endswith(own.rstrip("/")):
+            raise ReadFailure(f"the link to the next page leads to {parts.path}, and not to {own}, which was asked")
+        self.request = replace(self._template, query=parse_qs(parts.query, keep_blank_values=True))
+        return fresh

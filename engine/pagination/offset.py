@@ -1,0 +1,125 @@
+"""Pagination style ``offset``: a limit, and how many rows to leave out.
+
+Offsets count rows of a set that may change between two requests. When a row that was read is deleted, all rows after it
+move forward and the next page silently starts too late. So each page begins with the last row of the page before it: as
+long as that row is still where it was, no row was passed over. When it is not there, the walk steps back until a page
+begins with a row that it has seen. The order must be stable, which a sort in the stream's body sees to.
+
+A page shorter than its limit proves nothing (servers and proxies cut pages); the end is proven by a page that holds
+only the last row.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from engine.declare.blocks import key
+from engine.declare.values import Integer, JsonObject, JsonValue, Text
+from engine.failures import ReadFailure
+from engine.pagination.paginator import Paginator
+from engine.requests import KeyedRecord, Page, Request
+
+_WINDOW_PAGES = 10  # how far back keys are remembered, which bounds the memory of a walk
+_MAX_REPEATS = 3
+_MAX_STEPS_BACK = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offset:
+    """`limit` and `offset` in the body of a POST request or the query of a GET request.
+
+    Pages overlap by one row, so that rows inserted or deleted during the read cannot hide others. Needs a stable order:
+    name a sort in the stream's body or query.
+    """
+
+    resumable: ClassVar[bool] = False
+    one_record: ClassVar[bool] = False
+
+    page_size: int = key(
+        Integer(1), "How many rows to ask for at once; pages overlap by one, so at least 2 are asked for.", default=100
+    )
+    limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
+    offset_key: str = key(Text(), "The name of the offset in the request.", default="offset")
+    body: Mapping[str, JsonValue] = key(
+        JsonObject(),
+        "What the request carries in this style, in place of what the stream says: a stable sort.",
+        default={},
+    )
+
+    def paginate(self, request: Request, position: str | None = None) -> Paginator:
+        """Start at the first row."""
+        return _OffsetPaginator(self, request)
+
+
+class _OffsetPaginator:
+    position = None
+
+    def __init__(self, style: Offset, request: Request) -> None:
+        self._style = style
+        self._template = request.with_values(style.body)
+        self._window: deque[Sequence[Hashable]] = deque()  # the keys of the last pages
+        self._seen: set[Hashable] = set()  # the same keys
+        self._previous: Sequence[Hashable] = ()
+        self._after_only_row = False  # the first page held one row, and the next must be empty
+        self._farthest = 0  # the most rows that a page has reached
+        self._repeats = 0  # of one page; one is what a row inserted before a short page looks like
+        self._steps_back = 0  # since a page last reached farther than any before it
+        self.request: Request | None = self._at(0)
+
+    def _at(self, offset: int) -> Request:
+        self._offset = offset
+        style = self._style
+        return self._template.with_values({style.limit_key: max(2, style.page_size), style.offset_key: offset})
+
+    def advance(self, page: Page) -> Sequence[KeyedRecord]:
+        keys = [k for k, _ in page.records]
+        if not keys and (self._offset == 0 or self._after_only_row):
+            self.request = None
+            return ()
+        if self._offset > 0 and (not keys or self._after_only_row or keys[0] not in self._seen):
+            self._step_back()
+            return ()
+        if self._offset > 0 and len(keys) == 1 and keys[0] == self._previous[-1]:
+            self.request = None
+            return ()
+        self._repeats = self._repeats + 1 if keys == self._previous else 0
+        if self._repeats == _MAX_REPEATS:
+            raise ReadFailure(
+                f"offset {self._offset} brought the same {len(keys)} rows as the offset before it: the server ignores "
+                f'"{self._style.offset_key}". Declare how this endpoint pages, or `pagination: single` if it does not'
+            )
+        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        if self._offset + len(keys) > self._farthest:
+            self._farthest = self._offset + len(keys)
+            self._steps_back = 0
+        self._previous = keys
+        self._remember(keys)
+        self._after_only_row = self._offset == 0 and len(keys) == 1
+        self.request = self._at(1 if self._after_only_row else self._offset + len(keys) - 1)
+        return fresh
+
+    def _remember(self, keys: Sequence[Hashable]) -> None:
+        self._window.append(keys)
+        self._seen.update(keys)
+        if len(self._window) > _WINDOW_PAGES:
+            self._seen.difference_update(self._window.popleft())
+
+    def _step_back(self) -> None:
+        """Rows before this offset are gone: go back, twice as far each time, until a page joins what was read.
+
+        The page at offset 0 always does.
+        """
+        self._steps_back += 1
+        if self._steps_back > _MAX_STEPS_BACK:
+            raise ReadFailure(
+                f"{_MAX_STEPS_BACK} pages did not join the rows read before them: the list changes faster than it can "
+                "be read, its order is not stable, or the server gives one row at a time. Name a stable sort in the "
+                "request"
+            )
+        self._after_only_row = False
+        self._previous = (object(),)
+        half_pages = 2 ** (self._steps_back - 1)
+        self.request = self._at(max(0, self._offset - max(1, self._style.page_size // 2) * half_pages))

@@ -1,0 +1,94 @@
+"""Pagination style ``page``: pages have numbers.
+
+Pages by number cannot overlap, so a row that is deleted during the read moves another to a page that was read already.
+Where the answers tell how many rows there are, the read is proven by that: as many different rows as the server counts,
+and the same count from the first page to the last. Otherwise it begins again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from engine.declare.blocks import key
+from engine.declare.types import JSON_PATH
+from engine.declare.values import Integer, Text
+from engine.failures import ReadFailure
+from engine.jsonpath import JsonPath
+from engine.pagination.paginator import Paginator
+from engine.requests import KeyedRecord, Page, Request
+
+_MAX_ROUNDS: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageNumber:
+    """Page numbers, in the body of a POST request or the query of a GET request. The end is a page without rows.
+
+    Name a stable order in the stream's body or query. With `total`, rows that come and go during the read hide no
+    others: it begins again until the rows are as many as the server counts.
+    """
+
+    resumable: ClassVar[bool] = False
+    one_record: ClassVar[bool] = False
+
+    page_size: int = key(Integer(1), "How many rows to ask for at once.", default=100)
+    page_key: str = key(Text(), "The name of the page's number in the request.", default="page")
+    size_key: str = key(Text(), "The name of the page's size in the request.", default="page_size")
+    first: int = key(Integer(0, 1), "The number of the first page.", default=1)
+    total: JsonPath | None = key(JSON_PATH, "Where an answer says how many rows there are in all.", default=None)
+
+    def paginate(self, request: Request, position: str | None = None) -> Paginator:
+        """Start with the first page."""
+        return _PageNumberPaginator(self, request)
+
+
+class _PageNumberPaginator:
+    position = None
+
+    def __init__(self, style: PageNumber, request: Request) -> None:
+        self._style = style
+        self._template = request.with_values({style.size_key: style.page_size})
+        self._seen: set[Hashable] = set()  # in all rounds
+        self._rounds = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rounds += 1
+        if self._rounds > _MAX_ROUNDS:
+            raise ReadFailure(
+                f"in {_MAX_ROUNDS} reads of all pages the rows were never as many as the server counts: the list "
+                "changes faster than it can be read, or its order is not stable"
+            )
+        self._number = self._style.first
+        self._this_round: set[Hashable] = set()
+        self._total: object = None
+        self.request: Request | None = self._at(self._number)
+
+    def _at(self, number: int) -> Request:
+        return self._template.with_values({self._style.page_key: number})
+
+    def advance(self, page: Page) -> Sequence[KeyedRecord]:
+        total = self._style.total.get(page.document) if self._style.total else None
+        if self._style.total is not None and (not isinstance(total, int) or isinstance(total, bool)):
+            raise ReadFailure(f"the answer has no number of rows at {self._style.total.text}")
+        keys = [k for k, _ in page.records]
+        if keys and self._this_round.issuperset(keys) and self._style.total is None:
+            raise ReadFailure(
+                f"page {self._number} holds only rows of the pages before it: the server ignores "
+                f'"{self._style.page_key}", or the order is not stable'
+            )
+        changed = self._number > self._style.first and total != self._total
+        self._total = total
+        self._this_round.update(keys)
+        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        self._seen.update(keys)
+        if changed or (not keys and total is not None and len(self._this_round) != total):
+            self._begin()
+        elif not keys or (total is not None and len(self._this_round) == total):
+            self.request = None
+        else:
+            self._number += 1
+            self.request = self._at(self._number)
+        return fresh

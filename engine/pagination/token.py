@@ -1,0 +1,79 @@
+"""Pagination style ``token``: each answer names the next page."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from engine.declare.blocks import key
+from engine.declare.types import ENDPOINT, JSON_PATH, Endpoint
+from engine.declare.values import Text
+from engine.failures import ReadFailure
+from engine.jsonpath import JsonPath
+from engine.pagination.paginator import Paginator
+from engine.requests import KeyedRecord, Page, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """Each answer holds a token, or a link with one; an answer without is the last.
+
+    Of a link only the token is used, and sent below the API's own base URL: a server behind a proxy may not know its
+    own address, and the key must not go to another.
+    """
+
+    resumable: ClassVar[bool] = False
+    one_record: ClassVar[bool] = False
+    page_size: ClassVar[None] = None
+
+    token: JsonPath = key(JSON_PATH, "Where an answer holds the token, or the link that has it as a parameter.")
+    parameter: str = key(Text(), "The URL parameter that carries the token.")
+    total: JsonPath | None = key(
+        JSON_PATH,
+        "Where an answer says how many records there are in all. When as many have come, a further token is not used: "
+        "some servers end with one that they refuse.",
+        default=None,
+    )
+    endpoint: Endpoint | None = key(ENDPOINT, "What is asked for the next pages, where it is another.", default=None)
+
+    def paginate(self, request: Request, position: str | None = None) -> Paginator:
+        """Start with the first page."""
+        return _TokenPaginator(self, request)
+
+
+class _TokenPaginator:
+    position = None
+
+    def __init__(self, style: Token, request: Request) -> None:
+        self._style = style
+        self._template = request
+        self._tokens: set[str] = set()
+        self._seen: set[Hashable] = set()
+        self.request: Request | None = request
+
+    def advance(self, page: Page) -> Sequence[KeyedRecord]:
+        style = self._style
+        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        self._seen.update(k for k, _ in fresh)
+        token = style.token.get(page.document)
+        total = style.total.get(page.document) if style.total else None
+        if token is None or token == "" or (isinstance(total, int) and len(self._seen) >= total):
+            self.request = None
+        elif not isinstance(token, str):
+            raise ReadFailure(f"the token at {style.token.text} is not a text")
+        else:
+            if "://" in token:
+                found = parse_qs(urlsplit(token).query).get(style.parameter)
+                if not found:
+                    raise ReadFailure(f'the link at {style.token.text} has no parameter "{style.parameter}"')
+                token = found[0]
+            if token in self._tokens:
+                raise ReadFailure(f"the token at {style.token.text} came a second time: the pages go round in a circle")
+            self._tokens.add(token)
+            if style.endpoint is None:
+                self.request = self._template.with_values({style.parameter: token})
+            else:
+                self.request = Request(style.endpoint, {style.parameter: token})
+        return fresh

@@ -1,0 +1,490 @@
+"""The dialect of streams.yaml, declared: every block and its keys, and the immutable objects that the engine reads.
+
+Declarations only. What no single key can show to be wrong is in :mod:`engine.spec.rules`. Nothing here is about Prefect.
+Pagination and authentication styles declare their own keys, each in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar, Final, get_args
+
+from engine.authentication import AUTHENTICATION, Authentication
+from engine.declare.blocks import Object, key
+from engine.declare.headers import HEADER_NAME, parse_headers
+from engine.declare.types import (
+    BODY_PATH,
+    ENDPOINT,
+    HEADER,
+    HEADER_EXPECTED,
+    JSON_PATH,
+    NAME,
+    NAME_EXPECTED,
+    NAME_PATTERN,
+    Endpoint,
+)
+from engine.declare.values import (
+    Boolean,
+    Choice,
+    Constant,
+    Duration,
+    Integer,
+    JsonObject,
+    JsonValue,
+    MapOf,
+    OneOrMore,
+    Size,
+    Text,
+)
+from engine.jsonpath import JsonPath, compile_path
+from engine.pagination import PAGINATION, Pagination
+from engine.spec.configuration import Setting
+from engine.spec.types import (
+    COLUMN_TYPES,
+    DELETED,
+    REFERENCE,
+    SYNC_MODES,
+    ColumnType,
+    Deleted,
+    Reference,
+    SyncMode,
+)
+
+# --- api -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeout:
+    """How long a request may take before it counts as failed and is retried."""
+
+    connect: timedelta = key(Duration(), "Until the server accepts the connection.", default=timedelta(seconds=10))
+    read: timedelta = key(Duration(), "Between two pieces of the response.", default=timedelta(seconds=60))
+    total: timedelta = key(Duration(), "Until the response is complete.", default=timedelta(minutes=10))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """How often, and after what waits, a request that failed for a transient reason is retried."""
+
+    attempts: int = key(Integer(1, 20), "Maximum number of attempts.", default=6)
+    wait_initial: timedelta = key(
+        Duration(), "The wait after the first failure; it doubles after each further one.", default=timedelta(seconds=1)
+    )
+    wait_max: timedelta = key(Duration(), "The longest such wait.", default=timedelta(seconds=60))
+    retry_after_max: timedelta = key(
+        Duration(),
+        "The longest wait that the server may ask for (Retry-After). If it asks for more, the sync ends.",
+        default=timedelta(minutes=10),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimit:
+    """How many requests the API accepts in a given time. They are spread evenly, however many threads send them."""
+
+    requests: int = key(Integer(1), "Number of requests.")
+    per: timedelta = key(Duration(), "The time in which that many are accepted.", default=timedelta(minutes=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one sync may spend. A sync that reaches a limit fails; its state stays at the last checkpoint."""
+
+    requests: int | None = key(Integer(1), "Maximum number of requests.", default=None)
+    retries: int = key(
+        Integer(1),
+        "Maximum number of retries. Every ten successful requests win one back, so a long sync survives many brief "
+        "failures, and a server that is down for good cannot hold it up for hours.",
+        default=100,
+    )
+    duration: timedelta | None = key(Duration(), "Maximum duration.", default=None)
+    body: int = key(Size(), "The largest response, decompressed.", default=64 * 1024**2, default_text="64MB")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Csrf:
+    """A CSRF token: fetched when the server rejects a request for lack of one (403), then sent with every request.
+
+    A server that has no such endpoint does not use CSRF protection; requests then carry no token.
+    """
+
+    endpoint: Endpoint = key(ENDPOINT, "Returns a token.")
+    client_parameter: str = key(Text(), "The endpoint's query parameter that names the client; any name will do.")
+    token: JsonPath = key(JSON_PATH, "The token in the response.")
+    token_header: str = key(HEADER, "The header in which requests carry the token.")
+    client_header: str = key(HEADER, "The header in which requests name the client.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerVersion:
+    """Where the server reports its version."""
+
+    endpoint: Endpoint = key(ENDPOINT, "Returns the version.")
+    path: JsonPath = key(JSON_PATH, "The version in the response.", default=compile_path("$"), default_text="$")
+
+
+RECORDS: Final = OneOrMore(JSON_PATH)
+RECORDS_DESCRIPTION: Final = (
+    "JSONPath of the list of records in the response. Of several paths, the first that leads to a list is used; a "
+    "response of any other shape is a failure, never an empty page. With `{style: single, one: true}`, the path of the "
+    "one record."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """What applies to all requests: where the API is, how to authenticate, and how to deal with failures."""
+
+    base_url: str = key(
+        Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"),
+        "The URL that endpoint paths are appended to. A path that starts with `..` goes up first: with the base URL "
+        "https://host/api/a/b, `../filter` is /api/a/filter, and `../..` is /api. A path that would leave the server "
+        "counts as not found.",
+    )
+    openapi: str | None = key(
+        Text(r"/[^\s?#]*", "a path, such as /openapi.json"),
+        "Path of the API's OpenAPI document (3.0 or 3.1), below the base URL. `check`, `drift` and `scaffold` read it; "
+        "a sync does not.",
+        default=None,
+    )
+    authentication: tuple[Authentication, ...] = key(
+        OneOrMore(AUTHENTICATION),
+        "How requests authenticate. Of several styles, the first whose values are not empty is used.",
+        default=(),
+    )
+    csrf: Csrf | None = key(Object(Csrf), "How to obtain and send a CSRF token.", default=None)
+    headers: Mapping[str, str] = key(
+        MapOf("header", Text(r"[ -~]*", "printable ASCII"), HEADER_NAME, HEADER_EXPECTED, may_be_empty=True),
+        "Sent with every request.",
+        default={},
+        secret=True,
+    )
+    extra_headers: Mapping[str, str] = key(
+        Text(convert=parse_headers),
+        "More headers in one string, for a setting: `Name: value; Name: value`, or a JSON object.",
+        default={},
+        secret=True,
+    )
+    ca_certificate: str = key(
+        Text(), "Certificates (PEM) of authorities to trust in addition to the public ones.", default=""
+    )
+    proxy: str = key(
+        Text(r"(https?://[^\s/?#]+/?)?", "an http:// or https:// URL without a path"),
+        "URL of an HTTP proxy. If empty, the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply.",
+        default="",
+        secret=True,
+    )
+    version: ServerVersion | None = key(
+        Object(ServerVersion, shorthand="endpoint"),
+        "Where the server reports its version, for the setup test.",
+        default=None,
+    )
+    pagination: Pagination = key(PAGINATION, "How lists are read in pages. A stream can override it.")
+    records: tuple[JsonPath, ...] = key(RECORDS, RECORDS_DESCRIPTION, default=(compile_path("$"),), default_text="$")
+    lookback: timedelta = key(
+        Duration(),
+        "How far before the start of the last complete pass an incremental stream looks for changes, to catch rows "
+        "that become visible late.",
+        default=timedelta(minutes=5),
+    )
+    concurrency: int = key(
+        Integer(1, 16),
+        "Maximum number of requests in flight. A first sync of a long list uses two, so the server prepares one page "
+        "while another is processed, and more if the network takes longer than the server.",
+        default=4,
+    )
+    timeout: Timeout = key(Object(Timeout), "How long a request may take.", default=Timeout())
+    retry: Retry = key(Object(Retry), "How transient failures are retried.", default=Retry())
+    rate_limit: RateLimit | None = key(
+        Object(RateLimit),
+        "How fast requests may follow each other. Without it, only a 429 response slows them down.",
+        default=None,
+    )
+    limits: Limits = key(Object(Limits), "What one sync may spend.", default=Limits())
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One column: where its value is in a record, and its type in the destination."""
+
+    path: tuple[JsonPath, ...] = key(
+        OneOrMore(JSON_PATH), "JSONPath of the value. Of several paths, the first non-null value wins."
+    )
+    type: ColumnType = key(
+        Choice("a column type", get_args(ColumnType), COLUMN_TYPES),
+        "The column's type. A value that does not fit becomes NULL and is counted in the log.",
+        default="STRING",
+    )
+    description: str | None = key(Text(), "What the column means.", default=None)
+    availability: str | None = key(
+        Text(),
+        "Which servers have the value, if not all do: `Prefect 3`. Elsewhere the column is NULL.",
+        default=None,
+    )
+    references: Reference | None = key(
+        REFERENCE,
+        "The table and column that the value refers to: a foreign key, for the generated pages and dbt tests. A row is "
+        "sent whether or not its counterpart exists.",
+        default=None,
+    )
+    volatile: bool = key(
+        Boolean(),
+        "Whether the server recomputes the value on each response. The column keeps the value it had when the row was "
+        "sent; a change of this column alone does not re-send the row.",
+        default=False,
+    )
+    precision: int | None = key(Integer(1, 38), "For DECIMAL: total number of digits.", default=None)
+    scale: int | None = key(Integer(0, 37), "For DECIMAL: digits after the decimal point.", default=None)
+
+    @property
+    def sdk_type(self) -> str | Mapping[str, str | int | None]:
+        """The type in the form that the SDK's schema() expects."""
+        if self.type == "DECIMAL":
+            return {"type": "DECIMAL", "precision": self.precision, "scale": self.scale}
+        return self.type
+
+
+_VALUES: Final = MapOf("value", JSON_PATH, NAME_PATTERN, NAME_EXPECTED, may_be_empty=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """Another stream whose rows determine the requests: one per row, or one per batch of rows.
+
+    A stream without an endpoint of its own takes its records out of the parent's. In that case, and whenever a request
+    is made for a single parent, fields can reach the parent's record as `$parent`: `$parent.id`.
+    """
+
+    stream: str = key(NAME, "The parent stream.")
+    values: Mapping[str, JsonPath] = key(
+        _VALUES,
+        "Names for values from a parent's record. `{name}` in the endpoint's path, and `$name` in strings of the body "
+        "and the query, are replaced by them.",
+        default={},
+    )
+    batch: int | None = key(Integer(1, 1000), "Number of parents per request; each value is then a list.", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Related(Parent):
+    """Another stream, of which the rows that can have changed are read, and for them the rows of this stream."""
+
+    batch: int | None = key(
+        Integer(1, 1000), "Number of those rows per request; each value is then a list.", default=100
+    )
+    body: Mapping[str, JsonValue] | None = key(
+        JsonObject(), "Body of a POST request, with `$name` for the values, and a stable sort.", default=None
+    )
+    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters.", default={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fallback:
+    """A query to use instead, on servers that reject the ones before it."""
+
+    body: Mapping[str, JsonValue] | None = key(
+        JsonObject(), "Body of a POST request: the filter, and a stable sort that fits it.", default=None
+    )
+    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters, in addition to the stream's.", default={})
+    stop_at: JsonPath | None = key(
+        JSON_PATH,
+        "Stop at the first row whose timestamp here is older than `$since`. The query must sort by it, newest first.",
+        default=None,
+    )
+    filters_by: JsonPath | None = key(
+        JSON_PATH,
+        "The timestamp this query filters by. Reconciliation skips rows whose cursor moved together with it: this "
+        "query has delivered them.",
+        default=None,
+    )
+    pagination: Pagination | None = key(
+        PAGINATION, "How the result is read in pages, if not as the api says.", default=None
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query(Fallback):
+    """One query to the stream's endpoint for rows that can have changed.
+
+    In strings of the body and the query, `$since` is the start of the last complete pass minus the lookback;
+    `$since-7d` is seven days before that.
+    """
+
+    finds: str | None = key(Text(), "Which changes it finds, for the reference page: `runs that ended`.", default=None)
+    fallback: tuple[Fallback, ...] = key(
+        OneOrMore(Object(Fallback)),
+        "What to ask servers that reject this query. The first that the server accepts is used.",
+        default=(),
+    )
+    optional: bool = key(
+        Boolean(),
+        "If the server rejects this query and its fallbacks, continue without it; reconciliation finds what it would "
+        "have found.",
+        default=False,
+    )
+
+    @property
+    def alternatives(self) -> tuple[Fallback, ...]:
+        """The query and its fallbacks, in the order in which they are tried."""
+        return (self, *self.fallback)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRows:
+    """Rows that can change without leaving a trace. Their keys are kept in the state, so their end is not missed."""
+
+    field: JsonPath = key(JSON_PATH, "The value that says whether a record is open.")
+    values: tuple[str, ...] = key(OneOrMore(Text()), "Its values while the record is open.")
+    into: str = key(BODY_PATH, "Where the request's body takes these values as a filter.")
+    body: Mapping[str, JsonValue] = key(JsonObject(), "The rest of the body: a stable sort.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeFeed:
+    """Another list, which names rows that changed. If the server does not have it or denies access, that is logged."""
+
+    endpoint: Endpoint = key(ENDPOINT, "Returns the list.")
+    body: Mapping[str, JsonValue] = key(JsonObject(), "The request's body, with `$since` as in `changes`.")
+    records: JsonPath = key(JSON_PATH, "JSONPath of the list of records in the response.")
+    own_key: JsonPath = key(JSON_PATH, "The key of a record of this list.", name="key")
+    names: JsonPath = key(JSON_PATH, "Where a record names the changed row.")
+    prefix: str = key(Text(), "What precedes the row's key in that name.", default="")
+    pagination: Pagination = key(PAGINATION, "How the list is read in pages.")
+    finds: str | None = key(Text(), "Which changes only it finds, for the reference page.", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconcile:
+    """Reconciliation: re-reading the whole list, a slice at each sync, for changes that no query finds."""
+
+    every: timedelta = key(Duration(), "The time in which the whole list is re-read once.")
+    finds: str | None = key(Text(), "Which changes no query finds, for the reference page.", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incremental:
+    """How an incremental stream finds what changed since the last sync. The whole list is read once, at the first sync."""
+
+    changes: tuple[Query, ...] = key(
+        OneOrMore(Object(Query)),
+        "Queries that together find every change. Streams with a parent can do without: they read the children of "
+        "those parents that can have changed.",
+        default=(),
+    )
+    open: OpenRows | None = key(Object(OpenRows), "Rows that can change without leaving a trace.", default=None)
+    change_feed: ChangeFeed | None = key(Object(ChangeFeed), "Another list, which names changed rows.", default=None)
+    related: Related | None = key(
+        Object(Related), "Another stream; the rows that belong to its changed rows are read too.", default=None
+    )
+    lookup: str | None = key(
+        BODY_PATH, "Where the request's body takes a list of keys. `open` and `change_feed` need it.", default=None
+    )
+    lookup_body: Mapping[str, JsonValue] = key(JsonObject(), "The rest of a lookup's body: a stable sort.", default={})
+    reconcile: Reconcile | None = key(
+        Object(Reconcile, shorthand="every"),
+        "Re-reading the whole list, for changes that no query finds.",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """One endpoint, synced into one table."""
+
+    required_one_of: ClassVar = ("endpoint", "parent")
+
+    description: str = key(Text(), "What a row of the table is.")
+    singular: str | None = key(
+        Text(), "One row, in words: `flow run`. Needed only if the plural rule gets it wrong.", default=None
+    )
+    endpoint: Endpoint | None = key(
+        ENDPOINT,
+        "Method and path of the list: `POST /flows/filter`. `POST ../filter` is above the base URL.",
+        default=None,
+    )
+    parent: Parent | None = key(
+        Object(Parent, shorthand="stream"), "The stream whose rows determine the requests.", default=None
+    )
+    enabled: bool = key(Boolean(), "Whether the stream is synced by default.", default=True)
+    availability: str | None = key(
+        Text(),
+        "Which servers have the endpoint, if not all do: `Prefect 2`. `check` then does not report its absence.",
+        default=None,
+    )
+    table: str | None = key(NAME, "The table's name, if it is not the stream's.", default=None)
+    primary_key: tuple[str, ...] = key(OneOrMore(NAME), "The column or columns that identify a row.")
+    cursor_field: str | None = key(
+        NAME,
+        "The UTC_DATETIME column that moves whenever a row changes. Incremental streams need it.",
+        default=None,
+    )
+    sync_mode: SyncMode = key(Choice("a sync mode", get_args(SyncMode), SYNC_MODES), "What is sent at each sync.")
+    deleted: Deleted = key(
+        Choice("a rule for deleted rows", get_args(Deleted), DELETED),
+        "What an incremental stream does about rows that are gone from the server. A full refresh soft-deletes them.",
+        default="keep",
+    )
+    body: Mapping[str, JsonValue] | None = key(
+        JsonObject(), "Body of a POST request, apart from the pagination: a stable sort, for example.", default=None
+    )
+    query: Mapping[str, JsonValue] | None = key(JsonObject(), "Query parameters.", default=None)
+    pagination: tuple[Pagination, ...] = key(
+        OneOrMore(PAGINATION),
+        "How the list is read in pages, if not as the api says. Of several styles, the first that the server accepts "
+        "is used.",
+        default=(),
+    )
+    incremental: Incremental | None = key(
+        Object(Incremental),
+        "How an incremental stream finds changes. Without it, the whole list is read at each sync.",
+        default=None,
+    )
+    records: tuple[JsonPath, ...] = key(RECORDS, RECORDS_DESCRIPTION, default=())
+    count: Endpoint | None = key(ENDPOINT, "Returns the number of records, for the progress in the log.", default=None)
+    fields: Mapping[str, Field] = key(
+        MapOf("column", Object(Field, shorthand="path"), NAME_PATTERN, NAME_EXPECTED),
+        "The columns: a name and a JSONPath, or a name and path, type and description.",
+    )
+    name: str = ""
+
+    @property
+    def source(self) -> Parent | None:
+        """The other stream whose rows determine requests: for all rows, or for those that can have changed."""
+        return self.parent or (self.incremental.related if self.incremental else None)
+
+    @property
+    def reconcile(self) -> Reconcile | None:
+        """How the whole list is re-read, if it is."""
+        return self.incremental.reconcile if self.incremental else None
+
+    @property
+    def remembers_all(self) -> bool:
+        """Whether the keys of all rows are kept in the state, to detect rows that are gone."""
+        return self.deleted == "soft_delete" and self.reconcile is None
+
+    @property
+    def destination_table(self) -> str:
+        """The name of the table that the stream fills."""
+        return self.table or self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A whole streams.yaml."""
+
+    version: int = key(Constant(1), "The version of this dialect: 1.")
+    title: str = key(Text(), "What the API is called in logs: Prefect.", name="name")
+    configuration: Mapping[str, Setting] = key(
+        MapOf("setting", Object(Setting), NAME_PATTERN, NAME_EXPECTED, may_be_empty=True),
+        "The settings of each connection. `${name}` in strings below is replaced by a setting's value.",
+        default={},
+    )
+    api: Api = key(Object(Api), "What applies to all requests.")
+    streams: Mapping[str, Stream] = key(
+        MapOf("stream", Object(Stream), NAME_PATTERN, NAME_EXPECTED), "What is synced: one stream, one table."
+    )

@@ -1,0 +1,73 @@
+"""Types that only the spec knows: the columns of a table and what they reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from engine.declare.types import NAME_PATTERN
+from engine.declare.values import Text
+
+ColumnType = Literal[
+    "STRING", "JSON", "BOOLEAN", "SHORT", "INT", "LONG", "DECIMAL", "FLOAT", "DOUBLE", "NAIVE_DATE", "NAIVE_DATETIME",
+    "UTC_DATETIME", "BINARY", "XML",
+]  # fmt: skip
+
+COLUMN_TYPES: Final[Mapping[str, str]] = {
+    "STRING": "a string; any other JSON value becomes its JSON text",
+    "JSON": "any JSON value",
+    "BOOLEAN": "true or false",
+    "SHORT": "a 16-bit integer",
+    "INT": "a 32-bit integer",
+    "LONG": "a 64-bit integer",
+    "DECIMAL": "a decimal number; needs precision and scale",
+    "FLOAT": "a 32-bit number",
+    "DOUBLE": "a 64-bit number",
+    "NAIVE_DATE": "a date, such as 2024-05-01",
+    "NAIVE_DATETIME": "a date and time without an offset",
+    "UTC_DATETIME": "an instant: a date and time with its offset, stored in UTC",
+    "BINARY": "bytes, as a base64 string",
+    "XML": "an XML string",
+}
+"""The column types of the Fivetran Connector SDK, and what each accepts from a JSON response."""
+
+KEY_TYPES: Final = frozenset({"STRING", "SHORT", "INT", "LONG", "NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME"})
+"""The column types that compare and hash exactly, as a primary key must."""
+
+SyncMode = Literal["incremental", "full_refresh"]
+
+SYNC_MODES: Final[Mapping[str, str]] = {
+    "incremental": "send the rows whose cursor field has moved since the last complete pass",
+    "full_refresh": "send all rows at each sync; rows that are gone are soft-deleted",
+}
+
+Deleted = Literal["keep", "soft_delete"]
+
+DELETED: Final[Mapping[str, str]] = {
+    "keep": "rows that are gone from the server stay, except those that were open when they went",
+    "soft_delete": "rows that are gone are soft-deleted. With `reconcile`: once per period, when the whole list is sent "
+    "again. Without it: at the next sync. The keys of all rows are then kept in the state, and the list is searched "
+    "when the server's count differs from their number; that suits lists of a few thousand rows",
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A column of a table (the same or another), whose values a column holds."""
+
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+def _reference(text: str) -> Reference:
+    table, column = text.split(".")
+    return Reference(table, column)
+
+
+REFERENCE: Final = Text(
+    rf"{NAME_PATTERN}\.{NAME_PATTERN}", "a table and its column, such as flows.id", convert=_reference
+)

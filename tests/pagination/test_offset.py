@@ -1,0 +1,183 @@
+"""Pagination style `offset`: whole in spite of changes, and never silently short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.declare.types import Endpoint
+from engine.failures import ReadFailure
+from engine.pagination.offset import Offset
+from engine.requests import Page, Request
+from tests.reliability import Reliability
+
+POST = Request(Endpoint("POST", "/x/filter"), body={"sort": "ID"})
+Rows = list[int]
+
+
+def read(
+    rows: Rows, *, size: int, cap: int = 10**6, between: Callable[[int], None] | None = None, limit: int = 2000
+) -> list[int]:
+    """Paginator over a list that may change between the requests; answers with the rows that were new, in order."""
+    paginator = Offset(page_size=size).paginate(POST)
+    found: list[int] = []
+    for number in range(limit):
+        if paginator.request is None:
+            return found
+        body: Any = paginator.request.body
+        page = rows[body["offset"] : body["offset"] + min(body["limit"], cap)]
+        found += [record["id"] for _, record in paginator.advance(Page([(row, {"id": row}) for row in page]))]
+        if between is not None:
+            between(number)
+    raise AssertionError("the walk does not end")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 9, 10, 11, 19, 20, 100])
+@pytest.mark.parametrize("size", [1, 2, 10])
+def test_reads_every_row_once(count: int, size: int) -> None:
+    """A list at rest comes whole, in order, with no row twice, whatever its length and the page size."""
+    rows = list(range(count))
+    assert read(rows, size=size) == rows
+
+
+@pytest.mark.parametrize("cap", [2, 3, 7, 50])
+def test_a_server_that_cuts_pages_loses_nothing(cap: int, reliability: Reliability) -> None:
+    """A page shorter than the limit is not taken for the end."""
+    rows = list(range(120))
+    assert read(rows, size=100, cap=cap) == rows
+    reliability.tried("short-pages")
+
+
+def test_a_server_that_gives_one_row_at_a_time_is_a_failure() -> None:
+    """Pages of one row cannot overlap, so nothing could be proven; said, not silently cut."""
+    with pytest.raises(ReadFailure, match="one row at a time"):
+        read(list(range(5)), size=10, cap=1)
+
+
+def test_a_server_that_ignores_the_offset_is_a_failure(reliability: Reliability) -> None:
+    """The same page again and again ends with a message that names the remedy, not with one page or for ever."""
+    paginator = Offset(page_size=10).paginate(POST)
+    page = Page([(n, {"id": n}) for n in range(10)])
+    with pytest.raises(ReadFailure, match=r"ignores \"offset\".*pagination: single"):
+        for _ in range(10):
+            paginator.advance(page)
+    reliability.tried("offset-ignored")
+
+
+def test_a_row_inserted_before_a_short_list_is_no_failure() -> None:
+    """The next page then looks just like the one before it."""
+    rows = [1, 2]
+    assert set(read(rows, size=10, between=lambda number: rows.insert(0, 0) if number == 0 else None)) >= {1, 2}
+
+
+def test_rows_deleted_behind_the_reader_hide_no_others() -> None:
+    """Deleting rows that were read moves the rest forward; a plain offset would pass over as many rows."""
+    rows = list(range(100))
+
+    def between(number: int) -> None:
+        if number == 3:
+            del rows[0:15]
+
+    assert read(rows, size=10, between=between) == list(range(100))
+
+
+def test_the_last_row_read_may_vanish() -> None:
+    """The row that joins two pages is itself deleted between them."""
+    rows = list(range(40))
+
+    def between(number: int) -> None:
+        if number == 0:
+            rows.remove(9)
+
+    assert read(rows, size=10, between=between) == list(range(40))
+
+
+def test_everything_may_vanish() -> None:
+    """A list that is emptied during the read ends it."""
+    rows = list(range(40))
+    assert read(rows, size=10, between=lambda number: rows.clear()) == list(range(10))
+
+
+def test_a_list_that_never_joins_is_a_failure() -> None:
+    """An order that changes with every request ends with a failure, not with an endless walk."""
+    rows = list(range(1000))
+
+    def between(number: int) -> None:
+        rows[:] = [row + 1000 for row in rows]
+
+    with pytest.raises(ReadFailure, match="did not join"):
+        read(rows, size=10, between=between)
+
+
+def test_goes_into_the_body_or_the_query() -> None:
+    """POST carries the page in its body beside the stream's own keys, GET in its query; the names can be chosen."""
+    style = Offset(page_size=5, limit_key="per_page", offset_key="skip")
+    posted = style.paginate(POST).request
+    assert posted is not None
+    assert posted.body == {"sort": "ID", "per_page": 5, "skip": 0}
+    got = style.paginate(Request(Endpoint("GET", "/x"), {"q": "a"})).request
+    assert got is not None
+    assert (got.query, got.body) == ({"q": "a", "per_page": 5, "skip": 0}, None)
+
+
+EDITS = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from(["insert", "delete"]), st.integers(0, 200), st.integers(1, 12)),
+    max_size=8,
+)
+
+
+def storm(rows: Rows, edits: list[tuple[int, str, int, int]]) -> Callable[[int], None]:
+    """A function that edits the list after the numbered requests: inserts new rows or deletes rows, anywhere."""
+    fresh = iter(range(10**6, 2 * 10**6))
+
+    def between(number: int) -> None:
+        for at, action, position, count in edits:
+            if at == number and action == "insert":
+                where = position % (len(rows) + 1)
+                rows[where:where] = [next(fresh) for _ in range(count)]
+            elif at == number and rows:
+                where = position % len(rows)
+                del rows[where : where + count]
+
+    return between
+
+
+@settings(max_examples=500)
+@given(count=st.integers(0, 120), size=st.integers(2, 20), cap=st.sampled_from([2, 5, 1000]), edits=EDITS)
+def test_no_row_that_exists_throughout_is_lost(
+    count: int, size: int, cap: int, edits: list[tuple[int, str, int, int]]
+) -> None:
+    """Whatever is inserted or deleted during the read, every row that was there from its start to its end comes."""
+    rows = list(range(count))
+    try:
+        found = read(rows, size=size, cap=cap, between=storm(rows, edits))
+    except ReadFailure:
+        return  # loud, and the next sync reads again; that it is rare is the next test's matter
+    assert {row for row in rows if row < count} <= set(found)
+
+
+def test_a_plain_offset_does_lose_rows_in_the_same_storm() -> None:
+    """The model can fail: the usual loop (offset plus the page's length, until a short page) loses rows in it."""
+    rows = list(range(100))
+    between = storm(rows, [(1, "delete", 0, 5)])
+    found: set[int] = set()
+    offset = number = 0
+    while page := rows[offset : offset + 10]:
+        found.update(page)
+        offset += len(page)
+        between(number)
+        number += 1
+    assert {row for row in rows if row < 100} - found == set(range(20, 25))
+
+
+def test_a_few_changes_never_fail_the_read() -> None:
+    """One change a page, for many pages, is read through without a failure."""
+    for seed in range(50):
+        rows = list(range(200))
+        edits = [(n, "delete" if (n + seed) % 2 else "insert", (n * 37 + seed * 11) % 200, 1) for n in range(30)]
+        found = read(rows, size=20, between=storm(rows, edits))
+        assert {row for row in rows if row < 200} <= set(found)

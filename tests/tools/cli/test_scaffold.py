@@ -1,0 +1,385 @@
+"""`scaffold` writes streams that validate, pass `check`, and sync as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.testbed.prefect_server import PrefectServer
+from engine.spec.load import load, resolve
+from engine.sync import sync
+from tests.conftest import MAJORS
+from tests.readme import PROJECT
+from tests.shop import STREAMS, Lines, Recorder
+from tests.tools.openapi.documents import shop
+from tools.cli import main
+from tools.cli.target import connection_of, openapi_of
+from tools.openapi.lists import ListOperation, lists
+
+SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
+HEAD = SHIPPED[: SHIPPED.index("\nstreams:\n")] + "\nstreams:\n"
+ONLY = {"flow_run_notification_policies": 2, "task_workers": 3}
+# The server writes more events as it is asked; a request for inputs must name what they begin with, and one for blocks
+# that it wants those without a name too, which no document can tell.
+NOT_COMPARED = {"events", "flow_run_inputs", "block_documents"}
+STREAMS_SHIPPED = load(PROJECT / "streams.yaml").streams
+CLOUD = {name for name, stream in STREAMS_SHIPPED.items() if stream.availability == "Prefect Cloud"}
+
+
+def paged_lists(configuration: Path) -> list[ListOperation]:
+    connection = connection_of(PROJECT / "streams.yaml", configuration)
+    return [one for one in lists(openapi_of(connection, None), connection.spec) if one.paged]
+
+
+def scaffolded(endpoint: object, configuration: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["scaffold", str(endpoint), "--configuration", str(configuration)]) == 0
+    return capsys.readouterr().out
+
+
+def without(name: str) -> str:
+    """The shipped file without a stream and those that need it, and without what refers to other streams."""
+    gone = {name}
+    for other, stream in STREAMS_SHIPPED.items():  # in the file's order, in which no stream comes before its source
+        if stream.source is not None and stream.source.stream in gone:
+            gone.add(other)
+    head, streams = SHIPPED.split("\nstreams:\n")
+    blocks = re.split(r"\n(?=  \w+:\n)", streams)
+    kept = [block for block in blocks if block.lstrip().partition(":")[0] not in gone]
+    return re.sub(r"references: [\w.]+, ", "", "\n".join([head, "streams:", *kept]))
+
+
+def synced(streams: Path, configuration: Path) -> tuple[Recorder, Lines]:
+    """What a first sync writes."""
+    recorder, lines = Recorder(), Lines()
+    sync(resolve(streams, json.loads(configuration.read_text("utf-8"))), {}, recorder, lines)
+    return recorder, lines
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_every_paged_list_of_the_server_validates_and_syncs(
+    major: int, configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All lists that take limit and offset; those below a name in their path need a parent, which a person names."""
+    every = paged_lists(configurations[major])
+    assert len(every) >= 18
+    found = [one for one in every if "{" not in str(one.endpoint)]
+    blocks = {str(one.endpoint): scaffolded(one.endpoint, configurations[major], capsys) for one in found}
+    path = tmp_path / "streams.yaml"
+    path.write_text(HEAD + "\n".join(blocks.values()), "utf-8")
+    assert len(load(path).streams) == len(found)
+    assert main(["check", str(path), "--configuration", str(configurations[major]), "--format", "json"]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    # What the document of Prefect 2 has and the server has not: an old name, and a part that is switched off.
+    lies = ["streams.deployments.fields.job_variables", "streams.automations.endpoint"] if major == 2 else []
+    assert [one["keypath"] for one in findings if one["level"] == "warning"] == lies
+    recorder, lines = synced(path, configurations[major])
+    assert all("/automations/filter not found; skipping" in warning for warning in lines.warnings)
+    assert len(lines.warnings) == (1 if major == 2 else 0)
+    assert len(recorder.tables["flow_runs"]) >= 210
+
+
+@pytest.mark.parametrize("major", MAJORS)
+@pytest.mark.parametrize("name", sorted(STREAMS_SHIPPED.keys() - CLOUD - NOT_COMPARED))
+def test_a_shipped_stream_comes_back(
+    name: str, major: int, full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Removed, and scaffolded from the live server, it brings the same rows, with the same values in common columns."""
+    if ONLY.get(name, major) != major:
+        pytest.skip(f"Prefect {major} has no {name}")
+    settings = {"api_url": full_servers[major].api_url}
+    configuration, path = tmp_path / "configuration.json", tmp_path / "streams.yaml"
+    configuration.write_text(json.dumps(settings), "utf-8")
+    path.write_text(without(name), "utf-8")
+    shipped = STREAMS_SHIPPED[name]
+    endpoint = str(shipped.endpoint or f"{STREAMS_SHIPPED[shipped.parent.stream].endpoint}#schedules")  # type: ignore[union-attr]
+    given = ["--name", name, "--append", str(path), "--configuration", str(configuration)]
+    assert main(["scaffold", endpoint, *given]) == 0
+    assert f"added the stream {name}" in capsys.readouterr().out
+    assert main(["validate", str(path)]) == 0
+    back = load(path).streams[name]
+    assert back.primary_key == shipped.primary_key
+    configuration.write_text(json.dumps({**settings, "streams": name}), "utf-8")
+    both = back.fields.keys() & shipped.fields.keys()
+    common = [c for c in both if shipped.fields[c].path == back.fields[c].path and not shipped.fields[c].volatile]
+    everywhere = [c for c, field in shipped.fields.items() if field.availability is None and not field.volatile]
+    assert len(common) >= len(everywhere) / 2
+    expected, _ = synced(PROJECT / "streams.yaml", configuration)
+    found, _ = synced(path, configuration)
+
+    def rows(recorder: Recorder) -> Any:
+        return {key: {c: row[c] for c in common} for key, row in recorder.tables[name].items()}
+
+    assert rows(found) == rows(expected)
+    assert rows(found)
+
+
+def test_a_list_of_each_row_of_another(
+    full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The value in the path is told from the list above it, one in the query from its name; if not, that is said."""
+    configuration = tmp_path / "configuration.json"
+    configuration.write_text(json.dumps({"api_url": full_servers[3].api_url}), "utf-8")
+    text = scaffolded("/work_pools/{work_pool_name}/queues/filter", configuration, capsys)
+    assert "    parent: {stream: work_pools, values: {work_pool_name: $.name}}\n" in text
+    text = scaffolded("GET /flow_run_states/", configuration, capsys)
+    assert "    parent: {stream: flow_runs, values: {flow_run_id: $.id}}\n" in text
+    assert '    query: {flow_run_id: "$flow_run_id"}\n' in text
+    assert "    pagination: single\n" in text
+    text = scaffolded("/events/filter", configuration, capsys)
+    assert (
+        "    pagination: {style: token, token: $.next_page, parameter: page-token, endpoint: GET /events/filter/next, "
+        "total: $.total}\n" in text
+    )
+    assert "    records: $.events\n" in text
+    alone = tmp_path / "streams.yaml"
+    alone.write_text(without("work_pools"), "utf-8")
+    given = ["--append", str(alone), "--configuration", str(configuration)]
+    assert main(["scaffold", "/work_pools/{work_pool_name}/queues/filter", *given]) == 1
+    assert "is asked with work_pool_name, and of no stream of streams.yaml it can be told" in capsys.readouterr().err
+    assert main(["scaffold", "/work_pools/filter#queues", *given]) == 1
+    assert "no stream reads POST /work_pools/filter; scaffold that one first" in capsys.readouterr().err
+    assert main(["scaffold", "/deployments/filter#tags", *given]) == 1
+    assert "holds no list of objects called tags; those that it holds are schedules" in capsys.readouterr().err
+
+
+def test_the_block_reads_well(configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """The README's example: a stable sort with its reason, the count beside the list, changes as an offer."""
+    text = scaffolded("/variables/filter", configurations[3], capsys)
+    assert text.startswith(
+        """\
+  variables:
+    description: One row per variable.
+    endpoint: POST /variables/filter
+    primary_key: id
+    cursor_field: updated
+    sync_mode: full_refresh
+    body: {sort: CREATED_DESC} # never changes for a row; rows of the same instant may still change places
+    count: POST /variables/count
+"""
+    )
+    assert "#   incremental: {changes: [{body: {sort: UPDATED_DESC}, stop_at: $.updated}]}\n" in text
+    assert "      id: $.id\n" in text
+    assert "      value: {path: $.value, type: JSON, description: The value of the variable}\n" in text
+
+
+@pytest.mark.parametrize("name", ["automations", "flows", "variables"])
+def test_the_offer_to_read_changes_is_accepted(
+    name: str, configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commented lines in place of the sync mode are right, and check finds nothing in them."""
+    text = scaffolded(f"/{name}/filter", configurations[3], capsys)
+    text = text.replace("    sync_mode: full_refresh\n", "").replace("    #   ", "    ")
+    path = tmp_path / "streams.yaml"
+    path.write_text(HEAD + text, "utf-8")
+    assert load(path).streams[name].sync_mode == "incremental"
+    assert main(["check", str(path), "--configuration", str(configurations[3])]) == 0
+    assert "no mistakes" in capsys.readouterr().out
+
+
+# --- from documents with other habits ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A saved document, and a streams.yaml beside it that reads nothing of it yet."""
+    document = shop()
+    schemas, paths = document["components"]["schemas"], document["paths"]
+    schemas["Odd"] = {
+        "type": "object",
+        "properties": {
+            "naïve name": {"type": "string"},
+            "2nd": {"type": "integer", "format": "int32"},
+            "camelCase": {"type": "boolean"},
+            "camel_case": {"type": "boolean"},
+            "on": {"type": "string", "description": 'a: "b" # c, {d} ${e}\n second line. Second sentence.'},
+            "day": {"type": "string", "format": "date"},
+            "it's": {"type": "string"},
+            "both ' and \"": {"type": "string"},
+            "uuid": {"type": "string"},
+            "long": {"type": "string", "description": "word " * 60},
+        },
+    }
+    odd = {"type": "array", "items": {"$ref": "#/components/schemas/Odd"}}
+    page = [{"name": n, "in": "query", "schema": {"type": "integer"}} for n in ("limit", "offset")]
+    sorts = {"name": "order_by", "in": "query", "schema": {"enum": ["-updated", "name", "-uuid"], "type": "string"}}
+    ok = {"responses": {"200": {"content": {"application/json": {"schema": odd}}}}}
+    paths["/odd-things"] = {"get": {**ok, "parameters": [*page, sorts]}}
+    paths["/odd-things/count"] = {
+        "get": {"responses": {"200": {"content": {"application/json": {"schema": {"type": "integer"}}}}}}
+    }
+    paths["/odd/all"] = {
+        "get": {**ok, "parameters": [{"name": "since", "in": "query", "required": True, "schema": {}}]}
+    }
+    nameless = {"type": "array", "items": {"type": "object", "properties": {"total": {"type": "number"}}}}
+    paths["/totals"] = {"get": {"responses": {"200": {"content": {"application/json": {"schema": nameless}}}}}}
+    schemas["Order"]["properties"]["lines"]["items"]["properties"]["sku"]["description"] = "\x1b[31m"
+    (tmp_path / "saved.json").write_text(json.dumps(document), "utf-8")
+    (tmp_path / "streams.yaml").write_text(STREAMS[: STREAMS.index("  shops:")], "utf-8")
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> int:
+    file = str(folder / "streams.yaml")
+    return main(["scaffold", *arguments, "--openapi", str(folder / "saved.json"), "--append", file])
+
+
+def test_a_request_that_reads_is_preferred_to_one_that_may_write(saved: Path) -> None:
+    """The same path may list with GET and make with POST; asked for by its method, a POST carries a warning."""
+    document = json.loads((saved / "saved.json").read_text())
+    document["paths"]["/odd/all"]["post"] = document["paths"]["/odd/all"]["get"]
+    (saved / "saved.json").write_text(json.dumps(document), "utf-8")
+    assert run(saved, "/odd/all") == 0
+    assert run(saved, "POST /odd/all", "--name", "made") == 0
+    streams = load(saved / "streams.yaml").streams
+    assert str(streams["odd_all"].endpoint).startswith("GET ")
+    assert str(streams["made"].endpoint).startswith("POST ")
+    assert (saved / "streams.yaml").read_text("utf-8").count("# Make sure that this request only reads") == 1
+
+
+def test_names_and_texts_of_any_kind_become_yaml(saved: Path) -> None:
+    """Names that Fivetran takes, paths that find the property, descriptions that stay text."""
+    assert run(saved, "GET /odd-things") == 0
+    stream = load(saved / "streams.yaml").streams["odd_things"]
+    assert {name: (field.path[0].text, field.type) for name, field in stream.fields.items()} == {
+        "uuid": ("$.uuid", "STRING"),
+        "na_ve_name": ("$['naïve name']", "STRING"),
+        "n_2nd": ("$['2nd']", "INT"),
+        "camel_case": ("$.camelCase", "BOOLEAN"),
+        "camel_case_2": ("$.camel_case", "BOOLEAN"),
+        "on": ("$.on", "STRING"),
+        "day": ("$.day", "NAIVE_DATE"),
+        "it_s": ('$["it\'s"]', "STRING"),
+        "long": ("$.long", "STRING"),
+    }
+    assert stream.fields["on"].description == 'a: "b" # c, {d} {e} second line.'
+    assert len(stream.fields["long"].description or "") <= 110
+    assert stream.primary_key == ("uuid",)
+    assert stream.query == {"order_by": "-uuid"}
+    assert str(stream.count) == "GET /odd-things/count"
+    text = (saved / "streams.yaml").read_text("utf-8")
+    assert "# left out, since no JSONPath can name it:" in text
+    assert yaml.safe_load(text)["streams"]["odd_things"]["fields"].keys() == stream.fields.keys()
+
+
+def test_what_the_request_cannot_do_is_said(saved: Path) -> None:
+    """A list that is not paged is read with one request, and a required parameter is named."""
+    assert run(saved, "/odd/all") == 0
+    text = (saved / "streams.yaml").read_text("utf-8")
+    assert "    pagination: single\n" in text
+    assert "# The server requires since: add what you want to ask for." in text
+    assert "# No property tells when a row changed" in text
+
+
+def test_records_in_an_envelope_and_a_smaller_page(saved: Path) -> None:
+    """`$.results` is found by the api's records; a page is no larger than the server allows."""
+    document = json.loads((saved / "saved.json").read_text())
+    document["paths"]["/shops/filter"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"][
+        "limit"
+    ]["maximum"] = 20
+    (saved / "saved.json").write_text(json.dumps(document), "utf-8")
+    assert run(saved, "/shops/filter") == 0
+    stream = load(saved / "streams.yaml").streams["shops"]
+    assert [style.page_size for style in stream.pagination or ()] == [20]
+    assert [path.text for path in stream.records or ()] == ["$", "$.results", "$.result"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["/order/filter"], 1, "the server has no /order/filter; did you mean /orders/filter?"),
+        (["GET /orders/filter"], 1, "the server has /orders/filter for POST only"),
+        (["/orders/count"], 1, "POST /orders/count: the document declares no list of objects in the answer"),
+        (["/totals"], 1, "no property that could be a primary key; they have total"),
+        (["orders"], 1, 'expected a path, or a method (GET or POST) and a path, found "orders"'),
+        (["/orders/filter"], 1, "has a stream orders; give this one another name with --name"),
+        (["/shops/filter", "--name", "My-Shops"], 2, "--name: a stream must be named with lower-case letters"),
+    ],
+)
+def test_what_cannot_be_scaffolded_leaves_the_file_alone(
+    saved: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+) -> None:
+    """And says why."""
+    before = (saved / "streams.yaml").read_text("utf-8")
+    assert run(saved, *arguments) == code
+    assert words in capsys.readouterr().err
+    assert (saved / "streams.yaml").read_text("utf-8") == before
+    assert sorted(path.name for path in saved.iterdir()) == ["saved.json", "streams.yaml"]
+
+
+def test_append_needs_the_streams_at_the_end(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A block after another one would be something else."""
+    text = (saved / "streams.yaml").read_text("utf-8")
+    at = text.index("api:\n")
+    streams = text.index("streams:\n")
+    (saved / "streams.yaml").write_text(text[:at] + text[streams:] + text[at:streams], "utf-8")
+    load(saved / "streams.yaml")
+    assert run(saved, "/shops/filter") == 1
+    assert "streams is not the last block of" in capsys.readouterr().err
+
+
+def test_append_keeps_the_indentation_of_the_file(saved: Path) -> None:
+    """Four blanks before a stream where the file has four."""
+    lines = (saved / "streams.yaml").read_text("utf-8").splitlines()
+    at = lines.index("streams:")
+    deeper = lines[: at + 1] + ["  " + line for line in lines[at + 1 :]]
+    (saved / "streams.yaml").write_text("\n".join(deeper), "utf-8")
+    assert run(saved, "/shops/filter") == 0
+    assert "\n    shops:\n      description: One row per shop.\n" in (saved / "streams.yaml").read_text("utf-8")
+    assert list(load(saved / "streams.yaml").streams) == ["orders", "shops"]
+
+
+OWNER = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "uuid": {"type": "string"}, "seats": {"type": "integer"}},
+}
+
+
+def with_owner(folder: Path, path: str, answer: Any, prefix: str = "") -> None:
+    """Add a path to the saved document that answers with an object: to GET, and to POST, which makes one."""
+    document = json.loads((folder / "saved.json").read_text())
+    operation = {"responses": {"200": {"content": {"application/json": {"schema": answer}}}}}
+    document["paths"] = {prefix + known: item for known, item in document["paths"].items()}
+    document["paths"][path] = {"post": operation, "get": operation}
+    (folder / "saved.json").write_text(json.dumps(document), "utf-8")
+
+
+def test_an_object_is_one_record(saved: Path) -> None:
+    """Asked for by GET, never by the POST of the same path."""
+    with_owner(saved, "/owner", OWNER)
+    assert run(saved, "/owner") == 0
+    stream = load(saved / "streams.yaml").streams["owner"]
+    assert str(stream.endpoint) == "GET /owner"
+    assert stream.primary_key == ("uuid",)
+    assert [type(style).__name__ for style in stream.pagination or ()] == ["OneObject"]
+    assert list(stream.fields) == ["uuid", "name", "seats"]
+    assert '    description: "One row: the owner."\n' in (saved / "streams.yaml").read_text("utf-8")
+
+
+def test_an_object_of_each_row(saved: Path) -> None:
+    """What the path needs is told from the list above it, as for a list."""
+    with_owner(saved, "/orders/{id}/owner", OWNER)
+    assert run(saved, "/orders/{id}/owner") == 0
+    stream = load(saved / "streams.yaml").streams["orders_owner"]
+    assert stream.parent is not None
+    assert stream.parent.stream == "orders"
+    assert [type(style).__name__ for style in stream.pagination or ()] == ["OneObject"]
+
+
+def test_what_lies_above_the_base_url(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From a document of the whole server; any other does not tell of it."""
+    given = ["scaffold", "GET ../owner", "--openapi", str(saved / "saved.json")]
+    text = (saved / "streams.yaml").read_text("utf-8")
+    file = saved / "streams.yaml"
+    file.write_text(text.replace("base_url: ${api_url}", "base_url: https://shop.test/v1/places/9b"), "utf-8")
+    assert main([*given, "--file", str(file)]) == 1
+    assert "../owner lies above the base URL, and the document does not tell of it" in capsys.readouterr().err
+    with_owner(saved, "/v1/places/owner", OWNER, prefix="/v1/places/{place}")
+    assert main([*given, "--file", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "  owner:\n" in out
+    assert "    endpoint: GET ../owner\n" in out

@@ -1,0 +1,122 @@
+"""Endpoints of streams.yaml find their operations in documents of every habit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.declare.types import Endpoint
+from tests.tools.openapi.documents import shop
+from tools.openapi.document import NoOperation, NotOpenApi, OpenApi, Operation
+from tools.openapi.lists import lists
+
+ORDERS = Endpoint("POST", "/orders/filter")
+PLACE = "/api/accounts/{account}/places/{place}"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "base_url"),
+    [
+        ("", "http://shop.test"),
+        ("", "http://shop.test/api"),
+        ("/api", "http://shop.test/api"),
+        ("/api", "http://shop.test/api/"),
+        ("/accounts/{account}", "http://shop.test/api/accounts/7a"),
+        ("/api/accounts/{account}/places/{place}", "https://shop.test/api/accounts/7a/places/9b"),
+    ],
+)
+def test_paths_from_the_root_or_below_the_base_url(prefix: str, base_url: str) -> None:
+    """A document names paths below the base URL, from the server's root, or with parameters that the URL has filled."""
+    found = OpenApi(shop(prefix=prefix), base_url).find(ORDERS)
+    assert isinstance(found, Operation)
+    assert found.endpoint == ORDERS
+    assert found.takes(["limit", "offset"])
+
+
+def test_a_path_that_only_looks_like_the_base_url_stays_whole() -> None:
+    """/api/orders below http://host/api is /orders only when all paths of the document begin with /api."""
+    document = shop()
+    document["paths"]["/api/keys"] = document["paths"]["/orders/filter"]
+    found = OpenApi(document, "http://shop.test/api").find(Endpoint("POST", "/api/keys"))
+    assert isinstance(found, Operation)
+
+
+@pytest.mark.parametrize("path", ["/shops/{id}/staff", "/shops/berlin/staff", "/shops/{shop}/staff"])
+def test_names_of_path_parameters_do_not_matter(path: str) -> None:
+    """Nor whether a value stands in their place."""
+    assert isinstance(OpenApi(shop(), "http://shop.test").find(Endpoint("GET", path)), Operation)
+
+
+def test_what_is_not_there() -> None:
+    """The other methods of a path that is there, or the nearest path."""
+    api = OpenApi(shop(), "http://shop.test")
+    assert api.find(Endpoint("GET", "/orders/filter")) == NoOperation(("POST",), None)
+    assert api.find(Endpoint("POST", "/order/filter")) == NoOperation((), "/orders/filter")
+    # /orders/{order} is for GET: it is not what a misspelt POST means.
+    assert api.find(Endpoint("POST", "/orders/filtre")) == NoOperation((), "/orders/filter")
+    assert api.find(Endpoint("POST", "/shops//staff")) == NoOperation((), "/shops/{shop}/staff")
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([], "a list, and no OpenAPI document"),
+        ({"detail": "Not Found"}, "one with the keys detail"),
+        ({"swagger": "2.0", "paths": {}}, "one with version 2.0"),
+        ({}, "one with the keys (none)"),
+    ],
+)
+def test_something_else_is_named(document: Any, words: str) -> None:
+    """A page of an older standard, or of no standard, is told by what it is."""
+    with pytest.raises(NotOpenApi) as caught:
+        OpenApi(document, "http://shop.test")
+    assert words in str(caught.value)
+
+
+def test_lists_in_envelopes_are_found(tmp_path: Any) -> None:
+    """A list at the top, at one of the api's records paths, and none in an answer that is itself a record."""
+    from tests.shop import connection
+
+    document = connection(tmp_path, "http://shop.test/api").spec
+    found = lists(OpenApi(shop(), "http://shop.test/api"), document)
+    assert [(str(one.endpoint), one.records, one.paged) for one in found] == [
+        ("POST /orders/filter", "$", True),
+        ("POST /shops/filter", "$.results", True),
+        ("GET /shops/{shop}/staff", "$", False),
+    ]
+
+
+ABOVE = {"/api/accounts/{account}/staff/filter": "post", "/api/accounts/{account}": "get"}
+
+
+def test_what_lies_above_the_base_url_is_found_where_paths_begin_at_the_root() -> None:
+    """A document of the whole server tells of it; names of its path parameters do not matter."""
+    document = shop(prefix=PLACE)
+    for path, method in ABOVE.items():
+        document["paths"][path] = {method: document["paths"][f"{PLACE}/orders/filter"]["post"]}
+    api = OpenApi(document, "https://shop.test/api/accounts/7a/places/9b")
+    for endpoint in (Endpoint("POST", "../../staff/filter"), Endpoint("GET", "../..")):
+        found = api.find(endpoint)
+        assert isinstance(found, Operation)
+        assert found.endpoint == endpoint
+    assert api.find(Endpoint("GET", "../../staff/filter")) == NoOperation(("POST",), None)
+    assert isinstance(api.find(ORDERS), Operation)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../filter",
+        "../../orders/filter",
+        "../../../orders/filter",
+        "../../../../../orders/filter",
+        "../../../../../../x",
+    ],
+)
+def test_what_a_document_does_not_tell_of_is_outside(path: str) -> None:
+    """It may be there all the same, so it is no missing path; a path of the same name below the base URL is another."""
+    outside = NoOperation((), None, outside=True)
+    for prefix in ("", "/accounts/{account}/places/{place}", PLACE):
+        api = OpenApi(shop(prefix=prefix), "https://shop.test/api/accounts/7a/places/9b")
+        assert api.find(Endpoint("POST", path)) == outside

@@ -1,0 +1,1 @@
+"""Tools for authors of streams.yaml. Nothing in here is deployed."""

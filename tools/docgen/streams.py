@@ -1,0 +1,99 @@
+"""docs/streams.md: every table, its columns, what it promises, and how tables belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.spec.dialect import Field, Spec, Stream
+from tools.docgen.promise import promise
+
+
+def page(spec: Spec) -> str:
+    """The whole page, in Markdown."""
+    return "".join(_page(spec))
+
+
+def summary(spec: Spec) -> Iterator[str]:
+    """A line for each table, for the README."""
+    yield "\n| Table | A row is | Sync | By default |\n| --- | --- | --- | --- |\n"
+    for stream in spec.streams.values():
+        mode = "incremental" if stream.sync_mode == "incremental" else "full refresh"
+        row = stream.description.split(". ")[0].rstrip(".").removeprefix("One row per ")
+        on = "on" if stream.enabled else "off"
+        table = stream.destination_table
+        yield f"| [{table}](docs/streams.md#{table}) | {_cell(row)} | {mode} | {on} |\n"
+    yield "\n"
+
+
+def _page(spec: Spec) -> Iterator[str]:
+    yield f"# Tables of the {spec.title} connector\n\n"
+    yield "Generated from streams.yaml by `python -m engine generate`.\n\n"
+    yield "Fivetran adds `_fivetran_synced` and `_fivetran_deleted` to each table.\n\n"
+    yield from _diagram(spec)
+    for stream in spec.streams.values():
+        yield from _stream(spec, stream)
+
+
+def _stream(spec: Spec, stream: Stream) -> Iterator[str]:
+    yield f"\n## {stream.destination_table}\n\n{stream.description}\n\n"
+    yield f"- Read from {_source(stream)}; {_mode(stream)}.\n"
+    if stream.availability:
+        yield f"- Only on: {stream.availability}. Elsewhere the stream is skipped with a warning.\n"
+    if not stream.enabled:
+        yield "- Off unless the configuration names it.\n"
+    for sentence in promise(spec, stream):
+        yield f"- {sentence}\n"
+    yield "\n| Column | Type | Meaning |\n| --- | --- | --- |\n"
+    for name, column in stream.fields.items():
+        key = " (primary key)" if name in stream.primary_key else ""
+        yield f"| {name} | {column.type}{key} | {_cell(_meaning(column))} |\n"
+
+
+def _source(stream: Stream) -> str:
+    if stream.parent is None:
+        return f"`{stream.endpoint}`"
+    if stream.endpoint is None:
+        return f"the records of {stream.parent.stream}, which hold them"
+    return f"`{stream.endpoint}`, for rows of {stream.parent.stream}"
+
+
+def _mode(stream: Stream) -> str:
+    return f"incremental by `{stream.cursor_field}`" if stream.sync_mode == "incremental" else "sent whole at each sync"
+
+
+def _meaning(column: Field) -> str:
+    parts = [column.description or ""]
+    if column.references is not None:
+        parts.append(f"References {column.references}.")
+    if column.availability is not None:
+        parts.append(f"{column.availability} only.")
+    if column.volatile:
+        parts.append("As it was when the row was last sent.")
+    return " ".join(part for part in parts if part)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _diagram(spec: Spec) -> Iterator[str]:
+    """How tables reference each other, as a Mermaid entity-relationship diagram."""
+    yield "```mermaid\nerDiagram\n"
+    for stream in spec.streams.values():
+        for name, column in stream.fields.items():
+            if column.references is not None:
+                yield f'    {column.references.table} ||--o{{ {stream.destination_table} : "{name}"\n'
+    for stream in spec.streams.values():
+        shown = [
+            f"        {column.type} {name}{_role(stream, name)}\n"
+            for name, column in stream.fields.items()
+            if name in stream.primary_key or column.references or name == stream.cursor_field
+        ]
+        yield "".join([f"    {stream.destination_table} {{\n", *shown, "    }\n"])
+    yield "```\n"
+
+
+def _role(stream: Stream, name: str) -> str:
+    if name in stream.primary_key:
+        return " PK"
+    return " FK" if stream.fields[name].references else ""

@@ -1,0 +1,79 @@
+"""Column types and the shapes of the values that fill them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tools.openapi.shape import Shape
+
+_TIMES: Final = frozenset({"date-time", "date"})
+
+TAKES: Final[Mapping[str, frozenset[str]]] = {
+    "STRING": frozenset({"string", *_TIMES}),
+    "BOOLEAN": frozenset({"boolean"}),
+    "SHORT": frozenset({"integer"}),
+    "INT": frozenset({"integer"}),
+    "LONG": frozenset({"integer"}),
+    "DECIMAL": frozenset({"integer", "number"}),
+    "FLOAT": frozenset({"integer", "number"}),
+    "DOUBLE": frozenset({"integer", "number"}),
+    "NAIVE_DATE": frozenset({"date"}),
+    "NAIVE_DATETIME": frozenset({"date-time"}),
+    "UTC_DATETIME": frozenset({"date-time"}),
+    "BINARY": frozenset({"string"}),
+    "XML": frozenset({"string"}),
+}
+"""The kinds of values that a column type stores as they are. JSON stores all."""
+
+_MAY_HOLD: Final[Mapping[str, frozenset[str]]] = {
+    **{name: frozenset({"number"}) for name in ("SHORT", "INT", "LONG")},
+    **{name: frozenset({"string"}) for name in ("NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME")},
+}
+"""The kinds of which some values fit: a number may be whole, a text may be an instant."""
+
+
+def best_type(shape: Shape) -> str:
+    """The column type that holds every value of a shape exactly."""
+    kinds = shape.kinds
+    if kinds == {"integer"}:
+        return "INT" if all(_fits_32_bits(form) for form in shape.forms) else "LONG"
+    if kinds <= {"integer", "number"}:
+        return "DOUBLE"
+    for kind, name in (("date-time", "UTC_DATETIME"), ("date", "NAIVE_DATE"), ("boolean", "BOOLEAN")):
+        if kinds == {kind}:
+            return name
+    return "STRING" if kinds <= TAKES["STRING"] else "JSON"
+
+
+def _fits_32_bits(form: Mapping[str, object]) -> bool:
+    highest = form.get("maximum")
+    return form.get("format") == "int32" or (isinstance(highest, (int, float)) and highest < 2**31)
+
+
+def type_mismatch(column: str, shape: Shape) -> tuple[str, str] | None:
+    """What is wrong with a column's type for the values of a shape; None when they fit.
+
+    Returns:
+        "error" when no value fits, "warning" when some do not or another type says more; and the sentence.
+    """
+    kinds = shape.kinds
+    if column == "JSON" or kinds == {"any"}:
+        return None
+    best = best_type(shape)
+    fit, may = kinds & TAKES[column], kinds & _MAY_HOLD.get(column, frozenset())
+    named = ", ".join(sorted(kinds - {"any"}))
+    if not fit and not may and "any" not in kinds:
+        what = "becomes JSON text and is counted as a type_mismatch" if column == "STRING" else "becomes NULL"
+        return (
+            "error",
+            f"the server declares {named}, of which every value {what} in a column of type {column}; {best} fits",
+        )
+    if kinds - fit:
+        return (
+            "warning",
+            f"the server declares {named}, of which not every value fits a column of type {column}; {best} fits",
+        )
+    if column in ("STRING", "NAIVE_DATETIME") and kinds & _TIMES and kinds <= _TIMES and best != column:
+        return "warning", f"the server declares {named}; {best} keeps its meaning"
+    return None

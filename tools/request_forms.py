@@ -1,0 +1,280 @@
+"""Every form of request that a stream sends, derived from streams.yaml alone, before there is any row.
+
+`check` and `drift` compare these with an API's OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import singledispatch
+from typing import Any, Final
+
+from engine.declare.types import Endpoint
+from engine.declare.yaml import Place
+from engine.jsonpath import JsonPath, compile_path
+from engine.pagination import Pagination
+from engine.pagination.keyset import Keyset
+from engine.pagination.link import Link
+from engine.pagination.offset import Offset
+from engine.pagination.page_number import PageNumber
+from engine.pagination.single import Single
+from engine.pagination.token import Token
+from engine.requests import fill, put
+from engine.spec.dialect import ChangeFeed, Fallback, Incremental, Parent, Query, Spec, Stream
+
+INSTANT: Final = "$since"
+"""Stands for an instant that only a sync knows."""
+
+KEYS: Final = ("00000000-0000-0000-0000-000000000000",)
+"""Stands for primary keys that only a sync knows."""
+
+
+RESPONSE: Final = compile_path("$")
+
+
+@dataclass(frozen=True)
+class SentValues:
+    """Values that a request carries, and the place that declares them.
+
+    ``literal`` says whether the file spells out their keys below that place; otherwise the place names them all.
+    """
+
+    values: Mapping[str, Any]
+    place: Place
+    literal: bool = True
+
+
+@dataclass(frozen=True)
+class ExpectedPath:
+    """A JSONPath that the engine follows in an answer, and the place that declares it.
+
+    ``scope`` says in what: each "record", or the "response" as a whole. ``type`` says what must stand there: "instant",
+    "number", "string", or "any".
+    """
+
+    path: JsonPath
+    place: Place
+    type: str = "any"
+    scope: str = "record"
+
+
+@dataclass(frozen=True)
+class RequestForm:
+    """One form of request.
+
+    Attributes:
+        endpoint: What is asked.
+        place: The place that declares the endpoint.
+        sent: What the body of a POST request carries, or the query of a GET request.
+        query: What the URL carries whatever the method is.
+        records: Where the list of records stands in the answer; none where the answer has no records.
+        one_record: Whether it is no list that stands there, but one record.
+        records_place: The place that declares it.
+        expected: The paths that are followed in the answer.
+        alternative: Where requests are alternatives of each other: the place of them all, and the number of this one.
+        optional: The sync goes on without, where a server does not know this request.
+    """
+
+    endpoint: Endpoint
+    place: Place
+    sent: tuple[SentValues, ...] = ()
+    query: tuple[SentValues, ...] = ()
+    records: tuple[JsonPath, ...] = ()
+    records_place: Place = ()
+    one_record: bool = False
+    expected: tuple[ExpectedPath, ...] = ()
+    alternative: tuple[Place, int] | None = None
+    optional: bool = False
+
+    def sending(self, values: Mapping[str, Any], place: Place) -> RequestForm:
+        """The same with values whose keys the file spells out below a place."""
+        return replace(self, sent=(*self.sent, SentValues(values, place)))
+
+    def putting(self, path: str, value: Any, place: Place) -> RequestForm:
+        """The same with a value at a path with dots, which a place names."""
+        return replace(self, sent=(*self.sent, SentValues(put({}, {path: value}), place, literal=False)))
+
+    def expecting(self, *expected: ExpectedPath) -> RequestForm:
+        """The same with more paths to follow."""
+        return replace(self, expected=(*self.expected, *expected))
+
+
+def request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
+    """Every form of request that a stream sends: for its whole list, for the number of its rows, for its changes."""
+    if stream.endpoint is None:
+        return  # it sends none: the parent's records hold the rows
+    here: Place = ("streams", stream.name)
+    own_records = stream.records is not spec.api.records
+    base = RequestForm(
+        stream.endpoint,
+        (*here, "endpoint"),
+        query=(SentValues(filled(stream.query, stream.parent), (*here, "query")),) if stream.query else (),
+        records=stream.records,
+        records_place=(*here, "records") if own_records else ("api", "records"),
+    )
+    whole = base.sending(filled(stream.body, stream.parent), (*here, "body")) if stream.body else base
+    styles = stream.pagination
+    for number, style in enumerate(styles):
+        place: Place = (*here, "pagination") if len(styles) == 1 else (*here, "pagination", number)
+        several = ((*here, "pagination"), number + 1) if len(styles) > 1 else None
+        yield from paged(spec, style, replace(whole, alternative=several), place)
+    if stream.count is not None:
+        count = ExpectedPath(RESPONSE, (*here, "count"), type="number", scope="response")
+        yield RequestForm(stream.count, (*here, "count")).expecting(count)
+    if stream.incremental is not None:
+        yield from _of_changes(spec, stream.incremental, base, (*here, "incremental"))
+
+
+def filled(template: Mapping[str, Any], parent: Parent | None) -> Mapping[str, Any]:
+    """A body or query with sample values in place of those that a sync takes from the parent's rows."""
+    if parent is None:
+        return template
+    values = {name: list(KEYS) if parent.batch else KEYS[0] for name in parent.values}
+    found: Mapping[str, Any] = fill(template, values)
+    return found
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+def paged(spec: Spec, style: Pagination | None, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    """The forms of a paged request.
+
+    Args:
+        spec: Its api says how to page if ``style`` is None.
+        style: A pagination style.
+        form: The request.
+        place: Where the style is declared, unless it is the api's.
+    """
+    if style is None or style is spec.api.pagination:
+        style, place = spec.api.pagination, ("api", "pagination")
+    yield from _pages(style, form, place)
+
+
+@singledispatch
+def _pages(style: Pagination, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    raise TypeError(f"the requests of {type(style).__name__} are not described")
+
+
+@_pages.register
+def _(style: Keyset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    """A page after an instant, and a page of the rows that share one instant."""
+    field = ExpectedPath(style.field, (*place, "field"), type="instant")
+    after = form.expecting(field).putting(style.after, INSTANT, (*place, "after"))
+    yield after.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
+    bounded = after.putting(style.before, INSTANT, (*place, "before"))
+    if style.tie_breaker is None:
+        yield bounded.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
+        return
+    tied = bounded.sending(style.tie_breaker, (*place, "tie_breaker"))
+    offset = Offset(page_size=style.page_size, limit_key=style.limit_key, offset_key=style.offset_key)
+    yield from _pages(offset, tied, place)
+
+
+@_pages.register
+def _(style: Link, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    """The first page; the others carry what its link says."""
+    if style.link is not None:
+        form = form.expecting(ExpectedPath(style.link, (*place, "link"), type="string", scope="response"))
+    yield form
+
+
+@_pages.register
+def _(style: Offset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    """A request with its limit and offset."""
+    sent = form.sending(style.body, (*place, "body")) if style.body else form
+    limited = sent.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
+    yield limited.putting(style.offset_key, 0, (*place, "offset_key"))
+
+
+@_pages.register
+def _(style: PageNumber, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    """A request with its page and size."""
+    if style.total is not None:
+        form = form.expecting(ExpectedPath(style.total, (*place, "total"), type="number", scope="response"))
+    sized = form.putting(style.size_key, style.page_size, (*place, "size_key"))
+    yield sized.putting(style.page_key, style.first, (*place, "page_key"))
+
+
+@_pages.register
+def _(style: Single, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    """The one request."""
+    if style.page_size is not None:
+        form = form.putting(style.limit_key, style.page_size, (*place, "limit_key"))
+    yield replace(form, one_record=style.one_record)
+
+
+@_pages.register
+def _(style: Token, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    """The first page, and the page that a token names."""
+    first = form.expecting(ExpectedPath(style.token, (*place, "token"), type="string", scope="response"))
+    if style.total is not None:
+        first = first.expecting(ExpectedPath(style.total, (*place, "total"), type="number", scope="response"))
+    yield first
+    following = first
+    if style.endpoint is not None:
+        following = replace(first, endpoint=style.endpoint, place=(*place, "endpoint"), sent=(), query=())
+    yield following.putting(style.parameter, "token", (*place, "parameter"))
+
+
+# --- changes ---------------------------------------------------------------------------------------------------------
+
+
+def _of_changes(spec: Spec, incremental: Incremental, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    """The queries, the open rows, the change feed, and the lookup.
+
+    ``form`` is a request to the stream's endpoint with its query, but not its body. ``place`` is that of the block.
+    """
+    for number, query in enumerate(incremental.changes):
+        yield from _of_query(spec, query, form, (*place, "changes", number))
+    if incremental.open is not None:
+        here: Place = (*place, "open")
+        open_rows = form.sending(incremental.open.body, (*here, "body"))
+        open_rows = open_rows.putting(incremental.open.into, list(incremental.open.values), (*here, "into"))
+        yield from paged(spec, None, open_rows.expecting(ExpectedPath(incremental.open.field, (*here, "field"))), here)
+    if incremental.change_feed is not None:
+        yield from _of_change_feed(spec, incremental.change_feed, (*place, "change_feed"))
+    if (related := incremental.related) is not None:
+        here = (*place, "related")
+        children = replace(form, query=(SentValues(filled(related.query, related), (*here, "query")),))
+        if related.body is not None:
+            children = children.sending(filled(related.body, related), (*here, "body"))
+        yield from paged(spec, None, children, here)
+    if incremental.lookup is not None:
+        lookup = form.sending(incremental.lookup_body, (*place, "lookup_body"))
+        yield from paged(spec, None, lookup.putting(incremental.lookup, list(KEYS), (*place, "lookup")), place)
+
+
+def _of_query(spec: Spec, query: Query, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    form = replace(form, optional=query.optional)
+    for choice, alternative in enumerate(query.alternatives):
+        here: Place = place if choice == 0 else (*place, "fallback", choice - 1)
+        several = (place, choice + 1) if query.fallback else form.alternative
+        yield from _of_alternative(spec, alternative, replace(form, alternative=several), here)
+
+
+def _of_alternative(spec: Spec, query: Fallback, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+    if query.body is not None:
+        form = form.sending(query.body, (*place, "body"))
+    if query.query:
+        form = replace(form, query=(*form.query, SentValues(query.query, (*place, "query"))))
+    for name, path in (("stop_at", query.stop_at), ("filters_by", query.filters_by)):
+        if path is not None:
+            form = form.expecting(ExpectedPath(path, (*place, name), type="instant"))
+    yield from paged(spec, query.pagination, form, (*place, "pagination"))
+
+
+def _of_change_feed(spec: Spec, feed: ChangeFeed, place: Place) -> Iterator[RequestForm]:
+    form = RequestForm(
+        feed.endpoint,
+        (*place, "endpoint"),
+        records=(feed.records,),
+        records_place=(*place, "records"),
+        expected=(
+            ExpectedPath(feed.own_key, (*place, "key")),
+            ExpectedPath(feed.names, (*place, "names"), type="string"),
+        ),
+        optional=True,
+    )
+    yield from paged(spec, feed.pagination, form.sending(feed.body, (*place, "body")), (*place, "pagination"))
