@@ -100,8 +100,10 @@ def run(folder: Path, server: Loopback, shop: Shop, recorder: Recorder, hours_la
     """One sync; every round of a sweep began so many hours earlier than it did."""
     state = json.loads(json.dumps(recorder.state))
     for stream in state.get("streams", {}).values():
-        for name in ("began", "previous") if hours_later and "sweep" in stream else ():
-            stream["sweep"][name] = format_instant(parse_instant(stream["sweep"][name]) - timedelta(hours=hours_later))
+        for name in ("began", "previous") if hours_later and "reconcile" in stream else ():
+            stream["reconcile"][name] = format_instant(
+                parse_instant(stream["reconcile"][name]) - timedelta(hours=hours_later)
+            )
     shop.asked.clear()
     recorder.operations.clear()
     sync(connection(folder, server.url, STREAMS), state, recorder, Lines())

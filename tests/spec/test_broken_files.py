@@ -98,7 +98,7 @@ def test_github_annotations_are_escaped(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["validate", str(path), "--format", "github"]) == 1
     out = capsys.readouterr().out
     assert out == (
-        f"::error file={path},line=10,col=12,title=api.overlap::expected a duration such as 500ms, 30s, 5m, "
+        f"::error file={path},line=10,col=13,title=api.lookback::expected a duration such as 500ms, 30s, 5m, "
         "24h or 7d, found the number 300\n"
     )
 

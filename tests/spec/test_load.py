@@ -87,7 +87,7 @@ def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -
         "batch_size",
     ]
     assert 'api_kee: unknown setting; did you mean "api_key"?' in text
-    assert "batch_size: expected a whole number; the value given (7 characters) is not" in text
+    assert "batch_size: expected an integer; the value given (7 characters) is not" in text
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_person_can_read_it() -> None:
     """Version, stream, instant."""
     state = State(API).with_stream("flows", StreamState(SINCE))
     assert state.dump() == {
-        "version": 2,
+        "version": 3,
         "api": "http://127.0.0.1:4200/api",
         "streams": {"flows": {"since": "2024-05-01T10:00:00.000005Z", "recent": ""}},
     }
@@ -70,14 +70,14 @@ def test_an_empty_state_is_the_first_sync() -> None:
     "document",
     [
         {"last_updated": "2024-05-01T10:00:00Z"},
-        {"version": 3, "streams": {}},
-        {"version": 2},
-        {"version": 2, "streams": {"a": {"since": "yesterday", "recent": ""}}},
-        {"version": 2, "streams": {"a": {"recent": ""}}},
-        {"version": 2, "streams": ["a"]},
-        {"version": 2, "streams": {"a": {"since": "2024-05-01T10:00:00Z", "recent": "AAAAAA=="}}},
-        {"version": 2, "streams": {"a": {"since": "2024-05-01T10:00:00Z", "open": "not base64"}}},
-        {"version": 2, "streams": {"a": None}},
+        {"version": 4, "streams": {}},
+        {"version": 3},
+        {"version": 3, "streams": {"a": {"since": "yesterday", "recent": ""}}},
+        {"version": 3, "streams": {"a": {"recent": ""}}},
+        {"version": 3, "streams": ["a"]},
+        {"version": 3, "streams": {"a": {"since": "2024-05-01T10:00:00Z", "recent": "AAAAAA=="}}},
+        {"version": 3, "streams": {"a": {"since": "2024-05-01T10:00:00Z", "open": "not base64"}}},
+        {"version": 3, "streams": {"a": None}},
     ],
 )
 def test_a_state_that_cannot_be_read_is_an_error(document: dict[str, Any], reliability: Reliability) -> None:

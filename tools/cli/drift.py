@@ -63,7 +63,9 @@ def _text(api: OpenApi, found: Drift, paint: TerminalStyle) -> Iterator[str]:
     others = [one for one in found.lists if not one.paged]
     yield f"{api.title}"
     yield from _lists(paint, f"{counted(len(paged), 'lists')} that no stream copies", found, paged)
-    yield from _lists(paint, f"{counted(len(others), 'lists')} besides, paged in another way or not at all", found, others)
+    yield from _lists(
+        paint, f"{counted(len(others), 'lists')} besides, paged in another way or not at all", found, others
+    )
     for stream, properties in found.properties.items():
         yield paint("bold", f"\n{stream}: {counted(len(properties), 'properties')} that no column maps")
         for line in aligned([[f"  {name}", best_type(shape), shape.description] for name, shape in properties.items()]):

@@ -55,9 +55,7 @@ def _deleted(stream: Stream, incremental: Incremental) -> str:
     if stream.remembers_all:
         return "Rows that are gone from the server are soft-deleted with the next sync."
     if incremental.reconcile is not None and stream.deleted == "soft_delete":
-        return (
-            f"{text} until the whole list is sent again, every {_span(incremental.reconcile.every)}; then they are soft-deleted."
-        )
+        return f"{text} until the whole list is sent again, every {_span(incremental.reconcile.every)}; then they are soft-deleted."
     return f"{text}."
 
 

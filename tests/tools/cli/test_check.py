@@ -58,7 +58,7 @@ MISTAKES = {
         "{flow_runs: {end_time: {after_: $since}}",
         "{flow_run: {end_time: {after_: $since}}",
         "error",
-        "read.queries[0][0].body.flow_run",
+        "incremental.changes[0].body.flow_run",
         'the server has no key "flow_run" here and ignores it',
     ),
     "filter key": Planted(
@@ -66,7 +66,7 @@ MISTAKES = {
         "expected_start_time: {after_: $since-7d}",
         "expected_start_tme: {after_: $since-7d}",
         "error",
-        "read.queries[1].body.flow_runs.expected_start_tme",
+        "incremental.changes[1].body.flow_runs.expected_start_tme",
         'the server refuses the key "expected_start_tme" here; did you mean "expected_start_time"?',
     ),
     "key deep in a filter": Planted(
@@ -74,7 +74,7 @@ MISTAKES = {
         "start_time: {is_null_: true}",
         "start_time: {is_nul_: true}",
         "error",
-        "read.queries[1].body.flow_runs.start_time.is_nul_",
+        "incremental.changes[1].body.flow_runs.start_time.is_nul_",
         'the server refuses the key "is_nul_" here; did you mean "is_null_"?',
     ),
     "value of a filter": Planted(
@@ -82,7 +82,7 @@ MISTAKES = {
         "start_time: {is_null_: true}",
         "start_time: {is_null_: [yes]}",
         "error",
-        "read.queries[1].body.flow_runs.start_time.is_null_",
+        "incremental.changes[1].body.flow_runs.start_time.is_null_",
         "expected a boolean, as the server declares it, found an array",
     ),
     "sort": Planted(
@@ -90,7 +90,7 @@ MISTAKES = {
         "changes: [{body: {sort: UPDATED_DESC}",
         "changes: [{body: {sort: UPDATED_DSC}",
         "error",
-        "read.queries[0].body.sort",
+        "incremental.changes[0].body.sort",
         '"UPDATED_DSC" is not a value that the server knows here; did you mean "UPDATED_DESC"?',
     ),
     "field": Planted(
@@ -205,12 +205,12 @@ MISTAKES = {
         "pagination.field",
         "expected an instant (date-time) at $.name, where the server declares string",
     ),
-    "sort of ties": Planted(
+    "sort of the tie-breaker": Planted(
         "flow_runs",
-        "ties: {sort: ID_DESC}",
-        "ties: {sort: ID_ASC}",
+        "tie_breaker: {sort: ID_DESC}",
+        "tie_breaker: {sort: ID_ASC}",
         "error",
-        "pagination.ties.sort",
+        "pagination.tie_breaker.sort",
         '"ID_ASC" is not a value that the server knows here; did you mean "ID_DESC"?',
     ),
     "records": Planted(
@@ -226,7 +226,7 @@ MISTAKES = {
         "values: [SCHEDULED, PENDING,",
         "values: [SCHEDULED, PENDNG,",
         "error",
-        "read.open.into",
+        "incremental.open.into",
         '"PENDNG" is not a value that the server knows here; did you mean "PENDING"?',
     ),
     "field of open": Planted(
@@ -234,7 +234,7 @@ MISTAKES = {
         "field: $.state_type",
         "field: $.state_typ",
         "error",
-        "read.open.field",
+        "incremental.open.field",
         'the server declares no "state_typ" for $.state_typ; did you mean "state_type"?',
     ),
     "lookup": Planted(
@@ -242,7 +242,7 @@ MISTAKES = {
         "lookup: flow_runs.id.any_",
         "lookup: flow_runs.id.any",
         "error",
-        "read.lookup",
+        "incremental.lookup",
         'at flow_runs.id: the server refuses the key "any" here; did you mean "any_"?',
     ),
     "limit above the most": Planted(
@@ -250,7 +250,7 @@ MISTAKES = {
         "limit: 50",
         "limit: 51",
         "warning",
-        "read.change_feed.body.limit",
+        "incremental.change_feed.body.limit",
         "51 is more than the server takes here, 50 (a sync goes on without this request)",
     ),
     "list that names rows": Planted(
@@ -258,7 +258,7 @@ MISTAKES = {
         "endpoint: POST /events/filter",
         "endpoint: POST /event/filter",
         "warning",
-        "read.change_feed.endpoint",
+        "incremental.change_feed.endpoint",
         'the server has no /event/filter; did you mean "/events/filter"? (a sync goes on without this request)',
     ),
     "records of the list that names rows": Planted(
@@ -266,7 +266,7 @@ MISTAKES = {
         "records: $.events",
         "records: $.event",
         "warning",
-        "read.change_feed.records",
+        "incremental.change_feed.records",
         "POST /events/filter answers with object with events, total, next_page, and no list at $.event",
     ),
     "parameter of the next page": Planted(
@@ -274,15 +274,15 @@ MISTAKES = {
         "parameter: page-token",
         "parameter: page_token",
         "error",
-        "read.change_feed.pagination.parameter",
+        "incremental.change_feed.pagination.parameter",
         'the server has no parameter "page_token" here and ignores it; did you mean "page-token"?',
     ),
-    "until": Planted(
+    "stop_at": Planted(
         "flows",
-        "until: $.updated",
-        "until: $.tags",
+        "stop_at: $.updated",
+        "stop_at: $.tags",
         "error",
-        "read.queries[0].until",
+        "incremental.changes[0].stop_at",
         "expected an instant (date-time) at $.tags, where the server declares array",
     ),
 }
@@ -348,10 +348,10 @@ def test_an_alternative_that_is_not_known_is_a_note(
     notes = [finding for finding in findings(capsys) if finding["level"] == "note"]
     told = {note["keypath"]: note["message"] for note in notes if "alternative 2 is used instead" in note["message"]}
     assert set(told) == {
-        "streams.flow_runs.read.queries[0][0].body.flow_runs.end_time",
+        "streams.flow_runs.incremental.changes[0].body.flow_runs.end_time",
         "streams.task_runs.pagination[0].after",
         "streams.task_runs.pagination[0].before",
-        "streams.task_runs.read.queries[1][0].body.task_runs.end_time",
+        "streams.task_runs.incremental.changes[1].body.task_runs.end_time",
     }
 
 
@@ -366,8 +366,8 @@ def test_a_question_without_an_alternative_that_is_known_is_a_mistake(
     assert main([*arguments, "--stream", "flow_runs"]) == 1
     errors = {finding["keypath"] for finding in findings(capsys) if finding["level"] == "error"}
     assert errors == {
-        "streams.flow_runs.read.queries[0][0].body.flow_runs.end_time",
-        "streams.flow_runs.read.queries[0][1].body.flow_runs.start_time.is_nul_",
+        "streams.flow_runs.incremental.changes[0].body.flow_runs.end_time",
+        "streams.flow_runs.incremental.changes[0].fallback.body.flow_runs.start_time.is_nul_",
     }
 
 
@@ -383,7 +383,7 @@ def test_the_text_names_places_and_ends_with_a_table(
     line = next(n for n, text in enumerate(SHIPPED.splitlines(), 1) if "changes: [{body: {sort: UPDATED_DESC}" in text)
     (error,) = (text for text in lines if ": error: " in text)
     assert error.startswith(f"streams.yaml:{line}:")
-    assert " streams.flows.read.queries[0].body.sort: error: " in error
+    assert " streams.flows.incremental.changes[0].body.sort: error: " in error
     table = lines[lines.index("") + 1 :]
     assert table[0].split() == ["stream", "paths", "requests", "records", "key", "cursor", "fields", "types", "sample"]
     assert table[2].split() == ["flows", "ok", "1", "error", "ok", "ok", "ok", "ok", "ok", "ok"]

@@ -341,18 +341,18 @@ def test_the_one_record_of_an_object_is_checked(
     assert 'always NULL: the server declares no "nmae" for $.nmae' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("pagination", ["object", "single"])
+@pytest.mark.parametrize("pagination", ["{style: single, one: true}", "single"])
 def test_a_list_is_no_object_and_an_object_is_no_list(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], pagination: str
 ) -> None:
     """By the document, before anything is asked."""
     record = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
-    wrong = {"type": "array", "items": record} if pagination == "object" else record
+    wrong = {"type": "array", "items": record} if pagination != "single" else record
     with_owner(*server, document=wrong, answer=None)
     text = DECLARED + OWNER.replace("pagination: {style: single, one: true}", f"pagination: {pagination}")
     check(tmp_path, server[1], "--stream", "owner", text=text)
     words = {
-        "object": "GET /owner answers with array, and no object at $ or $.results or $.result",
+        "{style: single, one: true}": "GET /owner answers with array, and no object at $ or $.results or $.result",
         "single": "GET /owner answers with object with id, name, and no list of objects at $ or $.results or $.result",
     }
     assert f"streams.owner.endpoint: error: {words[pagination]}" in capsys.readouterr().out

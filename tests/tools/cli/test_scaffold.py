@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from dev.testbed.prefect_server import PrefectServer
+from engine.pagination.single import Single
 from engine.spec.load import load, resolve
 from engine.sync import sync
 from tests.conftest import MAJORS
@@ -162,7 +163,7 @@ def test_the_block_reads_well(configurations: dict[int, Path], capsys: pytest.Ca
     count: POST /variables/count
 """
     )
-    assert "#   incremental: {changes: [{body: {sort: UPDATED_DESC}, stop_at: $.updated}]}\n" in text
+    assert "#   incremental: {changes: {body: {sort: UPDATED_DESC}, stop_at: $.updated}}\n" in text
     assert "      id: $.id\n" in text
     assert "      value: {path: $.value, type: JSON, description: The value of the variable}\n" in text
 
@@ -297,7 +298,7 @@ def test_records_in_an_envelope_and_a_smaller_page(saved: Path) -> None:
         (["/totals"], 1, "no property that could be a primary key; they have total"),
         (["orders"], 1, 'expected a path, or a method (GET or POST) and a path, found "orders"'),
         (["/orders/filter"], 1, "has a stream orders; give this one another name with --name"),
-        (["/shops/filter", "--name", "My-Shops"], 2, "--name: a stream must be named with lower-case letters"),
+        (["/shops/filter", "--name", "My-Shops"], 2, "--name: a stream must be named with lowercase letters"),
     ],
 )
 def test_what_cannot_be_scaffolded_leaves_the_file_alone(
@@ -355,7 +356,7 @@ def test_an_object_is_one_record(saved: Path) -> None:
     stream = load(saved / "streams.yaml").streams["owner"]
     assert str(stream.endpoint) == "GET /owner"
     assert stream.primary_key == ("uuid",)
-    assert [type(style).__name__ for style in stream.pagination or ()] == ["OneObject"]
+    assert stream.pagination == (Single(one_record=True),)
     assert list(stream.fields) == ["uuid", "name", "seats"]
     assert '    description: "One row: the owner."\n' in (saved / "streams.yaml").read_text("utf-8")
 
@@ -367,7 +368,7 @@ def test_an_object_of_each_row(saved: Path) -> None:
     stream = load(saved / "streams.yaml").streams["orders_owner"]
     assert stream.parent is not None
     assert stream.parent.stream == "orders"
-    assert [type(style).__name__ for style in stream.pagination or ()] == ["OneObject"]
+    assert stream.pagination == (Single(one_record=True),)
 
 
 def test_what_lies_above_the_base_url(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,15 +26,15 @@ DOCUMENT = load(PROJECT / "streams.yaml")
     [
         (STREAMS, "shops", "Rows that are gone from the server are soft-deleted."),
         (STREAMS, "orders", "The whole list is read each time. Rows that are deleted on the server stay."),
-        (MODEL, "runs", "anything that moves `updated`, of rows that are open (`$.state` is SCHEDULED, RUNNING)"),
+        (MODEL, "runs", "anything that moves `updated`, in open rows (`$.state` is SCHEDULED, RUNNING)"),
         (MODEL, "runs", "anything that it names (where the server has `POST /events/filter`)"),
-        (MODEL, "runs", "looks at every row again within 24 hours: what no query sees."),
+        (MODEL, "runs", "re-reads every row within 24 hours: what no query finds."),
         (
             MODEL,
             "runs",
             "Rows that were open at the last sync and are gone are soft-deleted; others that are deleted stay.",
         ),
-        (MODEL.replace("      reconcile: 24h\n", ""), "runs", "There is no sweep"),
+        (MODEL.replace("      reconcile: 24h\n", ""), "runs", "There is no reconciliation"),
         (
             MODEL.replace("    sync_mode: incremental\n", "    sync_mode: incremental\n    deleted: soft_delete\n"),
             "runs",
@@ -91,6 +91,6 @@ def test_the_dialect_page_has_every_block_with_its_keys_and_no_dead_link() -> No
 
 def test_a_default_stands_as_the_file_would_have_it() -> None:
     text = dialect.page(streams_schema())
-    for line in ("| `overlap` | a duration |", "| `body` | a size |", "| `attempts` | a whole number, 1 to 20 |"):
+    for line in ("| `lookback` | a duration |", "| `body` | a size |", "| `attempts` | a whole number, 1 to 20 |"):
         (found,) = (row for row in text.splitlines() if row.startswith(line))
         assert re.search(r"Default: `(5m|64MB|6)`\. \|$", found)
