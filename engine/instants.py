@@ -1,4 +1,4 @@
-"""Instants and their text: ISO 8601 in, one spelling out. Instants compare as instants, never as text."""
+"""Instants: ISO 8601 strings of any form to datetimes, and back in one form. Compare datetimes, never strings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ else:
     _ISO: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?")
 
     def from_iso(text: str) -> datetime:
-        """What Python 3.11 accepts: Z, offsets without a colon, any number of digits in the fraction."""
+        """What Python 3.11 accepts and 3.10 does not: Z, offsets without a colon, fractions of any length."""
         match = _ISO.fullmatch(text)
         if match is None:
             return datetime.fromisoformat(text)
@@ -26,11 +26,11 @@ else:
 
 
 def parse_instant(text: str) -> datetime:
-    """An ISO 8601 date and time with its offset, as a datetime in UTC (microseconds; further digits are cut).
+    """Parse an ISO 8601 date and time with an offset into a datetime in UTC. Digits after the microseconds are cut.
 
     Raises:
-        ValueError: another form, or no offset: an instant cannot be guessed from a local time.
-        OverflowError: the instant lies outside the years 1 to 9999.
+        ValueError: the string has another form, or no offset; a local time does not determine an instant.
+        OverflowError: the instant is outside the years 1 to 9999.
     """
     instant = from_iso(text)
     if instant.tzinfo is None:
@@ -39,5 +39,5 @@ def parse_instant(text: str) -> datetime:
 
 
 def format_instant(instant: datetime) -> str:
-    """The instant in UTC with six digits of fraction: ``2024-05-01T10:00:00.000000Z``."""
+    """Format an instant in UTC with microseconds: ``2024-05-01T10:00:00.000000Z``."""
     return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

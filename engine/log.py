@@ -1,4 +1,4 @@
-"""Where the engine says what it does."""
+"""The sync's log."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Protocol
 
 
 class Log(Protocol):
-    """The part of the Fivetran SDK's ``Logging`` that the engine uses, so that it can be given as it is."""
+    """The part of the Fivetran SDK's ``Logging`` that the engine uses; the SDK's class can be passed as it is."""
 
     def info(self, message: str) -> None:
-        """What is read, and how far it is."""
+        """Log progress."""
 
     def warning(self, message: str) -> None:
-        """What was retried, skipped or did not fit."""
+        """Log what was retried, skipped or replaced."""
 
 
 @dataclass(frozen=True)
 class RedactingLog:
-    """A log that passes lines on without the secrets in them, one at a time whichever thread they come from.
+    """Passes lines on to a log, without secrets and one at a time.
 
-    Texts that are written to a stream by several threads at once can be torn, in the middle of a character too.
+    Lines that several threads write to a stream at once can be torn, even in the middle of a character.
     """
 
     log: Log
@@ -30,13 +30,13 @@ class RedactingLog:
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def info(self, message: str) -> None:
-        """Pass it on."""
+        """Log progress."""
         line = self.redact(message)
         with self._lock:
             self.log.info(line)
 
     def warning(self, message: str) -> None:
-        """Pass it on."""
+        """Log what was retried, skipped or replaced."""
         line = self.redact(message)
         with self._lock:
             self.log.warning(line)

@@ -1,4 +1,4 @@
-"""What the engine says comes line by line, whichever thread says it."""
+"""RedactingLog: whole lines from several threads, without secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.log import RedactingLog
 
 
 class Slow:
-    """A log that takes its time, and notices when two threads write at once."""
+    """A slow log that notices if two threads write at once."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -18,7 +18,7 @@ class Slow:
         self._writing = threading.Event()
 
     def info(self, message: str) -> None:
-        """Write a line."""
+        """Keep a line."""
         self.torn |= self._writing.is_set()
         self._writing.set()
         time.sleep(0.002)
@@ -29,10 +29,10 @@ class Slow:
 
 
 def test_lines_of_several_threads_are_not_torn() -> None:
-    """One after the other, and without secrets."""
+    """Each line is written whole, and without secrets."""
     log = Slow()
-    discreet = RedactingLog(log, lambda text: text.replace("secret", "***"))
+    redacting = RedactingLog(log, lambda text: text.replace("secret", "***"))
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: (discreet.info if n % 2 else discreet.warning)(f"secret {n}"), range(40)))
+        list(pool.map(lambda n: (redacting.info if n % 2 else redacting.warning)(f"secret {n}"), range(40)))
     assert not log.torn
     assert sorted(log.lines) == sorted(f"*** {n}" for n in range(40))

@@ -1,4 +1,4 @@
-"""Authentication: how a request identifies its caller. Each style is one file: its keys in streams.yaml, its headers."""
+"""Authentication: how a request identifies its caller. A style is one file: its keys in streams.yaml, its headers."""
 
 from __future__ import annotations
 
