@@ -1,14 +1,18 @@
-"""The ways in which reading an API ends early. Each says which stream and request, what was expected, what to do."""
+"""The ways in which reading an API fails. A message names the stream, the request, what was expected and a remedy."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
 
 class Failure(Exception):
-    """A sync cannot go on; its state stays where the last checkpoint left it."""
+    """A sync cannot go on. Its state stays where the last checkpoint left it."""
 
 
 class NotFound(Failure):
-    """The server has no such endpoint (404), or none for the method (405)."""
+    """The server has no such endpoint (404), or not for this method (405)."""
 
     def __init__(self, message: str, url: str) -> None:
         super().__init__(message)
@@ -16,7 +20,7 @@ class NotFound(Failure):
 
 
 class Unauthorized(Failure):
-    """The server does not accept who asks (401), or does not let them (403)."""
+    """The server rejects the credentials (401), or they lack a permission (403)."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -24,8 +28,44 @@ class Unauthorized(Failure):
 
 
 class RequestRejected(Failure):
-    """The server does not accept the request as it is (400 or 422)."""
+    """The server rejects the request as malformed or invalid (400 or 422)."""
 
 
 class ReadFailure(Failure):
-    """Answers came, but a stream cannot be proven to have been read whole from them."""
+    """The server responded, but the responses do not add up to a complete list."""
+
+
+def redact_exception(error: BaseException, redact: Callable[[str], str]) -> None:
+    """Remove secrets, in place, from an exception and from everything that Python would print with it.
+
+    A :class:`Failure` says all that its reader needs, so its causes are removed: a library's exception can hold the
+    request and, with it, the API key. Any other exception is a bug, and its causes lead to it: they stay, redacted.
+    """
+    if isinstance(error, Failure):
+        error.__cause__ = error.__context__ = None
+    for one in _with_causes(error):
+        one.args = tuple(_redacted(arg, redact) for arg in one.args)
+        # Some exceptions, such as OSError, compose their text from attributes instead.
+        for name in dir(one):
+            value = None if name.startswith("_") else getattr(one, name, None)
+            if isinstance(value, str) and redact(value) != value:
+                with contextlib.suppress(AttributeError):
+                    setattr(one, name, redact(value))
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    shown = value.decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else repr(value)
+    return value if redact(shown) == shown else redact(shown)
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    found: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and one not in found:
+            found.append(one)
+            waiting += [one.__cause__, one.__context__]
+    return iter(found)

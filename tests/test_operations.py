@@ -40,7 +40,9 @@ def warned(path: Path) -> Iterator[str]:
 
 WARNINGS = {
     *(text for path in (PROJECT / "engine").rglob("*.py") for text in warned(path)),
-    *(value for name, value in vars(decoding).items() if name in ("HALF_CHARACTERS", "NUL_CHARACTERS", "NO_NUMBERS")),
+    decoding.UNPAIRED_SURROGATES,
+    decoding.NUL_CHARACTERS,
+    decoding.UNSTORABLE_NUMBERS,
     *(setting.warn_unless.message for setting in DOCUMENT.configuration.values() if setting.warn_unless),
 }
 

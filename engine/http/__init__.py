@@ -1,1 +1,1 @@
-"""The wire: one session, who asks, timeouts, retries. Answers with decoded documents or with named failures."""
+"""HTTP: a client for one API, with authentication, timeouts, retries, limits and decoding."""

@@ -1,4 +1,4 @@
-"""A token against forged requests: fetched when the server wants one, shared by all threads."""
+"""A CSRF token: fetched when the server requires one, and shared by all threads."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from engine.requests import Request
 from engine.spec.dialect import Csrf
 
 Fetch = Callable[[Request, Callable[[Any], Any]], str]
-"""Sends the request and answers with what the second argument makes of the JSON; raises Failure."""
+"""Sends a request and returns what the second argument extracts from the decoded JSON; raises Failure."""
 
 
 class CsrfToken:
-    """The token of one client. A server that knows the client forgets its token when it is asked for another."""
+    """The token of one client. There can be only one: a new token for the same client invalidates the one before it."""
 
     def __init__(self, declared: Csrf, fetch: Fetch) -> None:
         self.endpoint = declared.endpoint
@@ -28,34 +28,37 @@ class CsrfToken:
         self._lock = threading.Lock()
 
     def headers(self) -> Mapping[str, str]:
-        """What a request carries; nothing as long as no server has wanted a token."""
+        """The headers to send; empty until the server has required a token."""
         token = self._token
         if token is None:
             return {}
         return {self._declared.token_header: token, self._declared.client_header: self._client}
 
-    def renew(self, refused: Mapping[str, str]) -> bool:
-        """A server refused a request that carried these headers: whether there are others to try.
+    def renew(self, rejected: Mapping[str, str]) -> bool:
+        """Fetch a new token after a 403; return whether it is worth sending the request again.
+
+        Args:
+            rejected: The token headers that the rejected request carried.
 
         Raises:
-            Failure: a token could not be fetched.
+            Failure: the token could not be fetched.
         """
         with self._lock:
-            if self.headers() != refused:
-                return True  # another thread has renewed it meanwhile
+            if self.headers() != rejected:
+                return True  # another thread has renewed it in the meantime
             request = Request(self.endpoint, {self._declared.client_parameter: self._client})
             try:
                 self._token = self._fetch(request, self._read)
             except (NotFound, RequestRejected):
-                return False  # no such protection here; the server's words about the refused request say what is wrong
+                return False  # the server has no CSRF protection: the first response says what is wrong
             except Unauthorized as failure:
                 if failure.status == 401:
-                    raise  # who asks is not known: that, and no missing token, is what is wrong
+                    raise  # the credentials are wrong, not the token
                 return False
             return True
 
     def _read(self, document: Any) -> str:
         token = self._declared.token.get(document)
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-            raise UnexpectedShape(f"something that holds no token at {self._declared.token.text}")
+            raise UnexpectedShape(f"no token at {self._declared.token.text}")
         return token

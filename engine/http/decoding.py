@@ -1,10 +1,10 @@
-"""The bytes of an answer -> JSON values that every destination can hold.
+"""The bytes of a response to JSON values that every destination can hold.
 
-What JSON text can spell and no destination can store is replaced and counted, never passed on and never silent. Where
-an object has a key twice, the last one counts, as in JSON parsers everywhere (RFC 8259, 4).
+Values that are valid JSON but that no destination can store are replaced and counted, never passed on and never
+silently dropped. If an object has a key twice, the last one wins, as in JSON parsers everywhere (RFC 8259, 4).
 
-msgspec reads what is free of that, which is nearly all, in half the time of the standard library. What it refuses is
-read again by the standard library, with the repairs or to the reason why it cannot be read.
+msgspec decodes documents without such values, which are nearly all, in half the time of the standard library. What it
+rejects is decoded again by the standard library, with repairs or to find the reason why it cannot be decoded.
 """
 
 from __future__ import annotations
@@ -19,38 +19,39 @@ from typing import Any, Final
 from msgspec import DecodeError
 from msgspec.json import Decoder
 
-HALF_CHARACTERS: Final = "texts held half a character (a lone surrogate), replaced by U+FFFD"
-NUL_CHARACTERS: Final = "texts held NUL characters, which are removed"
-NO_NUMBERS: Final = "numbers were none that can be stored (NaN, Infinity, too large), replaced by null"
+# Repairs, as they are counted in the log: 3 strings contained ...
+UNPAIRED_SURROGATES: Final = "strings contained an unpaired surrogate, replaced by U+FFFD"
+NUL_CHARACTERS: Final = "strings contained NUL characters, which were removed"
+UNSTORABLE_NUMBERS: Final = "numbers could not be stored (NaN, Infinity, out of range), replaced by NULL"
 
-_DIGITS: Final = 4300  # of a whole number; Python reads no longer ones, nor does any destination
-# The same NUL or half of a surrogate pair that is spelt without a backslash before it is no JSON, or no UTF-8.
+_DIGITS: Final = 4300  # of an integer; Python reads no longer ones, and no destination stores them
+# Only escapes are searched for: a raw NUL is not valid JSON, and a raw surrogate not valid UTF-8.
 _SUSPECT: Final = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_NUL: Final = rb"\u0000"  # of what has to be repaired, the one thing that msgspec does not refuse
-_faultless: Final = Decoder().decode
+_NUL: Final = rb"\u0000"  # the only thing to repair that msgspec accepts
+_decode_fast: Final = Decoder().decode
 
 
 class NotJson(ValueError):
-    """The bytes are not one whole JSON document. The message says in which way; it repeats nothing of them."""
+    """The bytes are not one complete JSON document. The message says why, for the phrase ``a body that is empty``."""
 
 
 class UnexpectedShape(ValueError):
-    """A document that is not of a declared shape. The message says what was expected and what came."""
+    """A document has another shape than declared. The message completes ``returned 200 with ...``."""
 
 
 def decode(content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:
     """Decode a JSON document in UTF-8 (or UTF-16 or -32, which JSON's own rules detect).
 
     Returns:
-        The document, and what was replaced in it: the kind of repair, and how often.
+        The document, and the number of repairs of each kind.
 
     Raises:
-        NotJson: the bytes are cut, are something else, or are nested more deeply than can be decoded.
+        NotJson: the bytes are truncated, are not JSON, or are nested too deeply.
     """
     if _NUL not in content:
         try:
-            return _faultless(content), {}
+            return _decode_fast(content), {}
         except (DecodeError, UnicodeDecodeError, RecursionError):
             pass
     return _decode_with_repairs(content)
@@ -61,22 +62,20 @@ def _decode_with_repairs(content: bytes | bytearray) -> tuple[Any, Mapping[str, 
     try:
         text, strict = _text(content)
         document = numbers.read(text)
-        repairs = Counter({NO_NUMBERS: numbers.replaced} if numbers.replaced else {})
+        repairs = Counter({UNSTORABLE_NUMBERS: numbers.replaced} if numbers.replaced else {})
         if not strict or _SUSPECT.search(text) is not None:
             document = _repaired(document, repairs)
         return document, repairs
     except UnicodeDecodeError:
-        reason = "that is not text in UTF-8"
+        raise NotJson("that is not text in UTF-8") from None
     except RecursionError:
-        reason = "that is nested too deeply to be decoded"
+        raise NotJson("that is nested too deeply to be decoded") from None
     except ValueError:
-        reason = "that is not JSON" if content.strip() else "that is empty"
-    # Raised here and not above, so that no error hangs on it that holds the bytes: they may repeat a secret.
-    raise NotJson(reason)
+        raise NotJson("that is not JSON" if content.strip() else "that is empty") from None
 
 
 def _text(content: bytes | bytearray) -> tuple[str, bool]:
-    """The text of the bytes, and whether it is free of raw surrogates (which UTF-8 forbids, and some servers send)."""
+    """The bytes as text, and whether it is free of raw surrogates, which UTF-8 forbids and some servers send."""
     encoding = json.detect_encoding(content)
     try:
         return content.decode(encoding), True
@@ -85,37 +84,37 @@ def _text(content: bytes | bytearray) -> tuple[str, bool]:
 
 
 class _Numbers:
-    """Reads JSON, and counts the numbers that it replaces by null."""
+    """Decodes JSON, and counts the numbers that it replaces by null."""
 
     def __init__(self) -> None:
         self.replaced = 0
 
     def read(self, text: str) -> Any:
         try:
-            return json.loads(text, parse_constant=self._none, parse_float=self._float)
+            return json.loads(text, parse_constant=self._null, parse_float=self._float)
         except json.JSONDecodeError:
             raise
-        except ValueError:  # a whole number that is too long; not looked for at first, since that would cost a tenth
+        except ValueError:  # an integer with too many digits; checking every integer would cost a tenth of the time
             self.replaced = 0
-            return json.loads(text, parse_constant=self._none, parse_float=self._float, parse_int=self._int)
+            return json.loads(text, parse_constant=self._null, parse_float=self._float, parse_int=self._int)
 
-    def _none(self, text: str) -> Any:
+    def _null(self, text: str) -> Any:
         self.replaced += 1
         return None
 
     def _float(self, text: str) -> Any:
         number = float(text)
-        return number if math.isfinite(number) else self._none(text)
+        return number if math.isfinite(number) else self._null(text)
 
     def _int(self, text: str) -> Any:
-        return int(text) if len(text) <= _DIGITS else self._none(text)
+        return int(text) if len(text) <= _DIGITS else self._null(text)
 
 
 def _repaired(value: Any, repairs: Counter[str]) -> Any:
     if isinstance(value, str):
         text, found = _LONE_SURROGATE.subn("\ufffd", value)
         if found:
-            repairs[HALF_CHARACTERS] += 1
+            repairs[UNPAIRED_SURROGATES] += 1
         if "\0" in text:
             repairs[NUL_CHARACTERS] += 1
             text = text.replace("\0", "")

@@ -1,26 +1,52 @@
-"""What an answer that is no good means, and what its reader can do about it."""
+"""Why a request failed, and what the reader of the message can do about it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from engine.failures import Failure, NotFound, RequestRejected, Unauthorized
-from engine.http.transport import RawResponse, same_but_https
+from engine.http.response import RawResponse
 from engine.requests import Request
 from engine.spec.load import ResolvedSpec
 
-_WORDS_SHOWN: Final = 500  # characters of a server's own words in an error
-_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
+_EXCERPT: Final = 500  # characters of a response body in a message
+
+
+class RequestError(Exception):
+    """A request failed, or was not sent.
+
+    Args:
+        reason: What happened.
+        part: The part of streams.yaml to look at, such as ``api.proxy``. None if nothing can be done.
+        transient: Whether another attempt may succeed.
+        retry_after: The wait that the server requested, in seconds.
+        throttled: Whether the server wants fewer requests, so that all threads have to wait.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        part: str | None = "api.base_url",
+        *,
+        transient: bool = False,
+        retry_after: float | None = None,
+        throttled: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.part = part
+        self.transient = transient
+        self.retry_after = retry_after
+        self.throttled = throttled
 
 
 class ErrorMapping:
-    """Turns answers into failures whose messages name the settings of a connection, and none of its secrets.
+    """Turns responses into failures whose messages name the settings of the connection.
 
     Args:
-        connection: Whose settings are named.
-        style: The index of the authentication style that is used; None when all are empty.
+        resolved: The spec whose settings are named.
+        style: The index of the authentication style in use; None if all are empty.
     """
 
     def __init__(self, resolved: ResolvedSpec, style: int | None) -> None:
@@ -29,122 +55,140 @@ class ErrorMapping:
         self._style = style
 
     def failure(self, stream: str, request: Request, url: str, response: RawResponse) -> Failure | None:
-        """The failure that a status stands for; None when it is a success."""
+        """The failure that a response stands for; None if its status is a success."""
         status = response.status
-        if request.endpoint.goes_up and self._not_the_api(response):
-            return NotFound(self.message(stream, request, url, "not the API answers there", ""), url)
+        if request.endpoint.goes_up and (300 <= status < 400 or (status < 300 and response.is_web_page)):
+            # Above the base URL there may be something else, such as a website or its sign-in.
+            return NotFound(self.message(stream, request, url, "the API is not there", ""), url)
         if 200 <= status < 300:
             return None
-        said = f"answered {status} {response.reason}".rstrip()
-
-        def message(what: str, remedy: str) -> str:
-            return self.message(stream, request, url, what, remedy)
-
+        message = self.message(stream, request, url, *self._explanation(stream, request, url, response))
         if status in (404, 405):
-            return NotFound(message(said, self.base_url()), url)
+            return NotFound(message, url)
         if status in (401, 403):
-            return Unauthorized(message(f"{said}: {self._words(response)}", self._key(status)), status)
-        if status == 407:
-            return Failure(message(f"the proxy {said}", self.remedy("api.proxy")))
-        if 300 <= status < 400:
-            return Failure(message(*self._redirect(said, url, response.headers)))
-        if status in (400, 422):
-            keys = ", ".join([*request.query, *(request.body or {})]) or "none"
-            what = f"{said}: {self._words(response)}; keys sent: {keys}"
-            remedy = (
-                f"Compare the stream {stream} in streams.yaml (and {self.named('api.pagination')}) "
-                "with what the server accepts"
-            )
-            return RequestRejected(message(what, remedy))
-        return Failure(message(f"{said}: {self._words(response)}", self.base_url()))
+            return Unauthorized(message, status)
+        return RequestRejected(message) if status in (400, 422) else Failure(message)
 
     def above_the_server(self, stream: str, request: Request, url: str) -> NotFound:
-        """The failure of a request whose path would leave the server."""
+        """The failure of a request whose path leads above the root of the server."""
         return NotFound(self.message(stream, request, url, "the path goes above the root of the server", ""), url)
 
-    @staticmethod
-    def _not_the_api(response: RawResponse) -> bool:
-        """Whether somebody else answers, who may be above the base URL: with a web page, or with the way to one."""
-        return 300 <= response.status < 400 or (response.status < 300 and response.content_type in _PAGES)
+    def transient(self, response: RawResponse) -> RequestError | None:
+        """The error of a response that asks to try again later: 408, 429 or 5xx. None for any other."""
+        throttled, retry_after = response.status == 429, response.retry_after
+        if response.status < 500 and response.status not in (408, 429):
+            return None
+        return RequestError(
+            response.returned, transient=True, retry_after=retry_after, throttled=throttled or retry_after is not None
+        )
 
-    def not_json(self, response: RawResponse, reason: str) -> tuple[str, ...]:
-        """What is said of a successful answer whose body is no JSON."""
-        kind = response.content_type or "no content type"
-        if kind not in _PAGES:
-            return (f"answered {response.status} with a body {reason} ({kind})",)
+    def not_json(self, response: RawResponse, reason: str) -> RequestError:
+        """The error of a successful response whose body is not JSON. Transient: a proxy may have stepped in."""
+        returned, content_type = f"returned {response.status}", response.content_type or "no content type"
+        if not response.is_web_page:
+            return RequestError(f"{returned} with a body {reason} ({content_type})", transient=True)
         headers = self.settings_behind("api.extra_headers")
-        way = f", unless it lets requests pass that carry the right headers ({headers})" if headers else ""
-        return (
-            f"answered {response.status} with a web page ({kind}) and not with JSON: not the API answers, but most "
-            f"often the sign-in page of a proxy in front of it{way}, or the pages for people beside it",
+        bypass = f", which lets requests pass that carry the right headers ({headers})" if headers else ""
+        return RequestError(
+            f"{returned} with a web page ({content_type}) instead of JSON, so this is not the API. Most often it is "
+            f"the sign-in page of a proxy{bypass}, or the web UI",
+            transient=True,
         )
 
     def message(self, stream: str, request: Request, url: str, what: str, remedy: str) -> str:
-        """A failure in one line, without secrets."""
-        end = f". {remedy}." if remedy else "."
-        return self._redact(f"{stream}: {request} at {url}: {what}{end}")
+        """A failure in one line."""
+        return f"{stream}: {request} at {url}: {what}.{f' {remedy}.' if remedy else ''}"
 
     def named(self, part: str) -> str:
-        """The settings behind a part of the document, for a hint: ``api_url in the configuration``."""
+        """The settings behind a part of the spec, for a remedy: ``api_url in the configuration``."""
         names = self.settings_behind(part)
         return f"{names} in the configuration" if names else f"{part} in streams.yaml"
 
     def settings_behind(self, part: str) -> str:
-        """Their names, or nothing."""
+        """The names of the settings behind a part of the spec; empty if there are none."""
         return " and ".join(self._resolved.settings_behind(part))
 
-    def base_url(self) -> str:
-        """A hint at the address, where it is odd; nothing where it is not."""
+    def remedy(self, part: str | None) -> str:
+        """What to do when a part of the spec is the likely cause."""
+        if part is None:
+            return ""
+        if part == "api.ca_certificate":
+            return (
+                "If the certificate is signed by your own authority, set that authority's certificate in "
+                f"{self.named(part)}; otherwise check that {self.named('api.base_url')} is the right server"
+            )
+        if part == "api.proxy":
+            setting = self.settings_behind(part) if self._api.proxy else ""
+            return f"Check {setting or 'the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY'}"
+        if part == "api.limits.body":
+            return f"Request fewer rows at a time ({self.named('api.pagination')}), or raise {part} in streams.yaml"
+        if part.startswith("api.limits"):
+            return f"The next sync continues from the last checkpoint; the limit is {part} in streams.yaml"
+        if part == "api.retry.retry_after_max":
+            return f"Sync less often, or raise {part} in streams.yaml"
+        return self._odd_url() or f"Check that the server is up and {self.named('api.base_url')} is right"
+
+    def _explanation(self, stream: str, request: Request, url: str, response: RawResponse) -> tuple[str, str]:
+        """What happened, and the remedy."""
+        status, returned = response.status, response.returned
+        if status in (404, 405):
+            return returned, self._odd_url()
+        if status == 407:
+            return f"the proxy {returned}", self.remedy("api.proxy")
+        if 300 <= status < 400:
+            return self._redirect(url, response)
+        what = f"{returned}: {self._excerpt(response)}"
+        if status in (401, 403):
+            return what, self._credentials(status)
+        if status in (400, 422):
+            keys = ", ".join([*request.query, *(request.body or {})]) or "none"
+            return (
+                f"{what}; keys sent: {keys}",
+                f"Compare the stream {stream} in streams.yaml (and {self.named('api.pagination')}) with what the "
+                "server accepts",
+            )
+        return what, self._odd_url()
+
+    def _odd_url(self) -> str:
+        """A hint at the base URL if it has an unusual form; empty if not."""
         warnings = " ".join(self._resolved.settings.warnings)
         return f"Check {self.named('api.base_url')} ({warnings})" if warnings else ""
 
-    def remedy(self, part: str | None) -> str:
-        """What to do when there was no answer, and the fault is that of a part of the document."""
-        if part == "api.ca_certificate":
-            return (
-                "Where the certificate is signed by an authority of your own, give that authority's certificate in "
-                f"{self.named(part)}; otherwise check that {self.named('api.base_url')} is the server you mean"
-            )
-        if part == "api.proxy":
-            behind = self.settings_behind(part) if self._api.proxy else ""
-            return f"Check {behind or 'the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY'}"
-        if part == "api.limits":
-            return f"ListRequest for fewer rows with one request ({self.named('api.pagination')}), or raise api.limits.body"
-        return self.base_url() or f"Check that the server is up and {self.named('api.base_url')} is right"
-
-    def _redirect(self, said: str, url: str, headers: Mapping[str, str]) -> tuple[str, str]:
-        location = headers.get("Location", "")
+    def _redirect(self, url: str, response: RawResponse) -> tuple[str, str]:
+        location = response.headers.get("Location", "")
         try:
             target = urlsplit(location)
-            shown, upgrade = f"{target.scheme}://{target.netloc}{target.path}", same_but_https(url, location)
+            shown, upgrade = f"{target.scheme}://{target.netloc}{target.path}", _same_but_https(url, location)
         except ValueError:
-            shown, upgrade = "an address that is none", False
-        what = f"{said}, a redirect to {shown}, which is not followed, so that no key goes to another address"
+            shown, upgrade = "an invalid URL", False
+        what = f"{response.returned}, a redirect to {shown}; it is not followed, to keep the API key on this server"
         if upgrade:
             return what, f"Write https:// in {self.named('api.base_url')}"
-        return what, self.base_url() or f"Check {self.named('api.base_url')}: it must be where the API itself answers"
+        return what, self._odd_url() or f"Check {self.named('api.base_url')}: it must be the URL of the API itself"
 
-    def _key(self, status: int) -> str:
-        if not self._api.authentication:
-            return "The server wants authentication; add api.authentication to streams.yaml"
+    def _credentials(self, status: int) -> str:
+        """What to do about a 401 or 403, with the setting that was used and those that were set in vain."""
+        styles = self._api.authentication
+        if not styles:
+            return "The server requires authentication; add api.authentication to streams.yaml"
         if self._style is None:
-            return f"The server wants a key; set {self.named('api.authentication')}"
-        style = self.named(
-            f"api.authentication[{self._style}]" if len(self._api.authentication) > 1 else "api.authentication"
-        )
-        ignored = [
-            self.settings_behind(f"api.authentication[{place}]")
-            for place, other in enumerate(self._api.authentication)
-            if place != self._style and other.headers()
+            return f"The server requires authentication; set {self.named('api.authentication')}"
+        setting = self.named(f"api.authentication[{self._style}]" if len(styles) > 1 else "api.authentication")
+        unused = [
+            self.settings_behind(f"api.authentication[{index}]")
+            for index, style in enumerate(styles)
+            if index != self._style and style.headers()
         ]
-        unused = f"; {' and '.join(ignored)} is given too, and not used" if ignored else ""
-        return f"Check that the key {'is accepted' if status == 401 else 'may read this'}: {style}{unused}"
+        note = f"; {' and '.join(unused)} is set too, and not used" if unused else ""
+        return f"Check that {setting} {'is valid' if status == 401 else 'has the required permission'}{note}"
 
-    def _words(self, response: RawResponse) -> str:
-        """What the server itself says about a refusal, shortened."""
-        # Secrets go first: the cut could leave half of one.
-        words = " ".join(self._redact(response.text).split())
-        return words if len(words) <= _WORDS_SHOWN else f"{words[:_WORDS_SHOWN]}..."
+    def _excerpt(self, response: RawResponse) -> str:
+        """The start of the body. Secrets are removed first: the cut could leave half of one."""
+        body = " ".join(self._resolved.settings.secrets.redact(response.text).split())
+        return body if len(body) <= _EXCERPT else f"{body[:_EXCERPT]}..."
 
-    def _redact(self, text: str) -> str:
-        return self._resolved.settings.secrets.redact(text)
+
+def _same_but_https(url: str, target: str) -> bool:
+    """Whether a redirect leads to the same host, encrypted."""
+    here, there = urlsplit(url), urlsplit(target)
+    return here.scheme == "http" and there.scheme == "https" and here.hostname == there.hostname

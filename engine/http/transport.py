@@ -1,6 +1,6 @@
-"""One exchange with a server: a request out, the bytes of an answer back, bounded in time and size.
+"""One exchange with a server: a request out, a response back, bounded in time and size.
 
-Connections, TLS and proxies are here and nowhere else. May be used by several threads at once.
+Connections, TLS and proxies are handled here and nowhere else. Several threads may use a transport at once.
 """
 
 from __future__ import annotations
@@ -9,64 +9,33 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import BaseHTTPError as _Urllib3Error  # type: ignore[attr-defined]  # urllib3's own, under it
 from requests.utils import should_bypass_proxies
 
+from engine.http.errors import RequestError
+from engine.http.response import RawResponse
 from engine.requests import Request
 from engine.spec.dialect import Api
 
-_CHUNK: Final = 64 * 1024  # bytes at most; what has come is taken, so that the bounds are looked at in time
-_CONNECTIONS: Final = 32  # kept alive for as many threads
-_PASSING: Final = (requests.ConnectionError, requests.Timeout, _Urllib3Error)
+_CHUNK: Final = 64 * 1024  # bytes at most; what has arrived is read at once, so that the bounds are checked in time
+_CONNECTIONS: Final = 32  # kept alive, for as many threads
+_TRANSIENT: Final = (requests.ConnectionError, requests.Timeout, _Urllib3Error)
 
 
-@dataclass(frozen=True)
-class RawResponse:
-    """What came back, whatever its status. ``elapsed`` is in seconds."""
+class TransportError(RequestError):
+    """There was no response, or none within the bounds. ``dropped``: the server closed the connection."""
 
-    status: int
-    reason: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytearray = field(repr=False)
-    elapsed: float
-
-    @property
-    def content_type(self) -> str:
-        """The media type, without its parameters."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-    @property
-    def next_link(self) -> str | None:
-        """The target of its Link header's rel="next" (RFC 8288), if it has one."""
-        links = requests.utils.parse_header_links(self.headers.get("Link", ""))
-        return next((link.get("url") for link in links if "next" in link.get("rel", "").lower().split()), None)
-
-    @property
-    def text(self) -> str:
-        """The body as text, for a message: what is no UTF-8 is replaced."""
-        return self.body.decode("utf-8", "replace")
-
-
-class TransportError(Exception):
-    """An exchange that failed.
-
-    ``passing``: it may go well next time. ``dropped``: the server closed a connection that had been idle. ``part``: the
-    part of the document to look at, where the fault is not simply that of the server or its address.
-    """
-
-    def __init__(self, reason: str, *, passing: bool, dropped: bool = False, part: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.passing = passing
+    def __init__(
+        self, reason: str, part: str | None = "api.base_url", *, transient: bool, dropped: bool = False
+    ) -> None:
+        super().__init__(reason, part, transient=transient)
         self.dropped = dropped
-        self.part = part
 
 
 class Transport:
@@ -77,7 +46,7 @@ class Transport:
         headers: Sent with every request.
 
     Raises:
-        ssl.SSLError: the certificates of the api are none.
+        ssl.SSLError: ``ca_certificate`` is not a certificate.
     """
 
     def __init__(self, api: Api, headers: Mapping[str, str]) -> None:
@@ -85,17 +54,17 @@ class Transport:
         self._timeout = (api.timeout.connect.total_seconds(), api.timeout.read.total_seconds())
         self._session = _Session()
         self._session.headers.update(headers)
-        # No cookies: a jar that changes while another thread reads it is an error.
+        # No cookies: a jar that changes while another thread reads it raises an error.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _Adapter(_trusting(api.ca_certificate))
+        adapter = _Adapter(_ssl_context(api.ca_certificate))
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._take_over_environment(api)
+        self._read_environment(api)
 
-    def _take_over_environment(self, api: Api) -> None:
-        """Look for proxies and certificates in the environment once: requests would at each request.
+    def _read_environment(self, api: Api) -> None:
+        """Read proxies and certificates from the environment once; requests would do so for each request.
 
-        It would also take a key that stands in ~/.netrc.
+        It would also send a key found in ~/.netrc.
         """
         proxies: dict[str, str] = {}
         if api.proxy and not should_bypass_proxies(api.base_url, no_proxy=None):
@@ -120,17 +89,16 @@ class Transport:
         return url if path.endswith("/") else url.rstrip("/")
 
     def send(self, request: Request, headers: Mapping[str, str]) -> RawResponse:
-        """Send a request and read its answer whole.
+        """Send a request and read the whole response.
 
         Raises:
-            TransportError: there was none, or none within the bounds.
+            TransportError: there was no response, or none within the bounds.
         """
         try:
             return self._exchange(request, headers)
-        # Every requests error is an OSError, and so is a CA bundle of the environment that is missing.
+        # Every exception of requests is an OSError, and so is a CA bundle of the environment that is missing.
         except (OSError, _Urllib3Error) as error:
-            fault = self._fault(error)
-        raise fault  # here and not above: the error holds the request and with it the key
+            raise _transport_error(error) from error
 
     def _exchange(self, request: Request, headers: Mapping[str, str]) -> RawResponse:
         started = time.monotonic()
@@ -150,33 +118,22 @@ class Transport:
 
     def _body(self, response: requests.Response, started: float) -> bytearray:
         body, most = bytearray(), self._api.limits.body
-        whole = self._api.timeout.total.total_seconds()
-        # Not iter_content, which waits for whole chunks: a byte now and then would keep it for ever.
+        seconds = self._api.timeout.total.total_seconds()
+        # Not iter_content, which waits for whole chunks: a byte now and then would keep it waiting forever.
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
             if len(body) > most:
-                raise TransportError(
-                    f"answered {response.status_code} with more than {_size(most)}", passing=False, part="api.limits"
-                )
-            if time.monotonic() - started > whole:
-                raise TransportError(f"no whole answer within {whole:.0f} s", passing=True)
+                reason = f"returned {response.status_code} with more than {_size(most)}"
+                raise TransportError(reason, "api.limits.body", transient=False)
+            if time.monotonic() - started > seconds:
+                raise TransportError(f"no complete response within {seconds:.0f} s", transient=True)
         return body
-
-    def _fault(self, error: OSError | _Urllib3Error) -> TransportError:
-        cause = _innermost(error)
-        reason = f"no answer ({type(cause).__name__}: {_words(cause)})"
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return TransportError(f"no trusted answer ({_words(cause)})", passing=False, part="api.ca_certificate")
-        if isinstance(error, requests.exceptions.ProxyError):
-            return TransportError(f"the proxy did not pass it on: {reason}", passing=True, part="api.proxy")
-        dropped = isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError)
-        return TransportError(reason, passing=isinstance(error, _PASSING), dropped=dropped)
 
 
 class _Session(requests.Session):
-    """A session that takes no redirect for one: it could carry the key to another host.
+    """A session that ignores redirects, which could carry the API key to another host.
 
-    Even when told not to follow, requests would read a redirect's body whole and fail on a target that is no URL.
+    Even with ``allow_redirects=False``, requests reads the whole body of a redirect and fails if its target is invalid.
     """
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -197,8 +154,8 @@ class _Adapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, **options, **self._context)
 
 
-def _trusting(certificates: str) -> ssl.SSLContext | None:
-    """A context that trusts these certificates besides the public authorities; None where there are none."""
+def _ssl_context(certificates: str) -> ssl.SSLContext | None:
+    """A context that trusts these certificates and the public authorities; None if there are none to add."""
     if not certificates:
         return None
     context = ssl.create_default_context()
@@ -207,7 +164,7 @@ def _trusting(certificates: str) -> ssl.SSLContext | None:
 
 
 def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """URL parameters as text: JSON's true, not Python's True; a list is repeated; null is left out."""
+    """URL parameters as strings: JSON's true, not Python's True. A list is repeated; null is left out."""
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
         for item in value if isinstance(value, list) else [value]:
@@ -216,8 +173,20 @@ def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
+def _transport_error(error: OSError | _Urllib3Error) -> TransportError:
+    cause = _innermost(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        reason = f"the server's certificate is not trusted ({_description(cause)})"
+        return TransportError(reason, "api.ca_certificate", transient=False)
+    reason = f"no response ({type(cause).__name__}: {_description(cause)})"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return TransportError(f"the proxy did not forward the request: {reason}", "api.proxy", transient=True)
+    dropped = isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError)
+    return TransportError(reason, transient=isinstance(error, _TRANSIENT), dropped=dropped)
+
+
 def _innermost(error: BaseException) -> BaseException:
-    """The innermost reason of a requests error, which wraps the one that says something several times."""
+    """The innermost cause of an exception of requests, which wraps the meaningful one several times."""
     cause = error
     for _ in range(8):
         inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
@@ -228,18 +197,12 @@ def _innermost(error: BaseException) -> BaseException:
     return cause
 
 
-def _words(cause: BaseException) -> str:
-    """What an error says, without the object that it names before and the place in C code that it names after."""
-    words = str(cause).split("): ", 1)[-1].strip() or "no reason given"
-    return re.sub(r" \(_ssl\.c:\d+\)$", "", words)
+def _description(cause: BaseException) -> str:
+    """The message of an exception, without the object named before it and the place in C code named after it."""
+    message = str(cause).split("): ", 1)[-1].strip() or "no reason given"
+    return re.sub(r" \(_ssl\.c:\d+\)$", "", message)
 
 
 def _size(count: int) -> str:
     unit = next(u for u in (3, 2, 1) if count % 1024**u == 0 or u == 1)
     return f"{count / 1024**unit:.0f} {' KMG'[unit]}B"
-
-
-def same_but_https(url: str, target: str) -> bool:
-    """Whether a redirect leads to the same address, encrypted."""
-    here, there = urlsplit(url), urlsplit(target)
-    return here.scheme == "http" and there.scheme == "https" and here.hostname == there.hostname

@@ -145,9 +145,7 @@ class Pages:
             page = Page([(listing.key(record), record) for record in records], document, response.next_link)
             return page, listing.paginator.advance(page)
         except ReadFailure as failure:
-            message = f"{stream}: {request} at {self._client.url(request)}: {failure}."
-            failure.args = (self._client.redact(message),)  # not another one, whose context would repeat what it says
-            raise
+            raise ReadFailure(f"{stream}: {request} at {self._client.url(request)}: {failure}.") from failure
 
 
 def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = False) -> list[dict[str, Any]]:

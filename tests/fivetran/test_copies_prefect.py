@@ -192,7 +192,7 @@ def test_a_filter_that_prefect_does_not_know(servers: Any, tmp_path: Path, major
     )
     done = project.debug()
     assert done.code != 0
-    assert "answered 422" in done.output
+    assert "returned 422" in done.output
     assert "EXPECTED_START_TIME_DESC" in done.output
     assert "keys sent: sort, limit" in done.output
 

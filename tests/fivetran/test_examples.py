@@ -119,6 +119,6 @@ def test_a_wrong_key_is_told(server: Loopback, tmp_path: Path) -> None:
     shutil.copy(EXAMPLE, project.folder / "streams.yaml")
     done = project.debug()
     assert done.code != 0
-    assert "answered 401" in done.output
+    assert "returned 401" in done.output
     assert "api_key" in done.output
     assert "n0-such-key" not in done.output

@@ -54,8 +54,9 @@ def test_a_wrong_key_fails_with_a_remedy(server: PrefectServer, tmp_path: Path, 
     """The server answers, and the next test says which setting to look at."""
     code, good, output = tried(tmp_path / "p", {"api_url": server.api_url, **settings})
     assert (code, tuple(good)) == (1, TESTS[:2]), output
-    assert "answered 401 Unauthorized" in output
-    remedy = f"Check that the key is accepted: {next(iter(settings))}" if settings else "set api_key and auth_string"
+    assert "returned 401 Unauthorized" in output
+    setting = next(iter(settings), None)
+    remedy = f"{setting} in the configuration is valid" if setting else "set api_key and auth_string"
     assert remedy in output
 
 

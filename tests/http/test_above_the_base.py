@@ -1,4 +1,4 @@
-"""Paths that go up from the base URL, and servers that have nothing there."""
+"""Endpoints above the base URL (``../filter``), and servers that have nothing there."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CLOUD = "https://api.prefect.cloud/api/accounts/A/workspaces/W"
 
 @pytest.fixture
 def server() -> Iterator[Loopback]:
-    """Orders below /api/accounts/a/places/p, and shops beside it."""
+    """Orders below /api/accounts/a/places/p, and shops two levels up."""
     with Loopback(answering(rows_by_offset([{"id": "s1", "name": "Berlin"}]))) as loopback:
         yield loopback
 
 
 def answering(above: Answerer) -> Answerer:
-    """A server whose answers to what lies above the base URL are given."""
+    """Serve orders below the base URL; leave paths above it to ``above``."""
     below = rows_by_offset(orders(3))
     return lambda seen: (below if "/places/" in seen.path else above)(seen)
 
@@ -57,18 +57,18 @@ def run(folder: Path, server: Loopback, base: str = "/accounts/a/places/p") -> t
         (CLOUD, "../../../../..", "https://api.prefect.cloud"),
         ("http://[::1]:4200//api//", "../x", "http://[::1]:4200/x"),
         ("http://h.test/%2E./api", "../x", "http://h.test/%2E./x"),
-        # What there is no address for is named as it is declared.
+        # A path above the root has no URL, so messages show it as declared.
         ("http://h.test:4200/api", "../../bots/filter", "http://h.test:4200/api/../../bots/filter"),
         ("http://h.test", "..", "http://h.test/.."),
     ],
 )
-def test_a_path_goes_up_segment_by_segment(tmp_path: Path, base: str, path: str, wanted: str) -> None:
-    """The base URL's last segment is a folder, with or without its slash; the server stays the same."""
+def test_each_dot_dot_removes_one_segment_of_the_base_url(tmp_path: Path, base: str, path: str, wanted: str) -> None:
+    """The base URL's last segment counts as a folder, with or without a trailing slash. No path leaves the server."""
     assert url(base, path, tmp_path) == wanted
 
 
-def test_what_lies_above_is_copied_with_the_same_key(tmp_path: Path, server: Loopback) -> None:
-    """Both lists, each from its own place on the one server."""
+def test_a_stream_above_the_base_url_is_synced_with_the_same_key(tmp_path: Path, server: Loopback) -> None:
+    """Each list is read at its own URL, with the same Authorization header."""
     recorder, lines = run(tmp_path, server)
     assert set(recorder.tables["shops"]) == {"s1"}
     assert len(recorder.tables["orders"]) == 3
@@ -89,8 +89,8 @@ def test_what_lies_above_is_copied_with_the_same_key(tmp_path: Path, server: Loo
     ],
     ids=["404", "405", "a redirect", "a web page"],
 )
-def test_nothing_there_is_one_warning(tmp_path: Path, server: Loopback, reply: Reply) -> None:
-    """Whoever answers above the base URL need not be the API: the stream is skipped, after one request."""
+def test_a_missing_endpoint_above_the_base_url_is_skipped(tmp_path: Path, server: Loopback, reply: Reply) -> None:
+    """Above the base URL there may be a website, so a redirect or a web page there means "not found"."""
     server.answer = answering(lambda seen: reply)
     recorder, lines = run(tmp_path, server)
     assert lines.warnings == [f"{server.url}/accounts/a/shops/filter not found; skipping."]
@@ -99,8 +99,8 @@ def test_nothing_there_is_one_warning(tmp_path: Path, server: Loopback, reply: R
     assert sum("/shops/" in seen.path for seen in server.seen) == 1
 
 
-def test_higher_than_the_server_is_one_warning_and_no_request(tmp_path: Path, server: Loopback) -> None:
-    """From /api there is no way two segments up."""
+def test_a_path_above_the_root_is_skipped_without_a_request(tmp_path: Path, server: Loopback) -> None:
+    """From /api no path goes up two segments."""
     server.answer = rows_by_offset(orders(3))
     _, lines = run(tmp_path, server, base="")
     assert lines.warnings == [f"{server.url}/../../shops/filter not found; skipping."]
@@ -111,14 +111,16 @@ def test_higher_than_the_server_is_one_warning_and_no_request(tmp_path: Path, se
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (Reply({"detail": "no"}, status=403), "answered 403 Forbidden"),
-        (Reply(body=b"<html>", status=403, headers={"Content-Type": "text/html"}), "answered 403 Forbidden"),
-        (Reply(body=b"<html>", status=500, headers={"Content-Type": "text/html"}), "answered 500"),
+        (Reply({"detail": "no"}, status=403), "returned 403 Forbidden"),
+        (Reply(body=b"<html>", status=403, headers={"Content-Type": "text/html"}), "returned 403 Forbidden"),
+        (Reply(body=b"<html>", status=500, headers={"Content-Type": "text/html"}), "returned 500"),
         (Reply({"detail": "no"}), "an object with the keys detail, and no list of records"),
     ],
 )
-def test_another_answer_from_there_is_a_failure(tmp_path: Path, server: Loopback, reply: Reply, words: str) -> None:
-    """As below the base URL: a refused key, a server in trouble and another shape are nothing to pass over."""
+def test_other_failures_above_the_base_url_fail_the_sync(
+    tmp_path: Path, server: Loopback, reply: Reply, words: str
+) -> None:
+    """A rejected key, a server error or an unexpected shape must not pass for "not found": rows would be missing."""
     server.answer = answering(lambda seen: reply)
     with pytest.raises(Failure, match=words):
         run(tmp_path, server)
@@ -131,15 +133,17 @@ def test_another_answer_from_there_is_a_failure(tmp_path: Path, server: Loopback
         (Reply(body=b"<html>", headers={"Content-Type": "text/html"}), "with a web page"),
     ],
 )
-def test_below_the_base_they_stay_failures(tmp_path: Path, server: Loopback, reply: Reply, words: str) -> None:
-    """There the API must answer."""
+def test_a_redirect_or_web_page_below_the_base_url_fails_the_sync(
+    tmp_path: Path, server: Loopback, reply: Reply, words: str
+) -> None:
+    """Below the base URL there must be the API; anything else means that the URL or a proxy is wrong."""
     server.answer = lambda seen: reply
     with pytest.raises(Failure, match=words):
         run(tmp_path, server)
 
 
-def test_a_405_below_the_base_is_no_such_endpoint(tmp_path: Path, server: Loopback) -> None:
-    """A path that is there for another method only has nothing to read."""
+def test_a_405_means_not_found(tmp_path: Path, server: Loopback) -> None:
+    """A path that exists only for another method has no list to read."""
     below = rows_by_offset(orders(3))
 
     def answer(seen: Seen) -> Reply:
@@ -151,8 +155,8 @@ def test_a_405_below_the_base_is_no_such_endpoint(tmp_path: Path, server: Loopba
     assert lines.warnings == [f"{server.url}/shops/filter not found; skipping."]
 
 
-def test_a_link_to_the_next_page_leads_to_the_same_place() -> None:
-    """Compared is what the server knows of the path, which is not how it is written."""
+def test_a_next_page_link_is_compared_with_the_path_on_the_server() -> None:
+    """The server knows the path without its ``..``, so the link is compared with the part that follows."""
     request = Request(Endpoint("GET", "../items"))
     paginator = Link().paginate(request)
     paginator.advance(Page([(1, {})], None, "http://inner.test/v1/items?at=2"))

@@ -1,4 +1,4 @@
-"""Who asks: styles, more headers, tokens against forged requests."""
+"""Authentication styles, extra headers and CSRF tokens."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def basic(credentials: str) -> str:
         ({"headers": "Authorization: Custom x", "api_key": "k3y"}, "Bearer k3y"),
     ],
 )
-def test_the_first_style_that_is_given_counts(
+def test_the_first_style_with_values_is_used(
     tmp_path: Path, loopback: Loopback, settings: dict[str, str], expected: str | None
 ) -> None:
-    """In the order of the document; none given, none sent; a style beats a header of the same name."""
+    """In the order of the spec. Without values no header is sent. A style wins over an extra header of its name."""
     run(wired(tmp_path, loopback.url, **settings))
     assert {seen.headers.get("Authorization") for seen in loopback.seen} == {expected}
 
@@ -52,19 +52,19 @@ def test_the_first_style_that_is_given_counts(
 @pytest.mark.parametrize(
     ("settings", "hint"),
     [
-        ({}, "The server wants a key; set api_key and user in the configuration"),
-        ({"api_key": "k3y"}, "Check that the key is accepted: api_key in the configuration."),
-        ({"user": "a:b"}, "Check that the key is accepted: user in the configuration."),
+        ({}, "The server requires authentication; set api_key and user in the configuration"),
+        ({"api_key": "k3y"}, "Check that api_key in the configuration is valid."),
+        ({"user": "a:b"}, "Check that user in the configuration is valid."),
         (
             {"api_key": "k3y", "user": "a:b"},
-            "Check that the key is accepted: api_key in the configuration; user is given too, and not used",
+            "Check that api_key in the configuration is valid; user is set too, and not used",
         ),
     ],
 )
-def test_a_refusal_names_the_setting_that_was_used(
+def test_a_401_names_the_setting_that_was_used(
     tmp_path: Path, loopback: Loopback, settings: dict[str, str], hint: str
 ) -> None:
-    """And one that was given in vain."""
+    """The remedy also names a setting that is set and not used: often that is the one meant."""
     loopback.answer = lambda seen: Reply({"detail": "no"}, status=401)
     with pytest.raises(Unauthorized) as caught:
         run(wired(tmp_path, loopback.url, **settings))
@@ -83,27 +83,27 @@ def test_a_refusal_names_the_setting_that_was_used(
         ('{"A": "x; y: z", "B": "\\"q\\""}', {"A": "x; y: z", "B": '"q"'}),
     ],
 )
-def test_headers_in_one_text(text: str, headers: dict[str, str]) -> None:
-    """Lines or semicolons between them, or JSON."""
+def test_headers_in_one_setting(text: str, headers: dict[str, str]) -> None:
+    """Separated by line breaks or semicolons, or as JSON."""
     assert parse_headers(text) == headers
 
 
 @pytest.mark.parametrize("text", ["A", "A:", "A: x; B:", "A B: x", "A: é", '{"A": 1}', '{"A": "x"', '{"A": " "}', "{}"])
-def test_what_is_no_headers_is_an_error_without_the_text(text: str) -> None:
-    """Above all a header whose value is missing: an empty one would be sent."""
+def test_malformed_headers_are_an_error_that_does_not_quote_them(text: str) -> None:
+    """A header without a value is malformed too: it would be sent empty."""
     with pytest.raises(ValueError, match=r"^expected headers as"):
         parse_headers(text)
 
 
-def test_more_headers_are_sent_with_every_request(tmp_path: Path, loopback: Loopback) -> None:
-    """Also with those that count rows."""
+def test_extra_headers_are_sent_with_every_request(tmp_path: Path, loopback: Loopback) -> None:
+    """Requests that count rows carry them as well."""
     run(wired(tmp_path, loopback.url, headers="X-Access-Id: me; X-Access-Secret: s3cret"))
     assert {(s.headers["X-Access-Id"], s.headers["X-Access-Secret"]) for s in loopback.seen} == {("me", "s3cret")}
     assert {seen.path for seen in loopback.seen} == {"/api/orders/filter", "/api/orders/count"}
 
 
 class Protected:
-    """Serves rows to requests with the newest token of their client, as Prefect does. A token is good for ``uses``."""
+    """Serves requests with their client's newest token, as Prefect does. A token expires after ``uses`` requests."""
 
     def __init__(self, rows: Answerer, uses: int = 10**9) -> None:
         self.rows, self.uses = rows, uses
@@ -127,16 +127,16 @@ class Protected:
         return self.rows(seen)
 
 
-def test_a_token_is_fetched_when_the_server_wants_one(tmp_path: Path, loopback: Loopback) -> None:
-    """Once, and it is no fault: not a warning, not an attempt."""
+def test_a_csrf_token_is_fetched_when_the_server_requires_one(tmp_path: Path, loopback: Loopback) -> None:
+    """It is fetched once. The 403 that requires it is not a failure: no warning, no retry."""
     loopback.answer = protected = Protected(rows_by_offset(orders(25)))
     recorder, lines = run(wired(tmp_path, loopback.url))
     assert len(recorder.tables["orders"]) == 25
     assert (protected.fetched, lines.warnings) == (1, [])
 
 
-def test_a_token_that_has_expired_is_renewed(tmp_path: Path, loopback: Loopback) -> None:
-    """In the middle of a sync, as often as it takes."""
+def test_an_expired_csrf_token_is_renewed(tmp_path: Path, loopback: Loopback) -> None:
+    """In the middle of a sync, each time it expires."""
     loopback.answer = protected = Protected(rows_by_offset(orders(45)), uses=2)
     recorder, lines = run(wired(tmp_path, loopback.url))
     assert len(recorder.tables["orders"]) == 45
@@ -144,8 +144,8 @@ def test_a_token_that_has_expired_is_renewed(tmp_path: Path, loopback: Loopback)
     assert lines.warnings == []
 
 
-def test_threads_share_a_token(tmp_path: Path, loopback: Loopback) -> None:
-    """Another token for the same client would invalidate the one that the others use."""
+def test_threads_share_a_csrf_token(tmp_path: Path, loopback: Loopback) -> None:
+    """A second token for the same client would invalidate the one that the other threads use."""
     loopback.answer = protected = Protected(lambda seen: Reply([], delay=0.01))
     with Client(wired(tmp_path, loopback.url), Lines()) as client, ThreadPoolExecutor(8) as pool:
         for answer in pool.map(lambda _: ask(client), range(64)):
@@ -154,25 +154,25 @@ def test_threads_share_a_token(tmp_path: Path, loopback: Loopback) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 403, 422])
-def test_a_server_without_such_protection(tmp_path: Path, loopback: Loopback, status: int) -> None:
-    """No token is asked for; where a 403 has another reason, that reason is told."""
+def test_a_server_without_csrf_protection(tmp_path: Path, loopback: Loopback, status: int) -> None:
+    """No token is fetched. If a 403 has another cause, the failure quotes that response."""
     run(wired(tmp_path, loopback.url))
     assert "/api/token" not in {seen.path for seen in loopback.seen}
     loopback.answer = lambda seen: Reply({"detail": "Not yours."}, status=status if "token" in seen.path else 403)
-    with pytest.raises(Unauthorized, match=r"answered 403 Forbidden: .*Not yours\."):
+    with pytest.raises(Unauthorized, match=r"returned 403 Forbidden: .*Not yours\."):
         run(wired(tmp_path, loopback.url))
 
 
 @pytest.mark.parametrize("answer", [{"token": None}, {"token": "a\nb"}, {"token": ""}, {}, []])
-def test_an_answer_without_a_token(tmp_path: Path, loopback: Loopback, answer: object) -> None:
-    """Is never put into a header."""
+def test_a_malformed_csrf_token_is_a_failure(tmp_path: Path, loopback: Loopback, answer: object) -> None:
+    """It is never sent in a header."""
     loopback.answer = lambda seen: Reply(answer) if "token" in seen.path else Reply({"detail": "No."}, status=403)
-    with pytest.raises(Failure, match=r"CSRF token: GET /token .*something that holds no token at \$\.token"):
+    with pytest.raises(Failure, match=r"CSRF token: GET /token .*returned 200 with no token at \$\.token"):
         run(wired(tmp_path, loopback.url))
 
 
-def test_who_is_not_known_is_told_so(tmp_path: Path, loopback: Loopback) -> None:
-    """Prefect asks for the token first, and for credentials then: not the token is what is missing."""
+def test_missing_credentials_are_reported_before_a_missing_csrf_token(tmp_path: Path, loopback: Loopback) -> None:
+    """Prefect checks the token first. If the request for a token gets a 401, the credentials are what is missing."""
     loopback.answer = lambda seen: Reply({"detail": "Who?"}, status=401 if "token" in seen.path else 403)
-    with pytest.raises(Unauthorized, match=r"answered 401.*Who\?.*set api_key and user in the configuration"):
+    with pytest.raises(Unauthorized, match=r"returned 401.*Who\?.*set api_key and user in the configuration"):
         run(wired(tmp_path, loopback.url))

@@ -1,4 +1,4 @@
-"""Requests that fail: what is tried again, what is said, and what is never said."""
+"""Requests that fail: what is retried, what the messages say, and that none contains a secret."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def run(folder: Path, url: str, *, text: str = ORDERS_ONLY, key: str = CANARY) -
 
 
 def failure(folder: Path, url: str, *, text: str = ORDERS_ONLY, key: str = CANARY) -> str:
-    """The message of a sync that fails; no secret is in it."""
+    """Sync and return the message of the failure, which contains no secret."""
     with pytest.raises(Failure) as caught:
         run(folder, url, text=text, key=key)
     assert CANARY not in str(caught.value)
     return str(caught.value)
 
 
-PASSING = {
+TRANSIENT = {
     "500": Reply({"exception_message": "Internal Server Error"}, status=500),
     "502 with HTML": Reply(body=b"<html>bad gateway</html>", status=502, headers={"Content-Type": "text/html"}),
     "503": Reply({"exception_message": "Service Unavailable"}, status=503),
@@ -59,42 +59,42 @@ PASSING = {
     "not UTF-8": Reply(body=b'["\xff\xfe"]'),
     "an object of another shape": Reply({"detail": "maintenance"}),
     "null": Reply(None),
-    "a list of texts": Reply(["a", "b"]),
+    "a list of strings": Reply(["a", "b"]),
 }
 
 
-@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
 @pytest.mark.parametrize("at", [0, 2])
-def test_a_passing_fault_is_retried_and_nothing_is_lost(
+def test_a_transient_failure_is_retried_and_no_row_is_lost(
     tmp_path: Path, loopback: Loopback, fault: Reply, at: int, reliability: Reliability
 ) -> None:
-    """On the first page or a later one: one warning that says what happened and how long is waited, then all rows."""
+    """On the first page or a later one: one warning that names the request and the wait, then all rows."""
     rows = rows_by_offset(orders(25))
     waiting = [fault]
 
     def answer(seen: Seen) -> Reply:
-        asked = [s for s in loopback.seen if s.path.endswith("/filter")]
-        return waiting.pop() if waiting and len(asked) > at else rows(seen)
+        pages = [s for s in loopback.seen if s.path.endswith("/filter")]
+        return waiting.pop() if waiting and len(pages) > at else rows(seen)
 
     loopback.answer = answer
     recorder, lines = run(tmp_path, loopback.url)
     assert sorted(recorder.tables["orders"]) == [row["id"] for row in orders(25)]
     assert len(lines.warnings) == 1
     assert lines.warnings[0].startswith("orders: POST /orders/filter (")
-    assert "attempt 1 of 4, trying again in 0.0" in lines.warnings[0]
+    assert "attempt 1 of 4, retrying in 0.0" in lines.warnings[0]
     reliability.tried("passing-fault")
 
 
-@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_a_fault_that_does_not_pass_ends_the_sync_and_moves_no_state(
+@pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
+def test_a_lasting_failure_ends_the_sync_and_moves_no_state(
     tmp_path: Path, loopback: Loopback, fault: Reply, reliability: Reliability
 ) -> None:
-    """After all attempts: a failure that names stream, request and address; the cursor is not moved."""
+    """The failure names stream, request and URL. The cursor stays, so the next sync misses nothing."""
     good = rows_by_offset(orders(25))
     loopback.answer = lambda seen: fault if (seen.json or {}).get("offset", 0) > 0 else good(seen)
     recorder = Recorder()
     with pytest.raises(
-        Failure, match=r"^orders: POST /orders/filter .*offset=9.* at http://127.*the last of 4 attempts"
+        Failure, match=r"^orders: POST /orders/filter .*offset=9.* at http://127.*gave up after 4 attempts"
     ):
         sync(connection(tmp_path, loopback.url, ORDERS_ONLY, batch_size="10"), {}, recorder, Lines())
     assert recorder.count("checkpoint") == 0
@@ -103,25 +103,25 @@ def test_a_fault_that_does_not_pass_ends_the_sync_and_moves_no_state(
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_an_idle_connection_that_the_server_closed_is_no_fault(tmp_path: Path, loopback: Loopback, times: int) -> None:
-    """Servers close idle connections when they like: asked again at once, without a warning. A second time counts."""
+def test_a_closed_idle_connection_is_not_a_failure(tmp_path: Path, loopback: Loopback, times: int) -> None:
+    """Servers close idle connections at any time. The request is sent again at once; a second time is a failure."""
     rows, waiting = rows_by_offset(orders(25)), [Reply(hang_up=True)] * times
     loopback.answer = lambda seen: waiting.pop() if waiting and len(loopback.seen) > 2 else rows(seen)
     recorder, lines = run(tmp_path, loopback.url)
     assert len(recorder.tables["orders"]) == 25
-    assert sum("the server had closed the connection" in line for line in lines.infos) == 1
+    assert sum("the server had closed the idle connection" in line for line in lines.infos) == 1
     assert len(lines.warnings) == times - 1
 
 
-def test_a_server_that_hangs_up_at_first_is_a_fault(tmp_path: Path, loopback: Loopback) -> None:
-    """There was no connection yet that could have gone stale."""
+def test_a_connection_closed_at_the_first_request_is_a_failure(tmp_path: Path, loopback: Loopback) -> None:
+    """No connection existed yet that could have been idle."""
     loopback.answer = first_these([Reply(hang_up=True)], rows_by_offset(orders(5)))
     _, lines = run(tmp_path, loopback.url)
     assert "attempt 1 of 4" in lines.warnings[0]
 
 
 def test_the_waits_grow_and_are_bounded(tmp_path: Path, loopback: Loopback) -> None:
-    """Exponential with jitter of up to a half less: 10, 20, 40 ms as declared."""
+    """They double from wait_initial up to wait_max, less up to a half as jitter: 10, 20, 40 ms."""
     loopback.answer = first_these([Reply(status=500)] * 3, rows_by_offset(orders(3)))
     run(tmp_path, loopback.url)
     times = [seen.at for seen in loopback.seen[:4]]
@@ -140,10 +140,10 @@ def retry_date() -> str:
 
 
 @pytest.mark.parametrize(("header", "least"), [(lambda: "1", 1.0), (retry_date, 0.9)], ids=["seconds", "date"])
-def test_retry_after_is_honoured(
+def test_retry_after_is_respected(
     tmp_path: Path, loopback: Loopback, header: Callable[[], str], least: float, reliability: Reliability
 ) -> None:
-    """As seconds and as a date, by the server's own clock."""
+    """In seconds, or as a date by the server's clock."""
     loopback.answer = first_these([Reply(status=429, headers={"Retry-After": header()})], rows_by_offset(orders(3)))
     recorder, lines = run(tmp_path, loopback.url)
     assert loopback.seen[1].at - loopback.seen[0].at >= least
@@ -152,24 +152,24 @@ def test_retry_after_is_honoured(
     reliability.tried("retry-after")
 
 
-def test_a_retry_after_beyond_the_bound_is_not_slept(tmp_path: Path, loopback: Loopback) -> None:
-    """The sync ends at once and says what the server asked for."""
+def test_a_retry_after_above_the_maximum_fails_at_once(tmp_path: Path, loopback: Loopback) -> None:
+    """The sync does not sleep for a day; the failure names the requested wait and the setting that limits it."""
     loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "86400"})
     message = failure(tmp_path, loopback.url)
-    assert "asks to wait 86400 s" in message
+    assert "requests a wait of 86400 s" in message
     assert "retry_after_max" in message
     assert len(loopback.seen) == 1
 
 
-def test_no_server_at_all(tmp_path: Path) -> None:
-    """Connection refused: tried again, then said with the setting to look at."""
+def test_a_refused_connection_names_the_setting(tmp_path: Path) -> None:
+    """After the retries, the failure says why and which setting to check."""
     message = failure(tmp_path, f"http://127.0.0.1:{free_port()}/api")
     assert "Connection refused" in message
     assert "api_url in the configuration" in message
 
 
-def test_a_server_that_comes_back_is_waited_for(tmp_path: Path) -> None:
-    """Nobody listens at first; the sync goes through once somebody does."""
+def test_a_sync_waits_for_a_server_that_comes_back(tmp_path: Path) -> None:
+    """No server listens at first. The sync succeeds as soon as one does."""
     port = free_port()
     text = ORDERS_ONLY.replace(
         "attempts: 4, wait_initial: 10ms, wait_max: 40ms", "attempts: 20, wait_initial: 100ms, wait_max: 100ms"
@@ -184,8 +184,10 @@ def test_a_server_that_comes_back_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_is_one_clear_error(tmp_path: Path, loopback: Loopback, status: int) -> None:
-    """Not retried; names the status, the endpoint and the setting; no secret, even when the server repeats it."""
+def test_a_rejected_key_fails_with_the_setting_and_without_the_key(
+    tmp_path: Path, loopback: Loopback, status: int
+) -> None:
+    """It is not retried. The message names status, endpoint and setting, and no secret if the server repeats it."""
     loopback.answer = lambda seen: Reply({"detail": f"bad key {CANARY}"}, status=status)
     message = failure(tmp_path, loopback.url)
     assert str(status) in message
@@ -194,11 +196,11 @@ def test_a_refused_key_is_one_clear_error(tmp_path: Path, loopback: Loopback, st
     assert "bad key ***" in message
     assert len(loopback.seen) == 1
     loopback.answer = lambda seen: Reply({"detail": "Unauthorized"}, status=status)
-    assert "The server wants a key; set api_key" in failure(tmp_path, loopback.url, key="")
+    assert "The server requires authentication; set api_key" in failure(tmp_path, loopback.url, key="")
 
 
-def test_422_tells_the_servers_words_and_the_keys_sent(tmp_path: Path, loopback: Loopback) -> None:
-    """Not retried; what the server says, and what it was asked with."""
+def test_a_422_quotes_the_server_and_names_the_keys_sent(tmp_path: Path, loopback: Loopback) -> None:
+    """It is not retried. Together they show which key the server rejects."""
     loopback.answer = lambda seen: Reply({"detail": "Invalid limit: must be less than or equal to 5."}, status=422)
     message = failure(tmp_path, loopback.url)
     assert "422" in message
@@ -209,23 +211,23 @@ def test_422_tells_the_servers_words_and_the_keys_sent(tmp_path: Path, loopback:
 
 
 @pytest.mark.parametrize("status", [400, 409, 410, 413])
-def test_other_refusals_are_not_retried(tmp_path: Path, loopback: Loopback, status: int) -> None:
-    """Waiting would not mend them."""
+def test_other_client_errors_are_not_retried(tmp_path: Path, loopback: Loopback, status: int) -> None:
+    """Another attempt would get the same response."""
     loopback.answer = lambda seen: Reply({"detail": "no"}, status=status)
-    assert f"answered {status}" in failure(tmp_path, loopback.url)
+    assert f"returned {status}" in failure(tmp_path, loopback.url)
     assert len(loopback.seen) == 1
 
 
 def test_a_redirect_is_not_followed(tmp_path: Path, loopback: Loopback) -> None:
-    """The key could go to another host; the message says where to."""
+    """The key could reach another host. The message names the target."""
     loopback.answer = lambda seen: Reply(status=307, headers={"Location": "https://elsewhere.test/api/x?y=1"})
     message = failure(tmp_path, loopback.url)
     assert "redirect to https://elsewhere.test/api/x" in message
     assert len(loopback.seen) == 1
 
 
-def test_what_a_request_carries(tmp_path: Path, loopback: Loopback) -> None:
-    """Bearer key, JSON body; no Authorization at all without a key, not even from ~/.netrc."""
+def test_headers_and_body_of_a_request(tmp_path: Path, loopback: Loopback) -> None:
+    """A bearer token and a JSON body. Without a key there is no Authorization header."""
     run(tmp_path, loopback.url)
     first = loopback.seen[0]
     assert first.headers["Authorization"] == f"Bearer {CANARY}"
@@ -237,7 +239,7 @@ def test_what_a_request_carries(tmp_path: Path, loopback: Loopback) -> None:
 
 
 def test_netrc_is_not_used(tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An entry for the host in the user's ~/.netrc neither replaces the key nor stands in for none."""
+    """The requests library would send a password found there, in place of the key or without one."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password CANARY\n")
     netrc.chmod(0o600)
@@ -248,27 +250,27 @@ def test_netrc_is_not_used(tmp_path: Path, loopback: Loopback, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("wrap", ["results", "result"])
-def test_a_declared_wrapper_is_unwrapped(tmp_path: Path, loopback: Loopback, wrap: str) -> None:
-    """An object with the list under a declared path is as good as the bare list."""
+def test_a_list_inside_a_declared_wrapper_is_read(tmp_path: Path, loopback: Loopback, wrap: str) -> None:
+    """Some servers wrap the list in an object; ``records`` names the paths."""
     bare = rows_by_offset(orders(25))
     loopback.answer = lambda seen: Reply({wrap: bare(seen).value, "count": 25})
     recorder, _ = run(tmp_path, loopback.url, text=ORDERS_ONLY.replace("    count: POST /orders/count\n", ""))
     assert len(recorder.tables["orders"]) == 25
 
 
-def test_an_undeclared_wrapper_is_a_failure_never_an_empty_page(tmp_path: Path, loopback: Loopback) -> None:
-    """The message says what came and what was declared."""
+def test_an_undeclared_wrapper_is_a_failure_and_not_an_empty_page(tmp_path: Path, loopback: Loopback) -> None:
+    """An empty page would look like the end of the list. The message names the keys found and the paths declared."""
     loopback.answer = lambda seen: Reply({"items": orders(3), "total": 3})
     message = failure(tmp_path, loopback.url)
     assert "an object with the keys items, total" in message
     assert "no list of records at $ or $.results or $.result" in message
 
 
-def test_half_characters_are_repaired_and_told(tmp_path: Path, loopback: Loopback) -> None:
-    """A lone surrogate would fail the whole checkpoint; whole pairs stay what they are."""
+def test_unpaired_surrogates_are_replaced_and_logged(tmp_path: Path, loopback: Loopback) -> None:
+    """One would fail the whole checkpoint. Complete pairs stay."""
     body = rb'[{"id": "a\ud83d", "updated": null, "note": "\ud83d\ude80"}]'
     first = [Reply(body=body)]
     loopback.answer = lambda seen: first[0] if seen.json["offset"] == 0 else Reply([])
     recorder, lines = run(tmp_path, loopback.url)
     assert recorder.tables["orders"]["a\ufffd"]["note"] == "🚀"
-    assert any("half a character" in line for line in lines.warnings)
+    assert any("unpaired surrogate" in line for line in lines.warnings)

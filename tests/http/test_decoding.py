@@ -1,17 +1,18 @@
-"""Bytes to JSON values: what is replaced, what is refused, and that nothing is silent."""
+"""Decoding: what is replaced, what is rejected, and that every replacement is counted."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import math
+import traceback
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.http.decoding import HALF_CHARACTERS, NO_NUMBERS, NUL_CHARACTERS, NotJson, decode
+from engine.http.decoding import NUL_CHARACTERS, UNPAIRED_SURROGATES, UNSTORABLE_NUMBERS, NotJson, decode
 from tests.reliability import Reliability
 
 LONG = b"9" * 5000
@@ -26,22 +27,22 @@ LONG = b"9" * 5000
         ('["é"]'.encode("utf-32-be"), ["é"], {}),
         (b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}, {}),
         (b"[" + b"9" * 60 + b"]", [int("9" * 60)], {}),
-        (b"[" + LONG + b", NaN, -" + LONG + b", 1]", [None, None, None, 1], {NO_NUMBERS: 3}),
-        (b"[NaN, Infinity, -Infinity, 1e999, -1e999, 1e-999]", [None] * 5 + [0.0], {NO_NUMBERS: 5}),
+        (b"[" + LONG + b", NaN, -" + LONG + b", 1]", [None, None, None, 1], {UNSTORABLE_NUMBERS: 3}),
+        (b"[NaN, Infinity, -Infinity, 1e999, -1e999, 1e-999]", [None] * 5 + [0.0], {UNSTORABLE_NUMBERS: 5}),
         (rb'["a\u0000b\u0000", "\\u0000"]', ["ab", r"\u0000"], {NUL_CHARACTERS: 1}),
         (
             rb'{"\u0000k": "\ud83d", "\ud83d\ude80": 1}',
             {"k": "\ufffd", "🚀": 1},
-            {NUL_CHARACTERS: 1, HALF_CHARACTERS: 1},
+            {NUL_CHARACTERS: 1, UNPAIRED_SURROGATES: 1},
         ),
-        (b'["\xed\xa0\xbd"]', ["\ufffd"], {HALF_CHARACTERS: 1}),
-        (rb'["\ud83d"]'.decode().encode("utf-16"), ["\ufffd"], {HALF_CHARACTERS: 1}),
+        (b'["\xed\xa0\xbd"]', ["\ufffd"], {UNPAIRED_SURROGATES: 1}),
+        (rb'["\ud83d"]'.decode().encode("utf-16"), ["\ufffd"], {UNPAIRED_SURROGATES: 1}),
     ],
 )
-def test_what_is_decoded_and_what_is_replaced(
+def test_values_that_no_destination_stores_are_replaced_and_counted(
     content: bytes, document: Any, repairs: dict[str, int], reliability: Reliability
 ) -> None:
-    """Exactly, with every replacement counted. Of a key given twice the last counts."""
+    """Everything else is decoded exactly. If a key occurs twice, the last one wins."""
     assert decode(content) == (document, repairs)
     reliability.tried("odd-json")
 
@@ -65,11 +66,12 @@ def test_what_is_decoded_and_what_is_replaced(
         (rb'["\u0000",' + b"[" * 2000 + b"]" * 2001, "that is nested too deeply"),
     ],
 )
-def test_what_is_refused(content: bytes, reason: str, reliability: Reliability) -> None:
-    """By name; nothing hangs on the error that holds the bytes."""
+def test_bytes_that_are_not_json_are_rejected(content: bytes, reason: str, reliability: Reliability) -> None:
+    """With the reason. The printed error never shows the bytes, which may repeat a secret."""
     with pytest.raises(NotJson, match=reason) as caught:
         decode(content)
-    assert caught.value.__context__ is None
+    printed = "".join(traceback.format_exception(caught.value))
+    assert printed.count("Traceback") == 1  # not that of the cause, which holds the bytes
     reliability.tried("bad-json")
 
 
@@ -80,43 +82,43 @@ VALUES = st.recursive(
 )
 
 
-def with_a_slip(value: Any, at: int, instead: bytes) -> bytes:
+def with_typo(value: Any, at: int, typo: bytes) -> bytes:
     content = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
     at %= len(content) + 1
-    return content[:at] + instead + content[at + 1 :]
+    return content[:at] + typo + content[at + 1 :]
 
 
 @given(
     st.binary()
     | TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass"))
     | st.builds(
-        with_a_slip,
+        with_typo,
         VALUES,
         st.integers(0),
         st.binary(max_size=2) | st.sampled_from([b"[", b"]", b",", b":", b'"', b"-", b".", b"0"]),
     ),
 )
-def test_any_bytes_are_json_or_are_not(content: bytes) -> None:
-    """No third outcome, and nothing is taken for JSON that the standard library does not take for it."""
+def test_any_bytes_are_decoded_or_rejected(content: bytes) -> None:
+    """There is no third outcome, and nothing is decoded that the standard library rejects."""
     with contextlib.suppress(NotJson):
         decode(content)
         json.loads(content)
 
 
 @given(VALUES, st.booleans())
-def test_what_comes_out_can_be_stored(value: Any, ascii_only: bool) -> None:
-    """Whatever a server sends: no half characters, no NUL, no number that JSON does not have; the rest as it was."""
+def test_a_decoded_document_can_be_stored(value: Any, ascii_only: bool) -> None:
+    """No unpaired surrogates, no NUL, no number that JSON does not have, whatever a server sends. The rest stays."""
     text = json.dumps(value, ensure_ascii=ascii_only)
     document, repairs = decode(text.encode("utf-8", "surrogatepass"))
     stored = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8")
     assert rb"\u0000" not in stored.replace(rb"\\", b"")
     if not repairs:
-        assert repr(document) == repr(json.loads(text))  # as text, where 1 is not 1.0, nor 0.0 -0.0
+        assert repr(document) == repr(json.loads(text))  # compared as strings, since 1 == 1.0 and 0.0 == -0.0
 
 
 @given(st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", fullmatch=True))
-def test_numbers_are_what_the_standard_library_reads(text: str) -> None:
-    """To the last bit, and whole numbers of any length whole."""
+def test_numbers_equal_those_of_the_standard_library(text: str) -> None:
+    """To the last bit, and integers of any length exactly."""
     document, repairs = decode(text.encode())
     number = json.loads(text)
-    assert repr(document) == repr(number) if math.isfinite(number) else repairs == {NO_NUMBERS: 1}
+    assert repr(document) == repr(number) if math.isfinite(number) else repairs == {UNSTORABLE_NUMBERS: 1}

@@ -1,4 +1,4 @@
-"""How fast and how much: one pace and one budget for all threads."""
+"""The rate limiter and the budget, which all threads share."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from engine.failures import Failure
-from engine.http.client import Client, date, retry_after
-from engine.http.rate_limiter import Budget, BudgetExhausted, RateLimiter
+from engine.http.budget import Budget, BudgetExhausted
+from engine.http.client import Client
+from engine.http.rate_limiter import RateLimiter
+from engine.http.response import RawResponse, parse_date
 from engine.spec.dialect import Limits, RateLimit
 from tests.http.wired import ORDERS, ask, run, wired
 from tests.shop import Lines, orders
@@ -30,7 +32,7 @@ def loopback() -> Iterator[Loopback]:
 
 
 class Clock:
-    """Seconds that pass when they are told to."""
+    """A clock that tests move."""
 
     now = 100.0
 
@@ -38,33 +40,33 @@ class Clock:
         return self.now
 
 
-def test_the_pace_spreads_requests_evenly() -> None:
-    """600 per minute: a turn each tenth of a second, whoever asks for it."""
+def test_a_rate_limit_spreads_requests_evenly() -> None:
+    """600 per minute is one every 0.1 s. Time without requests earns no burst."""
     clock = Clock()
-    pace = RateLimiter(RateLimit(requests=600, per=timedelta(minutes=1)), clock)
-    assert pace.turn() == 0
-    assert pace.turn() == pytest.approx(0.1)
+    limiter = RateLimiter(RateLimit(requests=600, per=timedelta(minutes=1)), clock)
+    assert limiter.try_acquire() == 0
+    assert limiter.try_acquire() == pytest.approx(0.1)
     clock.now += 0.1
-    assert pace.turn() == 0
-    clock.now += 60  # what was not used is not made up for
-    assert pace.turn() == 0
-    assert pace.turn() == pytest.approx(0.1)
+    assert limiter.try_acquire() == 0
+    clock.now += 60
+    assert limiter.try_acquire() == 0
+    assert limiter.try_acquire() == pytest.approx(0.1)
 
 
-def test_without_a_rate_only_a_pause_holds_up() -> None:
-    """And a shorter pause does not end a longer one."""
+def test_without_a_rate_limit_only_a_pause_delays_requests() -> None:
+    """A shorter pause does not end a longer one."""
     clock = Clock()
-    pace = RateLimiter(None, clock)
-    assert [pace.turn() for _ in range(100)] == [0.0] * 100
-    pace.pause(5)
-    pace.pause(1)
-    assert pace.turn() == pytest.approx(5)
+    limiter = RateLimiter(None, clock)
+    assert [limiter.try_acquire() for _ in range(100)] == [0.0] * 100
+    limiter.pause(5)
+    limiter.pause(1)
+    assert limiter.try_acquire() == pytest.approx(5)
     clock.now += 5
-    assert pace.turn() == 0
+    assert limiter.try_acquire() == 0
 
 
 def test_a_rate_limit_holds_for_all_threads(tmp_path: Path, loopback: Loopback) -> None:
-    """Eight threads, one request each 20 ms: no two arrive together, where unlimited ones do."""
+    """Eight threads together send one request every 20 ms."""
     change = ("  retry:", "  rate_limit: {requests: 50, per: 1s}\n  retry:")
     with Client(wired(tmp_path, loopback.url, change), Lines()) as client, ThreadPoolExecutor(8) as pool:
         began = time.monotonic()
@@ -73,8 +75,8 @@ def test_a_rate_limit_holds_for_all_threads(tmp_path: Path, loopback: Loopback) 
     assert lasted >= 15 * 0.02
 
 
-def test_retry_after_slows_every_thread(tmp_path: Path, loopback: Loopback) -> None:
-    """One 429 with Retry-After: nobody sends anything until then."""
+def test_retry_after_pauses_every_thread(tmp_path: Path, loopback: Loopback) -> None:
+    """After one 429 with Retry-After no thread sends a request until then: the server would reject it too."""
     rows, lines, at = rows_by_offset(orders(5)), Lines(), list[float]()
 
     def answer(seen: Seen) -> Reply:
@@ -95,37 +97,37 @@ def test_retry_after_slows_every_thread(tmp_path: Path, loopback: Loopback) -> N
     assert min(seen.at for seen in loopback.seen[1:]) >= at[0] + 1
 
 
-def test_a_server_that_is_down_for_good_ends_the_sync(tmp_path: Path, loopback: Loopback) -> None:
-    """When its retries are spent, whatever the number of attempts to a request."""
+def test_the_retries_of_a_sync_are_limited(tmp_path: Path, loopback: Loopback) -> None:
+    """A server that is down for good ends the sync, however many attempts each request has."""
     loopback.answer = lambda seen: Reply(status=503)
     changes = ("attempts: 4", "attempts: 20"), ("  retry:", "  limits: {retries: 5}\n  retry:")
-    with pytest.raises(Failure, match=r"spent its 5 retries: the server fails too often.*api\.limits\.retries"):
+    with pytest.raises(Failure, match=r"used up its 5 retries: the server fails too often.*api\.limits\.retries"):
         run(wired(tmp_path, loopback.url, *changes))
     assert len(loopback.seen) == 6
 
 
-def test_successes_win_retries_back() -> None:
-    """Ten for one, and never more than there were."""
+def test_successful_requests_earn_retries() -> None:
+    """Ten earn one, up to the limit."""
     budget = Budget(Limits(retries=2))
     for _ in range(2):
-        budget.retry()
+        budget.spend_retry()
     with pytest.raises(BudgetExhausted):
-        budget.retry()
+        budget.spend_retry()
     for _ in range(11):
-        budget.succeeded()
-    budget.retry()
+        budget.earn_retry()
+    budget.spend_retry()
     with pytest.raises(BudgetExhausted):
-        budget.retry()
+        budget.spend_retry()
     for _ in range(1000):
-        budget.succeeded()
+        budget.earn_retry()
     for _ in range(2):
-        budget.retry()
+        budget.spend_retry()
     with pytest.raises(BudgetExhausted):
-        budget.retry()
+        budget.spend_retry()
 
 
-def test_a_long_sync_survives_many_short_faults(tmp_path: Path, loopback: Loopback) -> None:
-    """Every twentieth request fails: many more retries than the budget, and all rows."""
+def test_a_long_sync_survives_many_brief_failures(tmp_path: Path, loopback: Loopback) -> None:
+    """Every twentieth request fails. The sync needs far more retries than its budget and reads all rows."""
     rows = rows_by_offset(orders(600))
     loopback.answer = lambda seen: Reply(status=500) if len(loopback.seen) % 20 == 0 else rows(seen)
     recorder, lines = run(wired(tmp_path, loopback.url, ("  retry:", "  limits: {retries: 2}\n  retry:")))
@@ -133,25 +135,27 @@ def test_a_long_sync_survives_many_short_faults(tmp_path: Path, loopback: Loopba
     assert len(lines.warnings) > 2
 
 
-def test_the_requests_of_a_sync_are_bounded(tmp_path: Path, loopback: Loopback) -> None:
-    """The one too many is not sent; the message names the limit, and that nothing is lost."""
+def test_the_requests_of_a_sync_are_limited(tmp_path: Path, loopback: Loopback) -> None:
+    """The message says where the limit is set, and that the next sync continues from the last checkpoint."""
     change = ("  retry:", "  limits: {requests: 3}\n  retry:")
-    with pytest.raises(Failure, match=r"sent 3 requests, as many as it may.*goes on from the last checkpoint"):
+    with pytest.raises(
+        Failure, match=r"sent 3 requests, its limit.*continues from the last checkpoint.*api\.limits\.requests"
+    ):
         run(wired(tmp_path, loopback.url, change))
     assert len(loopback.seen) == 3
 
 
-def test_the_time_of_a_sync_is_bounded(tmp_path: Path, loopback: Loopback) -> None:
-    """Also by what a wait would take: it is not begun."""
+def test_the_duration_of_a_sync_is_limited(tmp_path: Path, loopback: Loopback) -> None:
+    """A wait that would exceed the limit is not begun."""
     loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "2"})
     change = ("  retry:", "  limits: {duration: 1s}\n  retry:")
-    with pytest.raises(Failure, match=r"would last longer than 0:00:01, as long as it may"):
+    with pytest.raises(Failure, match=r"would take longer than 0:00:01, its limit"):
         run(wired(tmp_path, loopback.url, change))
     assert len(loopback.seen) == 1
 
 
-def test_closing_wakes_those_who_wait(tmp_path: Path, loopback: Loopback) -> None:
-    """A thread that waits for minutes does not hold up the end of a sync that failed in another."""
+def test_closing_a_client_wakes_waiting_threads(tmp_path: Path, loopback: Loopback) -> None:
+    """A sync that failed in one thread ends without waiting minutes for a retry in another."""
     loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "300"})
     lines = Lines()
     client = Client(wired(tmp_path, loopback.url, ("retry_after_max: 2s", "retry_after_max: 10m")), lines)
@@ -160,17 +164,17 @@ def test_closing_wakes_those_who_wait(tmp_path: Path, loopback: Loopback) -> Non
         while not lines.warnings:
             time.sleep(0.01)
         client.close()
-        with pytest.raises(Failure, match="given up, since the sync ends"):
+        with pytest.raises(Failure, match="canceled because the sync is ending"):
             waiting.result(10)
 
 
-def test_many_threads_and_many_faults(tmp_path: Path, loopback: Loopback) -> None:
-    """Sixteen threads share a client while the server fails in every way: each gets its own answer."""
+def test_many_threads_share_a_client_while_requests_fail(tmp_path: Path, loopback: Loopback) -> None:
+    """The server fails in every way. Each of sixteen threads gets the response to its own request."""
 
     def answer(seen: Seen) -> Reply:
         number = len(loopback.seen)
         faults = [Reply(status=500), Reply(hang_up=True), Reply(orders(3), cut=20), Reply(body=b"<")]
-        return faults[number // 7 % 4] if number % 7 == 0 else Reply({"asked": seen.json["offset"]})
+        return faults[number // 7 % 4] if number % 7 == 0 else Reply({"offset": seen.json["offset"]})
 
     loopback.answer = answer
     changes = ("attempts: 4", "attempts: 20"), ("  retry:", "  limits: {retries: 1000}\n  retry:")
@@ -178,31 +182,40 @@ def test_many_threads_and_many_faults(tmp_path: Path, loopback: Loopback) -> Non
 
         def number(n: int) -> bool:
             request = ORDERS.with_values({"offset": n})
-            return bool(client.send("orders", request, lambda document: document).value == {"asked": n})
+            return bool(client.send("orders", request, lambda document: document).value == {"offset": n})
 
         assert all(pool.map(number, range(400)))
 
 
+def retry_after(**headers: str) -> float | None:
+    """What a response with these headers requests; _ stands for -."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return RawResponse(429, "", named, bytearray(), 0.0).retry_after
+
+
 @given(st.one_of(st.text(), st.sampled_from(["²", "9" * 400, "-1", "1.5", "Fri, 31 Dec 9999 23:59:59 -2300", " 7 "])))
-def test_no_retry_after_is_a_traceback(text: str) -> None:
-    """Whatever a server sends: a number of seconds, or none."""
-    wait = retry_after({"Retry-After": text, "Date": text})
+def test_any_retry_after_header_is_handled(value: str) -> None:
+    """Whatever a server sends is a number of seconds or is ignored; nothing raises."""
+    wait = retry_after(Retry_After=value, Date=value)
     assert wait is None or wait >= 0
 
 
 def test_retry_after_as_seconds_and_as_a_date() -> None:
-    """A date counts by the server's own clock, and one in the past as no wait."""
+    """A date is compared with the server's clock. One in the past means no wait."""
     now = datetime(2020, 1, 1, tzinfo=timezone.utc)
-    dates = {"Date": format_datetime(now, usegmt=True)}
-    assert retry_after({"Retry-After": " 7 "}) == 7
-    assert retry_after({**dates, "Retry-After": format_datetime(now + timedelta(seconds=9), usegmt=True)}) == 9
-    assert retry_after({**dates, "Retry-After": format_datetime(now - timedelta(days=9), usegmt=True)}) == 0
-    assert retry_after({}) is None
-    assert date("Wed, 01 Jan 2020 00:00:00 GMT") == now
+
+    def at(**shift: int) -> str:
+        return format_datetime(now + timedelta(**shift), usegmt=True)
+
+    assert retry_after(Retry_After=" 7 ") == 7
+    assert retry_after(Date=at(), Retry_After=at(seconds=9)) == 9
+    assert retry_after(Date=at(), Retry_After=at(days=-9)) == 0
+    assert retry_after() is None
+    assert parse_date("Wed, 01 Jan 2020 00:00:00 GMT") == now
 
 
-def test_waits_between_retries_do_not_hold_up_others(tmp_path: Path, loopback: Loopback) -> None:
-    """A fault of one request is that request's; only a server that asks for a pause gets one from all."""
+def test_a_retry_does_not_delay_other_threads(tmp_path: Path, loopback: Loopback) -> None:
+    """A failed request concerns no other. Only a 429 or Retry-After pauses all threads."""
     release = threading.Event()
 
     def answer(seen: Seen) -> Reply:

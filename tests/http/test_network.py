@@ -1,4 +1,4 @@
-"""Between the connector and the API: TLS, proxies, prefixes, pages for people, bodies of every kind."""
+"""TLS, proxies, path prefixes, web pages in place of the API, and unusual bodies."""
 
 from __future__ import annotations
 
@@ -42,20 +42,21 @@ def secure(authority: Authority) -> Iterator[Loopback]:
 
 
 @pytest.fixture(autouse=True)
-def no_proxies_around(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_proxy_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
 
 def failure(tmp_path: Path, url: str, *changes: tuple[str, str], **settings: str) -> str:
+    """Sync and return the message of the failure."""
     with pytest.raises(Failure) as caught:
         run(wired(tmp_path, url, *changes, **settings))
     return str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "written",
+    "rewritten",
     [
         lambda pem: pem,
         lambda pem: pem.replace("\n", " "),
@@ -65,30 +66,33 @@ def failure(tmp_path: Path, url: str, *changes: tuple[str, str], **settings: str
     ],
     ids=["file", "one line", "backslash n", "CRLF", "bundle with comments"],
 )
-def test_an_authority_of_ones_own(tmp_path: Path, secure: Loopback, authority: Authority, written: Any) -> None:
-    """Its certificate is trusted however the form's field has mangled its line breaks."""
-    recorder, lines = run(wired(tmp_path, secure.url, authority=written(authority.certificate)))
+def test_a_private_certificate_authority(
+    tmp_path: Path, secure: Loopback, authority: Authority, rewritten: Any
+) -> None:
+    """Its certificate is trusted however the setup form has mangled its line breaks."""
+    recorder, lines = run(wired(tmp_path, secure.url, authority=rewritten(authority.certificate)))
     assert len(recorder.tables["orders"]) == 25
     assert lines.warnings == []
 
 
-def test_an_untrusted_certificate_ends_the_sync_at_once(tmp_path: Path, secure: Loopback) -> None:
-    """It would not get better by waiting; the message names the setting that takes the authority's certificate."""
+def test_an_untrusted_certificate_is_not_retried(tmp_path: Path, secure: Loopback) -> None:
+    """Waiting would not help. The message names the setting for the authority's certificate."""
     message = failure(tmp_path, secure.url)
+    assert "the server's certificate is not trusted" in message
     assert "certificate verify failed" in message
-    assert "give that authority's certificate in authority in the configuration" in message
+    assert "set that authority's certificate in authority in the configuration" in message
     assert "attempts" not in message
     assert secure.seen == []
 
 
-def test_another_authority_does_not_vouch(tmp_path: Path, secure: Loopback, tmp_path_factory: Any) -> None:
-    """A certificate is trusted for what it signed, and for nothing else."""
+def test_another_authority_is_not_trusted(tmp_path: Path, secure: Loopback, tmp_path_factory: Any) -> None:
+    """An authority's certificate makes only the certificates that it signed trusted."""
     other = make_authority(tmp_path_factory.mktemp("other"))
     assert "certificate verify failed" in failure(tmp_path, secure.url, authority=other.certificate)
 
 
 def test_a_certificate_for_another_name(tmp_path: Path, authority: Authority, secure: Loopback) -> None:
-    """The name is checked too."""
+    """The host name is checked too."""
     url = secure.url.replace("127.0.0.1", "127.0.0.2")
     with Loopback(rows_by_offset([]), host="127.0.0.2", tls=authority.server) as server:
         url = server.url
@@ -96,21 +100,23 @@ def test_a_certificate_for_another_name(tmp_path: Path, authority: Authority, se
     assert "not valid for '127.0.0.2'" in message
 
 
-def test_what_is_no_certificate_is_said(tmp_path: Path, secure: Loopback) -> None:
-    """Base64 between the right lines that is no certificate."""
+def test_an_invalid_ca_certificate_names_the_setting(tmp_path: Path, secure: Loopback) -> None:
+    """The lines around it are right, and the Base64 between them is not a certificate."""
     text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
-    assert "authority in the configuration: what stands between" in failure(tmp_path, secure.url, authority=text)
+    assert "authority in the configuration: the lines between BEGIN and END" in failure(
+        tmp_path, secure.url, authority=text
+    )
 
 
 def test_plain_http_to_a_tls_port_and_the_reverse(tmp_path: Path, loopback: Loopback, secure: Loopback) -> None:
-    """Each is a named failure."""
-    assert "at the last of 4 attempts" in failure(tmp_path, secure.url.replace("https:", "http:"))
-    assert "at the last of 4 attempts" in failure(tmp_path, loopback.url.replace("http:", "https:"))
+    """Each fails by name after its retries."""
+    assert "gave up after 4 attempts" in failure(tmp_path, secure.url.replace("https:", "http:"))
+    assert "gave up after 4 attempts" in failure(tmp_path, loopback.url.replace("http:", "https:"))
 
 
 @pytest.mark.parametrize("credentials", ["", "someone:pass%40word@"])
 def test_https_through_a_proxy(tmp_path: Path, secure: Loopback, authority: Authority, credentials: str) -> None:
-    """By a tunnel, with credentials where it wants some; the own authority is trusted there too."""
+    """Through a tunnel, with the proxy's credentials. The private authority is trusted there too."""
     with Proxy("someone:pass@word" if credentials else None) as proxy:
         settings = {"proxy": f"http://{credentials}{proxy.address}", "authority": authority.certificate}
         recorder, _ = run(wired(tmp_path, secure.url, **settings))
@@ -119,13 +125,13 @@ def test_https_through_a_proxy(tmp_path: Path, secure: Loopback, authority: Auth
 
 
 def test_http_through_a_proxy(tmp_path: Path, loopback: Loopback) -> None:
-    """The proxy is asked, for a host that only it knows."""
+    """The request goes to the proxy, for a host that only the proxy can resolve."""
     run(wired(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
     assert loopback.seen[0].headers["Host"] == "shop.invalid"
 
 
-def test_a_proxy_that_wants_credentials(tmp_path: Path, secure: Loopback, authority: Authority) -> None:
-    """407 names the proxy's setting, and the proxy's password is in no message."""
+def test_a_proxy_that_requires_credentials(tmp_path: Path, secure: Loopback, authority: Authority) -> None:
+    """A 407 names the proxy setting. Its password is in no message."""
     with Proxy("someone:PASSWORD") as proxy:
         settings = {"proxy": f"http://someone:WRONG-CANARY@{proxy.address}", "authority": authority.certificate}
         message = failure(tmp_path, secure.url, **settings)
@@ -135,22 +141,22 @@ def test_a_proxy_that_wants_credentials(tmp_path: Path, secure: Loopback, author
 
 
 def test_407_to_plain_http(tmp_path: Path, loopback: Loopback) -> None:
-    """Is the proxy's, too."""
+    """It is the proxy's response, not the API's."""
     loopback.answer = lambda seen: Reply(status=407)
     message = failure(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api"))
-    assert "the proxy answered 407" in message
+    assert "the proxy returned 407" in message
     assert "Check proxy" in message
 
 
-def test_a_proxy_that_is_not_there(tmp_path: Path, loopback: Loopback) -> None:
-    """Says so, and which setting to look at."""
+def test_an_unreachable_proxy(tmp_path: Path, loopback: Loopback) -> None:
+    """The message blames the proxy, not the API, and names its setting."""
     message = failure(tmp_path, loopback.url, proxy=f"http://127.0.0.1:{free_port()}")
-    assert "the proxy did not pass it on" in message
+    assert "the proxy did not forward the request" in message
     assert "Check proxy" in message
 
 
-def test_proxies_of_the_environment(tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTP_PROXY counts where no proxy is set; NO_PROXY counts always."""
+def test_proxies_from_the_environment(tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY applies if no proxy is set; NO_PROXY always applies."""
     elsewhere = "http://shop.invalid/api"
     monkeypatch.setenv("HTTP_PROXY", loopback.url.removesuffix("/api"))
     recorder, _ = run(wired(tmp_path, elsewhere))
@@ -163,22 +169,24 @@ def test_proxies_of_the_environment(tmp_path: Path, loopback: Loopback, monkeypa
     run(wired(tmp_path, loopback.url, proxy=dead))
 
 
-def test_a_setting_beats_the_environment(tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a connection says is nearer than what the machine says."""
+def test_the_proxy_setting_wins_over_the_environment(
+    tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The setting is meant for this connection, the environment for the machine."""
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     run(wired(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
 
 
-def test_a_missing_ca_bundle_of_the_environment(
+def test_a_missing_ca_bundle_from_the_environment(
     tmp_path: Path, secure: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Is told as a failure, not as a traceback of a library."""
+    """It is a failure that names the file, not an OSError of a library."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
     assert "/nowhere.pem" in failure(tmp_path, secure.url)
 
 
 def test_ipv6(tmp_path: Path) -> None:
-    """An address in brackets."""
+    """The URL has an address in brackets."""
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
     with Loopback(rows_by_offset(orders(3)), host="::1") as server:
@@ -186,36 +194,36 @@ def test_ipv6(tmp_path: Path) -> None:
     assert len(recorder.tables["orders"]) == 3
 
 
-def test_a_prefix(tmp_path: Path, loopback: Loopback) -> None:
-    """The paths of endpoints follow whatever path the base URL has."""
+def test_a_base_url_with_a_path_prefix(tmp_path: Path, loopback: Loopback) -> None:
+    """Endpoint paths are appended to it."""
     run(wired(tmp_path, loopback.url.replace("/api", "/a/b/api/")))
     assert loopback.seen[0].path == "/a/b/api/orders/filter"
 
 
-def test_a_page_for_people(tmp_path: Path, loopback: Loopback) -> None:
-    """An access proxy's sign-in page: its own error, with the content type, the likely cause and the settings."""
+def test_a_web_page_instead_of_json(tmp_path: Path, loopback: Loopback) -> None:
+    """The failure names the content type, the likely cause (an access proxy's sign-in page) and the settings."""
     page = Reply(body=b"<!doctype html><title>Sign in</title>", headers={"Content-Type": "text/html; charset=utf-8"})
     loopback.answer = lambda seen: page
     message = failure(tmp_path, loopback.url)
-    assert "answered 200 with a web page (text/html) and not with JSON" in message
+    assert "returned 200 with a web page (text/html) instead of JSON" in message
     assert "sign-in page of a proxy" in message
     assert "(headers)" in message
     assert "api_url in the configuration" in message
 
 
-def test_a_redirect_to_https_names_the_remedy(tmp_path: Path, loopback: Loopback) -> None:
-    """The usual one; and one to an address that is none is no traceback."""
+def test_a_redirect_to_https(tmp_path: Path, loopback: Loopback) -> None:
+    """The remedy is to write https:// in the setting. A redirect to an invalid URL is a failure, not a traceback."""
     secure = loopback.url.replace("http:", "https:")
     loopback.answer = lambda seen: Reply(status=308, headers={"Location": f"{secure}/orders/filter"})
     assert "Write https:// in api_url in the configuration" in failure(tmp_path, loopback.url)
     loopback.answer = lambda seen: Reply(status=302, headers={"Location": "http://[oops"})
-    assert "a redirect to an address that is none" in failure(tmp_path, loopback.url)
+    assert "a redirect to an invalid URL" in failure(tmp_path, loopback.url)
     assert len(loopback.seen) == 2
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_compressed_answers(tmp_path: Path, loopback: Loopback, encoding: str) -> None:
-    """Are asked for and understood."""
+def test_compressed_responses(tmp_path: Path, loopback: Loopback, encoding: str) -> None:
+    """They are requested and decompressed."""
     rows = rows_by_offset(orders(25))
     compress = gzip.compress if encoding == "gzip" else zlib.compress
 
@@ -231,22 +239,22 @@ def test_compressed_answers(tmp_path: Path, loopback: Loopback, encoding: str) -
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_huge_answer_is_not_read(tmp_path: Path, loopback: Loopback, compressed: bool) -> None:
-    """Reading stops at the bound, of what it decompresses to; the message says which setting makes answers smaller."""
+def test_a_huge_response_is_not_read(tmp_path: Path, loopback: Loopback, compressed: bool) -> None:
+    """Reading stops at the limit, decompressed. The message names the setting that makes responses smaller."""
     body = b"[" + b" " * 3_000_000 + b"]"
     headers = {"Content-Encoding": "gzip"} if compressed else {}
     loopback.answer = lambda seen: Reply(body=gzip.compress(body) if compressed else body, headers=headers)
     change = ("  retry:", "  limits: {body: 1MB}\n  retry:")
     message = failure(tmp_path, loopback.url, change)
-    assert "answered 200 with more than 1 MB" in message
+    assert "returned 200 with more than 1 MB" in message
     assert "batch_size in the configuration" in message
     assert len(loopback.seen) == 1
 
 
 @pytest.mark.parametrize("piece", [b" ", b" " * 65536], ids=["bytes", "blocks"])
 @pytest.mark.parametrize("head", [b"", b"Content-Length: 100000000\r\n"], ids=["open end", "known length"])
-def test_an_answer_that_trickles(tmp_path: Path, piece: bytes, head: bytes) -> None:
-    """Bytes that keep coming do not keep a sync for ever: there is a bound on the whole."""
+def test_a_response_that_trickles(tmp_path: Path, piece: bytes, head: bytes) -> None:
+    """A byte now and then defeats the read timeout; the total timeout ends the attempt."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
@@ -271,13 +279,13 @@ def test_an_answer_that_trickles(tmp_path: Path, piece: bytes, head: bytes) -> N
         began = time.monotonic()
         message = failure(tmp_path, f"http://127.0.0.1:{port}/api", change)
         took = time.monotonic() - began
-    assert "no whole answer within" in message
-    assert "the last of 4 attempts" in message
-    assert took < 10  # one attempt that waits for all bytes takes that long
+    assert "no complete response within" in message
+    assert "gave up after 4 attempts" in message
+    assert took < 10  # a single attempt that waited for all bytes would take that long
 
 
 def test_cookies_are_not_kept(tmp_path: Path, loopback: Loopback) -> None:
-    """A jar is no place for several threads, and an API needs none."""
+    """A cookie jar is not safe to share between threads, and an API needs none."""
     rows = rows_by_offset(orders(25))
     loopback.answer = lambda seen: Reply(rows(seen).value, headers={"Set-Cookie": "a=b; Path=/"})
     run(wired(tmp_path, loopback.url))
@@ -285,8 +293,8 @@ def test_cookies_are_not_kept(tmp_path: Path, loopback: Loopback) -> None:
     assert all("Cookie" not in seen.headers for seen in loopback.seen)
 
 
-def test_bodies_that_json_allows_and_warehouses_do_not(tmp_path: Path, loopback: Loopback) -> None:
-    """Replaced, and told once with a count at the end."""
+def test_repairs_are_warned_of_once_and_counted(tmp_path: Path, loopback: Loopback) -> None:
+    """A warning for the first of each kind in a stream, and a total at the end."""
     row = b'{"id": "%d", "updated": null, "amount": %s, "note": "a\\u0000b"}'
     pages = [b"[" + b",".join(row % (n, b"NaN" if n == 3 else b"1.5") for n in range(k, k + 10)) + b"]" for k in (0, 9)]
     loopback.answer = first_these([Reply(body=page) for page in pages], lambda seen: Reply([]))
@@ -295,8 +303,8 @@ def test_bodies_that_json_allows_and_warehouses_do_not(tmp_path: Path, loopback:
     rows = recorder.tables["orders"]
     assert {rows[str(n)]["note"] for n in range(19)} == {"ab"}
     assert rows["3"]["amount"] is None
-    assert [re.sub(r"POST.*?: ", "", line) for line in lines.warnings if "are" in line or "were" in line][:3] == [
-        "orders: 1 numbers were none that can be stored (NaN, Infinity, too large), replaced by null; more are counted",
-        "orders: 10 texts held NUL characters, which are removed; more are counted",
-        "orders: 20 texts held NUL characters, which are removed, in all",
+    assert [re.sub(r"POST.*?: ", "", line) for line in lines.warnings if "string" in line or "number" in line] == [
+        "orders: 1 number could not be stored (NaN, Infinity, out of range), replaced by NULL; more are counted",
+        "orders: 10 strings contained NUL characters, which were removed; more are counted",
+        "orders: in total, 20 strings contained NUL characters, which were removed",
     ]

@@ -1,4 +1,4 @@
-"""Real Prefect servers that want to know who asks: basic authentication, CSRF protection, a path of their own."""
+"""Real Prefect servers with basic authentication, CSRF protection and a base path."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ ENVIRONMENTS = {
 
 @dataclass(frozen=True)
 class Guarded:
-    """A server and the headers that it wants."""
+    """A server and the headers that it requires."""
 
     server: PrefectServer
     headers: dict[str, str]
 
     def call(self, path: str, body: object) -> None:
-        """POST with a fresh token of another client than the connector's."""
+        """POST with a fresh token, as another client than the connector."""
         url = self.server.api_url
-        answer = requests.get(f"{url}/csrf-token", params={"client": "test"}, headers=self.headers, timeout=30)
-        token = {"Prefect-Csrf-Token": answer.json()["token"], "Prefect-Csrf-Client": "test"}
+        response = requests.get(f"{url}/csrf-token", params={"client": "test"}, headers=self.headers, timeout=30)
+        token = {"Prefect-Csrf-Token": response.json()["token"], "Prefect-Csrf-Client": "test"}
         requests.post(f"{url}{path}", json=body, headers={**self.headers, **token}, timeout=30).raise_for_status()
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[dict[int, Guarded]]:
-    """Both majors, each with three flows."""
+    """Prefect 3 and 2, each with three flows."""
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
 
         def start(major: int) -> Guarded:
@@ -62,7 +62,8 @@ def guarded() -> Iterator[dict[int, Guarded]]:
         yield dict(zip(ENVIRONMENTS, pool.map(start, ENVIRONMENTS), strict=True))
 
 
-def copy(server: PrefectServer, **settings: str) -> tuple[Recorder, Lines]:
+def run(server: PrefectServer, **settings: str) -> tuple[Recorder, Lines]:
+    """Sync three streams into a new recorder."""
     recorder, lines = Recorder(), Lines()
     sync(
         resolve(STREAMS, {"api_url": server.api_url, "streams": "flow_runs, flows, deployments", **settings}),
@@ -74,25 +75,25 @@ def copy(server: PrefectServer, **settings: str) -> tuple[Recorder, Lines]:
 
 
 @pytest.mark.parametrize("major", ENVIRONMENTS)
-def test_a_guarded_server_is_copied(guarded: dict[int, Guarded], major: int) -> None:
-    """With the auth string as the server has it, and tokens fetched as it wants them: nothing is warned of."""
-    recorder, lines = copy(guarded[major].server, auth_string=AUTH_STRING if major == 3 else "")
+def test_a_guarded_server_is_synced(guarded: dict[int, Guarded], major: int) -> None:
+    """With the server's auth string, and with CSRF tokens fetched as required, there is no warning."""
+    recorder, lines = run(guarded[major].server, auth_string=AUTH_STRING if major == 3 else "")
     assert {row["name"] for row in recorder.tables["flows"].values()} == {"a", "b", "c"}
     assert lines.warnings == []
 
 
 @pytest.mark.parametrize("settings", [{}, {"auth_string": "admin:wrong"}, {"api_key": AUTH_STRING.encode().hex()}])
-def test_others_are_refused(guarded: dict[int, Guarded], settings: dict[str, str]) -> None:
-    """Without, with another auth string, with a key in its place: one clear error that names the setting."""
-    with pytest.raises(Unauthorized, match="answered 401 Unauthorized") as caught:
-        copy(guarded[3].server, **settings)
+def test_wrong_credentials_fail_with_the_setting(guarded: dict[int, Guarded], settings: dict[str, str]) -> None:
+    """No credentials, another auth string, or an API key in its place: the failure names the setting, not its value."""
+    with pytest.raises(Unauthorized, match="returned 401 Unauthorized") as caught:
+        run(guarded[3].server, **settings)
     name = next(iter(settings), "set api_key and auth_string")
     assert name in str(caught.value)
     assert "wrong" not in str(caught.value)
 
 
 def test_an_expired_token_is_renewed(guarded: dict[int, Guarded], tmp_path: Path) -> None:
-    """Slowed down beyond the life of a token, a sync goes on with another."""
+    """A sync that takes longer than a token lives continues with a new one."""
     path = tmp_path / "streams.yaml"
     limit = "api:\n  rate_limit: {requests: 1, per: 1s}\n"
     path.write_text(STREAMS.read_text("utf-8").replace("api:\n", limit), "utf-8")

@@ -1,4 +1,7 @@
-"""A canary in every secret, on every way in which a request can fail: it is found nowhere."""
+"""No secret in any message, log line, traceback, repr or state, in every way in which a request can fail.
+
+Every secret of the configuration contains a canary, and the server repeats what it is sent.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import base64
 import json
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,14 +24,16 @@ from engine.failures import Failure
 from engine.http.client import Client
 from engine.setup_form import setup_tests
 from engine.spec.configuration import ConfigurationError
+from engine.spec.dialect import Retry
 from engine.spec.load import ResolvedSpec
 from engine.sync import sync
 from tests.http.wired import WIRED, ask, wired
 from tests.reliability import Reliability
 from tests.shop import Lines, Recorder, orders
+from tools.cli import main
 
 KEY = 'CANARY-key-"quoted"\\and/more+0123456789'
-USER = "someone:CANARY-pass word:'ü?>~\\"  # its base64 holds a +, which the alphabet for URLs writes otherwise
+USER = "someone:CANARY-pass word:'ü?>~\\"  # its Base64 contains a +, which the URL-safe alphabet replaces
 HEADERS = {"X-Access-Id": "CANARY-access-id", "X-Access-Secret": "CANARY-access-secret"}
 PROXY_PASSWORD = "CANARY-proxy-password"
 
@@ -37,7 +43,7 @@ BOTH = pytest.mark.parametrize("settings", [BEARER, BASIC], ids=["bearer", "basi
 
 
 def spellings() -> Iterator[str]:
-    """Every form in which a secret could be told."""
+    """Every form in which a secret could appear."""
     for secret in (KEY, USER, USER.partition(":")[2], *HEADERS.values(), PROXY_PASSWORD, f"me:{PROXY_PASSWORD}"):
         yield secret
         yield json.dumps(secret)[1:-1]
@@ -51,14 +57,14 @@ SPELLINGS = tuple(spellings())
 
 
 def clean(*texts: object) -> None:
-    """No text holds any of them."""
+    """Check that no text contains a secret."""
     for text in texts:
         found = [spelling for spelling in SPELLINGS if spelling in str(text)]
         assert not found, f"{found} in {text}"
 
 
 def clean_error(error: BaseException) -> None:
-    """Nor does an error, its repr, its traceback, its arguments, or any error that it hangs on, shown or not."""
+    """Check the traceback of an exception, and everything that it and its causes hold, printed or not."""
     clean("".join(traceback.format_exception(error)))
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
@@ -72,33 +78,34 @@ def clean_error(error: BaseException) -> None:
 
 
 def fails_cleanly(connected: ResolvedSpec) -> str:
-    """A sync fails: the error, the log and the state are clean. Answers with the message."""
+    """Sync; check that it fails, and that exception, log and state are clean. Return the message."""
     recorder, lines = Recorder(), Lines()
     with pytest.raises(Failure) as caught:
         sync(connected, {}, recorder, lines)
     clean_error(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     clean(*lines.infos, *lines.warnings, recorder.state)
     return str(caught.value)
 
 
 def secret(seen: Seen) -> str:
-    """The secret that the request was made with, in plain."""
+    """The secret that the request carried, in plain."""
     return KEY if "Bearer" in seen.headers.get("Authorization", "") else USER
 
 
 def echo(seen: Seen) -> str:
-    """All that a request carried, as a careless server would repeat it."""
-    all_of_it = {"headers": dict(seen.headers), "plain": [secret(seen), USER, *HEADERS.values()]}
-    return json.dumps(all_of_it, ensure_ascii=False) + json.dumps(all_of_it) + str(all_of_it)
+    """Everything that a request carried, in several encodings."""
+    everything = {"headers": dict(seen.headers), "plain": [secret(seen), USER, *HEADERS.values()]}
+    return json.dumps(everything, ensure_ascii=False) + json.dumps(everything) + str(everything)
 
 
 def ascii_echo(seen: Seen) -> str:
-    """The same secret as JSON that is all ASCII."""
+    """The secrets as ASCII-only JSON."""
     return json.dumps([secret(seen), USER])
 
 
 def long_echo(seen: Seen) -> str:
-    """With the key where a message is cut off."""
+    """The key at the place where messages are cut."""
     return "x" * 480 + seen.headers.get("Authorization", "").partition(" ")[2]
 
 
@@ -125,7 +132,7 @@ ECHOES: dict[str, Callable[[Seen], Reply]] = {
     "too deep": lambda seen: Reply(body=b'{"a":' * 10**5 + echo(seen).encode()),
     "another shape": lambda seen: Reply({"echo": echo(seen)}),
     "keys of another shape": lambda seen: Reply({secret(seen): 1, seen.headers.get("Authorization", "x"): 2}),
-    "a text": lambda seen: Reply(secret(seen)),
+    "a string": lambda seen: Reply(secret(seen)),
     "no primary key": lambda seen: Reply([{secret(seen): 1, USER: 2}]),
     "a primary key that repeats": lambda seen: Reply([{"id": None, "x": secret(seen), HEADERS["X-Access-Id"]: 1}]),
     "hang-up": lambda seen: Reply(hang_up=True),
@@ -140,27 +147,204 @@ ECHOES: dict[str, Callable[[Seen], Reply]] = {
 
 @BOTH
 @pytest.mark.parametrize("answer", ECHOES.values(), ids=ECHOES)
-def test_a_careless_server(
+def test_a_server_that_repeats_what_it_is_sent(
     tmp_path: Path, settings: dict[str, str], answer: Callable[[Seen], Reply], reliability: Reliability
 ) -> None:
-    """Every status and every malformed body, which repeat what they were asked with."""
+    """Every status, and every malformed body."""
     with Loopback(answer) as server:
         fails_cleanly(wired(tmp_path, server.url, **settings))
         headers = server.seen[0].headers
-    assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # the secrets were there to be repeated
+    assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # it was there to be repeated
     assert "Authorization" in headers
     reliability.tried("secrets")
 
 
-def test_the_words_of_a_server_stay(tmp_path: Path) -> None:
-    """What is no secret is still told."""
+@BOTH
+def test_a_link_to_the_next_page(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+    """A failure that quotes a page, rather than one of the HTTP client."""
+
+    def answer(seen: Seen) -> Reply:
+        target = f"/{quote(secret(seen), safe='')}/{HEADERS['X-Access-Id']}"
+        return Reply(orders(3), headers={"Link": f'<{target}>; rel="next"'})
+
+    change = ('{style: offset, page_size: "${batch_size}"}', "{style: link}")
+    with Loopback(answer) as server:
+        assert "leads to /***/***" in fails_cleanly(wired(tmp_path, server.url, change, **settings))
+    reliability.tried("secrets")
+
+
+@BOTH
+def test_a_stream_that_may_be_forbidden(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+    """A failure that is first logged, while the sync goes on, and raised at its end."""
+    change = ("    sync_mode: incremental\n", "    sync_mode: incremental\n    availability: Shop 2\n")
+    with Loopback(ECHOES["403 that repeats"]) as server:
+        assert "returned 403" in fails_cleanly(wired(tmp_path, server.url, change, **settings))
+    reliability.tried("secrets")
+
+
+def bug_from_itself() -> Exception:
+    return ValueError(f"a bug with {KEY}")
+
+
+def bug_with_values() -> Exception:
+    return KeyError({"key": KEY, "users": [USER]}, USER.encode())
+
+
+def bug_in_a_file() -> Exception:
+    return PermissionError(13, f"denied to {KEY}", f"/tmp/{HEADERS['X-Access-Id']}")
+
+
+def bug_from_a_library() -> Exception:
+    """With the documents that the standard library's exceptions hold, and causes of both kinds."""
+    try:
+        try:
+            try:
+                json.loads(f'["{HEADERS["X-Access-Secret"]}"')
+            except ValueError:
+                f"{KEY}\xff".encode("latin-1").decode("utf-8")
+        except ValueError as error:
+            raise RuntimeError(KEY) from error
+    except RuntimeError as error:
+        return error
+    raise AssertionError
+
+
+BUGS = (bug_from_itself, bug_with_values, bug_from_a_library)
+A_BUG = pytest.mark.parametrize("bug", [*BUGS, bug_in_a_file])
+
+
+def causes(error: BaseException | None) -> list[type[BaseException]]:
+    return [] if error is None else [type(error), *causes(error.__cause__ or error.__context__)]
+
+
+def bug_is_clean(error: BaseException, bug: Callable[[], Exception]) -> None:
+    """Check that no traceback of a bug shows a secret, and that it still leads to the bug."""
+    clean_error(error)
+    assert causes(error) == causes(bug())
+    assert any(frame.name.startswith("broken") for frame in traceback.extract_tb(error.__traceback__))
+
+
+@A_BUG
+@pytest.mark.parametrize("operation", ["upsert", "checkpoint"])
+def test_a_bug_in_a_sync(tmp_path: Path, bug: Callable[[], Exception], operation: str) -> None:
+    """Fivetran prints the traceback of any exception with its causes. Each stays in it, redacted."""
+
+    def broken(*_: object) -> None:
+        raise bug()
+
+    destination = Recorder()
+    setattr(destination, operation, broken)
+    with Loopback(rows_by_offset(orders(3))) as server, pytest.raises(type(bug())) as caught:
+        sync(wired(tmp_path, server.url, **BEARER), {}, destination, Lines())
+    bug_is_clean(caught.value, bug)
+
+
+@A_BUG
+def test_a_bug_in_a_thread_of_a_sync(
+    tmp_path: Path, bug: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exception that a thread hands over, too."""
+
+    def broken(*_: object) -> None:
+        raise bug()
+
+    monkeypatch.setattr("engine.http.client.decode", broken)
+    with Loopback(rows_by_offset(orders(3))) as server, pytest.raises(type(bug())) as caught:
+        sync(wired(tmp_path, server.url, **BEARER), {}, Recorder(), Lines())
+    bug_is_clean(caught.value, bug)
+
+
+class BrokenLog(Lines):
+    """A log that raises a bug at the first line."""
+
+    def __init__(self, bug: Callable[[], Exception]) -> None:
+        super().__init__()
+        self._bug = bug
+
+    def info(self, message: str) -> None:
+        self.broken_info()
+
+    def broken_info(self) -> None:
+        raise self._bug()
+
+
+@A_BUG
+def test_a_bug_in_a_setup_test(tmp_path: Path, bug: Callable[[], Exception]) -> None:
+    """A traceback in the setup form is as public as one in a sync."""
+    (tmp_path / "streams.yaml").write_text(WIRED)
+    server_answers = next(t for t in setup_tests(tmp_path / "streams.yaml", BrokenLog(bug)) if "server" in t.name)
+    with Loopback(lambda seen: Reply({"version": "1"})) as server, pytest.raises(type(bug())) as caught:
+        server_answers.run({"api_url": server.url, **BEARER})
+    bug_is_clean(caught.value, bug)
+
+
+def command(folder: Path, url: str, *arguments: str) -> int:
+    """Run a command with the wired shop's spec and a configuration full of secrets."""
+    (folder / "streams.yaml").write_text(WIRED, "utf-8")
+    configuration = folder / "configuration.json"
+    configuration.write_text(json.dumps({"api_url": url, "batch_size": "10", **BEARER}), "utf-8")
+    return main([*arguments, "--configuration", str(configuration)])
+
+
+FAILING = [name for name in ECHOES if name not in ("read timeout", "a primary key that repeats", "no primary key")]
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_commands(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the commands print about a failure, retries and findings included."""
+    monkeypatch.setattr("tools.cli.target._FEWER_RETRIES", Retry(attempts=2, wait_initial=timedelta(milliseconds=1)))
+    file = str(tmp_path / "streams.yaml")
+    with Loopback(ECHOES[name]) as server:
+        assert command(tmp_path, server.url, "preview", "orders", "--file", file, "--verbose") == 2
+        assert command(tmp_path, server.url, "check", file) in (1, 2)
+        assert command(tmp_path, server.url, "check", file, "--openapi", f"{server.url}/openapi.json") in (1, 2)
+        assert command(tmp_path, server.url, "drift", file, "--openapi", f"{server.url}/openapi.json") == 2
+    printed = capsys.readouterr()
+    clean(printed.out, printed.err)
+    assert "orders" in printed.err
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_in_a_command(tmp_path: Path, bug: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python prints its traceback."""
+
+    def broken(*_: object) -> None:
+        raise bug()
+
+    monkeypatch.setattr("engine.http.client.decode", broken)
+    file = str(tmp_path / "streams.yaml")
+    with Loopback(rows_by_offset(orders(3))) as server, pytest.raises(type(bug())) as caught:
+        command(tmp_path, server.url, "preview", "orders", "--file", file)
+    bug_is_clean(caught.value, bug)
+
+
+def test_a_file_error_in_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one line on stderr."""
+
+    def broken(*_: object) -> None:
+        raise bug_in_a_file()
+
+    monkeypatch.setattr("engine.http.client.decode", broken)
+    with Loopback(rows_by_offset(orders(3))) as server:
+        assert command(tmp_path, server.url, "preview", "orders", "--file", str(tmp_path / "streams.yaml")) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "cannot read or write /tmp/***: denied to ***\n"
+    clean(printed.out)
+
+
+def test_the_rest_of_the_response_is_quoted(tmp_path: Path) -> None:
+    """Only the secret is replaced: what the server says is needed to fix the problem."""
     with Loopback(lambda seen: Reply({"detail": f"the key {KEY} has expired"}, status=401)) as server:
         assert "the key *** has expired" in fails_cleanly(wired(tmp_path, server.url, **BEARER))
 
 
 @BOTH
-def test_nobody_there(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
-    """No connection, no name, no route."""
+def test_an_unreachable_server(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+    """The connection is refused, the name does not resolve, the address is invalid."""
     fails_cleanly(wired(tmp_path, f"http://127.0.0.1:{free_port()}/api", **settings))
     fails_cleanly(wired(tmp_path, "http://nowhere.invalid/api", **settings))
     fails_cleanly(wired(tmp_path, "http://999.999.999.999:1/api", **settings))
@@ -169,7 +353,7 @@ def test_nobody_there(tmp_path: Path, settings: dict[str, str], reliability: Rel
 
 @BOTH
 def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
-    """An untrusted certificate; a proxy that is not there, that wants other credentials, that is no proxy."""
+    """An untrusted certificate; a proxy that rejects the credentials, is unreachable, or has an invalid URL."""
     authority = make_authority(tmp_path)
     rows = rows_by_offset(orders(3))
     with Loopback(rows, tls=authority.server) as server, Proxy("me:other") as proxy:
@@ -183,7 +367,7 @@ def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str], reliability: 
 
 
 def test_a_wrong_configuration(tmp_path: Path, reliability: Reliability) -> None:
-    """Every setting wrong, with a secret in it."""
+    """Every setting is wrong and contains a secret. The error lists them all and quotes none."""
     wrong = dict.fromkeys(("api_key", "user", "headers", "authority", "proxy", "unknown"), f"CANARY\n{KEY}")
     with pytest.raises(ConfigurationError) as caught:
         wired(tmp_path, f"ftp://{KEY}", **{**wrong, "batch_size": KEY})
@@ -193,14 +377,12 @@ def test_a_wrong_configuration(tmp_path: Path, reliability: Reliability) -> None
 
 
 @BOTH
-def test_what_holds_secrets_does_not_show_them(
-    tmp_path: Path, settings: dict[str, str], reliability: Reliability
-) -> None:
-    """The model, the settings, the client and all that they are made of."""
+def test_no_repr_shows_a_secret(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+    """Neither the spec, the settings, the client nor any of their parts: a repr can end up in any log."""
     with Loopback(rows_by_offset(orders(3))) as server:
         connected = wired(tmp_path, server.url, **settings, proxy=f"http://me:{PROXY_PASSWORD}@{server.url[7:-4]}")
         with Client(connected, Lines()) as client:
-            answer = ask(client)
+            response = ask(client)
             api = connected.spec.api
             held: list[Any] = [
                 connected,
@@ -210,14 +392,14 @@ def test_what_holds_secrets_does_not_show_them(
                 *api.authentication,
                 client,
             ]
-            held += [answer, *vars(client).values(), *vars(client._errors).values()]
-            held += [value for name, value in vars(client._transport).items() if name != "_proxies"]  # has to hold them
+            held += [response, *vars(client).values(), *vars(client._errors).values(), *vars(client._retrying).values()]
+            held += vars(client._transport).values()
             clean(*(repr(one) for one in held))
     reliability.tried("secrets")
 
 
-def test_rows_and_versions_that_repeat(tmp_path: Path, reliability: Reliability) -> None:
-    """What a sync or a setup test that goes well tells of them is clean as well."""
+def test_a_sync_that_succeeds(tmp_path: Path, reliability: Reliability) -> None:
+    """Warnings about rows, and the server's version, are redacted as well."""
 
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("/version"):
@@ -237,7 +419,7 @@ def test_rows_and_versions_that_repeat(tmp_path: Path, reliability: Reliability)
 
 @BOTH
 def test_setup_tests(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
-    """What the form shows and logs is clean too."""
+    """What the setup form shows and logs."""
     path = tmp_path / "streams.yaml"
     path.write_text(WIRED)
     lines = Lines()

@@ -89,8 +89,8 @@ def test_a_sync_copies_the_record(server: Loopback, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ([{"id": 7}], "answered 200 with a bare list, and no object at $"),
-        (None, "answered 200 with a bare NoneType"),
+        ([{"id": 7}], "returned 200 with a bare list, and no object at $"),
+        (None, "returned 200 with a bare NoneType"),
         ({"detail": "later"}, 'a record has no STRING for the primary key "id" at $.id; it has the keys detail'),
         ({}, 'a record has no STRING for the primary key "id" at $.id'),
     ],

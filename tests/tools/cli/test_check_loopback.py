@@ -198,7 +198,7 @@ def test_a_list_that_is_documented_and_switched_off_is_a_warning(
     """As a sync does, which skips it; without a document nothing says that it exists."""
     server[0].status = 404
     assert check(tmp_path, server[1]) == 0
-    assert "answered 404 Not Found. The document has it: it may be switched off" in capsys.readouterr().out
+    assert "returned 404 Not Found. The document has it: it may be switched off" in capsys.readouterr().out
     server[0].document = None
     assert check(tmp_path, server[1]) == 1
     assert "error: orders: POST /orders/filter" in capsys.readouterr().out

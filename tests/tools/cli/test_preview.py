@@ -108,7 +108,7 @@ def test_what_goes_wrong_is_told_as_in_a_sync(tmp_path: Path, capsys: pytest.Cap
     with Loopback(refuse) as loopback:
         assert preview(tmp_path, loopback, "orders", key="s3cret") == 2
         err = capsys.readouterr().err
-        assert "Check that the key is accepted: api_key in the configuration" in err
+        assert "Check that api_key in the configuration is valid" in err
         assert "s3cret" not in err
         assert preview(tmp_path, loopback, "order") == 2
         assert 'there is no stream "order"; did you mean "orders"?' in capsys.readouterr().err
