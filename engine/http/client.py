@@ -117,9 +117,9 @@ class Client:
             raise
 
     def _send(self, stream: str, request: Request, expect: Callable[[Any], Any]) -> Response:
-        url = self.url(request)
-        if self._transport.url(request) is None:
-            raise self._errors.above_the_server(stream, request, url)
+        url = self._transport.url(request)
+        if url is None:
+            raise self._errors.above_the_server(stream, request, self.url(request))
         try:
             return self._retrying.run(f"{stream}: {request}", lambda: self._attempt(stream, request, url, expect))
         except RequestError as error:
