@@ -1,6 +1,7 @@
 """The JSON Schemas (draft 2020-12) of streams.yaml and configuration.json, for editors and other validators.
 
-``patternErrorMessage`` is a keyword of the YAML language server: what to say instead of the regular expression.
+Keywords of VS Code and the YAML language server: ``patternErrorMessage`` is shown instead of the regular expression, and
+``markdownDescription`` instead of ``description``, whose backticks it would show as they are.
 """
 
 from __future__ import annotations
@@ -47,12 +48,13 @@ def streams_schema() -> Schema:
 
 
 def configuration_schema(declared: Mapping[str, Setting], title: str) -> Schema:
-    """The JSON Schema of configuration.json. It accepts what :func:`engine.spec.configuration.check_configuration` does."""
+    """The JSON Schema of configuration.json; accepts what ``check_configuration`` accepts."""
     properties: Schema = {}
     for name, setting in declared.items():
         pattern = f"^({setting.value_pattern})$"
         described: Schema = {"type": "string", "description": setting.description}
         described["pattern"] = pattern if setting.required else f"^$|{pattern}"
+        described["patternErrorMessage"] = f"expected {setting.form}"
         if setting.default is not None:
             described["default"] = setting.default
         if setting.example is not None:
@@ -175,7 +177,6 @@ def _(value: Object, definitions: dict[str, Schema]) -> Schema:
 
 @json_schema.register
 def _(union: Union, definitions: dict[str, Schema]) -> Schema:
-    alone = [word for word, block in union.blocks.items() if not any(k.required for k in keys_of(block))]
     branches: list[Schema] = []
     for word, block in union.blocks.items():
         name = f"{union.noun.title().replace(' ', '')}_{word}"
@@ -186,7 +187,7 @@ def _(union: Union, definitions: dict[str, Schema]) -> Schema:
     return {
         "if": {"type": "object"},
         "then": {"required": ["style"], "properties": styles, "allOf": branches},
-        "else": {"enum": alone},
+        "else": {"enum": [*union.alone]},
     }
 
 
@@ -201,6 +202,8 @@ def block_schema(block: type[Block], definitions: dict[str, Schema], besides: Sc
     properties: Schema = dict(besides or {})
     for k in keys_of(block):
         described: Schema = {"description": k.description, **json_schema(k.type, definitions)}
+        if "`" in k.description:
+            described["markdownDescription"] = k.description
         if (default := default_of(k)) is not None:
             described["default"] = default
         properties[k.name] = described

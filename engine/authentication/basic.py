@@ -15,7 +15,7 @@ class Basic:
     """`Authorization: Basic ...` (RFC 7617). Empty credentials send no such header."""
 
     credentials: str = key(
-        Text(r"([^:\r\n]*:[^\r\n]*)?", "user:password"),
+        Text(r"([^:\r\n]*:[^\r\n]*)?", "user:password", noun="`user:password`"),
         "user:password. The password may contain colons.",
         secret=True,
     )

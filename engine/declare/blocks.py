@@ -102,10 +102,6 @@ class Object:
         (only,) = (k for k in keys_of(self.block) if k.name == self.shorthand)
         return only
 
-    @property
-    def words(self) -> str:
-        return "a mapping of keys" if self.shorthand is None else f"{self.short.type.words}, or a mapping of keys"
-
 
 def read_block(block: type[Block], node: Node, *, besides: tuple[str, ...] = ()) -> Any:
     """Read a mapping as a block.
@@ -181,9 +177,10 @@ class Union:
         return next(word for word, block in self.blocks.items() if type(value) is block)
 
     @property
-    def _style(self) -> Choice:
-        return Choice(f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}", tuple(self.blocks), {}, self.renamed)
+    def alone(self) -> tuple[str, ...]:
+        """The styles that can be written as their name, since no key of theirs is required."""
+        return tuple(word for word, block in self.blocks.items() if not any(k.required for k in keys_of(block)))
 
     @property
-    def words(self) -> str:
-        return ", ".join(f"`{word}`" for word in self.blocks)
+    def _style(self) -> Choice:
+        return Choice(f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}", tuple(self.blocks), {}, self.renamed)

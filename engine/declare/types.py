@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
 
@@ -11,16 +11,23 @@ from engine.declare.headers import HEADER_NAME
 from engine.declare.values import Text
 from engine.jsonpath import compile_path
 
-JSON_PATH: Final = Text(r"\$.*", "a JSONPath, which starts with $", convert=compile_path)
+JSON_PATH: Final = Text(r"\$.*", "a JSONPath, which starts with $", compile_path, noun="a JSONPath")
 
 NAME_PATTERN: Final = r"[a-z][a-z0-9_]*"
 NAME_EXPECTED: Final = "lowercase letters, digits and _, starting with a letter (Fivetran would rename anything else)"
-NAME: Final = Text(NAME_PATTERN, NAME_EXPECTED)
+NAME: Final = Text(NAME_PATTERN, NAME_EXPECTED, noun="a name")
+COLUMN: Final = replace(NAME, noun="a column name")
+STREAM: Final = replace(NAME, noun="a stream name")
 
-BODY_PATH: Final = Text(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "names with dots between, such as runs.id.any_")
+BODY_PATH: Final = Text(
+    r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*",
+    "names with dots between, such as runs.id.any_",
+    noun="a dotted path into the body",
+)
+PARAMETER: Final = Text(noun="a parameter name")
 
 HEADER_EXPECTED: Final = "the name of an HTTP header"
-HEADER: Final = Text(HEADER_NAME, HEADER_EXPECTED)
+HEADER: Final = Text(HEADER_NAME, HEADER_EXPECTED, noun="a header name")
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,8 @@ def _endpoint(text: str) -> Endpoint:
 ENDPOINT: Final = Text(
     r"(GET|POST) (/|\.\.(/|$))[^\s?#]*",
     "a method (GET or POST) and a path, such as POST /flows/filter",
-    convert=_endpoint,
+    _endpoint,
+    noun="a method and a path",
 )
 
 PATH_VALUE: Final = re.compile(r"\{([^{}]*)\}")

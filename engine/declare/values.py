@@ -1,8 +1,8 @@
 """Value types: what one value of streams.yaml may be.
 
 A value type reads a positioned YAML node; every mistake is reported with its place rather than raised, so that all
-mistakes of a file are known at once. ``words`` says for people what the type accepts. Blocks, lists and mappings are
-value types of value types (see :mod:`engine.declare.blocks` for blocks).
+mistakes of a file are known at once. Lists, mappings and blocks (:mod:`engine.declare.blocks`) are value types made of
+value types. All others have ``words``, which say what they accept: "an integer from 1 to 38".
 """
 
 from __future__ import annotations
@@ -26,18 +26,22 @@ class ValueType(Protocol):
     def read(self, node: Node) -> Any:
         """The value at ``node``, or INVALID after reporting what is wrong with it."""
 
-    @property
-    def words(self) -> str:
-        """What the type accepts, in a few words: ``an integer, 1 to 38``."""
-
 
 @dataclass(frozen=True)
 class Text:
-    """A string, optionally of a given form. ``expected`` names the form in messages: "a snake_case name"."""
+    """A string, optionally of a given form.
+
+    Args:
+        pattern: The form, as a regular expression that the whole string matches.
+        expected: The form in words, for messages: "a method (GET or POST) and a path, such as POST /flows/filter".
+        convert: Makes the value of the string. Raises ValueError with the reason if it cannot.
+        noun: The form in a few words, for the reference page, if ``expected`` has more: "a method and a path".
+    """
 
     pattern: str | None = None
     expected: str = "a string"
-    convert: Callable[[str], Any] | None = None  # raises ValueError with the reason
+    convert: Callable[[str], Any] | None = None
+    noun: str | None = None
 
     def read(self, node: Node) -> Any:
         filled = node.filled()
@@ -59,7 +63,7 @@ class Text:
 
     @property
     def words(self) -> str:
-        return self.expected
+        return self.noun or self.expected
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Integer:
 class Boolean:
     """true or false."""
 
-    words = "true or false"
+    words = "`true` or `false`"
 
     def read(self, node: Node) -> Any:
         if not isinstance(node.yaml, yaml.ScalarNode) or node.type != "bool":
@@ -123,7 +127,7 @@ class Choice:
 
     @property
     def words(self) -> str:
-        return ", ".join(f"`{word}`" for word in self.choices)
+        return f"one of {', '.join(f'`{word}`' for word in self.choices)}"
 
 
 @dataclass(frozen=True)
@@ -246,10 +250,6 @@ class OneOrMore:
             return node.problem("expected at least one item, found an empty list")
         return tuple(self.item.read(item) for item in node.items())
 
-    @property
-    def words(self) -> str:
-        return f"{self.item.words}, or a list of them"
-
 
 @dataclass(frozen=True)
 class MapOf:
@@ -272,7 +272,3 @@ class MapOf:
                 child.problem(f"a {self.noun} must be named with {self.name_expected}", at_key=True)
             values[name] = self.value.read(child)
         return values
-
-    @property
-    def words(self) -> str:
-        return f"a mapping of names to: {self.value.words}"

@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from engine.declare.blocks import key
-from engine.declare.types import BODY_PATH, JSON_PATH
-from engine.declare.values import Integer, JsonObject, JsonValue, Text
+from engine.declare.types import BODY_PATH, JSON_PATH, PARAMETER
+from engine.declare.values import Integer, JsonObject, JsonValue
 from engine.failures import ReadFailure
 from engine.instants import format_instant, parse_instant
 from engine.jsonpath import JsonPath
@@ -52,8 +52,8 @@ class Keyset:
         default=None,
     )
     page_size: int = key(Integer(1), "How many rows to ask for at once, at least 2.", default=100)
-    limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
-    offset_key: str = key(Text(), "The name of the offset in the request.", default="offset")
+    limit_key: str = key(PARAMETER, "The name of the limit in the request.", default="limit")
+    offset_key: str = key(PARAMETER, "The name of the offset in the request.", default="offset")
 
     def paginate(self, request: Request, position: str | None = None) -> KeysetPaginator:
         """Start at the first row, or at a position that an earlier walk had reached."""

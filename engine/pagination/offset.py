@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.declare.blocks import key
-from engine.declare.values import Integer, JsonObject, JsonValue, Text
+from engine.declare.types import PARAMETER
+from engine.declare.values import Integer, JsonObject, JsonValue
 from engine.failures import ReadFailure
 from engine.pagination.paginator import Paginator
 from engine.requests import KeyedRecord, Page, Request
@@ -41,8 +42,8 @@ class Offset:
     page_size: int = key(
         Integer(1), "How many rows to ask for at once; pages overlap by one, so at least 2 are asked for.", default=100
     )
-    limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
-    offset_key: str = key(Text(), "The name of the offset in the request.", default="offset")
+    limit_key: str = key(PARAMETER, "The name of the limit in the request.", default="limit")
+    offset_key: str = key(PARAMETER, "The name of the offset in the request.", default="offset")
     body: Mapping[str, JsonValue] = key(
         JsonObject(),
         "What the request carries in this style, in place of what the stream says: a stable sort.",

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from engine.declare.blocks import key
-from engine.declare.types import JSON_PATH
-from engine.declare.values import Integer, Text
+from engine.declare.types import JSON_PATH, PARAMETER
+from engine.declare.values import Integer
 from engine.failures import ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.paginator import Paginator
@@ -34,8 +34,8 @@ class PageNumber:
     one_record: ClassVar[bool] = False
 
     page_size: int = key(Integer(1), "How many rows to ask for at once.", default=100)
-    page_key: str = key(Text(), "The name of the page's number in the request.", default="page")
-    size_key: str = key(Text(), "The name of the page's size in the request.", default="page_size")
+    page_key: str = key(PARAMETER, "The name of the page's number in the request.", default="page")
+    size_key: str = key(PARAMETER, "The name of the page's size in the request.", default="page_size")
     first: int = key(Integer(0, 1), "The number of the first page.", default=1)
     total: JsonPath | None = key(JSON_PATH, "Where an answer says how many rows there are in all.", default=None)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.declare.blocks import key
-from engine.declare.values import Boolean, Integer, Text
+from engine.declare.types import PARAMETER
+from engine.declare.values import Boolean, Integer
 from engine.failures import ReadFailure
 from engine.pagination.paginator import Paginator
 from engine.requests import KeyedRecord, Page, Request
@@ -31,7 +32,7 @@ class Single:
         default=False,
         name="one",
     )
-    limit_key: str = key(Text(), "The name of the limit in the request.", default="limit")
+    limit_key: str = key(PARAMETER, "The name of the limit in the request.", default="limit")
 
     def paginate(self, request: Request, position: str | None = None) -> Paginator:
         """The walk of one step."""

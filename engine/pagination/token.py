@@ -8,8 +8,7 @@ from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from engine.declare.blocks import key
-from engine.declare.types import ENDPOINT, JSON_PATH, Endpoint
-from engine.declare.values import Text
+from engine.declare.types import ENDPOINT, JSON_PATH, PARAMETER, Endpoint
 from engine.failures import ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.paginator import Paginator
@@ -29,7 +28,7 @@ class Token:
     page_size: ClassVar[None] = None
 
     token: JsonPath = key(JSON_PATH, "Where an answer holds the token, or the link that has it as a parameter.")
-    parameter: str = key(Text(), "The URL parameter that carries the token.")
+    parameter: str = key(PARAMETER, "The URL parameter that carries the token.")
     total: JsonPath | None = key(
         JSON_PATH,
         "Where an answer says how many records there are in all. When as many have come, a further token is not used: "

@@ -41,7 +41,7 @@ def _regular_expression(text: str) -> str:
     return text
 
 
-_PATTERN = Text(convert=_regular_expression)
+_PATTERN = Text(convert=_regular_expression, noun="a regular expression")
 
 
 @dataclass(frozen=True, kw_only=True)

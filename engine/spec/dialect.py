@@ -16,6 +16,7 @@ from engine.declare.blocks import Object, key
 from engine.declare.headers import HEADER_NAME, parse_headers
 from engine.declare.types import (
     BODY_PATH,
+    COLUMN,
     ENDPOINT,
     HEADER,
     HEADER_EXPECTED,
@@ -23,6 +24,8 @@ from engine.declare.types import (
     NAME,
     NAME_EXPECTED,
     NAME_PATTERN,
+    PARAMETER,
+    STREAM,
     Endpoint,
 )
 from engine.declare.values import (
@@ -111,7 +114,7 @@ class Csrf:
     """
 
     endpoint: Endpoint = key(ENDPOINT, "Returns a token.")
-    client_parameter: str = key(Text(), "The endpoint's query parameter that names the client; any name will do.")
+    client_parameter: str = key(PARAMETER, "The endpoint's query parameter that names the client; any name will do.")
     token: JsonPath = key(JSON_PATH, "The token in the response.")
     token_header: str = key(HEADER, "The header in which requests carry the token.")
     client_header: str = key(HEADER, "The header in which requests name the client.")
@@ -144,7 +147,7 @@ class Api:
         "counts as not found.",
     )
     openapi: str | None = key(
-        Text(r"/[^\s?#]*", "a path, such as /openapi.json"),
+        Text(r"/[^\s?#]*", "a path, such as /openapi.json", noun="a path"),
         "Path of the API's OpenAPI document (3.0 or 3.1), below the base URL. `check`, `drift` and `scaffold` read it; "
         "a sync does not.",
         default=None,
@@ -162,13 +165,15 @@ class Api:
         secret=True,
     )
     extra_headers: Mapping[str, str] = key(
-        Text(convert=parse_headers),
+        Text(convert=parse_headers, noun="headers in one string"),
         "More headers in one string, for a setting: `Name: value; Name: value`, or a JSON object.",
         default={},
         secret=True,
     )
     ca_certificate: str = key(
-        Text(), "Certificates (PEM) of authorities to trust in addition to the public ones.", default=""
+        Text(noun="certificates (PEM)"),
+        "Certificates of authorities to trust in addition to the public ones.",
+        default="",
     )
     proxy: str = key(
         Text(r"(https?://[^\s/?#]+/?)?", "an http:// or https:// URL without a path"),
@@ -260,7 +265,7 @@ class Parent:
     is made for a single parent, fields can reach the parent's record as `$parent`: `$parent.id`.
     """
 
-    stream: str = key(NAME, "The parent stream.")
+    stream: str = key(STREAM, "The parent stream.")
     values: Mapping[str, JsonPath] = key(
         _VALUES,
         "Names for values from a parent's record. `{name}` in the endpoint's path, and `$name` in strings of the body "
@@ -417,9 +422,9 @@ class Stream:
         default=None,
     )
     table: str | None = key(NAME, "The table's name, if it is not the stream's.", default=None)
-    primary_key: tuple[str, ...] = key(OneOrMore(NAME), "The column or columns that identify a row.")
+    primary_key: tuple[str, ...] = key(OneOrMore(COLUMN), "The column or columns that identify a row.")
     cursor_field: str | None = key(
-        NAME,
+        COLUMN,
         "The UTC_DATETIME column that moves whenever a row changes. Incremental streams need it.",
         default=None,
     )

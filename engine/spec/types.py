@@ -69,5 +69,8 @@ def _reference(text: str) -> Reference:
 
 
 REFERENCE: Final = Text(
-    rf"{NAME_PATTERN}\.{NAME_PATTERN}", "a table and its column, such as flows.id", convert=_reference
+    rf"{NAME_PATTERN}\.{NAME_PATTERN}",
+    "a table and its column, such as flows.id",
+    _reference,
+    noun="a table and its column",
 )

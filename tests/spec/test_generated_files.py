@@ -1,4 +1,4 @@
-"""The generated files are fresh, and say what the code does."""
+"""The generated files are up to date and agree with the code."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tools.cli import main
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def test_they_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
+def test_they_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     """`python -m engine generate` would change nothing."""
     assert main(["generate", "--check"]) == 0, capsys.readouterr().err
 
 
 def test_streams_yaml_names_its_schema_first() -> None:
-    """Editors that speak the YAML language server complete and check streams.yaml."""
+    """Editors with the YAML language server complete and check streams.yaml."""
     first = (PROJECT / "streams.yaml").read_text("utf-8").splitlines()[0]
     match = re.fullmatch(r"# yaml-language-server: \$schema=(.*)", first)
     assert match is not None
@@ -32,7 +32,7 @@ def test_streams_yaml_names_its_schema_first() -> None:
 
 
 def test_the_example_has_placeholders_and_the_recommended_size() -> None:
-    """Nothing in it could be taken for a real key, what few need is empty, and it recommends the fewest requests."""
+    """Nobody takes a placeholder for a real key. Rarely used settings are empty. The page size saves requests."""
     example = json.loads((PROJECT / "configuration.json.example").read_text("utf-8"))
     assert example["batch_size"] == "200"
     assert {name for name, value in example.items() if re.fullmatch("<.*>", value)} == {"api_url", "api_key"}

@@ -1,4 +1,4 @@
-"""``generate``: the files and pages that follow from streams.yaml and the components' descriptions."""
+"""``generate``: write the files that are generated from streams.yaml and from the declarations of its dialect."""
 
 from __future__ import annotations
 
@@ -7,39 +7,40 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from engine.declare.problems import SpecError
 from engine.spec.load import load
 from tools.docgen import dialect
 from tools.docgen.dbt import sources
-from tools.docgen.streams import page, summary
+from tools.docgen.streams import page
 from tools.json_schema import configuration_example, configuration_schema, streams_schema
 
 _EXAMPLES = """\
 examples:
-  python -m engine generate            write what is stale anew
-  python -m engine generate --check    say what is stale; exit code 1 if anything is
+  python -m engine generate            rewrite the files that are stale
+  python -m engine generate --check    list the files that are stale; exit with 1 if there are any
 
-Written: schemas/streams.schema.json (what may stand in streams.yaml; editors complete and check by it),
-schemas/configuration.schema.json and configuration.json.example (from the configuration block of streams.yaml),
-docs/streams.md (tables, columns and what they promise), docs/dialect.md (the keys of streams.yaml),
-docs/dbt/sources.yml, and the table between the two marks in README.md.
+files:
+  schemas/streams.schema.json          the keys of streams.yaml, for editors
+  schemas/configuration.schema.json    the settings of configuration.json, for editors
+  configuration.json.example           an example of each setting
+  docs/streams.md                      tables, columns and what a sync guarantees
+  docs/dialect.md                      the reference of streams.yaml
+  docs/dbt/sources.yml                 the tables as dbt sources
 """
-BEGIN: Final = "<!-- generated from streams.yaml: begin -->\n"
-END: Final = "<!-- generated from streams.yaml: end -->\n"
 
 
 def add_to(commands: Any, project: Path) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "generate",
-        help="write schemas/, configuration.json.example and docs/ anew, or check that they are fresh",
-        description="Write the generated files of this project anew, or check that they are fresh.",
+        help="rewrite the generated files (schemas and docs), or check that they are up to date",
+        description="Rewrite the files that are generated from streams.yaml, or check that they are up to date.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a file is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
     parser.set_defaults(run=lambda options: run(project, check=options.check))
 
 
@@ -47,29 +48,22 @@ def generated(project: Path) -> Mapping[Path, str]:
     """The generated files of a project and their contents.
 
     Raises:
-        SpecError: streams.yaml is wrong.
+        SpecError: streams.yaml has mistakes.
     """
     spec = load(project / "streams.yaml", name="streams.yaml")
     title = f"configuration.json of the {spec.title} connector"
-    files = {
+    return {
         project / "schemas" / "streams.schema.json": _json(streams_schema()),
         project / "schemas" / "configuration.schema.json": _json(configuration_schema(spec.configuration, title)),
         project / "configuration.json.example": _json(configuration_example(spec.configuration)),
         project / "docs" / "streams.md": page(spec),
-        project / "docs" / "dialect.md": dialect.page(streams_schema()),
+        project / "docs" / "dialect.md": dialect.page(),
         project / "docs" / "dbt" / "sources.yml": sources(spec),
     }
-    readme = project / "README.md"
-    if readme.exists():
-        before, mark, rest = readme.read_text("utf-8").partition(BEGIN)
-        _, _, after = rest.partition(END)
-        if mark:
-            files[readme] = "".join([before, BEGIN, *summary(spec), END, after])
-    return files
 
 
 def run(project: Path, *, check: bool) -> int:
-    """Write the generated files, or tell which are stale."""
+    """Rewrite the generated files that are stale, or with ``check`` only list them. Returns the exit code."""
     try:
         files = generated(project)
     except SpecError as error:
@@ -78,13 +72,13 @@ def run(project: Path, *, check: bool) -> int:
     stale = [path for path, text in files.items() if not path.exists() or path.read_text("utf-8") != text]
     for path in stale:
         if check:
-            print(f"{path.relative_to(project)} is stale: run python -m engine generate", file=sys.stderr)
+            print(f"{path.relative_to(project)} is stale; run python -m engine generate", file=sys.stderr)
         else:
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text(files[path], "utf-8")
             print(f"wrote {path.relative_to(project)}")
     if not stale:
-        print("all generated files are fresh")
+        print("all generated files are up to date")
     return 1 if check and stale else 0
 
 

@@ -1,1 +1,1 @@
-"""Pages that follow from streams.yaml: the reference of its tables with their promises, and sources for dbt."""
+"""Generated documentation: docs/dialect.md from the dialect; docs/streams.md and the dbt sources from streams.yaml."""

@@ -1,4 +1,4 @@
-"""docs/dbt/sources.yml: the tables as dbt sources, with their descriptions and what must hold of them."""
+"""docs/dbt/sources.yml: the tables as dbt sources, with descriptions and data tests."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from engine.spec.dialect import Field, Spec, Stream
 
 
 def sources(spec: Spec) -> str:
-    """The file, for dbt 1.8 and newer."""
+    """The file, in YAML. Its `data_tests` need dbt 1.8 or newer."""
     name = "".join(c if c.isalnum() else "_" for c in spec.title.lower())
     source = {
         "name": name,
-        "description": f"Copied from {spec.title} by Fivetran.",
+        "description": f"Synced from {spec.title} by Fivetran.",
         "schema": f"{{{{ var('{name}_schema', '{name}') }}}}",
         "loaded_at_field": "_fivetran_synced",
         "tables": [_table(name, stream) for stream in spec.streams.values()],
@@ -41,7 +41,7 @@ def _column(source: str, stream: Stream, name: str, column: Field) -> dict[str, 
     elif name in stream.primary_key:
         tests += ["not_null"]
     if column.references is not None:
-        # A warning: a run may outlive its deployment, and a table may be switched off.
+        # Severity warn: a run may outlive its deployment, and the other table may be off.
         to = f"source('{source}', '{column.references.table}')"
         arguments = {"to": to, "field": column.references.column}
         tests.append({"relationships": {**arguments, "config": {"severity": "warn", "where": "not _fivetran_deleted"}}})

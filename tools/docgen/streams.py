@@ -1,4 +1,4 @@
-"""docs/streams.md: every table, its columns, what it promises, and how tables belong together."""
+"""docs/streams.md: all tables at a glance, how they reference each other, and for each its promise and its columns."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ def page(spec: Spec) -> str:
     return "".join(_page(spec))
 
 
-def summary(spec: Spec) -> Iterator[str]:
-    """A line for each table, for the README."""
-    yield "\n| Table | A row is | Sync | By default |\n| --- | --- | --- | --- |\n"
-    for stream in spec.streams.values():
-        mode = "incremental" if stream.sync_mode == "incremental" else "full refresh"
-        row = stream.description.split(". ")[0].rstrip(".").removeprefix("One row per ")
-        on = "on" if stream.enabled else "off"
-        table = stream.destination_table
-        yield f"| [{table}](docs/streams.md#{table}) | {_cell(row)} | {mode} | {on} |\n"
-    yield "\n"
-
-
 def _page(spec: Spec) -> Iterator[str]:
     yield f"# Tables of the {spec.title} connector\n\n"
     yield "Generated from streams.yaml by `python -m engine generate`.\n\n"
-    yield "Fivetran adds `_fivetran_synced` and `_fivetran_deleted` to each table.\n\n"
+    yield from _summary(spec)
+    yield "\nFivetran adds `_fivetran_synced` and `_fivetran_deleted` to each table.\n\n"
     yield from _diagram(spec)
     for stream in spec.streams.values():
         yield from _stream(spec, stream)
 
 
+def _summary(spec: Spec) -> Iterator[str]:
+    yield "| Table | One row is | Sync mode | By default |\n| --- | --- | --- | --- |\n"
+    for stream in spec.streams.values():
+        row = stream.description.split(". ")[0].rstrip(".").removeprefix("One row per ")
+        on = "on" if stream.enabled else "off"
+        table = stream.destination_table
+        yield f"| [{table}](#{table}) | {_cell(row)} | {_mode(stream)} | {on} |\n"
+
+
 def _stream(spec: Spec, stream: Stream) -> Iterator[str]:
     yield f"\n## {stream.destination_table}\n\n{stream.description}\n\n"
-    yield f"- Read from {_source(stream)}; {_mode(stream)}.\n"
+    yield f"- {_source(stream)}\n"
+    by = f", by `{stream.cursor_field}`" if stream.sync_mode == "incremental" else ""
+    yield f"- Sync mode: {_mode(stream)}{by}\n"
     if stream.availability:
-        yield f"- Only on: {stream.availability}. Elsewhere the stream is skipped with a warning.\n"
+        yield f"- Available on: {stream.availability}. Elsewhere, the stream is skipped with a warning.\n"
     if not stream.enabled:
-        yield "- Off unless the configuration names it.\n"
+        yield "- Off by default.\n"
     for sentence in promise(spec, stream):
         yield f"- {sentence}\n"
     yield "\n| Column | Type | Meaning |\n| --- | --- | --- |\n"
@@ -51,14 +51,14 @@ def _stream(spec: Spec, stream: Stream) -> Iterator[str]:
 
 def _source(stream: Stream) -> str:
     if stream.parent is None:
-        return f"`{stream.endpoint}`"
+        return f"Endpoint: `{stream.endpoint}`"
     if stream.endpoint is None:
-        return f"the records of {stream.parent.stream}, which hold them"
-    return f"`{stream.endpoint}`, for rows of {stream.parent.stream}"
+        return f"Source: the records of {stream.parent.stream}"
+    return f"Endpoint: `{stream.endpoint}`, for rows of {stream.parent.stream}"
 
 
 def _mode(stream: Stream) -> str:
-    return f"incremental by `{stream.cursor_field}`" if stream.sync_mode == "incremental" else "sent whole at each sync"
+    return stream.sync_mode.replace("_", " ")
 
 
 def _meaning(column: Field) -> str:
@@ -68,7 +68,7 @@ def _meaning(column: Field) -> str:
     if column.availability is not None:
         parts.append(f"{column.availability} only.")
     if column.volatile:
-        parts.append("As it was when the row was last sent.")
+        parts.append("The value when the row was last sent.")
     return " ".join(part for part in parts if part)
 
 

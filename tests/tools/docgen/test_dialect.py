@@ -1,0 +1,176 @@
+"""docs/dialect.md: every key is there with its words, and all YAML on the page validates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from engine.declare.blocks import Union, keys_of
+from engine.spec.load import load
+from tests.readme import blocks
+from tools.docgen.dialect import Section, examples, page, sections
+
+PAGE = page()
+SECTIONS = sections()
+BLOCKS = [section for section in SECTIONS if not isinstance(section.about, Union)]
+TEXTS = dict(re.findall(r"^##+ `?(.*?)`?\n((?:(?!^##).*\n)*)", PAGE, re.MULTILINE))
+
+BASE = """
+version: 1
+name: Shop
+configuration:
+  api_key: {description: The key., secret: true}
+  user: {description: The user.}
+  password: {description: The password., secret: true}
+api: {base_url: https://shop.example/api, pagination: offset}
+streams:
+  customers:
+    description: One row per customer.
+    endpoint: GET /customers
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {id: $.id}
+  orders:
+    description: One row per order.
+    endpoint: GET /orders
+    primary_key: id
+    cursor_field: updated_at
+    sync_mode: incremental
+    fields: {id: $.id, updated_at: {path: $.updated_at, type: UTC_DATETIME}}
+"""
+
+
+def merged(base: Any, over: Any) -> Any:
+    """``base`` with the keys of ``over``, block by block; any other value of ``over`` replaces that of ``base``."""
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    return {**base, **{name: merged(base.get(name), value) for name, value in over.items()}}
+
+
+def validate(folder: Path, file: Mapping[str, Any]) -> None:
+    """Read a streams.yaml; raises SpecError with every mistake."""
+    path = folder / "streams.yaml"
+    path.write_text(yaml.safe_dump(file, sort_keys=False), "utf-8")
+    load(path)
+
+
+def entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key of a file with its value, at any depth."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name, inner
+            yield from entries(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from entries(inner)
+
+
+def test_every_block_has_an_example() -> None:
+    """No block without one, and no example without a block."""
+    assert list(examples()) == [section.title for section in BLOCKS]
+
+
+@pytest.mark.parametrize("section", BLOCKS, ids=lambda section: section.title)
+def test_an_example_shows_its_block_and_validates(tmp_path: Path, section: Section) -> None:
+    """A reader can paste it. It has the block's key or, for a style, the style."""
+    example = yaml.safe_load(examples()[section.title])
+    validate(tmp_path, merged(yaml.safe_load(BASE), example))
+    shown = {name for name, _ in entries(example)} | {value for name, value in entries(example) if name == "style"}
+    assert section.title in shown or section.title == "The file"
+
+
+def test_the_first_example_is_a_whole_file(tmp_path: Path) -> None:
+    """It validates without the rest of another file."""
+    validate(tmp_path, yaml.safe_load(examples()["The file"]))
+
+
+@pytest.mark.parametrize("text", blocks("yaml", PAGE.partition("\n## Recipes\n")[2]))
+def test_a_recipe_validates(tmp_path: Path, text: str) -> None:
+    """Its streams are complete: nothing but the api comes from elsewhere."""
+    validate(tmp_path, {**yaml.safe_load(BASE), **yaml.safe_load(text)})
+
+
+def test_there_are_four_recipes() -> None:
+    """One for each way in which an API shows, or does not show, what has changed."""
+    recipes = [yaml.safe_load(text)["streams"] for text in blocks("yaml", PAGE.partition("\n## Recipes\n")[2])]
+    whole, filtered, in_order, neither = (stream for streams in recipes for stream in streams.values())
+    assert whole["sync_mode"] == "full_refresh"
+    assert "$since" in filtered["incremental"]["changes"]["query"].values()
+    assert "stop_at" in in_order["incremental"]["changes"]
+    assert {"open", "reconcile"} <= neither["incremental"].keys()
+
+
+@pytest.mark.parametrize("section", BLOCKS, ids=lambda section: section.title)
+def test_a_section_has_every_key(section: Section) -> None:
+    """In the order in which they are declared."""
+    assert not isinstance(section.about, Union)
+    keys = [k.name for k in keys_of(section.about)]
+    assert re.findall(r"^\| `(\w+)` \|", TEXTS[section.title], re.MULTILINE) == keys
+
+
+def test_titles_are_unique_and_every_link_leads_to_one() -> None:
+    """GitHub would number the second of two equal headings."""
+    titles = re.findall(r"^##+ `?(.*?)`?$", PAGE, re.MULTILINE)
+    anchors = [title.lower().replace(" ", "-") for title in titles]
+    assert len(set(anchors)) == len(anchors)
+    linked = set(re.findall(r"\]\(#([^)]*)\)", PAGE))
+    assert linked <= {*anchors}
+    assert {section.title.lower().replace(" ", "-") for section in SECTIONS[1:]} <= linked
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "default"),
+    [
+        ("api", "lookback", "a duration", "`5m`"),
+        ("api", "base_url", "an http:// or https:// URL", "**required**"),
+        ("api", "records", "a JSONPath, or a list of them", "`$`"),
+        ("api", "pagination", "[a pagination style](#pagination-styles)", "**required**"),
+        ("api", "timeout", "[`timeout`](#timeout)", ""),
+        ("limits", "body", "a size", "`64MB`"),
+        ("retry", "attempts", "an integer from 1 to 20", "`6`"),
+        ("streams", "deleted", "one of `keep`, `soft_delete`", "`keep`"),
+        ("streams", "enabled", "`true` or `false`", "`true`"),
+        ("streams", "endpoint", "a method and a path", "**required** without `parent`"),
+        ("streams", "parent", "a stream name, or [`parent`](#parent)", "**required** without `endpoint`"),
+        ("streams", "primary_key", "a column name, or a list of them", "**required**"),
+        ("streams", "fields", "a mapping of [columns](#fields)", "**required**"),
+        ("fields", "type", "a column type, listed below", "`STRING`"),
+    ],
+)
+def test_a_key_has_its_value_and_its_default(section: str, key: str, value: str, default: str) -> None:
+    """As the file would write them."""
+    assert f"| `{key}` | {value} | {default} |" in TEXTS[section]
+
+
+def test_the_words_of_a_choice_are_explained() -> None:
+    """Each below the table of its block."""
+    for line in ("- `keep`: ", "- `full_refresh`: ", "- `soft_delete`: "):
+        assert f"\n{line}" in TEXTS["streams"]
+    assert "\n- `DECIMAL`: " in TEXTS["fields"]
+
+
+def test_values_are_short() -> None:
+    """A cell that does not fit one line is not read."""
+    cells = re.findall(r"^\| `\w+` \| (.*?) \|", PAGE, re.MULTILINE)
+    visible = [re.sub(r"\[(.*?)\]\(.*?\)", r"\1", cell) for cell in cells]
+    assert max(map(len, visible)) <= 75, max(visible, key=len)
+
+
+def test_the_introduction_is_true(tmp_path: Path) -> None:
+    """It gives a schema that exists, and durations and sizes that are accepted."""
+    from engine.declare.values import DURATION, SIZE
+
+    introduction = PAGE.partition("\n## The file\n")[0]
+    schema = re.search(r"\$schema=(\S+)", introduction)
+    assert schema is not None
+    assert (Path(__file__).parents[3] / schema[1]).exists()
+    for name, pattern in (("Durations", DURATION), ("Sizes", SIZE)):
+        (listed,) = re.findall(rf"\*\*{name}\*\* are (.*?)\.", introduction.partition(";")[0].replace("\n", " ") + ".")
+        words = re.findall("`(.*?)`", listed)
+        assert words
+        assert all(re.fullmatch(pattern, word) for word in words)
