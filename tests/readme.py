@@ -7,6 +7,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 README = (PROJECT / "README.md").read_text("utf-8")
+CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text("utf-8")
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text("utf-8")
 
 

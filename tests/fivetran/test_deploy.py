@@ -21,7 +21,16 @@ from tests.fivetran.project import PROJECT, Debug, UserProject
 KEY = "Zm9vOmJhcg=="
 SECRET = "CANARY-PREFECT-KEY"
 MOST_BYTES = 300_000
-BESIDES = {"README.md", "CHANGELOG.md", "Makefile", "configuration.json.example", ".gitignore", "configuration_form.pb"}
+BESIDES = {
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "configuration.json.example",
+    ".gitignore",
+    "configuration_form.pb",
+}
 
 
 @pytest.fixture(scope="module")
