@@ -24,19 +24,19 @@ demo: ## show the main job on an embedded Prefect 3
 	@.venv/bin/python -m dev.demo
 
 unit: setup ## run the tests that need no Prefect, in half a minute
-	@$(PYTEST) -m "not prefect and not long" --quiet $(ARGS)
+	@$(PYTEST) -m "not prefect" $(ARGS)
 
 test: environments ## run all tests, on real Prefect 2 and 3 servers
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) --all $(ARGS)
 
 environments:
 	@$(MAKE) --no-print-directory --jobs 3 $(ENVIRONMENTS)
 
 coverage: environments ## run all tests and print branch coverage
-	@$(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
+	@$(PYTEST) --all --cov --cov-report=term:skip-covered $(ARGS)
 
 reliability: environments ## run the tests that count failure scenarios, and write docs/reliability.md
-	@$(PYTEST) --reliability $(ARGS)
+	@$(PYTEST) --all --reliability $(ARGS)
 
 bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
 	@.venv/bin/python -m dev.benchmarks $(ARGS)

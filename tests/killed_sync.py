@@ -1,6 +1,9 @@
-"""A sync into an SQLite file, as a process of its own that a test can kill: rows and state become durable together.
+"""Syncs into an SQLite file, each a process of its own that a test can kill: rows and state become durable together.
 
     python -m tests.killed_sync STREAMS API_URL DATABASE JOURNAL
+
+For each line on standard input the process forks one sync, prints ``began PID``, and once it is over ``ended STATUS``, in
+the form of os.waitstatus_to_exitcode. So no sync waits for an interpreter to start.
 
 The journal is written past the transaction, a line each as it happens: ``began``, ``sent TABLE ID VERSION``, and
 ``kept`` for a checkpoint with which a stream's own progress moved. So it tells what a killed sync had sent in vain.
@@ -77,6 +80,13 @@ def _progress(state: dict[str, Any]) -> Any:
 if __name__ == "__main__":
     streams, api_url, database, journal = sys.argv[1:]
     engine.sync.writer.CHECKPOINT_ROWS = CHECKPOINT_ROWS  # type: ignore[misc]
-    destination = SqliteDestination(database, journal)
-    print("began", flush=True)
-    engine.sync.sync(resolve(Path(streams), {"api_url": api_url}), destination.state(), destination, Lines())
+    resolved = resolve(Path(streams), {"api_url": api_url})
+    for _ in sys.stdin:
+        if child := os.fork():
+            _, status = os.waitpid(child, 0)
+            print(f"ended {os.waitstatus_to_exitcode(status)}", flush=True)
+            continue
+        destination = SqliteDestination(database, journal)
+        print(f"began {os.getpid()}", flush=True)
+        engine.sync.sync(resolved, destination.state(), destination, Lines())
+        break

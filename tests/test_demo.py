@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.readme import PROJECT
 
 
+@pytest.mark.prefect
 def test_it_shows_the_main_job(tmp_path: Path) -> None:
     """Every step, the tables that arrived, and a second sync that sent only the changes."""
     home = tmp_path / "home"

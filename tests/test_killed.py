@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +28,7 @@ from tests.fivetran.comparison import columns, differences, microseconds
 from tests.killed_sync import CHECKPOINT_ROWS
 from tests.reading.model import START, STREAMS, Model
 from tests.readme import PROJECT
-from tests.reliability import Reliability
+from tests.scenarios import RecordProperty
 
 pytestmark = pytest.mark.long
 
@@ -47,22 +49,28 @@ class Killed:
     def kill_often(self, dice: random.Random, change: Callable[[], None]) -> None:
         """Kill KILLS syncs, each at some moment after its beginning, and change something after each."""
         kills = 0
-        while kills < KILLS:
-            with subprocess.Popen(
-                self._command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            ) as process:
-                assert process.stdout is not None and process.stderr is not None
-                assert process.stdout.readline() == "began\n", process.stderr.read()
+        with subprocess.Popen(
+            self._command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+            while kills < KILLS:
+                process.stdin.write("sync\n")
+                process.stdin.flush()
+                began = process.stdout.readline().split()
+                assert began[:1] == ["began"], process.stderr.read()
                 time.sleep(dice.uniform(0, 0.35))
-                process.kill()
-                said = process.stderr.read()
-            assert not said, said
-            kills += process.returncode == -9
-            change()
+                with suppress(ProcessLookupError):
+                    os.kill(int(began[1]), signal.SIGKILL)
+                kills += process.stdout.readline() == "ended -9\n"
+                change()
+            process.stdin.close()
+            said = process.stderr.read()
+        assert not said, said
 
     def finish(self) -> None:
         """One sync to its end."""
-        subprocess.run(self._command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(self._command, cwd=PROJECT, check=True, input="sync\n", capture_output=True, text=True)
+        assert done.stdout.endswith("ended 0\n"), done.stderr
 
     def rows(self) -> dict[str, dict[str, dict[str, Any]]]:
         """The rows of each table by their id, with ``_fivetran_deleted``."""
@@ -103,7 +111,8 @@ def seed_of_the_test() -> int:
     return number
 
 
-def test_fifty_kills_lose_nothing(tmp_path: Path, reliability: Reliability) -> None:
+@pytest.mark.scenario("kills-scripted")
+def test_fifty_kills_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
     """A first sync of thousands of runs, and the syncs after it, each killed somewhere, while the server changes."""
     number = seed_of_the_test()
     dice = random.Random(number)
@@ -137,10 +146,13 @@ def test_fifty_kills_lose_nothing(tmp_path: Path, reliability: Reliability) -> N
         assert rows[key]["state"] == run["state"], key
     sent, again = killed.journal({"runs"})
     print(sent, again)
-    reliability.tried("kills-scripted", KILLS, seed=number)
+    record_property("cases", KILLS)
+    record_property("seed", number)
 
 
-def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, reliability: Reliability) -> None:
+@pytest.mark.prefect
+@pytest.mark.scenario("kills-real")
+def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
     """Prefect 3 with thousands of runs, every column compared; what is sent twice, the last checkpoint explains."""
     number = seed_of_the_test()
     dice = random.Random(number)
@@ -187,7 +199,8 @@ def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, reliability: 
     # A pass goes on at an instant, with all runs of that instant.
     assert again <= KILLS * TICK
     assert sent <= RUNS + changes + KILLS * (CHECKPOINT_ROWS + PAGE + TICK)
-    reliability.tried("kills-real", KILLS, seed=number)
+    record_property("cases", KILLS)
+    record_property("seed", number)
 
 
 def comparable(value: Any, column: tuple[str, Any] | None) -> Any:

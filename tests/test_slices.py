@@ -18,7 +18,7 @@ from engine.sync import sync
 from tests.shop import STREAMS, Lines, Recorder, connection
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
-LATENCY = 0.02
+LATENCY = 0.01
 
 KEYSET = (
     STREAMS[: STREAMS.index("  shops:")]
@@ -103,7 +103,7 @@ def test_an_interrupted_read_goes_on_in_every_slice(
 
 def test_a_near_server_is_read_by_two_connections(tmp_path: Path) -> None:
     """It makes one page while the other is worked through here; more would only slow it down."""
-    far = Far(300)
+    far = Far(210)
     near = far.answer
     far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.2)  # type: ignore[method-assign]
     lines = run(far, tmp_path, Recorder())

@@ -17,7 +17,6 @@ import engine.sync.writer
 from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from engine.failures import Failure
 from engine.sync import sync
-from tests.reliability import Reliability
 from tests.shop import STREAMS, Lines, Recorder, connection, orders
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -134,13 +133,13 @@ def test_checkpoints_come_by_time_too(tmp_path: Path, server: Loopback, monkeypa
 
 
 @pytest.mark.parametrize("stop_at", range(0, 60, 7))
+@pytest.mark.scenario("stopped")
 def test_a_sync_that_is_stopped_anywhere_loses_nothing(
     tmp_path: Path,
     server: Loopback,
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
     stop_at: int,
-    reliability: Reliability,
 ) -> None:
     """Whatever operation the destination fails at, the next sync from the last checkpoint makes it whole."""
     monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 10)
@@ -174,7 +173,6 @@ def test_a_sync_that_is_stopped_anywhere_loses_nothing(
     assert sorted(after.tables["orders"]) == sorted(row["id"] for row in shop.orders)
     assert after.tables["orders"]["o00000"]["note"] == "meanwhile"
     assert {row["id"] for row in after.tables["shops"].values() if not row["deleted"]} == {r["id"] for r in shop.shops}
-    reliability.tried("stopped")
 
 
 KEYSET = STREAMS.replace(

@@ -18,14 +18,16 @@ from engine.spec.load import resolve
 from engine.sync import sync
 from tests.fivetran.comparison import differences, in_recorder
 from tests.fivetran.project import PROJECT, UserProject
-from tests.reliability import Reliability
+from tests.scenarios import RecordProperty
 from tests.shop import Lines, Recorder
 
 RUNS = 3000
 TABLES = ("flow_runs", "flows", "deployments")
 
 
-def test_a_server_that_is_restarted_during_a_sync(tmp_path: Path, reliability: Reliability) -> None:
+@pytest.mark.prefect
+@pytest.mark.scenario("restart")
+def test_a_server_that_is_restarted_during_a_sync(tmp_path: Path, record_property: RecordProperty) -> None:
     """Its absence is waited for. Should it take longer than that, the sync ends and the next goes on."""
     restarts = syncs = 0
     with PrefectServer(3) as server:
@@ -58,7 +60,7 @@ def test_a_server_that_is_restarted_during_a_sync(tmp_path: Path, reliability: R
         assert lines.warnings
         for table in TABLES:
             assert not differences(table, in_recorder(recorder, table), read_all(server.api_url, table))
-    reliability.tried("restart", restarts)
+    record_property("cases", restarts)
 
 
 class Refusing(Recorder):
@@ -74,8 +76,9 @@ class Refusing(Recorder):
 
 
 @pytest.mark.parametrize("refused", [0, 30, 90, 150])
+@pytest.mark.scenario("refused-row")
 def test_a_destination_that_refuses_a_row(
-    servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path, refused: int, reliability: Reliability
+    servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path, refused: int
 ) -> None:
     """The sync ends with the destination's own error, and no state covers a row that was not taken."""
     server, _ = servers[3]
@@ -89,12 +92,10 @@ def test_a_destination_that_refuses_a_row(
     sync(connection, recorder.state, recorder, Lines())
     for table in TABLES:
         assert not differences(table, in_recorder(recorder, table), read_all(server.api_url, table))
-    reliability.tried("refused-row")
 
 
-def test_a_warehouse_that_refuses_a_row(
-    servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path, reliability: Reliability
-) -> None:
+@pytest.mark.scenario("refused-row")
+def test_a_warehouse_that_refuses_a_row(servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path) -> None:
     """`fivetran debug` fails, its state does not move; once the table takes the row, the next sync brings every row."""
     server, _ = servers[3]
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": "flows"})
@@ -114,4 +115,3 @@ def test_a_warehouse_that_refuses_a_row(
         db.execute("DROP TABLE tester.flows")
     assert project.debug().code == 0
     assert project.query("SELECT id, name FROM flows ORDER BY id") == rows
-    reliability.tried("refused-row")

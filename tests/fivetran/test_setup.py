@@ -41,6 +41,7 @@ def passed(name: str, output: str) -> bool:
     return any(f"[{name} - " in line and line.rstrip().endswith("PASSED") for line in output.splitlines())
 
 
+@pytest.mark.prefect
 def test_a_right_configuration_passes(server: PrefectServer, tmp_path: Path) -> None:
     """Every test, on a real server; the server's version is told."""
     code, good, output = tried(tmp_path / "p", {"api_url": server.api_url, "auth_string": AUTH_STRING})
@@ -49,6 +50,7 @@ def test_a_right_configuration_passes(server: PrefectServer, tmp_path: Path) -> 
     assert "All tests passed!" in output
 
 
+@pytest.mark.prefect
 @pytest.mark.parametrize("settings", [{"auth_string": f"admin:{CANARY}x"}, {"api_key": CANARY}, {}])
 def test_a_wrong_key_fails_with_a_remedy(server: PrefectServer, tmp_path: Path, settings: dict[str, str]) -> None:
     """The server answers, and the next test says which setting to look at."""
@@ -60,6 +62,7 @@ def test_a_wrong_key_fails_with_a_remedy(server: PrefectServer, tmp_path: Path, 
     assert remedy in output
 
 
+@pytest.mark.prefect
 def test_a_url_without_the_api(server: PrefectServer, tmp_path: Path) -> None:
     """No endpoint is found there: the message says so, and what the URL usually has."""
     url = server.api_url.removesuffix("/api")

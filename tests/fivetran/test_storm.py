@@ -28,10 +28,10 @@ from engine.sync import sync
 from tests.fivetran.comparison import Rows, differences, expected, in_duckdb, in_recorder
 from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import UserProject
-from tests.reliability import Reliability
+from tests.scenarios import RecordProperty
 from tests.shop import Lines, Recorder
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.prefect]
 
 TABLES = ("flow_runs", "flows", "deployments")
 REFRESHED = ("deployments", "artifact_collections", "work_pools", "work_queues")
@@ -64,7 +64,7 @@ def cluster() -> Iterator[Postgres]:
 @pytest.mark.parametrize("major", MAJORS)
 @pytest.mark.parametrize("database", THREADS)
 def test_every_change_arrives(
-    request: pytest.FixtureRequest, tmp_path: Path, major: int, database: str, reliability: Reliability
+    request: pytest.FixtureRequest, tmp_path: Path, major: int, database: str, record_property: RecordProperty
 ) -> None:
     """What the first sync after the storm does not bring, the sweep does; and it is only what streams.yaml says."""
     url = request.getfixturevalue("cluster").create(f"prefect_{major}") if database == "postgresql" else None
@@ -109,11 +109,13 @@ def test_every_change_arrives(
         for rows in held(project, recorder):
             assert_equal(rows, records)
             assert_gone_as_promised(rows, records)
-    reliability.tried(f"storm-{major}-{database}", done.total(), seed=seed)
+    record_property("scenario", f"storm-{major}-{database}")
+    record_property("cases", done.total())
+    record_property("seed", seed)
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_every_change_of_everything_arrives(tmp_path: Path, major: int, reliability: Reliability) -> None:
+def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_property: RecordProperty) -> None:
     """The same of more tables, with an overlap so short that what is over is soon out of sight.
 
     The server's own services rest, so that nothing moves when the storm is over.
@@ -154,7 +156,9 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, reliabil
         for table in set(tables) - {"flow_runs", "flows"}:
             gone = rows[table].keys() - {record["id"] for record in records[table]}
             assert {rows[table][key]["_fivetran_deleted"] for key in gone} <= {table in REFRESHED}, table
-    reliability.tried(f"everything-{major}", storm.done.total(), seed=seed)
+    record_property("scenario", f"everything-{major}")
+    record_property("cases", storm.done.total())
+    record_property("seed", seed)
 
 
 def make_doomed_flow(api: PrefectApi) -> str:

@@ -16,7 +16,6 @@ from dev.testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_off
 from dev.testbed.prefect_server import free_port
 from engine.failures import Failure
 from engine.sync import sync
-from tests.reliability import Reliability
 from tests.shop import STREAMS, Lines, Recorder, connection, orders
 
 CANARY = "CANARY-KEY-0123456789"
@@ -65,8 +64,9 @@ TRANSIENT = {
 
 @pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
 @pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.scenario("transient-failure")
 def test_a_transient_failure_is_retried_and_no_row_is_lost(
-    tmp_path: Path, loopback: Loopback, fault: Reply, at: int, reliability: Reliability
+    tmp_path: Path, loopback: Loopback, fault: Reply, at: int
 ) -> None:
     """On the first page or a later one: one warning that names the request and the wait, then all rows."""
     rows = rows_by_offset(orders(25))
@@ -82,13 +82,11 @@ def test_a_transient_failure_is_retried_and_no_row_is_lost(
     assert len(lines.warnings) == 1
     assert lines.warnings[0].startswith("orders: POST /orders/filter (")
     assert "attempt 1 of 4, retrying in 0.0" in lines.warnings[0]
-    reliability.tried("passing-fault")
 
 
 @pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
-def test_a_lasting_failure_ends_the_sync_and_moves_no_state(
-    tmp_path: Path, loopback: Loopback, fault: Reply, reliability: Reliability
-) -> None:
+@pytest.mark.scenario("lasting-failure")
+def test_a_lasting_failure_ends_the_sync_and_moves_no_state(tmp_path: Path, loopback: Loopback, fault: Reply) -> None:
     """The failure names stream, request and URL. The cursor stays, so the next sync misses nothing."""
     good = rows_by_offset(orders(25))
     loopback.answer = lambda seen: fault if (seen.json or {}).get("offset", 0) > 0 else good(seen)
@@ -99,7 +97,6 @@ def test_a_lasting_failure_ends_the_sync_and_moves_no_state(
         sync(connection(tmp_path, loopback.url, ORDERS_ONLY, batch_size="10"), {}, recorder, Lines())
     assert recorder.count("checkpoint") == 0
     assert len([s for s in loopback.seen if (s.json or {}).get("offset", 0) > 0]) == 4
-    reliability.tried("lasting-fault")
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -140,16 +137,14 @@ def retry_date() -> str:
 
 
 @pytest.mark.parametrize(("header", "least"), [(lambda: "1", 1.0), (retry_date, 0.9)], ids=["seconds", "date"])
-def test_retry_after_is_respected(
-    tmp_path: Path, loopback: Loopback, header: Callable[[], str], least: float, reliability: Reliability
-) -> None:
+@pytest.mark.scenario("retry-after")
+def test_retry_after_is_respected(tmp_path: Path, loopback: Loopback, header: Callable[[], str], least: float) -> None:
     """In seconds, or as a date by the server's clock."""
     loopback.answer = first_these([Reply(status=429, headers={"Retry-After": header()})], rows_by_offset(orders(3)))
     recorder, lines = run(tmp_path, loopback.url)
     assert loopback.seen[1].at - loopback.seen[0].at >= least
     assert len(recorder.tables["orders"]) == 3
     assert "429" in lines.warnings[0]
-    reliability.tried("retry-after")
 
 
 def test_a_retry_after_above_the_maximum_fails_at_once(tmp_path: Path, loopback: Loopback) -> None:

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.http.decoding import NUL_CHARACTERS, UNPAIRED_SURROGATES, UNSTORABLE_NUMBERS, NotJson, decode
-from tests.reliability import Reliability
 
 LONG = b"9" * 5000
 
@@ -39,12 +38,12 @@ LONG = b"9" * 5000
         (rb'["\ud83d"]'.decode().encode("utf-16"), ["\ufffd"], {UNPAIRED_SURROGATES: 1}),
     ],
 )
+@pytest.mark.scenario("odd-json")
 def test_values_that_no_destination_stores_are_replaced_and_counted(
-    content: bytes, document: Any, repairs: dict[str, int], reliability: Reliability
+    content: bytes, document: Any, repairs: dict[str, int]
 ) -> None:
     """Everything else is decoded exactly. If a key occurs twice, the last one wins."""
     assert decode(content) == (document, repairs)
-    reliability.tried("odd-json")
 
 
 @pytest.mark.parametrize(
@@ -66,13 +65,13 @@ def test_values_that_no_destination_stores_are_replaced_and_counted(
         (rb'["\u0000",' + b"[" * 2000 + b"]" * 2001, "that is nested too deeply"),
     ],
 )
-def test_bytes_that_are_not_json_are_rejected(content: bytes, reason: str, reliability: Reliability) -> None:
+@pytest.mark.scenario("bad-json")
+def test_bytes_that_are_not_json_are_rejected(content: bytes, reason: str) -> None:
     """With the reason. The printed error never shows the bytes, which may repeat a secret."""
     with pytest.raises(NotJson, match=reason) as caught:
         decode(content)
     printed = "".join(traceback.format_exception(caught.value))
     assert printed.count("Traceback") == 1  # not that of the cause, which holds the bytes
-    reliability.tried("bad-json")
 
 
 TEXTS = st.text(st.characters(categories=None, codec=None))

@@ -30,6 +30,8 @@ ENVIRONMENTS = {
     2: {"PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true"},
 }
 
+pytestmark = pytest.mark.prefect
+
 
 @dataclass(frozen=True)
 class Guarded:

@@ -28,7 +28,6 @@ from engine.spec.dialect import Retry
 from engine.spec.load import ResolvedSpec
 from engine.sync import sync
 from tests.http.wired import WIRED, ask, wired
-from tests.reliability import Reliability
 from tests.shop import Lines, Recorder, orders
 from tools.cli import main
 
@@ -147,8 +146,9 @@ ECHOES: dict[str, Callable[[Seen], Reply]] = {
 
 @BOTH
 @pytest.mark.parametrize("answer", ECHOES.values(), ids=ECHOES)
+@pytest.mark.scenario("secrets")
 def test_a_server_that_repeats_what_it_is_sent(
-    tmp_path: Path, settings: dict[str, str], answer: Callable[[Seen], Reply], reliability: Reliability
+    tmp_path: Path, settings: dict[str, str], answer: Callable[[Seen], Reply]
 ) -> None:
     """Every status, and every malformed body."""
     with Loopback(answer) as server:
@@ -156,11 +156,11 @@ def test_a_server_that_repeats_what_it_is_sent(
         headers = server.seen[0].headers
     assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # it was there to be repeated
     assert "Authorization" in headers
-    reliability.tried("secrets")
 
 
 @BOTH
-def test_a_link_to_the_next_page(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+@pytest.mark.scenario("secrets")
+def test_a_link_to_the_next_page(tmp_path: Path, settings: dict[str, str]) -> None:
     """A failure that quotes a page, rather than one of the HTTP client."""
 
     def answer(seen: Seen) -> Reply:
@@ -170,16 +170,15 @@ def test_a_link_to_the_next_page(tmp_path: Path, settings: dict[str, str], relia
     change = ('{style: offset, page_size: "${batch_size}"}', "{style: link}")
     with Loopback(answer) as server:
         assert "leads to /***/***" in fails_cleanly(wired(tmp_path, server.url, change, **settings))
-    reliability.tried("secrets")
 
 
 @BOTH
-def test_a_stream_that_may_be_forbidden(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+@pytest.mark.scenario("secrets")
+def test_a_stream_that_may_be_forbidden(tmp_path: Path, settings: dict[str, str]) -> None:
     """A failure that is first logged, while the sync goes on, and raised at its end."""
     change = ("    sync_mode: incremental\n", "    sync_mode: incremental\n    availability: Shop 2\n")
     with Loopback(ECHOES["403 that repeats"]) as server:
         assert "returned 403" in fails_cleanly(wired(tmp_path, server.url, change, **settings))
-    reliability.tried("secrets")
 
 
 def bug_from_itself() -> Exception:
@@ -343,16 +342,17 @@ def test_the_rest_of_the_response_is_quoted(tmp_path: Path) -> None:
 
 
 @BOTH
-def test_an_unreachable_server(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+@pytest.mark.scenario("secrets")
+def test_an_unreachable_server(tmp_path: Path, settings: dict[str, str]) -> None:
     """The connection is refused, the name does not resolve, the address is invalid."""
     fails_cleanly(wired(tmp_path, f"http://127.0.0.1:{free_port()}/api", **settings))
     fails_cleanly(wired(tmp_path, "http://nowhere.invalid/api", **settings))
     fails_cleanly(wired(tmp_path, "http://999.999.999.999:1/api", **settings))
-    reliability.tried("secrets")
 
 
 @BOTH
-def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+@pytest.mark.scenario("secrets")
+def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str]) -> None:
     """An untrusted certificate; a proxy that rejects the credentials, is unreachable, or has an invalid URL."""
     authority = make_authority(tmp_path)
     rows = rows_by_offset(orders(3))
@@ -363,21 +363,21 @@ def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str], reliability: 
                 url_of_proxy = f"http://me:{PROXY_PASSWORD}@{address}"
                 connected = wired(tmp_path, url, **settings, proxy=url_of_proxy, authority=authority.certificate)
                 fails_cleanly(connected)
-    reliability.tried("secrets")
 
 
-def test_a_wrong_configuration(tmp_path: Path, reliability: Reliability) -> None:
+@pytest.mark.scenario("secrets")
+def test_a_wrong_configuration(tmp_path: Path) -> None:
     """Every setting is wrong and contains a secret. The error lists them all and quotes none."""
     wrong = dict.fromkeys(("api_key", "user", "headers", "authority", "proxy", "unknown"), f"CANARY\n{KEY}")
     with pytest.raises(ConfigurationError) as caught:
         wired(tmp_path, f"ftp://{KEY}", **{**wrong, "batch_size": KEY})
     clean_error(caught.value)
     assert len(str(caught.value).splitlines()) == 9
-    reliability.tried("secrets")
 
 
 @BOTH
-def test_no_repr_shows_a_secret(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+@pytest.mark.scenario("secrets")
+def test_no_repr_shows_a_secret(tmp_path: Path, settings: dict[str, str]) -> None:
     """Neither the spec, the settings, the client nor any of their parts: a repr can end up in any log."""
     with Loopback(rows_by_offset(orders(3))) as server:
         connected = wired(tmp_path, server.url, **settings, proxy=f"http://me:{PROXY_PASSWORD}@{server.url[7:-4]}")
@@ -395,10 +395,10 @@ def test_no_repr_shows_a_secret(tmp_path: Path, settings: dict[str, str], reliab
             held += [response, *vars(client).values(), *vars(client._errors).values(), *vars(client._retrying).values()]
             held += vars(client._transport).values()
             clean(*(repr(one) for one in held))
-    reliability.tried("secrets")
 
 
-def test_a_sync_that_succeeds(tmp_path: Path, reliability: Reliability) -> None:
+@pytest.mark.scenario("secrets")
+def test_a_sync_that_succeeds(tmp_path: Path) -> None:
     """Warnings about rows, and the server's version, are redacted as well."""
 
     def answer(seen: Seen) -> Reply:
@@ -414,11 +414,11 @@ def test_a_sync_that_succeeds(tmp_path: Path, reliability: Reliability) -> None:
             assert test.run({"api_url": server.url, **BEARER}) is None
     assert "the server is Shop ***" in lines.infos
     clean(*lines.infos, *lines.warnings)
-    reliability.tried("secrets")
 
 
 @BOTH
-def test_setup_tests(tmp_path: Path, settings: dict[str, str], reliability: Reliability) -> None:
+@pytest.mark.scenario("secrets")
+def test_setup_tests(tmp_path: Path, settings: dict[str, str]) -> None:
     """What the setup form shows and logs."""
     path = tmp_path / "streams.yaml"
     path.write_text(WIRED)
@@ -435,4 +435,3 @@ def test_setup_tests(tmp_path: Path, settings: dict[str, str], reliability: Reli
             for test in setup_tests(path, lines):
                 clean(test.run({"api_url": server.url, **settings, "batch_size": "1"}))
     clean(*lines.infos, *lines.warnings)
-    reliability.tried("secrets")

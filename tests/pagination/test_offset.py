@@ -13,7 +13,6 @@ from engine.declare.types import Endpoint
 from engine.failures import ReadFailure
 from engine.pagination.offset import Offset
 from engine.requests import Page, Request
-from tests.reliability import Reliability
 
 POST = Request(Endpoint("POST", "/x/filter"), body={"sort": "ID"})
 Rows = list[int]
@@ -45,11 +44,11 @@ def test_reads_every_row_once(count: int, size: int) -> None:
 
 
 @pytest.mark.parametrize("cap", [2, 3, 7, 50])
-def test_a_server_that_cuts_pages_loses_nothing(cap: int, reliability: Reliability) -> None:
+@pytest.mark.scenario("short-pages")
+def test_a_server_that_cuts_pages_loses_nothing(cap: int) -> None:
     """A page shorter than the limit is not taken for the end."""
     rows = list(range(120))
     assert read(rows, size=100, cap=cap) == rows
-    reliability.tried("short-pages")
 
 
 def test_a_server_that_gives_one_row_at_a_time_is_a_failure() -> None:
@@ -58,14 +57,14 @@ def test_a_server_that_gives_one_row_at_a_time_is_a_failure() -> None:
         read(list(range(5)), size=10, cap=1)
 
 
-def test_a_server_that_ignores_the_offset_is_a_failure(reliability: Reliability) -> None:
+@pytest.mark.scenario("offset-ignored")
+def test_a_server_that_ignores_the_offset_is_a_failure() -> None:
     """The same page again and again ends with a message that names the remedy, not with one page or for ever."""
     paginator = Offset(page_size=10).paginate(POST)
     page = Page([(n, {"id": n}) for n in range(10)])
     with pytest.raises(ReadFailure, match=r"ignores \"offset\".*pagination: single"):
         for _ in range(10):
             paginator.advance(page)
-    reliability.tried("offset-ignored")
 
 
 def test_a_row_inserted_before_a_short_list_is_no_failure() -> None:

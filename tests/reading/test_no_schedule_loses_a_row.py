@@ -24,7 +24,7 @@ from engine.spec.load import ResolvedSpec
 from engine.sync import sync
 from tests.reading.model import FINAL, OPEN, STREAMS, Model
 from tests.reading.naive import STRATEGIES
-from tests.reliability import Reliability
+from tests.scenarios import RecordProperty
 from tests.shop import Lines, Recorder, connection
 
 HOUR = 3600.0
@@ -234,7 +234,7 @@ STORMS = 15
 
 @pytest.mark.parametrize("name", NAIVE)
 def test_the_model_shows_what_lesser_readings_lose(
-    server: Loopback, tmp_path: Path, name: str, reliability: Reliability
+    server: Loopback, tmp_path: Path, name: str, record_property: RecordProperty
 ) -> None:
     """Take any part of the strategy away, and the same storm leaves the destination different from the server."""
     text = NAIVE[name](STREAMS)
@@ -251,12 +251,14 @@ def test_the_model_shows_what_lesser_readings_lose(
             there.sync()
             there.model.wait(DAY + 1)
         lost += bool(there.differences())
-    reliability.reading(f"this project's, {name}", STORMS, lost)
+    record_property("reading", f"this project's, {name}")
+    record_property("storms", STORMS)
+    record_property("wrong", lost)
     assert lost
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_the_model_shows_what_the_usual_readings_lose(name: str, reliability: Reliability) -> None:
+def test_the_model_shows_what_the_usual_readings_lose(name: str, record_property: RecordProperty) -> None:
     """The strategies of other connectors, in the same storms, lose rows that the server still has."""
     lost = 0
     for seed in range(4 * STORMS):
@@ -271,11 +273,13 @@ def test_the_model_shows_what_the_usual_readings_lose(name: str, reliability: Re
             state = STRATEGIES[name](there.ask, state, table)
             there.model.wait(DAY + 1)
         lost += any(table.get(key) != run for key, run in there.model.runs.items())
-    reliability.reading(name, 4 * STORMS, lost)
+    record_property("reading", name)
+    record_property("storms", 4 * STORMS)
+    record_property("wrong", lost)
     assert lost
 
 
-def test_the_model_loses_nothing_by_itself(server: Loopback, tmp_path: Path, reliability: Reliability) -> None:
+def test_the_model_loses_nothing_by_itself(server: Loopback, tmp_path: Path, record_property: RecordProperty) -> None:
     """In those very storms this project's strategy ends with what the server has."""
     lost = 0
     for seed in range(STORMS):
@@ -289,7 +293,9 @@ def test_the_model_loses_nothing_by_itself(server: Loopback, tmp_path: Path, rel
             there.sync()
             there.model.wait(DAY + 1)
         lost += bool(there.differences())
-    reliability.reading("this project's", STORMS, lost)
+    record_property("reading", "this project's")
+    record_property("storms", STORMS)
+    record_property("wrong", lost)
     assert not lost
 
 
@@ -375,7 +381,8 @@ def test_soft_delete_finds_every_deletion_within_its_period(server: Loopback, tm
         assert there.sync().count("upsert") == 0
 
 
-def test_a_server_whose_clock_was_ahead(server: Loopback, tmp_path: Path, reliability: Reliability) -> None:
+@pytest.mark.scenario("future-state")
+def test_a_server_whose_clock_was_ahead(server: Loopback, tmp_path: Path) -> None:
     """The state is dated in the future then. That is said, and everything is read anew rather than nothing."""
     there = world(server, tmp_path, Model(), 3)
     there.live_through(3 * DAY, 20)
@@ -391,4 +398,3 @@ def test_a_server_whose_clock_was_ahead(server: Loopback, tmp_path: Path, reliab
     there.model.wait(60)
     there.sync()
     assert there.recorder.count("upsert") == 0
-    reliability.tried("future-state")

@@ -12,7 +12,6 @@ import yaml
 
 from engine.declare.problems import SpecError
 from engine.spec.load import load
-from tests.reliability import Reliability
 from tools.cli import main
 from tools.json_schema import streams_schema
 
@@ -31,8 +30,9 @@ def test_there_are_enough_cases() -> None:
 
 
 @pytest.mark.parametrize("path", CASES, ids=name)
+@pytest.mark.scenario("bad-yaml")
 def test_prints_exactly_its_lines(
-    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, reliability: Reliability
+    path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every mistake of the file, one line each with its place, and exit code 1."""
     monkeypatch.chdir(path.parent)
@@ -40,7 +40,6 @@ def test_prints_exactly_its_lines(
     printed = capsys.readouterr()
     assert printed.out == path.with_suffix(".txt").read_text("utf-8")
     assert "mistake" in printed.err
-    reliability.tried("bad-yaml")
 
 
 @pytest.mark.parametrize("path", CASES, ids=name)

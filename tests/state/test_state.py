@@ -11,7 +11,6 @@ import pytest
 
 from engine.instants import format_instant
 from engine.state import RECENT_MAX, PassState, ReconcileState, State, StateError, StreamState, fingerprint, load_state
-from tests.reliability import Reliability
 
 API = "http://127.0.0.1:4200/api"
 SINCE = datetime(2024, 5, 1, 10, 0, 0, 5, tzinfo=timezone.utc)
@@ -80,11 +79,11 @@ def test_an_empty_state_is_the_first_sync() -> None:
         {"version": 3, "streams": {"a": None}},
     ],
 )
-def test_a_state_that_cannot_be_read_is_an_error(document: dict[str, Any], reliability: Reliability) -> None:
+@pytest.mark.scenario("bad-state")
+def test_a_state_that_cannot_be_read_is_an_error(document: dict[str, Any]) -> None:
     """Never a silent read of everything: the message says what to do."""
     with pytest.raises(StateError, match="re-sync"):
         load_state(document, API)
-    reliability.tried("bad-state")
 
 
 def test_fingerprints_tell_versions_apart() -> None:
@@ -118,12 +117,12 @@ def test_the_same_api_in_other_words(same: str) -> None:
 @pytest.mark.parametrize(
     "other", ["http://127.0.0.1:4201/api", "http://127.0.0.1:4200/api/workspaces/b", "http://b/api"]
 )
-def test_a_state_of_another_api_is_an_error(other: str, reliability: Reliability) -> None:
+@pytest.mark.scenario("bad-state")
+def test_a_state_of_another_api_is_an_error(other: str) -> None:
     """Its rows must not be mixed with those of the one that the configuration names now."""
     document = State(API).with_stream("runs", StreamState(SINCE)).dump()
     with pytest.raises(StateError, match=f"made for {API}, and this sync is to read {other}.*re-sync"):
         load_state(document, other)
-    reliability.tried("bad-state")
 
 
 def test_the_state_stays_under_16_kilobytes() -> None:

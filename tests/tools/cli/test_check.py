@@ -11,7 +11,6 @@ import pytest
 
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
-from tests.reliability import Reliability
 from tools.cli import main
 
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
@@ -305,12 +304,12 @@ def findings(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=list(MISTAKES))
+@pytest.mark.scenario("planted")
 def test_finds_a_planted_mistake(
     mistake: Planted,
     configurations: dict[int, Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    reliability: Reliability,
 ) -> None:
     """At its place, in words that say what the server has; with exit code 1, or 0 where a sync can live with it."""
     path = planted(mistake, tmp_path)
@@ -321,7 +320,6 @@ def test_finds_a_planted_mistake(
     assert (mistake.level, f"streams.{mistake.stream}.{mistake.keypath}") in said, found
     places = [f for f in found if mistake.words in f["message"]]
     assert all(0 < f["line"] <= len(path.read_text("utf-8").splitlines()) for f in places)
-    reliability.tried("planted")
 
 
 @pytest.mark.parametrize("major", MAJORS)
