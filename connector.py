@@ -1,17 +1,17 @@
-"""Fivetran's door: what the Connector SDK calls. Everything about Prefect is in streams.yaml, everything about reading
-REST APIs in engine/.
+"""The connector, as the Fivetran Connector SDK calls it. Everything about Prefect is in streams.yaml, everything about
+reading REST APIs in engine/.
 """
 
-# The connector's own folder comes first on the path: the SDK appends it, so that an installed package called "engine"
-# would be taken for ours.
+# The connector's own folder comes first on the path. The SDK appends it, so an installed package called "engine" would
+# be imported instead of ours.
 import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent
 sys.path.insert(0, str(PROJECT))
 
-# Connector is what Fivetran runs, Operations takes rows and checkpoints, Logging writes to the sync's log; the others
-# make the setup form and answer its tests.
+# Connector is what Fivetran runs, Operations writes rows and checkpoints, Logging writes to the sync's log. The others
+# make the setup form and its tests.
 from fivetran_connector_sdk import ConfigurationForm, Connector, Test, form_field  # noqa: E402
 from fivetran_connector_sdk import Logging as log  # noqa: E402
 from fivetran_connector_sdk import Operations as op  # noqa: E402
@@ -24,16 +24,16 @@ STREAMS = PROJECT / "streams.yaml"
 
 
 def validate_configuration(configuration: dict) -> ResolvedSpec:
-    """Check the configuration, and streams.yaml, before anything is asked of the API.
+    """Check the configuration and streams.yaml before the first request.
 
     Args:
         configuration: The configuration settings of the connection; all values are strings.
 
     Returns:
-        What streams.yaml says for this connection.
+        The spec in streams.yaml with the settings of this connection.
 
     Raises:
-        ValueError: with every mistake, one a line, and no value in it.
+        ValueError: the configuration or streams.yaml is invalid. The message has one line per mistake and no values.
     """
     return resolve(STREAMS, configuration, name=STREAMS.name)
 
@@ -41,17 +41,17 @@ def validate_configuration(configuration: dict) -> ResolvedSpec:
 def schema(configuration: dict) -> list:
     """Define the schema: the tables, their primary keys and the type of every column.
 
-    All types are declared, because a type that is left open is inferred from each value's text: a flow called
-    "2024-01-01" would be a date, one called "007" a number, and a run time a 32-bit float.
+    All types are declared. Fivetran would infer a missing type from each value: a flow named "2024-01-01" would be a
+    date, one named "007" a number, and a run time a 32-bit float.
 
     Args:
-        configuration: The configuration settings of the connection, which say what streams are read.
+        configuration: The configuration settings of the connection. They select the streams.
 
     Returns:
         One dictionary for each table.
 
     Raises:
-        ValueError: the configuration or streams.yaml is wrong.
+        ValueError: the configuration or streams.yaml is invalid.
     """
     spec = load(STREAMS, name=STREAMS.name)
     return [
@@ -65,25 +65,25 @@ def schema(configuration: dict) -> list:
 
 
 def update(configuration: dict, state: dict) -> None:
-    """Run one sync: read what changed since the last one and write it to the destination.
+    """Run one sync: read what changed since the last sync and write it to the destination.
 
     Args:
         configuration: The configuration settings of the connection.
         state: The state of the last checkpoint; empty on the first sync and after a re-sync.
 
     Raises:
-        ValueError: the configuration or streams.yaml is wrong.
-        engine.failures.Failure: a stream could not be read whole; the message says which, why and what to do.
+        ValueError: the configuration or streams.yaml is invalid.
+        engine.failures.Failure: a stream could not be read completely. The message names it, the reason and the remedy.
     """
     resolved = validate_configuration(configuration)
     sync(resolved, state, op, log)
 
 
 def configuration_form() -> ConfigurationForm:
-    """Define the setup form, and the tests that run when it is saved or by `fivetran configuration --test`.
+    """Define the setup form and its tests, which run when it is saved and in `fivetran configuration --test`.
 
     Returns:
-        A field for each setting that streams.yaml declares, and the tests of engine/setup.py.
+        A field for each setting that streams.yaml declares, and the tests of engine/setup_form.py.
     """
     form = ConfigurationForm()
     for field in form_fields(load(STREAMS, name=STREAMS.name)):
@@ -104,11 +104,11 @@ def configuration_form() -> ConfigurationForm:
 
 
 def _as_function(test: SetupTest) -> object:
-    """A test in the form that the SDK calls: a function that it knows by its name."""
+    """A test as the SDK calls it: a function, which it identifies by its name."""
 
     def run(configuration: dict) -> object:
-        wrong = test.run(configuration)
-        return Test.success() if wrong is None else Test.failure(wrong)
+        failure = test.run(configuration)
+        return Test.success() if failure is None else Test.failure(failure)
 
     run.__name__ = test.name
     return run

@@ -1,10 +1,19 @@
-"""A declarative extractor for REST APIs: streams.yaml says what to read, a destination takes the rows.
+"""A declarative extractor for REST APIs: streams.yaml declares what to read, a destination receives the rows.
 
-Rooms, in the order in which data flows through them: spec (streams.yaml as a typed model), paging (which requests, and
-when a read is whole), http (the wire), rows (records to typed rows), state (what is remembered), reading (which records
-are changes), sync (the loop), destination (what is written to); and setup (a connection's form and its tests). None
-imports the Fivetran SDK, and none knows the API that is read.
+Packages and modules, each of which imports only from those before it:
 
-Beside them, for whoever writes streams.yaml: openapi (what an API says about itself), checking (whether streams.yaml
-fits it), cli (the commands). A sync uses none of these.
+- failures, instants, log, jsonpath, nouns, destination: what everything else is written in;
+- declare: the small framework in which the blocks and keys of streams.yaml are declared and checked;
+- requests: requests and responses as plain values;
+- pagination, authentication: one file per style, its keys in streams.yaml and its behavior;
+- spec: streams.yaml as a typed, immutable model;
+- http: sending requests, with retries and limits;
+- rows: from records to typed rows;
+- state: what is kept between syncs;
+- reading: which records are changes;
+- sync: the loop over the streams;
+- setup_form: the setup form of a connection and its tests.
+
+None imports the Fivetran SDK, and none knows the API that is read. The authors' commands are in tools/, which is not
+deployed.
 """

@@ -1,4 +1,4 @@
-"""Singular and plural of the nouns in log lines and messages: one rule, and an exception where the caller knows better."""
+"""Singular and plural of the nouns in log lines and messages: one rule, which the caller can override."""
 
 from __future__ import annotations
 

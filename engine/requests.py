@@ -1,8 +1,8 @@
-"""What is asked of an API and what comes back, as plain values: no room but http/ touches the wire.
+"""Requests and responses as plain values. Only engine/http touches the network.
 
-The Fivetran CLI's dependency check asks the package registry about every imported package that it cannot find on disk,
-"requests" among them although Fivetran preinstalls it. A module of the project by that name spares that question, which
-costs 12 seconds at every ``fivetran debug`` without internet.
+The Fivetran CLI's dependency check looks up every imported package that it does not find on disk in the package
+registry. "requests" is among them, although Fivetran preinstalls it. A module of the project with that name saves the
+lookup, which costs 12 seconds at every ``fivetran debug`` without internet.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """One request of the API. ``body`` is sent as JSON, and not at all when it is None."""
+    """A request to the API. ``body`` is sent as JSON; with None, no body is sent."""
 
     endpoint: Endpoint
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
 
     def with_values(self, values: Mapping[str, Any]) -> Request:
-        """The same request with these top-level values in its body (POST) or its query (GET)."""
+        """The request with these top-level values in its body (POST) or its query (GET)."""
         if self.endpoint.method == "POST":
             return replace(self, body={**(self.body or {}), **values})
         return replace(self, query={**self.query, **values})
 
     def with_at(self, values: Mapping[str, Any]) -> Request:
-        """The same request with values at paths with dots in its body (POST), or as URL parameters (GET)."""
+        """The request with values at dotted paths in its body (POST), or as query parameters (GET)."""
         if self.endpoint.method == "POST":
             return self.with_values(put(self.body, values))
         return self.with_values(values)
 
     def filled(self, values: Mapping[str, Any]) -> Request:
-        """The same request with values in the place of their names; see :func:`fill`."""
+        """The request with values in place of their names, in its path, query and body; see :func:`fill`."""
         path = self.endpoint.path
         for name in PATH_VALUE.findall(path):
             path = path.replace(f"{{{name}}}", quote(str(values[name]), safe=""))
@@ -57,14 +57,14 @@ class Request:
 
 
 KeyedRecord = tuple[Hashable, Record]
-"""A record after its primary key."""
+"""A primary key and its record."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """The records of one answer with their keys, in the server's order, and the answer as a whole.
+    """The records of one response with their keys, in the server's order.
 
-    ``next_link``: where its Link header says that the next page is.
+    ``document``: the whole response. ``next_link``: the URL of the next page in its Link header.
     """
 
     records: Sequence[KeyedRecord]
@@ -74,24 +74,25 @@ class Page:
 
 @dataclass(frozen=True)
 class Response:
-    """What a server said. ``asked_at`` is the instant of asking by the server's own clock, None if it sent no date.
+    """A decoded response.
 
-    ``next_link``: where its Link header says that the next page is. ``missing``: it said "not found", where it may.
+    ``requested_at``: when it was requested, by the server's clock; None if it has no Date header. ``next_link``: the
+    URL of the next page in its Link header. ``not_found``: set if a list that may be missing is, so it counts as empty.
     """
 
     value: Any
-    asked_at: datetime | None
+    requested_at: datetime | None
     next_link: str | None = None
-    missing: NotFound | None = None
+    not_found: NotFound | None = None
 
 
 _NAME: Final = re.compile(rf"\$([a-z][a-z0-9_]*)(?:-({DURATION}))?")
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
-    """A body or a query whose texts ``$name`` are replaced by the value of that name, whatever its type.
+    """A body or a query in which strings ``$name`` are replaced by the value of that name, whatever its type.
 
-    Instants are written out; ``$since-7d`` is seven days before the instant ``since``. Other texts stay.
+    Instants become ISO 8601 strings; ``$since-7d`` is seven days before the instant ``since``. Other strings stay.
     """
     if isinstance(template, Mapping):
         return {name: fill(inner, values) for name, inner in template.items()}
@@ -107,7 +108,7 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
 
 
 def put(body: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The top-level keys of a body that change when values are put at paths with dots; the body itself stays."""
+    """The top-level keys of a body that change when values are put at dotted paths. The body itself is not modified."""
     changed: dict[str, Any] = {}
     for path, value in values.items():
         first, *steps = path.split(".")

@@ -1,7 +1,7 @@
-"""The setup of a connection: what its form asks for, and what is tried before the first sync.
+"""The setup of a connection: its form, and the tests that run before the first sync.
 
-Both follow from streams.yaml: the form from its settings, the tests from its API and its streams. Each test answers
-with None when all is well, or with what is wrong and what to do; nothing escapes as an exception.
+Both are derived from streams.yaml: the form from its settings, the tests from its API and its streams. A test returns
+None, or what is wrong and what to do. It raises nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from engine.spec.dialect import Retry, ServerVersion, Spec, Stream
 from engine.spec.load import ResolvedSpec, resolve
 from engine.sync.pages import records_of
 
-# Somebody waits in front of a form: a fault that passes is given one more chance, and no more.
+# A person waits at the form, so a transient failure is retried only once.
 _RETRY: Final = Retry(attempts=2, wait_initial=timedelta(milliseconds=500), retry_after_max=timedelta(seconds=5))
 
 
 @dataclass(frozen=True)
 class FormField:
-    """One field of the form, a line of text; ``secret`` ones are typed unseen."""
+    """One text field of the form. The input of a ``secret`` field is hidden."""
 
     name: str
     label: str
@@ -43,7 +43,7 @@ class FormField:
 
 @dataclass(frozen=True)
 class SetupTest:
-    """Something to try with a configuration. ``run`` answers with None, or with what is wrong and what to do."""
+    """A test of a configuration. ``run`` returns None, or what is wrong and what to do."""
 
     name: str
     label: str
@@ -51,7 +51,7 @@ class SetupTest:
 
 
 def form_fields(spec: Spec) -> Iterator[FormField]:
-    """The fields of the form, one for each setting of the document."""
+    """The fields of the form, one for each setting of the spec."""
     for name, setting in spec.configuration.items():
         yield FormField(
             name,
@@ -70,20 +70,20 @@ def _description(setting: Setting) -> str:
 
 
 def setup_tests(path: Path, log: Log) -> tuple[SetupTest, ...]:
-    """The tests of a streams.yaml, in the order in which to run them: each supposes that those before it passed.
+    """The tests of a streams.yaml, in the order in which to run them: each assumes that those before it passed.
 
     Args:
         path: The streams.yaml.
-        log: Takes what is found out, such as the server's version.
+        log: Receives what the tests find out, such as the server's version.
     """
 
-    def trying(attempt: Callable[[ResolvedSpec, Client, Log], None]) -> Callable[[Mapping[str, Any]], str | None]:
+    def test(attempt: Callable[[ResolvedSpec, Client, Log], None]) -> Callable[[Mapping[str, Any]], str | None]:
         def run(configuration: Mapping[str, Any]) -> str | None:
             try:
                 resolved = _with_fewer_retries(resolve(path, configuration, name=path.name))
-                told = RedactingLog(log, resolved.settings.secrets.redact)
-                with Client(resolved, told) as client:
-                    attempt(resolved, client, told)
+                redacting = RedactingLog(log, resolved.settings.secrets.redact)
+                with Client(resolved, redacting) as client:
+                    attempt(resolved, client, redacting)
             except (ConfigurationError, SpecError, Failure) as error:
                 return str(error)
             return None
@@ -91,10 +91,10 @@ def setup_tests(path: Path, log: Log) -> tuple[SetupTest, ...]:
         return run
 
     return (
-        SetupTest("settings_are_valid", "The settings and streams.yaml are valid", trying(_nothing)),
-        SetupTest("server_answers", "The server answers", trying(_server)),
-        SetupTest("key_is_accepted", "The server accepts who asks", trying(_rows)),
-        SetupTest("tables_are_readable", "Every table can be read", trying(_tables)),
+        SetupTest("settings_are_valid", "Settings and streams.yaml are valid", test(_log_warnings)),
+        SetupTest("server_responds", "Server responds", test(_reach_server)),
+        SetupTest("key_is_accepted", "API key is accepted", test(_read_any_table)),
+        SetupTest("tables_are_readable", "All tables are readable", test(_read_every_table)),
     )
 
 
@@ -103,33 +103,33 @@ def _with_fewer_retries(resolved: ResolvedSpec) -> ResolvedSpec:
     return replace(resolved, spec=replace(resolved.spec, api=api))
 
 
-def _nothing(resolved: ResolvedSpec, client: Client, log: Log) -> None:
+def _log_warnings(resolved: ResolvedSpec, client: Client, log: Log) -> None:
     for warning in resolved.settings.warnings:
         log.warning(warning)
 
 
-def _server(resolved: ResolvedSpec, client: Client, log: Log) -> None:
-    """Any answer in JSON will do, a refusal of the key too: that is the next test's matter."""
+def _reach_server(resolved: ResolvedSpec, client: Client, log: Log) -> None:
+    """Any JSON response will do, even if it rejects the key: that is the next test."""
     spec = resolved.spec
     try:
         if spec.api.version is not None:
             log.info(f"the server is {spec.title} {_version(client, spec.api.version)}")
             return
     except NotFound:
-        log.info("the server does not tell its version")
+        log.info("the server does not report its version")
     except Unauthorized:
         return
     with contextlib.suppress(Unauthorized):
-        _rows(resolved, client, log)
+        _read_any_table(resolved, client, log)
 
 
-def _rows(resolved: ResolvedSpec, client: Client, log: Log) -> None:
-    """Some servers tell their version to anybody, so who asks is known to be accepted when there are rows."""
-    for stream in _askable(resolved):
+def _read_any_table(resolved: ResolvedSpec, client: Client, log: Log) -> None:
+    """A key is known to be accepted once a table is read: some servers report their version to anyone."""
+    for stream in _top_level(resolved):
         with contextlib.suppress(NotFound):
             _read(client, stream)
             return
-    paths = ", ".join(stream.endpoint.path for stream in _askable(resolved) if stream.endpoint)
+    paths = ", ".join(stream.endpoint.path for stream in _top_level(resolved) if stream.endpoint)
     warning = " ".join(resolved.settings.warnings)
     behind = " and ".join(resolved.settings_behind("api.base_url")) or "api.base_url"
     raise Failure(
@@ -138,14 +138,14 @@ def _rows(resolved: ResolvedSpec, client: Client, log: Log) -> None:
     )
 
 
-def _askable(resolved: ResolvedSpec) -> Iterator[Stream]:
-    """The streams that the connection reads, and that need no other stream's rows to be asked for."""
+def _top_level(resolved: ResolvedSpec) -> Iterator[Stream]:
+    """The streams of the connection that need no parent's rows to be read."""
     return (stream for stream in resolved.streams if stream.parent is None)
 
 
-def _tables(resolved: ResolvedSpec, client: Client, log: Log) -> None:
+def _read_every_table(resolved: ResolvedSpec, client: Client, log: Log) -> None:
     failures: list[str] = []
-    for stream in _askable(resolved):
+    for stream in _top_level(resolved):
         try:
             _read(client, stream)
         except NotFound as not_found:
@@ -161,18 +161,18 @@ def _read(client: Client, stream: Stream) -> None:
     assert stream.endpoint is not None
     style = with_page_size(stream.pagination[0], 1)
     request = style.paginate(Request(stream.endpoint, stream.query or {}, stream.body)).request
-    assert request is not None  # every reading starts with a request
+    assert request is not None  # every paginator starts with one
     client.send(
         stream.name, request, lambda document: records_of(document, stream.records, one_record=style.one_record)
     )
 
 
 def _version(client: Client, declared: ServerVersion) -> str:
-    def text(spec: Any) -> str:
-        version = declared.path.get(spec)
+    def version_in(document: Any) -> str:
+        version = declared.path.get(document)
         if isinstance(version, str) and version.isprintable() and len(version) <= 100:
             return version
-        raise UnexpectedShape(f"something that holds no version at {declared.path.text}")
+        raise UnexpectedShape(f"something without a version at {declared.path.text}")
 
-    told: str = client.send("version", Request(declared.endpoint), text).value
-    return told
+    version: str = client.send("version", Request(declared.endpoint), version_in).value
+    return version

@@ -1,12 +1,12 @@
-"""Syncs into an SQLite file, each a process of its own that a test can kill: rows and state become durable together.
+"""Syncs into an SQLite file, each a process that a test can kill. Rows and state become durable together.
 
     python -m tests.killed_sync STREAMS API_URL DATABASE JOURNAL
 
-For each line on standard input the process forks one sync, prints ``began PID``, and once it is over ``ended STATUS``, in
-the form of os.waitstatus_to_exitcode. So no sync waits for an interpreter to start.
+For each line on standard input the process forks one sync, prints ``began PID`` and, once the sync is over,
+``ended STATUS``, in the form of os.waitstatus_to_exitcode. So no sync waits for an interpreter to start.
 
-The journal is written past the transaction, a line each as it happens: ``began``, ``sent TABLE ID VERSION``, and
-``kept`` for a checkpoint with which a stream's own progress moved. So it tells what a killed sync had sent in vain.
+The journal is written outside the transaction, line by line: ``began``, ``sent TABLE ID VERSION``, and ``kept`` for a
+checkpoint that moved the progress of a stream. It shows what a killed sync had sent in vain.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import engine.sync.writer
 from engine.spec.load import resolve
 from engine.state import fingerprint
+from engine.sync import sync
 from tests.shop import Lines
 
 CHECKPOINT_ROWS = 100
@@ -53,11 +53,11 @@ class SqliteDestination:
         self._db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, 0)", (table, data["id"], row))
 
     def delete(self, table: str, keys: dict[str, Any]) -> None:
-        """Mark a row as deleted."""
+        """Soft-delete a row."""
         self._db.execute('UPDATE rows SET deleted = 1 WHERE "table" = ? AND id = ?', (table, keys["id"]))
 
     def truncate(self, table: str) -> None:
-        """Mark all rows as deleted."""
+        """Soft-delete all rows."""
         self._db.execute('UPDATE rows SET deleted = 1 WHERE "table" = ?', (table,))
 
     def checkpoint(self, state: dict[str, Any]) -> None:
@@ -79,7 +79,6 @@ def _progress(state: dict[str, Any]) -> Any:
 
 if __name__ == "__main__":
     streams, api_url, database, journal = sys.argv[1:]
-    engine.sync.writer.CHECKPOINT_ROWS = CHECKPOINT_ROWS  # type: ignore[misc]
     resolved = resolve(Path(streams), {"api_url": api_url})
     for _ in sys.stdin:
         if child := os.fork():
@@ -88,5 +87,5 @@ if __name__ == "__main__":
             continue
         destination = SqliteDestination(database, journal)
         print(f"began {os.getpid()}", flush=True)
-        engine.sync.sync(resolved, destination.state(), destination, Lines())
+        sync(resolved, destination.state(), destination, Lines(), checkpoint_rows=CHECKPOINT_ROWS)
         break

@@ -1,4 +1,4 @@
-"""A small API and its streams.yaml: what the tests of the engine sync when no Prefect is needed."""
+"""A small API with its streams.yaml, a destination and a log: for tests of the engine that need no Prefect."""
 
 from __future__ import annotations
 
@@ -52,27 +52,27 @@ streams:
 
 
 def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> ResolvedSpec:
-    """The shop's streams.yaml (or another) for one connection."""
+    """The shop's streams.yaml, or another, resolved with the settings of one connection."""
     path = folder / "streams.yaml"
     path.write_text(text, "utf-8")
     return resolve(path, {"api_url": url, **settings})
 
 
 def orders(count: int, updated: str = "2024-05-01T10:00:00Z") -> list[dict[str, Any]]:
-    """So many orders."""
+    """Orders with the keys o00000, o00001, and so on."""
     return [{"id": f"o{n:05}", "updated": updated, "amount": n + 0.5, "note": None} for n in range(count)]
 
 
 @dataclass
 class Recorder:
-    """A destination that keeps what it is given: its operations in order, and its tables as they would stand."""
+    """A destination in memory: the operations in order, and the tables that result from them."""
 
     operations: list[tuple[str, Any]] = field(default_factory=list)
     tables: dict[str, dict[Any, dict[str, Any]]] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
 
     def upsert(self, table: str, data: dict[str, Any]) -> None:
-        """Keep a row by its column ``id``, or by its first where it has none."""
+        """Store a row by its column ``id`` or, if it has none, by its first column."""
         self.operations.append(("upsert", table))
         key = data["id"] if "id" in data else next(iter(data.values()))
         self.tables.setdefault(table, {})[key] = {**data, "deleted": False}
@@ -90,26 +90,26 @@ class Recorder:
             row["deleted"] = True
 
     def checkpoint(self, state: dict[str, Any]) -> None:
-        """Keep the state."""
+        """Store the state."""
         self.operations.append(("checkpoint", state))
         self.state = state
 
     def count(self, operation: str, table: str | None = None) -> int:
-        """How often an operation came."""
-        return sum(name == operation and table in (None, what) for name, what in self.operations)
+        """The number of times that an operation was called."""
+        return sum(name == operation and table in (None, operand) for name, operand in self.operations)
 
 
 @dataclass
 class Lines:
-    """A log that keeps its lines."""
+    """A log in memory."""
 
     infos: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def info(self, message: str) -> None:
-        """Keep an info line."""
+        """Store an info line."""
         self.infos.append(message)
 
     def warning(self, message: str) -> None:
-        """Keep a warning."""
+        """Store a warning."""
         self.warnings.append(message)

@@ -1,4 +1,4 @@
-"""The streams of Prefect Cloud's own entities, against a server that serves documents of their shapes."""
+"""The streams that only Prefect Cloud has, on a server that returns records of the documented shapes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ACCOUNT, WORKSPACE = "/api/accounts/a1", "/api/accounts/a1/workspaces/w1"
 
 
 def base(kind: str, n: int) -> Json:
-    """What most rows have; the last has neither instant, as the documents allow."""
+    """The keys that most records have. The last record has no instants, as the documentation allows."""
     instant = None if n == ROWS - 1 else f"2026-05-0{n + 1}T10:00:00.{n}Z"
     return {"id": f"{kind}-{n}", "created": instant, "updated": instant}
 
 
 def api_key(n: int) -> Json:
-    """An API key as the lists show it, and what they must not show."""
+    """An API key as it appears in lists, with the values that must not be synced."""
     expiration = "2027-01-01T00:00:00Z" if n else None
     return {**base("key", n), "name": f"key {n}", "expiration": expiration, "masked_key": SECRET, "hash": SECRET}
 
@@ -78,7 +78,7 @@ def workspace(n: int) -> Json:
 
 
 def membership(n: int) -> Json:
-    """The first is a service account's."""
+    """The first belongs to a service account."""
     person = {"user_id": f"user-{n}", "first_name": "Zoë", "last_name": "Ng", "handle": f"u{n}", "email": "z@x.test"}
     return {
         "id": f"member-{n}", "actor_id": f"actor-{n}", **(person if n else dict.fromkeys(person)),
@@ -110,7 +110,7 @@ def team(n: int) -> Json:
     return {**base("team", n), **of, "memberships": [member] * n, "workspaces": [space] * n}
 
 
-ACCOUNT_DOCUMENT: Json = {
+ACCOUNT_RECORD: Json = {
     **base("a", 0), "name": "Acme", "handle": "acme", "location": "Here", "link": "https://acme.test",
     "image_location": None, "stripe_customer_id": None, "auth_expiration_seconds": 86400,
     "status": "ACTIVE", "status_last_updated": "2026-05-01T10:00:00Z", "workos_connection_ids": [],
@@ -125,9 +125,9 @@ ACCOUNT_DOCUMENT: Json = {
 }  # fmt: skip
 
 CREATED = {"CREATED_ASC", "CREATED_DESC", "NAME_ASC", "NAME_DESC"}
-LISTS = {  # by stream: the path, a row, and the sorts that the request takes
+LISTS = {  # by stream: the path, a record, and the sorts that a request can have
     "webhooks": (f"{WORKSPACE}/webhooks/filter", webhook, CREATED),
-    "slas": (f"{WORKSPACE}/slas/filter", sla, set()),  # takes it in its URL
+    "slas": (f"{WORKSPACE}/slas/filter", sla, set()),  # has query parameters instead
     "workspace_user_access": (f"{WORKSPACE}/user_access/filter", user_access, CREATED),
     "workspace_bot_access": (f"{WORKSPACE}/bot_access/filter", bot_access, CREATED - {"NAME_ASC", "NAME_DESC"}),
     "workspace_team_access": (f"{WORKSPACE}/team_access/filter", team_access, set()),
@@ -139,25 +139,25 @@ LISTS = {  # by stream: the path, a row, and the sorts that the request takes
     "teams": (f"{ACCOUNT}/teams/filter", team, CREATED),
 }
 STREAMS = [*LISTS, "accounts"]
-DOCUMENTS = {name: [row(n) for n in range(ROWS)] for name, (_, row, _) in LISTS.items()}
-DOCUMENTS["accounts"] = [ACCOUNT_DOCUMENT]
-BY_PATH = {path: (DOCUMENTS[name], sorts) for name, (path, _, sorts) in LISTS.items()}
+RECORDS = {name: [row(n) for n in range(ROWS)] for name, (_, row, _) in LISTS.items()}
+RECORDS["accounts"] = [ACCOUNT_RECORD]
+BY_PATH = {path: (RECORDS[name], sorts) for name, (path, _, sorts) in LISTS.items()}
 
 
 def cloud(seen: Seen) -> Reply:
-    """As the documents say: the account is an object; lists take limit and offset, and a sort where they know one."""
+    """As documented: the account is an object; lists accept limit and offset, and a sort if they have any."""
     if seen.headers.get("Authorization") != "Bearer pnu_key":
         return Reply({"detail": "Unauthorized"}, 401)
     if (seen.method, seen.path) == ("GET", ACCOUNT):
-        return Reply(ACCOUNT_DOCUMENT)
+        return Reply(ACCOUNT_RECORD)
     if seen.path not in BY_PATH:
         return Reply({"detail": "Not Found"}, 404)
     if seen.method != "POST":
         return Reply({"detail": "Method Not Allowed"}, 405)
     rows, sorts = BY_PATH[seen.path]
     body = seen.json or {}
-    taken = {"limit", "offset", *(["sort"] if sorts else [])}
-    if body.keys() - taken or body.get("sort", "CREATED_ASC") not in sorts | {"CREATED_ASC"}:
+    accepted = {"limit", "offset", *(["sort"] if sorts else [])}
+    if body.keys() - accepted or body.get("sort", "CREATED_ASC") not in sorts | {"CREATED_ASC"}:
         return Reply({"detail": "extra inputs are not permitted"}, 422)
     if seen.query and not seen.path.endswith("/slas/filter"):
         return Reply({"detail": "extra inputs are not permitted"}, 422)
@@ -176,8 +176,8 @@ def settings(server: Loopback) -> dict[str, str]:
     return {"api_url": url, "api_key": "pnu_key", "batch_size": "2", "streams": ", ".join(STREAMS)}
 
 
-def test_they_are_all_that_streams_yaml_calls_prefect_clouds() -> None:
-    """None is left untried."""
+def test_every_stream_of_prefect_cloud_is_tested() -> None:
+    """All of them are off by default, and their descriptions name the documentation as the source."""
     shipped = load(PROJECT / "streams.yaml").streams
     assert {name for name, stream in shipped.items() if stream.availability == "Prefect Cloud"} == set(STREAMS)
     assert all(
@@ -186,23 +186,22 @@ def test_they_are_all_that_streams_yaml_calls_prefect_clouds() -> None:
 
 
 def test_every_row_and_column_arrives(server: Loopback) -> None:
-    """In pages of two, from the workspace and from the account above it; no secret of a key or a block does."""
+    """In pages of two, from the workspace and from the account above it. No secret of a key or a block arrives."""
     recorder, lines = Recorder(), Lines()
     sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
     assert lines.warnings == []
     for name in STREAMS:
         rows = in_recorder(recorder, name)
-        assert set(rows) == {record["id"] for record in DOCUMENTS[name]}
-        assert differences(name, rows, DOCUMENTS[name]) == []
+        assert set(rows) == {record["id"] for record in RECORDS[name]}
+        assert differences(name, rows, RECORDS[name]) == []
     assert SECRET not in str(recorder.tables)
-    asked = {seen.path for seen in server.seen}
-    assert asked == {*BY_PATH, ACCOUNT}
+    assert {seen.path for seen in server.seen} == {*BY_PATH, ACCOUNT}
     assert sum(seen.path == f"{ACCOUNT}/bots/filter" for seen in server.seen) >= ROWS - 1
     assert sum(seen.path == ACCOUNT for seen in server.seen) == 1
 
 
-def test_the_setup_test_reads_them(server: Loopback) -> None:
-    """Each with one small request, the account's object too."""
+def test_the_setup_tests_pass(server: Loopback) -> None:
+    """They read a small page of each table, and the account's object."""
     lines = Lines()
     for test in setup_tests(PROJECT / "streams.yaml", lines):
         assert test.run(settings(server)) is None, test.label
@@ -210,7 +209,7 @@ def test_the_setup_test_reads_them(server: Loopback) -> None:
 
 
 def test_every_column_is_filled_by_some_row(server: Loopback) -> None:
-    """A path that no document has would stay NULL unnoticed."""
+    """A path that no record has would leave its column NULL unnoticed."""
     recorder = Recorder()
     sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, recorder, Lines())
     empty = {
@@ -222,8 +221,8 @@ def test_every_column_is_filled_by_some_row(server: Loopback) -> None:
     assert empty == set()
 
 
-def test_what_the_key_may_not_read_is_skipped(server: Loopback) -> None:
-    """A key of the workspace has no rights on the account: with all tables chosen the others arrive."""
+def test_tables_without_access_are_skipped(server: Loopback) -> None:
+    """A workspace's key has no access to the account. With all tables selected, the workspace's tables arrive."""
 
     def answer(seen: Seen) -> Reply:
         return cloud(seen) if seen.path.startswith(WORKSPACE) else Reply({"detail": "Forbidden"}, 403)
@@ -234,11 +233,11 @@ def test_what_the_key_may_not_read_is_skipped(server: Loopback) -> None:
     above = {name for name, (path, _, _) in LISTS.items() if not path.startswith(WORKSPACE)} | {"accounts"}
     assert set(recorder.tables) == set(STREAMS) - above
     assert {line.partition(":")[0] for line in lines.warnings} == above
-    assert all("may not be read with this key; skipping" in line for line in lines.warnings)
+    assert all("this API key has no access; skipping" in line for line in lines.warnings)
 
 
-def test_a_key_that_may_read_nothing_is_a_failure(server: Loopback) -> None:
-    """Not a success with nothing in it; and one that is not known at all is one at once."""
+def test_a_key_without_any_access_is_a_failure(server: Loopback) -> None:
+    """It is not a successful sync of nothing. A key that the server does not accept at all is a failure at once."""
     for status in (401, 403):
         server.answer = lambda seen, status=status: Reply({"detail": "no"}, status)  # type: ignore[misc]
         with pytest.raises(Unauthorized):

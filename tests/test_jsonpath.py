@@ -1,4 +1,4 @@
-"""JSONPaths: the fast walk and jsonpath-ng answer alike."""
+"""JSONPath: the fast lookup returns what jsonpath-ng returns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECORD: Any = {
      "$.a.b[9]", "$.a.b.c", "$.n.x", "$.zero", "$.off", "$.empty", "$.n", "$.empty[0]", "$.a[0]"],
 )  # fmt: skip
 def test_a_plain_path_is_what_jsonpath_ng_finds(text: str) -> None:
-    """Falsy values are values; what is not there is None."""
+    """Falsy values are values; a missing one is None."""
     matches = [match.value for match in parse(text).find(RECORD)]
     assert compile_path(text).get(RECORD) == (matches[0] if matches else None)
 
@@ -41,13 +41,13 @@ def test_a_plain_path_is_what_jsonpath_ng_finds(text: str) -> None:
         ("$.list[-1]", [[3]]),
     ],
 )
-def test_a_path_with_several_places_answers_with_a_list(text: str, value: Any) -> None:
-    """All that matched, or None where nothing did."""
+def test_a_path_with_several_matches_returns_a_list(text: str, value: Any) -> None:
+    """Of all matches, or None if there are none."""
     assert compile_path(text).get(RECORD) == value
 
 
 @pytest.mark.parametrize("text", ["$.", "$.a[", "$.a b", "$[?(@.x", "$.a..", "$.a[1:b]"])
-def test_a_path_that_does_not_parse_is_an_error(text: str) -> None:
-    """With jsonpath-ng's reason, on one line."""
+def test_an_invalid_path_is_an_error(text: str) -> None:
+    """The message is jsonpath-ng's reason, on one line."""
     with pytest.raises(ValueError, match=r"^not a JSONPath: [^\n]+$"):
         compile_path(text)

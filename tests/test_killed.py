@@ -1,4 +1,4 @@
-"""SIGKILL at random moments: nothing is lost, and little is read or sent twice."""
+"""SIGKILL at random moments: no row is lost, and few are sent twice."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ pytestmark = pytest.mark.long
 RUNS = 4000
 KILLS = 50
 PAGE = 40
-TICK = 20  # runs of the seeded history that share an instant
+TICK = 20  # seeded runs per instant
 
 
 @dataclass(frozen=True)
 class Killed:
-    """A sync that is killed again and again, into an SQLite file that remembers what was committed."""
+    """Syncs that are killed, into one SQLite file that holds what they committed."""
 
     folder: Path
     streams: str
     api_url: str
 
     def kill_often(self, dice: random.Random, change: Callable[[], None]) -> None:
-        """Kill KILLS syncs, each at some moment after its beginning, and change something after each."""
+        """Kill KILLS syncs, each at a random moment after it began, and call ``change`` after each."""
         kills = 0
         with subprocess.Popen(
             self._command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -64,16 +64,16 @@ class Killed:
                 kills += process.stdout.readline() == "ended -9\n"
                 change()
             process.stdin.close()
-            said = process.stderr.read()
-        assert not said, said
+            errors = process.stderr.read()
+        assert not errors, errors
 
     def finish(self) -> None:
-        """One sync to its end."""
+        """Run one sync to its end."""
         done = subprocess.run(self._command, cwd=PROJECT, check=True, input="sync\n", capture_output=True, text=True)
         assert done.stdout.endswith("ended 0\n"), done.stderr
 
     def rows(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """The rows of each table by their id, with ``_fivetran_deleted``."""
+        """The rows of each table by id, with ``_fivetran_deleted``."""
         found: dict[str, dict[str, dict[str, Any]]] = {}
         with sqlite3.connect(self.folder / "warehouse.sqlite") as db:
             for table, key, row, deleted in db.execute("SELECT * FROM rows"):
@@ -81,12 +81,12 @@ class Killed:
         return found
 
     def journal(self, tables: set[str]) -> tuple[int, int]:
-        """How many rows of these tables were sent; and how many at a version that the last progress had in it."""
+        """The number of rows of these tables that were sent, and of those sent again after their progress was saved."""
         sent = again = 0
         kept: set[str] = set()
         waiting: set[str] = set()
         for line in (self.folder / "journal").read_text("utf-8").splitlines():
-            if line == "began":  # and the one before was killed
+            if line == "began":  # the sync before it was killed
                 waiting = set()
             elif line == "kept":
                 kept |= waiting
@@ -105,7 +105,7 @@ class Killed:
 
 
 def seed_of_the_test() -> int:
-    """A seed that is printed, and that KILLS_SEED gives again; the moments of the kills are the clock's."""
+    """A random seed, printed; KILLS_SEED repeats it. The moments of the kills still depend on the clock."""
     number = int(os.environ.get("KILLS_SEED") or random.randrange(10**6))
     print(f"KILLS_SEED={number}")
     return number
@@ -113,7 +113,7 @@ def seed_of_the_test() -> int:
 
 @pytest.mark.scenario("kills-scripted")
 def test_fifty_kills_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
-    """A first sync of thousands of runs, and the syncs after it, each killed somewhere, while the server changes."""
+    """A first sync of thousands of runs and the syncs after it, each killed, while the server changes."""
     number = seed_of_the_test()
     dice = random.Random(number)
     model = Model(cap=PAGE, now=START + timedelta(days=30))
@@ -153,7 +153,7 @@ def test_fifty_kills_lose_nothing(tmp_path: Path, record_property: RecordPropert
 @pytest.mark.prefect
 @pytest.mark.scenario("kills-real")
 def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
-    """Prefect 3 with thousands of runs, every column compared; what is sent twice, the last checkpoint explains."""
+    """Prefect 3 with thousands of runs, every column compared. Rows are sent twice only since the last checkpoint."""
     number = seed_of_the_test()
     dice = random.Random(number)
     changes = 0
@@ -182,21 +182,21 @@ def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_proper
         killed.finish()
         sent, again = killed.journal({"flow_runs", "flows"})
         print(f"{RUNS} runs, {changes} changes, {sent} rows sent, {again} of them again")
-        change()  # of runs that have been sent, however far the killed syncs came
+        change()  # of runs that were sent, however far the killed syncs came
 
-        swept = Killed(tmp_path, streams.replace("every: 24h", "every: 0s"), server.api_url)
-        for _ in range(2):  # the round that was under way, and one from beginning to end
-            swept.finish()
-        tables = swept.rows()
+        reconciled = Killed(tmp_path, streams.replace("every: 24h", "every: 0s"), server.api_url)
+        for _ in range(2):  # the round that had begun, and a whole one
+            reconciled.finish()
+        tables = reconciled.rows()
         for table in ("flow_runs", "flows", "deployments"):
             kinds = columns(table)
             rows = {key: {n: comparable(v, kinds.get(n)) for n, v in row.items()} for key, row in tables[table].items()}
             records = read_all(server.api_url, table)
             assert not differences(table, rows, records)
             gone = rows.keys() - {record["id"] for record in records}
-            assert all(rows[key]["_fivetran_deleted"] for key in gone)  # only open ones were deleted
+            assert all(rows[key]["_fivetran_deleted"] for key in gone)  # change() deletes open runs only
             assert bool(gone) == (table == "flow_runs")
-    # A pass goes on at an instant, with all runs of that instant.
+    # A pass resumes at an instant, with all runs of that instant.
     assert again <= KILLS * TICK
     assert sent <= RUNS + changes + KILLS * (CHECKPOINT_ROWS + PAGE + TICK)
     record_property("cases", KILLS)
@@ -204,5 +204,5 @@ def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_proper
 
 
 def comparable(value: Any, column: tuple[str, Any] | None) -> Any:
-    """A value as the comparison has it: the file holds instants as text."""
+    """A value as the comparison expects it: the file holds instants as strings."""
     return microseconds(datetime.fromisoformat(value)) if value and column and column[0] == "UTC_DATETIME" else value

@@ -1,4 +1,4 @@
-"""Streams that are fed by another stream's rows, on a loopback server."""
+"""Child streams: their requests are made from the rows of a parent stream."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ streams:
     sync_mode: full_refresh
     fields: {id: $.id, name: $.name}
   shelves:
-    description: One row per shelf of a shop; asked for by the shop's name.
+    description: One row per shelf of a shop, requested by the shop's name.
     endpoint: POST /shops/{shop}/shelves
     parent: {stream: shops, values: {shop: $.name}}
     primary_key: id
     sync_mode: full_refresh
     fields: {id: $.id, shop_id: $parent.id}
   doors:
-    description: One row per door; each shop holds its own.
+    description: One row per door, embedded in the shop's record.
     parent: shops
     records: $.doors
     primary_key: id
@@ -59,7 +59,7 @@ streams:
       changes: [{body: {since: $since}}]
     fields: {id: $.id, updated: {path: $.updated, type: UTC_DATETIME}}
   items:
-    description: One row per item of an order; asked for by the keys of several orders.
+    description: One row per item of an order, requested by the keys of several orders.
     endpoint: POST /items/filter
     parent: {stream: orders, values: {orders: $.id}, batch: 2}
     body: {order: {any_: $orders}}
@@ -69,7 +69,7 @@ streams:
     incremental: {}
     fields: {id: $.id, order_id: $.order, updated: {path: $.updated, type: UTC_DATETIME}}
   notes:
-    description: One row per note of an order; asked for by the URL.
+    description: One row per note of an order, requested by a query parameter.
     endpoint: GET /notes
     query: {order: $order}
     parent: {stream: orders, values: {order: $.id}}
@@ -85,7 +85,7 @@ OLD, NEW = "2024-05-01T10:00:00Z", "2999-01-01T00:00:00Z"
 
 
 class Shop:
-    """The data behind the server."""
+    """The data of the server."""
 
     def __init__(self) -> None:
         self.shops: list[dict[str, Any]] = [
@@ -99,10 +99,10 @@ class Shop:
         self.without = ""
         self.gone: set[str] = set()
         self.gone_from_page_two: set[str] = set()
-        self.gone_when_asked_again = False
+        self.first_page_is_gone_too = False
 
     def answer(self, seen: Seen) -> Reply:
-        """By path; a shop's shelves are two, a shop that is gone has none."""
+        """By path. A shop that is gone has no shelves."""
         parts = seen.path.split("/")[2:]
         if self.without and self.without in seen.path:
             return Reply({"detail": "Not Found"}, 404)
@@ -110,7 +110,7 @@ class Shop:
         if parts[0] == "shops" and parts[-1] == "shelves":
             name = unquote(parts[1])
             if name in self.gone_from_page_two and body.get("offset"):
-                self.gone = {name} if self.gone_when_asked_again else set()
+                self.gone = {name} if self.first_page_is_gone_too else set()
                 return Reply({"detail": "Work pool not found"}, 404)
             if name in self.gone:
                 return Reply({"detail": "Work pool not found"}, 404)
@@ -146,8 +146,8 @@ def run(folder: Path, server: Loopback, recorder: Recorder) -> Lines:
     return lines
 
 
-def test_every_parent_s_children_arrive(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """By a path, in batches, by a URL parameter, and out of the parent's own record."""
+def test_the_children_of_every_parent_arrive(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """By path, in batches, by query parameter, and embedded in the parent's record."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     assert sorted(recorder.tables["shelves"]) == sorted(f"Shop {s}/ü-{n}" for s in range(5) for n in range(4))
@@ -165,8 +165,8 @@ def test_every_parent_s_children_arrive(tmp_path: Path, server: Loopback, shop: 
     assert "/api/shops/Shop%200%2F%C3%BC/shelves" in paths  # the value is one segment of the path
 
 
-def test_only_the_children_of_parents_that_changed_are_asked_for(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """And of those only what changed is sent."""
+def test_only_the_children_of_changed_parents_are_requested(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Of those children, only the changed ones are sent."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     run(tmp_path, server, recorder)
@@ -174,15 +174,15 @@ def test_only_the_children_of_parents_that_changed_are_asked_for(tmp_path: Path,
     shop.orders[2]["updated"] = shop.items[9]["updated"] = NEW
     shop.notes.append({"id": "new", "order": "o2", "made": NEW})
     run(tmp_path, server, recorder)
-    asked = {(seen.path, str((seen.json or {}).get("order") or seen.query)) for seen in server.seen}
-    assert ("/api/items/filter", "{'any_': ['o2']}") in asked
-    assert ("/api/notes", "{'order': ['o2']}") in asked
-    assert not [what for what in asked if "o3" in what[1]]
+    requested = {(seen.path, str((seen.json or {}).get("order") or seen.query)) for seen in server.seen}
+    assert ("/api/items/filter", "{'any_': ['o2']}") in requested
+    assert ("/api/notes", "{'order': ['o2']}") in requested
+    assert not any("o3" in parents for _, parents in requested)
     assert (recorder.count("upsert", "items"), recorder.count("upsert", "notes")) == (1, 1)
 
 
 def test_children_that_could_not_be_read_are_not_lost(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """Their parents' sync was complete; the children's own state still knows what they have missed."""
+    """The child stream has a `since` of its own, which stays behind when its parent's sync was complete."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     changed = format_instant(datetime.now(timezone.utc))
@@ -199,8 +199,8 @@ def test_children_that_could_not_be_read_are_not_lost(tmp_path: Path, server: Lo
     assert (recorder.count("upsert", "orders"), recorder.count("upsert", "items")) == (0, 1)
 
 
-def test_a_parent_that_is_gone_has_no_children(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """One "not found" among many is a parent that was deleted in between, not a missing endpoint."""
+def test_a_deleted_parent_has_no_children(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """A single "not found" means that the parent was deleted in the meantime, not that the endpoint is missing."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     shop.gone = {"Shop 1/ü"}
@@ -210,14 +210,14 @@ def test_a_parent_that_is_gone_has_no_children(tmp_path: Path, server: Loopback,
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
-def test_a_parent_that_goes_while_its_children_are_read(
+def test_a_parent_that_is_deleted_while_its_children_are_read(
     tmp_path: Path, server: Loopback, shop: Shop, is_gone: bool
 ) -> None:
-    """Its list has no beginning any more either. When it still has one, its end is missing, which is a failure."""
+    """Then the first page of its list is gone too. If only a later page is, the list is incomplete: a failure."""
     shop.gone_from_page_two = {"Shop 1/ü"}
-    shop.gone_when_asked_again = is_gone
+    shop.first_page_is_gone_too = is_gone
     if not is_gone:
-        with pytest.raises(Failure, match=r"shelves: .*404 Not Found\. The endpoint answered before in this sync"):
+        with pytest.raises(Failure, match=r"shelves: .*404 Not Found\. The endpoint existed earlier in this sync"):
             run(tmp_path, server, Recorder())
         return
     recorder = Recorder()
@@ -226,8 +226,8 @@ def test_a_parent_that_goes_while_its_children_are_read(
     assert lines.warnings == []
 
 
-def test_children_whose_endpoint_the_server_lacks_are_skipped(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """Each is answered "not found": one warning, the table stays, the other streams go on."""
+def test_children_without_an_endpoint_on_the_server_are_skipped(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """If every parent's children are "not found", the endpoint is missing: one warning; the table stays as it is."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     shop.without = "/shelves"
@@ -238,15 +238,15 @@ def test_children_whose_endpoint_the_server_lacks_are_skipped(tmp_path: Path, se
     assert recorder.count("truncate", "doors") == 1
 
 
-def test_a_record_that_holds_no_list_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """Null and nothing are no children; anything else is not what was declared."""
+def test_embedded_children_that_are_not_a_list_are_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """A null or absent list means no children. Anything else contradicts streams.yaml."""
     shop.shops[2]["doors"] = {"id": "not a list"}
     with pytest.raises(Failure, match=r"doors: the parent's record has no list of objects at \$\.doors"):
         run(tmp_path, server, Recorder())
 
 
 def test_a_parent_without_the_value_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """Nothing can be asked for it, and its children must not be taken for gone."""
+    """Its children cannot be requested, and must not be soft-deleted for that."""
     del shop.shops[2]["name"]
-    with pytest.raises(Failure, match=r'shelves: a record of shops has nothing at \$\.name for the value "shop"'):
+    with pytest.raises(Failure, match=r'shelves: a record of shops has no value at \$\.name for "shop"'):
         run(tmp_path, server, Recorder())

@@ -1,4 +1,4 @@
-"""A first sync of a long list that is far away: several slices at once."""
+"""A first sync of a long list over a slow network reads several slices concurrently."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import engine.sync.writer
 from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
@@ -27,14 +26,19 @@ KEYSET = (
         "    body: {sort: ID_DESC}\n",
         """    body: {sort: MADE_ASC}
     pagination:
-      {style: keyset, field: $.made, after: made.after_, before: made.before_, tie_breaker: {sort: ID_DESC}, page_size: 10}
+      style: keyset
+      field: $.made
+      after: made.after_
+      before: made.before_
+      tie_breaker: {sort: ID_DESC}
+      page_size: 10
 """,
     )
 )
 
 
 class Far:
-    """A list of orders by the instant at which they were made, behind a slow line; pages take time, counts do not."""
+    """Orders sorted by creation time, behind a slow network. Pages take the server time, counts do not."""
 
     def __init__(self, count: int, seed: int = 1) -> None:
         dice = random.Random(seed)
@@ -62,49 +66,47 @@ class Far:
         return Reply(found[offset : offset + seen.json["limit"]], delay=LATENCY + 0.005)
 
 
-def run(far: Far, folder: Path, recorder: Recorder) -> Lines:
+def run(far: Far, folder: Path, recorder: Recorder, checkpoint_rows: int = 10_000) -> Lines:
     lines = Lines()
     with Loopback(far.answer) as server:
         connected = connection(folder, server.url, KEYSET)
         state = json.loads(json.dumps(recorder.state))
         if state:
             state["api"] = server.url
-        sync(connected, state, recorder, lines)
+        sync(connected, state, recorder, lines, checkpoint_rows=checkpoint_rows)
     return lines
 
 
-def test_every_row_comes_once(tmp_path: Path) -> None:
-    """However the instants crowd: in slices, each row is sent, and none twice."""
+def test_every_row_is_sent_once(tmp_path: Path) -> None:
+    """However unevenly the rows are spread over time, no slice misses a row and no two slices send the same one."""
     far, recorder = Far(600), Recorder()
     lines = run(far, tmp_path, recorder)
-    assert any("slices at once" in line for line in lines.infos), lines.infos
+    assert any("slices concurrently" in line for line in lines.infos), lines.infos
     assert recorder.count("upsert", "orders") == len(recorder.tables["orders"]) == 600
 
 
-@pytest.mark.parametrize("stop_after", [12, 23, 41, 60])  # more than are under way at once
-def test_an_interrupted_read_goes_on_in_every_slice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
-) -> None:
-    """The state holds where each slice is; little is read twice and nothing is missed."""
-    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 15)  # reached with the second page
+@pytest.mark.parametrize("stop_after", [12, 23, 41, 60])  # more than are in flight at once
+def test_an_interrupted_read_resumes_every_slice(tmp_path: Path, stop_after: int) -> None:
+    """The state holds the position of each slice, so no row is missed and few are read twice."""
+    checkpoint_rows = 15  # reached with the second page
     far, recorder = Far(600), Recorder()
     far.stop_after = stop_after
     with pytest.raises(Failure):
-        run(far, tmp_path, recorder)
+        run(far, tmp_path, recorder, checkpoint_rows)
     position = recorder.state["streams"]["orders"]["pass"]["position"]
     assert all(parse_instant(at) for part in position.split(",") for at in part.split(".."))
     sent = recorder.count("upsert", "orders")
     far.stop_after = 10**9
-    run(far, tmp_path, recorder)
+    run(far, tmp_path, recorder, checkpoint_rows)
     assert len(recorder.tables["orders"]) == 600
-    assert recorder.count("upsert", "orders") - 600 <= sent  # the second run looks once more at what changed meanwhile
+    assert recorder.count("upsert", "orders") - 600 <= sent  # the second run re-reads what changed in the meantime
     assert "pass" not in recorder.state["streams"]["orders"]
 
 
-def test_a_near_server_is_read_by_two_connections(tmp_path: Path) -> None:
-    """It makes one page while the other is worked through here; more would only slow it down."""
+def test_a_near_server_gets_two_concurrent_requests(tmp_path: Path) -> None:
+    """It prepares one page while the other is processed here. More requests would only slow it down."""
     far = Far(210)
     near = far.answer
     far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.2)  # type: ignore[method-assign]
     lines = run(far, tmp_path, Recorder())
-    assert "orders: reading 2 slices at once" in lines.infos
+    assert "orders: reading 2 slices concurrently" in lines.infos

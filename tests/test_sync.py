@@ -1,4 +1,4 @@
-"""The sync as a whole, on a loopback server: modes, checkpoints, state, voice."""
+"""The sync, on a loopback server: sync modes, checkpoints, state, log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 import engine.sync.progress
-import engine.sync.writer
 from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from engine.failures import Failure
 from engine.sync import sync
@@ -23,7 +22,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 class Shop:
-    """The data behind the loopback server; tests change it between syncs."""
+    """The data of the loopback server. Tests change it between syncs."""
 
     def __init__(self) -> None:
         self.orders = orders(30)
@@ -31,7 +30,7 @@ class Shop:
         self.missing: set[str] = set()
 
     def answer(self, seen: Seen) -> Reply:
-        """Serve orders and shops; 404 for what is missing."""
+        """A page of orders or shops; 404 for missing ones."""
         stream = seen.path.split("/")[2]
         if stream in self.missing:
             return Reply({"detail": "Not Found"}, status=404)
@@ -49,17 +48,17 @@ def server(shop: Shop) -> Iterator[Loopback]:
         yield loopback
 
 
-def run(folder: Path, server: Loopback, recorder: Recorder) -> Lines:
-    """Sync with the recorder's own state, as Fivetran would."""
+def run(folder: Path, server: Loopback, recorder: Recorder, **checkpoints: Any) -> Lines:
+    """One sync with the state of the recorder's last checkpoint, as Fivetran runs it."""
     lines = Lines()
     recorder.operations.clear()
     state = json.loads(json.dumps(recorder.state))
-    sync(connection(folder, server.url, batch_size="10"), state, recorder, lines)
+    sync(connection(folder, server.url, batch_size="10"), state, recorder, lines, **checkpoints)
     return lines
 
 
 def test_a_second_sync_sends_what_changed(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """Incremental: the rows whose cursor moved. Full refresh: all rows, and those that are gone are soft-deleted."""
+    """Incremental: the rows whose cursor moved. Full refresh: all rows; missing ones are soft-deleted."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     assert (recorder.count("upsert", "orders"), recorder.count("upsert", "shops")) == (30, 12)
@@ -71,11 +70,11 @@ def test_a_second_sync_sends_what_changed(tmp_path: Path, server: Loopback, shop
     assert recorder.tables["orders"]["o00004"]["note"] == "new"
     assert [row["id"] for row in recorder.tables["shops"].values() if row["deleted"]] == ["s3"]
     run(tmp_path, server, recorder)
-    assert recorder.count("upsert", "orders") == 0  # those dated in the future were sent in this version already
+    assert recorder.count("upsert", "orders") == 0  # those dated in the future were sent already
 
 
 def test_cursors_compare_as_instants(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """The same instant in other words is no change: Z or an offset, with or without a fraction."""
+    """The same instant written differently is not a change: with Z or an offset, with or without a fraction."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     since = recorder.state["streams"]["orders"]["since"]
@@ -89,8 +88,10 @@ def test_cursors_compare_as_instants(tmp_path: Path, server: Loopback, shop: Sho
     assert "before" not in recorder.tables["orders"]
 
 
-def test_a_full_refresh_touches_nothing_before_its_read_is_whole(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """A read that fails half-way deletes nothing: no truncate, no row, no checkpoint of that stream."""
+def test_a_full_refresh_writes_nothing_before_its_list_is_complete(
+    tmp_path: Path, server: Loopback, shop: Shop
+) -> None:
+    """A read that fails halfway deletes nothing: no truncate, no row, no checkpoint of that stream."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     good = shop.answer
@@ -102,47 +103,38 @@ def test_a_full_refresh_touches_nothing_before_its_read_is_whole(tmp_path: Path,
     assert not any(row["deleted"] for row in recorder.tables["shops"].values())
 
 
-def test_truncate_upserts_one_checkpoint(tmp_path: Path, server: Loopback) -> None:
-    """In this order, so that no checkpoint ever holds a table that is half deleted."""
+def test_a_full_refresh_is_a_truncate_the_rows_and_one_checkpoint(tmp_path: Path, server: Loopback) -> None:
+    """In this order, so no checkpoint contains a half-deleted table."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     last = recorder.operations[recorder.operations.index(("truncate", "shops")) :]
     assert [name for name, _ in last] == ["truncate", *["upsert"] * 12, "checkpoint"]
 
 
-def test_checkpoints_in_between_keep_the_old_cursor(
-    tmp_path: Path, server: Loopback, shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rows become durable now and then; the cursor moves only with the last page."""
-    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 10)
+def test_checkpoints_in_between_keep_the_old_cursor(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """They make rows durable. The cursor moves only with the last page."""
     shop.orders = orders(100)
     recorder = Recorder()
-    run(tmp_path, server, recorder)
-    states = [what for name, what in recorder.operations if name == "checkpoint"]
+    run(tmp_path, server, recorder, checkpoint_rows=10)
+    states = [state for name, state in recorder.operations if name == "checkpoint"]
     assert len(states) >= 8
     assert all("orders" not in state["streams"] for state in states[:-2])
     assert "since" in states[-1]["streams"]["orders"]
 
 
-def test_checkpoints_come_by_time_too(tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow stream is made durable after enough seconds."""
-    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_SECONDS", 0.0)
+def test_checkpoints_come_by_time_too(tmp_path: Path, server: Loopback) -> None:
+    """The rows of a slow stream become durable after enough seconds."""
     recorder = Recorder()
-    run(tmp_path, server, recorder)
+    run(tmp_path, server, recorder, checkpoint_seconds=0.0)
     assert recorder.count("checkpoint") >= 4
 
 
 @pytest.mark.parametrize("stop_at", range(0, 60, 7))
 @pytest.mark.scenario("stopped")
-def test_a_sync_that_is_stopped_anywhere_loses_nothing(
-    tmp_path: Path,
-    server: Loopback,
-    shop: Shop,
-    monkeypatch: pytest.MonkeyPatch,
-    stop_at: int,
+def test_a_sync_that_is_interrupted_anywhere_loses_nothing(
+    tmp_path: Path, server: Loopback, shop: Shop, stop_at: int
 ) -> None:
-    """Whatever operation the destination fails at, the next sync from the last checkpoint makes it whole."""
-    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 10)
+    """Whichever operation fails, the next sync from the last checkpoint completes the tables."""
 
     class Stopped(Exception):
         pass
@@ -165,11 +157,11 @@ def test_a_sync_that_is_stopped_anywhere_loses_nothing(
             super().checkpoint(state)
 
     failing = Failing()
-    with contextlib.suppress(Stopped):  # a late stop may find the sync finished
-        run(tmp_path, server, failing)
+    with contextlib.suppress(Stopped):  # the sync may finish before the operation
+        run(tmp_path, server, failing, checkpoint_rows=10)
     shop.orders[0] |= {"note": "meanwhile", "updated": "2999-01-01T00:00:00Z"}
     after = Recorder(tables=failing.tables, state=failing.state)
-    run(tmp_path, server, after)
+    run(tmp_path, server, after, checkpoint_rows=10)
     assert sorted(after.tables["orders"]) == sorted(row["id"] for row in shop.orders)
     assert after.tables["orders"]["o00000"]["note"] == "meanwhile"
     assert {row["id"] for row in after.tables["shops"].values() if not row["deleted"]} == {r["id"] for r in shop.shops}
@@ -179,13 +171,18 @@ KEYSET = STREAMS.replace(
     "    body: {sort: ID_DESC}\n",
     """    body: {sort: MADE_ASC}
     pagination:
-      {style: keyset, field: $.made, after: made.after_, before: made.before_, tie_breaker: {sort: ID_DESC}, page_size: 10}
+      style: keyset
+      field: $.made
+      after: made.after_
+      before: made.before_
+      tie_breaker: {sort: ID_DESC}
+      page_size: 10
 """,
 )
 
 
 def by_keyset(rows: list[dict[str, Any]], seen: Seen) -> Reply:
-    """Serve rows as a server does that filters and sorts by `made`."""
+    """A page of rows, filtered and sorted by `made`."""
     window = seen.json.get("made", {})
     found = [row for row in rows if window.get("after_", "") <= row["made"] <= window.get("before_", "9")]
     found.sort(key=lambda row: row["id"] if seen.json["sort"] == "ID_DESC" else row["made"])
@@ -193,11 +190,8 @@ def by_keyset(rows: list[dict[str, Any]], seen: Seen) -> Reply:
     return Reply(found[offset : offset + seen.json["limit"]])
 
 
-def test_an_interrupted_pass_goes_on_where_it_was(
-    tmp_path: Path, server: Loopback, shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Little is read twice; what changed behind the position since the pass began arrives in the same sync."""
-    monkeypatch.setattr(engine.sync.writer, "CHECKPOINT_ROWS", 20)
+def test_an_interrupted_pass_resumes_at_its_position(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Few rows are read twice. What changed before the position since the pass began arrives in the same sync."""
     for number, order in enumerate(shop.orders):
         order["made"] = f"2024-01-01T00:00:{number:02}.000000Z"
     full = shop.answer
@@ -212,7 +206,7 @@ def test_an_interrupted_pass_goes_on_where_it_was(
     recorder = Recorder()
     connected = connection(tmp_path, server.url, KEYSET)
     with pytest.raises(Failure):
-        sync(connected, {}, recorder, Lines())
+        sync(connected, {}, recorder, Lines(), checkpoint_rows=20)
     assert recorder.state["streams"]["orders"]["pass"]["position"] == "2024-01-01T00:00:27.000000Z"
     assert "since" not in recorder.state["streams"]["orders"]
 
@@ -220,17 +214,17 @@ def test_an_interrupted_pass_goes_on_where_it_was(
     server.answer = answer
     server.seen.clear()
     lines = Lines()
-    sync(connected, recorder.state, recorder, lines)
+    sync(connected, recorder.state, recorder, lines, checkpoint_rows=20)
     first = next(seen for seen in server.seen if seen.path.endswith("/orders/filter"))
     assert first.json["made"] == {"after_": "2024-01-01T00:00:27.000000Z"}
     assert len(recorder.tables["orders"]) == 30
     assert recorder.tables["orders"]["o00000"]["note"] == "meanwhile"
     assert recorder.state["streams"]["orders"].keys() == {"since", "recent"}
-    assert any("going on at 2024-01-01T00:00:27" in line for line in lines.infos)
+    assert any("resuming at 2024-01-01T00:00:27" in line for line in lines.infos)
 
 
 def test_a_missing_endpoint_is_skipped_with_a_warning(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """The other streams go on; the table of the missing one is not touched."""
+    """The other streams are synced. The table of the missing one stays as it is."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     shop.missing = {"shops"}
@@ -240,16 +234,16 @@ def test_a_missing_endpoint_is_skipped_with_a_warning(tmp_path: Path, server: Lo
     assert lines.infos[-2:] == ["Synced 0 orders", "Sync completed successfully"]
 
 
-def test_an_endpoint_that_vanishes_in_the_middle_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """Half a list is not a missing endpoint."""
+def test_an_endpoint_that_disappears_during_a_read_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Its list is incomplete, so it must not be skipped like a missing endpoint."""
     good = shop.answer
     server.answer = lambda seen: Reply(status=404) if (seen.json or {}).get("offset", 0) > 0 else good(seen)
-    with pytest.raises(Failure, match="answered before in this sync"):
+    with pytest.raises(Failure, match="existed earlier in this sync"):
         run(tmp_path, server, Recorder())
 
 
-def test_no_endpoint_at_all_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """A wrong URL does not look like an empty API: the sync fails and says what the URL lacks."""
+def test_a_server_without_any_endpoint_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """A wrong URL must not look like an empty API. The message names the setting and what its URL lacks."""
     server.answer = lambda seen: Reply({"detail": "Not Found"}, status=404)
     with pytest.raises(
         Failure, match=r"none of the endpoints exists: .*Check api_url\. api_url: a shop's URL ends in /api"
@@ -257,8 +251,8 @@ def test_no_endpoint_at_all_is_a_failure(tmp_path: Path, server: Loopback, shop:
         sync(connection(tmp_path, server.url.removesuffix("/api")), {}, Recorder(), Lines())
 
 
-def test_the_voice(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """What is read and how far it is, and one line at the end."""
+def test_the_log_of_a_sync(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """It names what is read, counts the rows, and ends with one line for the whole sync."""
     del shop.shops[1:]
     lines = run(tmp_path, server, Recorder())
     assert lines.infos == [
@@ -267,33 +261,33 @@ def test_the_voice(tmp_path: Path, server: Loopback, shop: Shop) -> None:
         "orders: 30 rows to read",
         "orders: 30 rows read, 30 synced",
         "shops: reading POST /shops/filter, all rows",
-        "shops: 1 rows read, 1 synced",
+        "shops: 1 row read, 1 synced",
         "Synced 30 orders and 1 shop",
         "Sync completed successfully",
     ]
 
 
-def test_progress_is_told_with_a_share(
+def test_progress_is_logged_with_a_percentage(
     tmp_path: Path, server: Loopback, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A percentage and a remaining time, where the stream declares how its records are counted."""
+    """And with the remaining time, if the stream declares a count."""
     monkeypatch.setattr(engine.sync.progress, "PROGRESS_SECONDS", 0.0)
     lines = run(tmp_path, server, Recorder())
-    assert any(line.startswith("orders: 10 of 30 (33%, about ") for line in lines.infos)
+    assert any(line.startswith("orders: 10 of 30 rows read (33%, about ") for line in lines.infos)
 
 
 def test_a_count_that_fails_costs_only_the_percentage(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """The rows come all the same."""
+    """The rows arrive anyway."""
     good = shop.answer
     server.answer = lambda seen: Reply(status=404) if seen.path.endswith("/count") else good(seen)
     recorder = Recorder()
     lines = run(tmp_path, server, recorder)
     assert recorder.count("upsert", "orders") == 30
-    assert any("Progress is told without a percentage" in line for line in lines.warnings)
+    assert any("Progress is logged without a percentage" in line for line in lines.warnings)
 
 
-def test_values_that_do_not_fit_are_warned_of_once_a_column(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """The row and the sync go on."""
+def test_values_that_do_not_fit_are_one_warning_per_column(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Neither the row nor the sync fails."""
     shop.orders[0]["amount"] = "a lot"
     shop.orders[1]["amount"] = {"x": 1}
     recorder = Recorder()
@@ -304,8 +298,8 @@ def test_values_that_do_not_fit_are_warned_of_once_a_column(tmp_path: Path, serv
     ]
 
 
-def test_a_server_without_a_clock_is_told(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """Without Date headers the cursor stays, and the log says what that costs."""
+def test_responses_without_a_date_are_a_warning(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Without Date headers the cursor cannot move, so every sync reads the same changes again."""
     good = shop.answer
 
     def answer(seen: Seen) -> Reply:

@@ -1,17 +1,16 @@
-"""The first rows of a stream: read as a sync reads them, nothing written, no state."""
+"""The first rows of a stream, read as a sync reads them. Nothing is written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from engine.http.client import Client
 from engine.log import Log
 from engine.pagination import with_page_size
 from engine.requests import Record, Request
 from engine.spec.dialect import Spec, Stream
-from engine.sync.pages import Pages
+from engine.sync.pages import PageReader
 from engine.sync.reader import readers
 
 
@@ -24,39 +23,37 @@ def first_rows(
     on_request: Callable[[Request], None] | None = None,
     parents: Sequence[Record] | None = None,
 ) -> list[Record]:
-    """ListRequest for the first rows of a stream: one request; for a child one for its parent's first rows, and one for each.
+    """Read the first rows of a stream, with one request.
+
+    For a child stream: one request for the first rows of its parent, and one for the children of each.
 
     Args:
         client: Sends the requests.
-        document: The document that the stream is of.
+        spec: The spec of the stream.
         stream: One of its streams.
-        rows: How many rows at most, of a child's parent too.
-        log: Takes what is retried or repaired.
-        tell: Takes each request before it is sent.
-        parents: For a child, rows of its parent; without them they are asked for.
+        rows: Maximum number of rows, of a child stream's parent too.
+        log: Receives what is retried or repaired.
+        on_request: Called with each request before it is sent.
+        parents: For a child stream, rows of its parent; without them they are requested.
 
     Raises:
-        Failure: the server did not answer with a list.
+        Failure: the server did not return a list.
     """
     found: list[Record] = []
     small = replace(spec, streams={**spec.streams, stream.name: _with_pages_of(rows, stream)})
-    with Pages(client, 1, on_request) as pages:
+    with PageReader(client, 1, on_request) as pages:
         reader = readers(small, pages, log)[stream.name]
         if stream.parent is None:
-            step = next(reader.whole(_unheard, ahead=False), None)
-            return [record for _, record in step.records][:rows] if step else []
+            batch = next(reader.read_all(ahead=False), None)
+            return [record for _, record in batch.records][:rows] if batch else []
         if parents is None:
             parents = first_rows(client, spec, spec.streams[stream.parent.stream], rows, log, on_request)
-        for records in reader.belonging_to([((), parent) for parent in parents], _unheard):
+        for records in reader.children_of([((), parent) for parent in parents]):
             found += [record for _, record in records]
             if len(found) >= rows:
                 return found[:rows]
-        reader.check_found()
+        reader.check_endpoint_exists()
     return found
-
-
-def _unheard(at: datetime | None) -> None:
-    """Nobody wants to know when a page was asked for."""
 
 
 def _with_pages_of(rows: int, stream: Stream) -> Stream:

@@ -1,4 +1,4 @@
-"""Reading: which of a stream's records are changes, and when a pass over it is complete."""
+"""Reading: which records of a stream have changed, and what a pass over them leaves in the state."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from engine.pagination import Paginator
 from engine.requests import Record
 from engine.state import RECENT_MAX, PassState, ReconcileState, StreamState, fingerprint
 
-_CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header counts whole seconds
+_CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header has no fractions of a second
 
 
 @dataclass(frozen=True)
 class ListRequest:
-    """A list to read: the walk over it, where its records stand in an answer, and what identifies each.
+    """A list to read: its paginator, the paths of the records in a response, and the key of a record.
 
-    ``parent`` is the record of which they are the children, where it is one. ``may_be_missing``: whether the answer
-    "not found" means a list without records, as for children whose parent was just deleted.
+    ``parent``: the parent record, if this is the list of its children. ``may_be_missing``: whether "not found" means an
+    empty list, as for the children of a parent that was just deleted. ``one_record``: whether a response holds a single
+    record instead of a list.
     """
 
     paginator: Paginator
@@ -32,22 +33,22 @@ class ListRequest:
 
 
 class StateAhead(Exception):
-    """The state is dated after the server's own clock: what changed since cannot be told by it."""
+    """The saved state is ahead of the server's clock, so changes cannot be determined from it."""
 
 
 class ChangeFilter:
-    """One pass over an incremental stream: lets through the records that changed since the last complete pass.
+    """Lets through the records that changed since the last complete pass over an incremental stream.
 
-    A pass that was interrupted goes on as itself: it keeps the start that it had.
+    A resumed pass keeps the start that it had before the interruption.
 
-    A record is a change when its cursor is at or after ``since`` (or when it has none, so that nothing can be told) and
-    the destination does not have this very row yet.
+    A record has changed if its cursor is at or after ``since``, or if it has no cursor, and if the destination does not
+    have this version of its row yet.
 
     Args:
-        state: Where the last complete pass left the stream.
-        overlap: How far before this pass's start the next one looks.
-        is_open: Tells of a record whether it may still change by itself.
-        volatile: Columns whose values make no other version of a row.
+        state: The stream's state after the last complete pass or, to resume a pass, at its last checkpoint.
+        lookback: How far before the start of this pass the next one looks for changes.
+        is_open: Whether a record is open, so that its key is kept in the state.
+        volatile: Columns that do not count when two versions of a row are compared.
     """
 
     def __init__(
@@ -64,25 +65,25 @@ class ChangeFilter:
         self._open = set(state.open)
         self._saved_open = set(state.open)
         self._recent: set[bytes] = set()
-        self._asked = state.under_way is not None
+        self._has_begun = state.current_pass is not None
         self.start: datetime | None = None
-        """When the pass began, by the server's clock; None when the server does not say."""
+        """When the pass began, by the server's clock; None if the server sends no dates."""
         self._recent_from: datetime | None = None
-        self._start_at(state.under_way.began if state.under_way else None)
+        self._start_at(state.current_pass.began if state.current_pass else None)
 
     def _start_at(self, start: datetime | None) -> None:
         self.start = start
-        # It may still turn out to have been a moment earlier, and the `since` of the next pass with it.
+        # A later response may show that the pass began a moment earlier, and `since` of the next pass moves with it.
         self._recent_from = start - self._lookback - _CLOCK_RESOLUTION if start is not None else None
 
-    def asked(self, at: datetime | None) -> None:
-        """Tell when, by the server's clock, a page was asked for. The earliest page of a pass is its start.
+    def page_requested(self, at: datetime | None) -> None:
+        """Note when a page was requested, by the server's clock. The earliest request is the start of the pass.
 
         Raises:
-            StateAhead: the server says that it is not yet as late as the state says it was.
+            StateAhead: the saved state is ahead of the server's clock.
         """
-        if not self._asked:
-            self._asked = True
+        if not self._has_begun:
+            self._has_begun = True
             self._start_at(at)
         elif self.start is not None and at is not None and at < self.start:
             self._start_at(at)
@@ -90,8 +91,8 @@ class ChangeFilter:
         if self.start is not None and since is not None and self.start < since - _CLOCK_RESOLUTION:
             raise StateAhead
 
-    def look(self, key: Hashable, record: Record) -> None:
-        """Remember whether a record may still change by itself. Tell every record that is looked at."""
+    def observe(self, key: Hashable, record: Record) -> None:
+        """Note whether a record is open. Every record that is read must be observed."""
         if isinstance(key, tuple) and self._is_open(record):
             self._open.add(key[0])
         elif isinstance(key, tuple):
@@ -99,28 +100,28 @@ class ChangeFilter:
 
     @property
     def open(self) -> frozenset[str]:
-        """The keys of the rows that are open, as far as the pass knows."""
+        """The keys of the rows that are open, as far as this pass has read."""
         return frozenset(self._open)
 
     @property
     def has_unsaved_open(self) -> bool:
-        """Whether rows were found open that the state does not remember yet.
+        """Whether open rows were observed that the saved state does not list yet.
 
-        The state must before such a row is sent. Otherwise a destination that keeps what came after the last checkpoint
-        of a failed sync could hold an open row that nobody looks up again.
+        The state must list a row before it is sent. Otherwise a destination that keeps what was written after the last
+        checkpoint of a failed sync could hold an open row that is never looked up again.
         """
         return not self._open <= self._saved_open
 
-    def gone(self, key: str) -> None:
-        """The row of this key was deleted."""
+    def forget(self, key: str) -> None:
+        """Drop a deleted row from the open ones."""
         self._open.discard(key)
 
     def in_window(self, cursor: datetime | None) -> bool:
-        """Whether a record with this cursor can be a change; most of a history cannot, which costs one comparison."""
+        """Whether a record with this cursor can be a change. One comparison rules out most of a history."""
         return cursor is None or self._before.since is None or cursor >= self._before.since
 
     def not_yet_delivered(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
-        """Whether the row of such a record must be sent."""
+        """Whether the destination does not have this version of a row in the window yet."""
         is_recent = cursor is not None and self._recent_from is not None and cursor >= self._recent_from
         if not is_recent and not self._before.recent:
             return True
@@ -129,18 +130,18 @@ class ChangeFilter:
             self._recent.add(version)
         return version not in self._before.recent
 
-    def complete(self, reconcile: ReconcileState | None = None) -> StreamState:
-        """The state after this pass, which must have been read to its proven end.
+    def final_state(self, reconcile: ReconcileState | None = None) -> StreamState:
+        """The state after this pass, once it has been read to its confirmed end.
 
-        Without a server clock ``since`` stays: the next pass then looks at the same changes again, and loses none.
+        Without a server clock, ``since`` stays: the next pass reads the same changes again and loses none.
         """
-        after = replace(self._before, under_way=None, open=self.open, reconcile=reconcile)
+        after = replace(self._before, current_pass=None, open=self.open, reconcile=reconcile)
         if self.start is None:
             return after
         return replace(after, since=self.start - self._lookback, recent=frozenset(self._recent))
 
     def checkpoint_state(self, position: str | None) -> StreamState:
-        """The state in the middle of the pass: where another sync can go on, if it can."""
-        under_way = PassState(self.start, position) if self.start is not None and position is not None else None
+        """The state in the middle of this pass. ``position``: where the pass can be resumed, if it can."""
+        current_pass = PassState(self.start, position) if self.start is not None and position is not None else None
         self._saved_open |= self._open
-        return replace(self._before, under_way=under_way, open=self._before.open | self._open)
+        return replace(self._before, current_pass=current_pass, open=self._before.open | self._open)

@@ -1,9 +1,9 @@
-"""Read strategy ``changes``: ask for what can have changed, look up what is open no more, sweep for the rest.
+"""Changes since the last pass: queries for rows that can have changed, and lookups of rows that are no longer open.
 
-The whole list is read once, by the stream's own pagination. Every later pass reads the union of the queries: rows that
-came to rest since the last pass, rows that are still open, rows that another list names as changed. Rows that were open
-in the destination and that no query brought are looked up by their key; those that are gone are deleted. What no query
-can see is found by the sweep, which looks at the whole list again, a slice each pass, within a declared time.
+The first pass reads the whole list. Each later pass reads the union of the declared queries: rows that finished since
+the last pass, rows that are still open, rows that a change feed names. Rows that are open in the destination and in no
+result are looked up by key; those that no longer exist are deleted. What no query can find is left to reconciliation,
+which re-reads the whole list, a slice at each sync, within a declared time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from engine.reading import ListRequest
 from engine.requests import KeyedRecord, Request
 from engine.spec.dialect import Incremental, Stream
 
-LOOKUP_SIZE: Final = 100  # keys to a request
+LOOKUP_SIZE: Final = 100  # keys per request
 
 
 def is_open(incremental: Incremental | None) -> Callable[[Mapping[str, Any]], bool]:
-    """Returns a function that says whether a record can still change without leaving a trace."""
+    """A predicate for records: whether a record can still change without leaving a trace."""
     rows = incremental.open if incremental else None
     if rows is None:
         return lambda record: False
@@ -34,30 +34,30 @@ def is_open(incremental: Incremental | None) -> Callable[[Mapping[str, Any]], bo
 
 
 def already_delivered(
-    incremental: Incremental | None, lookback: timedelta, known: Mapping[int, int]
+    incremental: Incremental | None, lookback: timedelta, accepted: Mapping[int, int]
 ) -> Callable[[Mapping[str, Any], datetime | None], bool]:
-    """Returns a function that says of a record and its cursor whether a query delivered the change that set the cursor.
+    """A predicate for records and their cursors: whether a query delivered the change that set the cursor.
 
-    A query did if the timestamp that it filters by moved together with the cursor. A tenth of the lookback counts as
-    together; the rest of it is left for changes that become visible late.
+    A query did if the timestamp that it filters by moved together with the cursor. Up to a tenth of the lookback counts
+    as together; the rest is left for changes that become visible late.
 
     Args:
         incremental: The queries.
         lookback: How far before the last pass each pass looks.
-        known: By the number of a query, which of its alternatives the server was found to accept.
+        accepted: For each query, by its index, the index of the alternative that the server accepts.
     """
     queries = incremental.changes if incremental else ()
-    named = {queries[number].alternatives[choice].filters_by for number, choice in known.items()}
-    paths = [path for path in named if path is not None]
-    span = lookback / 10
+    filters = {queries[query].alternatives[choice].filters_by for query, choice in accepted.items()}
+    paths = [path for path in filters if path is not None]
+    tolerance = lookback / 10
     return lambda record, cursor: (
-        cursor is not None and any(_together(cursor, path.get(record), span) for path in paths)
+        cursor is not None and any(_moved_together(cursor, path.get(record), tolerance) for path in paths)
     )
 
 
-def _together(cursor: datetime, value: Any, span: timedelta) -> bool:
+def _moved_together(cursor: datetime, value: Any, tolerance: timedelta) -> bool:
     try:
-        return isinstance(value, str) and abs(cursor - parse_instant(value)) <= span
+        return isinstance(value, str) and abs(cursor - parse_instant(value)) <= tolerance
     except (ValueError, OverflowError):
         return False
 
@@ -67,24 +67,24 @@ Read = Callable[[ListRequest], Iterator[Sequence[KeyedRecord]]]
 
 @dataclass(frozen=True)
 class DeletedRow:
-    """The key of a row that was open in the destination and that the server has no more."""
+    """The key of a row that is open in the destination and no longer exists on the server."""
 
     key: str
 
 
 class ChangesPass:
-    """One pass: which lists to read, and what their answers mean. Reading them is left to the caller.
+    """One pass over the changes of a stream. It decides which lists to read; the caller reads them.
 
     Args:
-        stream: The stream, whose ``read`` is this strategy.
-        key: Gives the key of a record.
-        pagination: How answers are read in pages where the options do not say.
-        since: The start of the last complete pass minus the overlap.
-        was_open: The keys of rows that the destination has as open.
-        known: By the number of a query, which of its alternatives the server knows; filled in as it is found out, and
-            kept by the caller as long as the server is taken to be the same.
-        log: Takes what is done without.
-        seen: Takes the keys of the entries that were brought.
+        stream: An incremental stream.
+        key: Returns the key of a record.
+        pagination: The pagination of queries that declare none.
+        since: The start of the last complete pass minus the lookback.
+        previously_open: The keys of rows that are open in the destination.
+        accepted: For each query, by its index, the index of the alternative that the server accepts. The pass adds what
+            it finds out; the caller keeps it for the rest of the sync.
+        log: Receives what the server does not support.
+        seen: Receives the keys of all records that the pass yields.
     """
 
     def __init__(
@@ -93,19 +93,19 @@ class ChangesPass:
         key: Callable[[Mapping[str, Any]], Hashable],
         pagination: Pagination,
         since: datetime,
-        was_open: Iterable[str],
-        known: dict[int, int],
+        previously_open: Iterable[str],
+        accepted: dict[int, int],
         log: Log,
         seen: set[Hashable] | None = None,
     ) -> None:
         assert stream.incremental is not None
-        self._style = stream.incremental
+        self._incremental = stream.incremental
         self._stream = stream
         self._key = key
         self._pagination = pagination
         self._since = since
-        self._was_open = set(was_open)
-        self._known = known
+        self._previously_open = set(previously_open)
+        self._accepted = accepted
         self._log = log
         self._seen: set[Hashable] = set() if seen is None else seen
 
@@ -113,113 +113,116 @@ class ChangesPass:
         self,
         read: Read,
         children: Iterable[Sequence[KeyedRecord]] = (),
-        again_since: Callable[[], datetime | None] | None = None,
+        repeat_since: Callable[[], datetime | None] | None = None,
     ) -> Iterator[Sequence[KeyedRecord] | DeletedRow]:
-        """The entries that can have changed, page by page and each once, and the open rows that are gone.
+        """Yields the records that can have changed, page by page and each once, and the open rows that were deleted.
 
-        A row can pass between the lists while they are read: open when it was looked for among those at rest, and at
-        rest when among the open ones. It has changed then, so the next pass brings it; but not what belongs to it and
-        changed before. Where that is wanted, the queries are asked a second time.
+        A row can slip between the lists: still open while the queries for finished rows are read, and finished once the
+        open rows are read. The next pass finds the row, which has changed since, but not those of its children that
+        changed before. So if the caller reads the children of these rows, the queries are sent a second time.
 
         Args:
             read: Reads a list.
-            children: The entries that belong to rows of another stream which can have changed.
-            again_since: Where what belongs to the entries is wanted: gives the start of this pass minus the overlap, or
-                None where the server does not say.
+            children: Pages of records whose parents, rows of another stream, can have changed.
+            repeat_since: Given if the caller reads the children of these rows. Returns the start of this pass minus the
+                lookback, or None if the server sends no dates.
         """
-        yield from self._fresh(children)
-        yield from self._queried(read, self._since)
-        if (opened := self._style.open) is not None:
+        yield from self._unseen(children)
+        yield from self._run_queries(read, self._since)
+        if (opened := self._incremental.open) is not None:
             request = self._request(opened.body).with_at({opened.into: [*opened.values]})
-            yield from self._fresh(read(self._listing(request)))
-        if again_since is not None and len(self._style.changes) + (opened is not None) > 1:
-            yield from self._queried(read, again_since() or self._since)
-        wanted = [k for k in sorted(self._was_open) if (k,) not in self._seen]
-        wanted += [k for k in self._named(read) if (k,) not in self._seen and k not in self._was_open]
-        for at in range(0, len(wanted), LOOKUP_SIZE):
-            yield from self._look_up(read, wanted[at : at + LOOKUP_SIZE])
+            yield from self._unseen(read(self._list(self._pagination.paginate(request))))
+        if repeat_since is not None and len(self._incremental.changes) + (opened is not None) > 1:
+            yield from self._run_queries(read, repeat_since() or self._since)
+        keys = [key for key in sorted(self._previously_open) if (key,) not in self._seen]
+        keys += [
+            key for key in self._changed_keys(read) if (key,) not in self._seen and key not in self._previously_open
+        ]
+        for at in range(0, len(keys), LOOKUP_SIZE):
+            yield from self._look_up(read, keys[at : at + LOOKUP_SIZE])
 
-    def _fresh(self, pages: Iterable[Sequence[KeyedRecord]]) -> Iterator[Sequence[KeyedRecord]]:
+    def _unseen(self, pages: Iterable[Sequence[KeyedRecord]]) -> Iterator[Sequence[KeyedRecord]]:
         for records in pages:
-            fresh = [keyed for keyed in records if keyed[0] not in self._seen]
-            self._seen.update(k for k, _ in fresh)
-            yield fresh
+            unseen = [keyed for keyed in records if keyed[0] not in self._seen]
+            self._seen.update(key for key, _ in unseen)
+            yield unseen
 
     def _info(self, line: str) -> None:
         self._log.info(f"{self._stream.name}: {line}")
 
     def _request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
         endpoint = self._stream.endpoint
-        assert endpoint is not None  # the spec demands one for everything that is asked
+        assert endpoint is not None  # the spec requires one for queries
         return Request(endpoint, {**(self._stream.query or {}), **(query or {})}, body)
 
-    def _listing(self, request: Request) -> ListRequest:
-        return self._listing_of(self._pagination.paginate(request))
-
-    def _listing_of(self, paginator: Paginator) -> ListRequest:
+    def _list(self, paginator: Paginator) -> ListRequest:
         return ListRequest(paginator, self._stream.records, self._key)
 
-    def _queried(self, read: Read, since: datetime) -> Iterator[Sequence[KeyedRecord]]:
-        """What the queries bring, each by the first of its alternatives that the server knows."""
-        for number in range(len(self._style.changes)):
-            yield from self._fresh(self._first_known(read, number, since))
+    def _run_queries(self, read: Read, since: datetime) -> Iterator[Sequence[KeyedRecord]]:
+        for query in range(len(self._incremental.changes)):
+            yield from self._unseen(self._first_accepted(read, query, since))
 
-    def _first_known(self, read: Read, number: int, since: datetime) -> Iterator[Sequence[KeyedRecord]]:
-        alternatives = self._style.changes[number].alternatives
-        for at in range(self._known.get(number, 0), len(alternatives)):
-            query = alternatives[at]
-            request = self._request(query.body, query.query).filled({"since": since})
-            paginator = (query.pagination or self._pagination).paginate(request)
-            pages = read(
-                self._listing_of(paginator if query.stop_at is None else StopAt(paginator, query.stop_at, since))
-            )
+    def _first_accepted(self, read: Read, query: int, since: datetime) -> Iterator[Sequence[KeyedRecord]]:
+        """The result of a query, by the first of its alternatives that the server accepts."""
+        alternatives = self._incremental.changes[query].alternatives
+        for at in range(self._accepted.get(query, 0), len(alternatives)):
+            alternative = alternatives[at]
+            request = self._request(alternative.body, alternative.query).filled({"since": since})
+            paginator = (alternative.pagination or self._pagination).paginate(request)
+            if alternative.stop_at is not None:
+                paginator = StopAt(paginator, alternative.stop_at, since)
+            pages = read(self._list(paginator))
             try:
                 first = next(pages, ())
             except (RequestRejected, NotFound):
-                if self._style.changes[number].optional and at + 1 == len(alternatives):
-                    self._info(f"the server does not know query {number + 1}; the sweep finds what it would have found")
+                is_last = at + 1 == len(alternatives)
+                if is_last and self._incremental.changes[query].optional:
+                    self._info(f"the server rejects query {query + 1}; reconciliation finds what it would have found")
                     return
-                if at + 1 == len(alternatives):
+                if is_last:
                     raise
-                self._info(f"the server does not know alternative {at + 1} of {len(alternatives)}; trying the next")
+                self._info(
+                    f"the server rejects alternative {at + 1} of {len(alternatives)} for query {query + 1}; "
+                    "trying the next"
+                )
                 continue
-            self._known[number] = at
+            self._accepted[query] = at
             yield first
             yield from pages
             return
 
-    def _named(self, read: Read) -> list[str]:
-        """The keys of rows that the other list names, each once, in its order."""
-        by = self._style.change_feed
-        if by is None:
+    def _changed_keys(self, read: Read) -> list[str]:
+        """The keys of the rows that the change feed names, each once, in the order of the feed."""
+        feed = self._incremental.change_feed
+        if feed is None:
             return []
-        request = Request(by.endpoint, {}, by.body).filled({"since": self._since})
-        names: dict[str, None] = {}
-        answered = False
+        request = Request(feed.endpoint, {}, feed.body).filled({"since": self._since})
+        keys: dict[str, None] = {}
+        has_begun = False
         try:
-            for records in read(ListRequest(by.pagination.paginate(request), (by.records,), by.own_key.get)):
-                answered = True
+            for records in read(ListRequest(feed.pagination.paginate(request), (feed.records,), feed.own_key.get)):
+                has_begun = True
                 for _, record in records:
-                    name = by.names.get(record)
-                    if isinstance(name, str) and name.startswith(by.prefix):
-                        names[name.removeprefix(by.prefix)] = None
+                    name = feed.names.get(record)
+                    if isinstance(name, str) and name.startswith(feed.prefix):
+                        keys[name.removeprefix(feed.prefix)] = None
         except NotFound:
-            if answered:
+            if has_begun:
                 raise
-            self._info(f"the server has no {by.endpoint}; changes that only it names are found by the sweep")
+            self._info(f"the server has no {feed.endpoint}; reconciliation finds the changes that only it names")
         except (RequestRejected, Unauthorized) as failure:
-            if answered or (isinstance(failure, Unauthorized) and failure.status != 403):
+            if has_begun or (isinstance(failure, Unauthorized) and failure.status != 403):
                 raise
             self._log.warning(
-                f"{self._stream.name}: read without {by.endpoint}; changes that only it names are found by the sweep. "
-                f"{failure}"
+                f"{self._stream.name}: {feed.endpoint} cannot be read; reconciliation finds the changes that only it "
+                f"names. {failure}"
             )
-        return list(names)
+        return list(keys)
 
     def _look_up(self, read: Read, keys: Sequence[str]) -> Iterator[Sequence[KeyedRecord] | DeletedRow]:
-        assert self._style.lookup is not None  # the spec demands it
-        request = self._request(self._style.lookup_body).with_at({self._style.lookup: list(keys)})
-        yield from self._fresh(read(self._listing(request)))
-        for k in keys:
-            if (k,) not in self._seen and k in self._was_open:
-                yield DeletedRow(k)
+        assert self._incremental.lookup is not None  # the spec requires it
+        request = self._request(self._incremental.lookup_body).with_at({self._incremental.lookup: list(keys)})
+        yield from self._unseen(read(self._list(self._pagination.paginate(request))))
+        for key in keys:
+            if (key,) not in self._seen and key in self._previously_open:
+                yield DeletedRow(key)

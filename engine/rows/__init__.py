@@ -1,1 +1,1 @@
-"""Records as the server sends them -> rows as the destination takes them."""
+"""Rows: from a server's records to the destination's typed columns."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.failures import ReadFailure
 from engine.jsonpath import Getter, JsonPath
+from engine.nouns import counted
 from engine.requests import Record
 from engine.rows.types import TypeMismatch, converter, unchanged_type
 from engine.spec.dialect import Stream
@@ -17,7 +18,7 @@ Row = dict[str, Any]
 
 
 class RowMapping:
-    """What a stream's ``fields`` say, as functions. Counts the values that did not fit their column's type."""
+    """A stream's ``fields``, compiled into functions. Counts the values that do not fit their column's type."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -29,11 +30,11 @@ class RowMapping:
         self._key = [(name, *by_name[name]) for name in stream.primary_key]
         self._cursor = by_name[stream.cursor_field] if stream.cursor_field else None
         self.volatile = frozenset(name for name, field in stream.fields.items() if field.volatile)
-        self._misfits: Counter[str] = Counter()
-        self._first_misfit: dict[str, str] = {}
+        self._mismatches: Counter[str] = Counter()
+        self._first_mismatch: dict[str, str] = {}
 
     def row(self, record: Record) -> Row:
-        """The row of a record: every mapped column, None where the record has no value or one that does not fit."""
+        """The row of a record: every mapped column, None if the record's value is absent or does not fit."""
         row = self._empty.copy()
         for name, key, get, convert, unchanged in self._columns:
             value = get(record) if key is None else record.get(key)
@@ -42,9 +43,9 @@ class RowMapping:
             if type(value) is not unchanged:
                 try:
                     value = convert(value)
-                except TypeMismatch as type_mismatch:
+                except TypeMismatch as mismatch:
                     self._count(name, value, record)
-                    value = type_mismatch.replacement
+                    value = mismatch.replacement
             row[name] = value
         return row
 
@@ -52,15 +53,15 @@ class RowMapping:
         """The values of the primary key.
 
         Raises:
-            ReadFailure: a part of the key is absent, null or of another type: the row could not be told from others.
+            ReadFailure: a part of the key is absent, null or of another type, so it does not identify the row.
         """
         values = []
         for name, get, convert in self._key:
             value = get(record)
             try:
                 value = None if value is None else convert(value)
-            except TypeMismatch as type_mismatch:
-                value = type_mismatch.replacement
+            except TypeMismatch as mismatch:
+                value = mismatch.replacement
             if value is None:
                 paths = " or ".join(path.text for path in self._stream.fields[name].path)
                 raise ReadFailure(
@@ -71,7 +72,7 @@ class RowMapping:
         return tuple(values)
 
     def cursor(self, record: Record) -> datetime | None:
-        """The instant of the cursor field; None where it is absent, null or no instant."""
+        """The instant of the cursor field; None if it is absent, null or not an instant."""
         assert self._cursor is not None  # the spec demands one for incremental streams
         get, convert = self._cursor
         value = get(record)
@@ -83,23 +84,24 @@ class RowMapping:
             return None
         return instant
 
-    def type_mismatches(self) -> list[str]:
-        """One line a column in which values did not fit. Tells types and keys, never values."""
+    def mismatch_warnings(self) -> list[str]:
+        """One warning per column in which values did not fit. It names types and keys, never values."""
         return [
-            f"{self._stream.name}.{name}: {count} values did not fit {self._stream.fields[name].type} and became "
-            f"{'JSON text' if self._stream.fields[name].type == 'STRING' else 'NULL'}; {self._first_misfit[name]}"
-            for name, count in self._misfits.items()
+            f"{self._stream.name}.{name}: {counted(count, 'values')} did not fit {self._stream.fields[name].type} "
+            f"and became {'JSON text' if self._stream.fields[name].type == 'STRING' else 'NULL'}; "
+            f"{self._first_mismatch[name]}"
+            for name, count in self._mismatches.items()
         ]
 
     def _count(self, name: str, value: Any, record: Record) -> None:
-        self._misfits[name] += 1
-        if name not in self._first_misfit:
+        self._mismatches[name] += 1
+        if name not in self._first_mismatch:
             key = ", ".join(f"{part}={get(record)}" for part, get, _ in self._key)
-            self._first_misfit[name] = f"the first was {_json_type(value)}, in the row with {key}"
+            self._first_mismatch[name] = f"the first was {_json_type(value)}, in the row with {key}"
 
 
 def _key_of(paths: tuple[JsonPath, ...]) -> str | None:
-    """The name, where the only path is but one: looked up without a call, which is most of what a column costs."""
+    """The name, if the only path is a single name. Its lookup needs no call, which is most of what a column costs."""
     return paths[0].key if len(paths) == 1 else None
 
 

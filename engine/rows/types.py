@@ -1,7 +1,7 @@
-"""One function a column type: a JSON value -> the value that Fivetran's operations store exactly and cheaply.
+"""Column types: one function per type, from a JSON value to a value that Fivetran stores exactly and cheaply.
 
-Types are kept, never guessed: text is no number, a number is no text, a naive time is no instant. A value of another
-type is a :class:`TypeMismatch`, which the row counts and replaces.
+Types are never guessed: a string is not a number, a number is not a string, a local time is not an instant. A value of
+another type raises :class:`TypeMismatch`; the row mapping counts and replaces it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.instants import from_iso, parse_instant
 from engine.spec.dialect import Field
 
 Convert = Callable[[Any], Any]
-"""Takes a JSON value that is not null; raises :class:`TypeMismatch`."""
+"""Converts a JSON value that is not null; raises :class:`TypeMismatch`."""
 
 
 class TypeMismatch(Exception):
@@ -31,15 +31,15 @@ class TypeMismatch(Exception):
 
 
 def converter(field: Field) -> Convert:
-    """The function for a column."""
+    """The conversion for a column."""
     if field.type == "DECIMAL":
-        assert field.precision is not None and field.scale is not None  # the spec has checked it
+        assert field.precision is not None and field.scale is not None  # the spec checked it
         return _decimal(field.precision - field.scale)
     return _CONVERTERS[field.type]
 
 
 def unchanged_type(field: Field) -> type | None:
-    """The Python type whose values a column's function gives back unchanged, so that it need not be called for them."""
+    """The Python type that a column's conversion returns unchanged, so it need not be called for such values."""
     return _UNCHANGED.get(field.type)
 
 
@@ -59,12 +59,12 @@ def _boolean(value: Any) -> bool:
     raise TypeMismatch
 
 
-def _whole_number(bits: int) -> Convert:
+def _integer(bits: int) -> Convert:
     lowest, highest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
     def convert(value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
-            value = int(value)  # JSON does not tell 3.0 from 3
+            value = int(value)  # JSON does not distinguish 3.0 from 3
         if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
             return value
         raise TypeMismatch
@@ -145,9 +145,9 @@ _CONVERTERS: Final[dict[str, Convert]] = {
     "STRING": _string,
     "JSON": _json,
     "BOOLEAN": _boolean,
-    "SHORT": _whole_number(16),
-    "INT": _whole_number(32),
-    "LONG": _whole_number(64),
+    "SHORT": _integer(16),
+    "INT": _integer(32),
+    "LONG": _integer(64),
     "FLOAT": _number,
     "DOUBLE": _number,
     "NAIVE_DATE": _naive_date,

@@ -1,11 +1,10 @@
-"""What a connection remembers between syncs: one small, versioned JSON document that a person can read.
+"""The state that a connection keeps between syncs: one small, versioned JSON document that a person can read.
 
     {"version": 3, "api": "http://127.0.0.1:4200/api",
      "streams": {"flow_runs": {"since": "2024-05-01T10:00:00.000000Z", "recent": "s0me+Fingerpr1nts"}}}
 
-``since`` moves only when a pass over a stream is complete. A pass that was interrupted, where it can be resumed, stands
-beside it as ``"pass": {"began": "2024-05-01T10:00:00.000000Z", "position": "..."}``. ``api`` is where all that was
-read.
+``since`` moves only when a pass over a stream is complete. An interrupted pass that can be resumed is stored beside it
+as ``"pass": {"began": "2024-05-01T10:00:00.000000Z", "position": "..."}``. ``api`` is the base URL that was read.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
 
 VERSION: Final = 3
-RECENT_MAX: Final = 1000  # fingerprints a stream: 8 KB of state
+RECENT_MAX: Final = 1000  # fingerprints per stream: 8 KB of state
 _RECENT_TOTAL: Final = 1500  # fingerprints of all streams: 12 KB
 _FINGERPRINT_BYTES: Final = 6
 
 
 class StateError(Failure):
-    """A state that this version cannot read. Reading everything again in silence would cost and surprise."""
+    """A state that this version cannot read. Re-reading everything silently would be a costly surprise."""
 
 
 @dataclass(frozen=True)
 class PassState:
-    """A pass under way: when it began by the server's clock, and the position up to which its rows were sent."""
+    """An unfinished pass: when it began by the server's clock, and the position up to which its rows were sent."""
 
     began: datetime
     position: str
@@ -43,7 +42,10 @@ class PassState:
 
 @dataclass(frozen=True)
 class ReconcileState:
-    """A round of the sweep: when it began and the round before it did, and how far it is."""
+    """A round of reconciliation, which reads the whole list once.
+
+    ``began``, ``previous``: when this round and the one before it began. ``position``, ``rows``: how far it is.
+    """
 
     began: datetime
     previous: datetime
@@ -55,32 +57,33 @@ class ReconcileState:
 class StreamState:
     """How far one stream has been read.
 
-    ``since``: rows whose cursor is before it are in the destination. ``recent``: fingerprints of row versions at or
-    after it that are in the destination too, so that the overlap does not send them twice. Where there are too many
-    some are left out, and those rows are sent again. ``open``: keys of rows that were sent while they might still
-    change, or of all rows, where those that are gone are to be noticed.
+    ``since``: all rows with an earlier cursor are in the destination. ``recent``: fingerprints of row versions at or
+    after ``since`` that are there too, so that the lookback does not send them twice. If there are too many, some are
+    left out, and those rows are sent again. ``current_pass``: the pass that was interrupted, if it can be resumed.
+    ``open``: keys of rows that could still change when they were sent; or of all rows, if deleted ones are to be
+    detected.
     """
 
     since: datetime | None = None
     recent: frozenset[bytes] = frozenset()
-    under_way: PassState | None = None
+    current_pass: PassState | None = None
     open: frozenset[str] = frozenset()
     reconcile: ReconcileState | None = None
 
 
 @dataclass(frozen=True)
 class State:
-    """The state of all streams, and the base URL of the API that they were read from."""
+    """The state of all streams, and the base URL that they were read from."""
 
     api: str
     streams: Mapping[str, StreamState] = field(default_factory=dict)
 
     def with_stream(self, name: str, stream: StreamState) -> State:
-        """The state in which one stream is where ``stream`` says."""
+        """The state with another state of one stream."""
         return replace(self, streams={**self.streams, name: stream})
 
     def dump(self) -> dict[str, Any]:
-        """The JSON document: under 16 KB, and 22 bytes for each key that is remembered, if it is a UUID."""
+        """The JSON document: under 16 KB, plus 22 bytes for each key in ``open`` if the keys are UUIDs."""
         recent = sum(len(stream.recent) for stream in self.streams.values())
         share = min(1.0, _RECENT_TOTAL / recent) if recent else 1.0
         return {
@@ -91,15 +94,15 @@ class State:
 
 
 def load_state(document: Mapping[str, Any], api: str) -> State:
-    """Read a state document; an empty one is the state before the first sync.
+    """Read a state document. An empty one is the state before the first sync.
 
     Args:
-        document: What the last checkpoint saved. Earlier versions are migrated. Version 1 does not name its API, and its
-            fingerprints have another length, so the rows in its lookback window are sent once more.
+        document: The state of the last checkpoint. Earlier versions are migrated. Version 1 does not name its API, and
+            its fingerprints have another length, so the rows in its lookback window are sent once more.
         api: The base URL of the API that is about to be read.
 
     Raises:
-        StateError: it has another version or shape, or was made for another API.
+        StateError: the document has an unknown version or shape, or was made for another API.
     """
     if not document:
         return State(api)
@@ -110,13 +113,12 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
             "Deploy the version that wrote it, or reset the state (a historical re-sync) to read everything again."
         )
     made_for = document.get("api", api) if version >= 2 else api
-    if _place(made_for) != _place(api):
+    if _address(made_for) != _address(api):
         raise StateError(
-            f"the saved state was made for {made_for}, and this sync is to read {api}. Its rows would be mixed with "
-            "those of the other API, and what the state takes for known would be missed. If the address is a mistake, "
-            "correct it. If it is another API, make another connection for it. If it is the same API under a new "
-            'address, put the new one into the saved state under "api", or reset the state (a historical re-sync) to '
-            "read everything again."
+            f"the saved state was made for {made_for}, but this sync reads {api}. The rows of two APIs would be mixed, "
+            "and rows that the state takes for known would be missed. If the URL is a mistake, correct it. If it is "
+            "another API, create another connection for it. If it is the same API at a new URL, replace the URL under "
+            '"api" in the saved state, or reset the state (a historical re-sync) to read everything again.'
         )
     try:
         return State(api, {name: _stream_state(stream, version) for name, stream in document["streams"].items()})
@@ -127,8 +129,8 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
         ) from None
 
 
-def _place(url: Any) -> tuple[str, str]:
-    """What tells one API's address from another's: the scheme does not, nor does a default port or a last slash."""
+def _address(url: Any) -> tuple[str, str]:
+    """Host and path of a URL. The scheme, a default port and a trailing slash do not make another API."""
     parts = urlsplit(str(url))
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return parts.netloc.lower().removesuffix(default), parts.path.rstrip("/")
@@ -139,10 +141,10 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
     if stream.since is not None:
         recent = sorted(stream.recent)[: int(share * len(stream.recent))]
         document |= {"since": format_instant(stream.since), "recent": _joined(recent)}
-    if stream.under_way is not None:
+    if stream.current_pass is not None:
         document["pass"] = {
-            "began": format_instant(stream.under_way.began),
-            "position": stream.under_way.position,
+            "began": format_instant(stream.current_pass.began),
+            "position": stream.current_pass.position,
         }
     if stream.open:
         document["open"] = _pack(stream.open)
@@ -157,12 +159,12 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
 
 
 def _pack(keys: frozenset[str]) -> Any:
-    """Keys as a list; UUIDs, of which there can be many, as the base64 of their bytes: 22 characters each."""
+    """Keys as a list. UUIDs, which can be many, as the base64 of their bytes: 22 characters each."""
     try:
         parts = [uuid.UUID(k) for k in sorted(keys)]
     except ValueError:
         return sorted(keys)
-    if {str(part) for part in parts} != keys:  # written otherwise than UUIDs usually are
+    if {str(part) for part in parts} != keys:  # not in the canonical form, which unpacking would return
         return sorted(keys)
     return _joined([part.bytes for part in parts])
 
@@ -174,25 +176,25 @@ def _unpack(packed: Any) -> frozenset[str]:
 
 
 def _joined(parts: Iterable[bytes]) -> str:
-    """Pieces of bytes of one length, in one base64 text without anything between them."""
+    """Byte strings of one length, concatenated, in base64."""
     return base64.b64encode(b"".join(parts)).decode("ascii")
 
 
 def _split(text: str, length: int) -> list[bytes]:
     content = base64.b64decode(text, validate=True)
     if len(content) % length:
-        raise ValueError(f"{len(content)} bytes are no multiple of {length}")
+        raise ValueError(f"{len(content)} bytes are not a multiple of {length}")
     return [content[at : at + length] for at in range(0, len(content), length)]
 
 
 def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
-    under_way, reconcile = document.get("pass"), document.get("reconcile" if version >= 3 else "sweep")
+    current_pass, reconcile = document.get("pass"), document.get("reconcile" if version >= 3 else "sweep")
     if not document.keys() & {"since", "pass", "open"}:
         raise KeyError("since")
     return StreamState(
         parse_instant(document["since"]) if "since" in document else None,
         frozenset(_split(document.get("recent", ""), _FINGERPRINT_BYTES)) if version >= 2 else frozenset(),
-        under_way and PassState(parse_instant(under_way["began"]), str(under_way["position"])),
+        current_pass and PassState(parse_instant(current_pass["began"]), str(current_pass["position"])),
         _unpack(document.get("open", [])),
         reconcile
         and ReconcileState(
@@ -204,13 +206,13 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
     )
 
 
-def fingerprint(row: Mapping[str, Any], besides: Collection[str] = ()) -> bytes:
-    """A short name for one version of a row: 48 bits of a hash of all its columns but those named in ``besides``.
+def fingerprint(row: Mapping[str, Any], excluding: Collection[str] = ()) -> bytes:
+    """A fingerprint of one version of a row: 48 bits of a hash of all its columns except ``excluding``.
 
-    Not of its cursor alone: a server's clock may be too coarse to tell two versions apart, and a part of a row may
+    The cursor alone would not do: a server's clock can be too coarse to distinguish two versions, and part of a row can
     become visible after its cursor (Prefect on SQLite: milliseconds, and states that follow their task run).
     """
-    if besides:
-        row = {name: value for name, value in row.items() if name not in besides}
+    if excluding:
+        row = {name: value for name, value in row.items() if name not in excluding}
     text = json.dumps(row, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=_FINGERPRINT_BYTES).digest()

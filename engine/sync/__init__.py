@@ -1,7 +1,7 @@
-"""The sync: reads each stream to its proven end, writes what changed, and checkpoints what is proven.
+"""The sync: reads each stream to its confirmed end, writes what changed, and checkpoints.
 
-The cursor of a stream moves once, after its last page. Checkpoints in between make rows durable and remember how far
-the pass is, where its pagination can go on from there; a sync that is stopped anywhere loses nothing.
+The cursor of a stream moves once, after its last page. Checkpoints in between make rows durable and record how far the
+pass is, if its pagination can resume there. A sync that is interrupted anywhere loses nothing.
 """
 
 from __future__ import annotations
@@ -18,50 +18,64 @@ from engine.nouns import counted
 from engine.spec.dialect import Stream
 from engine.spec.load import ResolvedSpec
 from engine.state import load_state
-from engine.sync.pages import Pages
+from engine.sync.pages import PageReader
 from engine.sync.reader import readers
 from engine.sync.stream import StreamSync
-from engine.sync.writer import Writer
+from engine.sync.writer import CHECKPOINT_ROWS, CHECKPOINT_SECONDS, Writer
 
 
-def sync(resolved: ResolvedSpec, state: Mapping[str, Any], destination: Destination, log: Log) -> None:
-    """Copy every enabled stream of a document into a destination.
+def sync(
+    resolved: ResolvedSpec,
+    state: Mapping[str, Any],
+    destination: Destination,
+    log: Log,
+    *,
+    checkpoint_rows: int = CHECKPOINT_ROWS,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> None:
+    """Sync the selected streams of a connection into a destination.
 
     Args:
-        connection: The document, filled in for one connection.
-        state: The state document of the last checkpoint; empty on the first sync.
-        destination: Takes rows and checkpoints.
-        log: Takes what happens.
+        resolved: The spec with the settings of the connection.
+        state: The state of the last checkpoint; empty on the first sync.
+        destination: Receives rows and checkpoints.
+        log: Receives progress and warnings.
+        checkpoint_rows: Checkpoint after this many rows.
+        checkpoint_seconds: Checkpoint after this many seconds.
 
     Raises:
-        Failure: a stream could not be read whole. Its state, and that of the streams after it, has not moved.
+        Failure: a stream could not be read completely. Its state and that of the streams after it have not moved.
     """
     spec, concurrency = resolved.spec, resolved.spec.api.concurrency
     log = RedactingLog(log, resolved.settings.secrets.redact)
     log.info(f"Starting {spec.title} sync")
     for warning in resolved.settings.warnings:
         log.warning(warning)
-    writer = Writer(destination, load_state(state, spec.api.base_url))
+    writer = Writer(destination, load_state(state, spec.api.base_url), checkpoint_rows, checkpoint_seconds)
     counts: dict[str, int] = {}
     missing: list[str] = []
-    forbidden: list[Unauthorized] = []
-    with Client(resolved, log) as client, Pages(client, concurrency) as pages, _Background(concurrency) as background:
-        of = readers(spec, pages, log)
-        syncs = [StreamSync(of[stream.name], spec.api.lookback, writer, log) for stream in resolved.streams]
+    inaccessible: list[Unauthorized] = []
+    with (
+        Client(resolved, log) as client,
+        PageReader(client, concurrency) as pages,
+        _Background(concurrency) as background,
+    ):
+        reader = readers(spec, pages, log)
+        syncs = [StreamSync(reader[stream.name], spec.api.lookback, writer, log) for stream in resolved.streams]
         for one in _in_order(syncs, background):
             try:
                 counts[one.stream.name] = one.run()
             except NotFound as not_found:
                 log.warning(f"{not_found.url} not found; skipping.")
                 missing.append(not_found.url)
-            except Unauthorized as refused:
-                # Not every key may read what only some servers have, such as the account around a workspace.
-                if refused.status != 403 or one.stream.availability is None:
+            except Unauthorized as forbidden:
+                # Not every key has access to what only some servers have, such as the account above a workspace.
+                if forbidden.status != 403 or one.stream.availability is None:
                     raise
-                log.warning(f"{one.stream.name}: may not be read with this key; skipping. {refused}")
-                forbidden.append(refused)
-    if not counts and forbidden:
-        raise forbidden[0]
+                log.warning(f"{one.stream.name}: this API key has no access; skipping. {forbidden}")
+                inaccessible.append(forbidden)
+    if not counts and inaccessible:
+        raise inaccessible[0]
     if not counts:
         warning = " ".join(resolved.settings.warnings)
         settings = " and ".join(resolved.settings_behind("api.base_url")) or "api.base_url"
@@ -71,9 +85,9 @@ def sync(resolved: ResolvedSpec, state: Mapping[str, Any], destination: Destinat
 
 
 def _in_order(syncs: Sequence[StreamSync], background: Executor) -> Iterator[StreamSync]:
-    """Incremental streams one by one; then the full refreshes, which are read side by side and written one by one.
+    """Incremental streams one by one, then full refreshes, which are read concurrently and written one by one.
 
-    What runs refer to, such as the deployment that they belong to, is read after them and so is there.
+    What runs refer to, such as their deployment, is read after them, so it is there too.
     """
     refreshes = [one for one in syncs if one.stream.sync_mode == "full_refresh"]
     yield from (one for one in syncs if one.stream.sync_mode != "full_refresh")
@@ -83,7 +97,7 @@ def _in_order(syncs: Sequence[StreamSync], background: Executor) -> Iterator[Str
 
 
 class _Background(ThreadPoolExecutor):
-    """Threads that are not waited for when the sync ends early: their requests end with the client."""
+    """Threads that a sync does not wait for if it ends early: their requests end with the client."""
 
     def __exit__(self, *failure: object) -> None:
         self.shutdown(wait=False, cancel_futures=True)

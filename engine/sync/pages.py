@@ -1,4 +1,4 @@
-"""Several lists at once over one client: each answer is asked for before the one before it was worked through."""
+"""Reading lists in pages over one client: several lists at once, each a page ahead of its reader."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from engine.reading import ListRequest
 from engine.requests import KeyedRecord, Page, Record, Request, Response
 
 
-class Pages:
-    """Asks, as a context manager.
+class PageReader:
+    """Reads the pages of lists, as a context manager.
 
-    Threads only ask and decode. Walks are told their pages, and entries handed on, by the thread that reads.
+    Its threads only send requests and decode responses. Paginators advance, and records are yielded, in the thread that
+    calls :meth:`read`.
 
     Args:
-        client: Sends requests.
-        connections: How many of them may be under way at once.
-        tell: Takes each request before it is sent.
+        client: Sends the requests.
+        concurrency: Maximum number of requests in flight.
+        on_request: Called with each request before it is sent.
     """
 
     def __init__(self, client: Client, concurrency: int, on_request: Callable[[Request], None] | None = None) -> None:
@@ -33,7 +34,7 @@ class Pages:
         self.concurrency = concurrency
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pages")
 
-    def __enter__(self) -> Pages:
+    def __enter__(self) -> PageReader:
         return self
 
     def __exit__(
@@ -42,114 +43,114 @@ class Pages:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def read(
-        self, stream: str, listings: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
+        self, stream: str, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
     ) -> Iterator[tuple[ListRequest, Response, Page, Sequence[KeyedRecord]]]:
-        """The pages of lists as they come, each with its entries that are new in its list.
+        """Yields the pages of lists as they arrive, each with the records that no earlier page of its list had.
 
-        A list's next page is on its way while this one is worked through. Ends only when each list is proven whole.
+        The next page of a list is fetched while the current one is processed. Iteration ends only when every list is
+        confirmed to be complete.
 
         Args:
-            stream: Named in every message.
-            asks: The lists; taken one by one as there is room.
+            stream: The stream to name in messages.
+            lists: The lists, started one by one as others end.
             width: How many lists to read at once.
-            ahead: Whether to ask for a page before it is wanted. Without, a reader that stops early costs nothing.
-            begun: Whether an earlier call has read pages of these lists, so that the answer "not found" is a failure.
+            ahead: Whether to fetch a page before the reader wants it. If not, a reader that stops early costs nothing.
+            begun: Whether an earlier call read pages of these lists, so that "not found" is a failure.
 
         Raises:
-            NotFound: the first request of a list was answered 404 or 405.
-            ReadFailure: pages do not add up to a whole list.
+            NotFound: the server returned 404 or 405 to the first request of a list.
+            ReadFailure: the pages do not add up to a complete list.
             Failure: a request failed for good.
         """
-        waiting = iter(listings)
-        under_way: dict[
-            Future[Response], tuple[ListRequest, Request, Request]
-        ] = {}  # with the first request of its list
+        waiting = iter(lists)
+        # Each request in flight, after its list and before the first request of that list.
+        in_flight: dict[Future[Response], tuple[ListRequest, Request, Request]] = {}
 
-        def launch(listing: ListRequest, first: Request | None = None) -> None:
-            request = listing.paginator.request
+        def launch(list_request: ListRequest, first: Request | None = None) -> None:
+            request = list_request.paginator.request
             if request is not None:
                 first = first or request
-                future = self._pool.submit(self._fetch, stream, listing, request, None if begun else first)
-                under_way[future] = listing, request, first
+                future = self._pool.submit(self._fetch, stream, list_request, request, None if begun else first)
+                in_flight[future] = list_request, request, first
 
         try:
-            for listing in islice(waiting, width):
-                launch(listing)
-            while under_way:
-                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for list_request in islice(waiting, width):
+                launch(list_request)
+            while in_flight:
+                done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
                 for future in done:
-                    listing, request, first = under_way.pop(future)
+                    list_request, request, first = in_flight.pop(future)
                     response = future.result()
-                    page, fresh = self._advance(stream, listing, request, response)
-                    goes_on = response.missing is None and listing.paginator.request is not None
-                    if not goes_on:
+                    page, records = self._advance(stream, list_request, request, response)
+                    has_more = response.not_found is None and list_request.paginator.request is not None
+                    if not has_more:
                         for following in islice(waiting, 1):
                             launch(following)
                     elif ahead:
-                        launch(listing, first)
-                    yield listing, response, page, fresh
-                    if goes_on and not ahead:
-                        launch(listing, first)
+                        launch(list_request, first)
+                    yield list_request, response, page, records
+                    if has_more and not ahead:
+                        launch(list_request, first)
         finally:
-            for future in under_way:
+            for future in in_flight:
                 future.cancel()
 
-    def number(self, stream: str, request: Request) -> int:
-        """The number that a request is answered with.
+    def count(self, stream: str, request: Request) -> int:
+        """The integer that a request returns.
 
         Raises:
-            Failure: it was answered with something else, or not at all.
+            Failure: the request failed, or returned anything else.
         """
-        number: int = self._client.send(stream, request, _whole_number).value
+        number: int = self._client.send(stream, request, _integer).value
         return number
 
-    def _fetch(self, stream: str, listing: ListRequest, request: Request, first: Request | None) -> Response:
+    def _fetch(self, stream: str, list_request: ListRequest, request: Request, first: Request | None) -> Response:
         try:
-            return self._request_list(stream, listing, request)
+            return self._send(stream, list_request, request)
         except NotFound as not_found:
-            if listing.may_be_missing and (request is first or self._is_missing(stream, listing, first)):
-                return Response((None, []), None, missing=not_found)
+            if list_request.may_be_missing and (request is first or self._is_missing(stream, list_request, first)):
+                return Response((None, []), None, not_found=not_found)
             if request is first:
                 raise
-            raise Failure(f"{not_found} The endpoint answered before in this sync; sync again.") from None
+            raise Failure(f"{not_found} The endpoint existed earlier in this sync; sync again.") from None
 
-    def _is_missing(self, stream: str, listing: ListRequest, first: Request | None) -> bool:
-        """Whether a list that had a beginning has none any more: its parent was deleted while it was read."""
+    def _is_missing(self, stream: str, list_request: ListRequest, first: Request | None) -> bool:
+        """Whether a list of which pages were read does not exist anymore: its parent was deleted in the meantime."""
         if first is None:
             return False
         try:
-            self._request_list(stream, listing, first)
+            self._send(stream, list_request, first)
         except NotFound:
             return True
         return False
 
-    def _request_list(self, stream: str, listing: ListRequest, request: Request) -> Response:
+    def _send(self, stream: str, list_request: ListRequest, request: Request) -> Response:
         if self._on_request is not None:
             self._on_request(request)
         return self._client.send(
             stream,
             request,
-            lambda document: (document, records_of(document, listing.records, one_record=listing.one_record)),
+            lambda document: (document, records_of(document, list_request.records, one_record=list_request.one_record)),
         )
 
     def _advance(
-        self, stream: str, listing: ListRequest, request: Request, response: Response
+        self, stream: str, list_request: ListRequest, request: Request, response: Response
     ) -> tuple[Page, Sequence[KeyedRecord]]:
         document, records = response.value
-        if response.missing is not None:
+        if response.not_found is not None:
             return Page([], None, None), ()
-        if listing.parent is not None:
+        if list_request.parent is not None:
             for record in records:
-                record[PARENT] = listing.parent
+                record[PARENT] = list_request.parent
         try:
-            page = Page([(listing.key(record), record) for record in records], document, response.next_link)
-            return page, listing.paginator.advance(page)
+            page = Page([(list_request.key(record), record) for record in records], document, response.next_link)
+            return page, list_request.paginator.advance(page)
         except ReadFailure as failure:
             raise ReadFailure(f"{stream}: {request} at {self._client.url(request)}: {failure}.") from failure
 
 
 def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = False) -> list[dict[str, Any]]:
-    """The records in a response: the list of them or, with ``one_record``, the one object.
+    """The list of records in a response or, with ``one_record``, its single record in a list.
 
     Raises:
         UnexpectedShape: the response has another shape.
@@ -158,23 +159,23 @@ def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = F
 
 
 def _record_in(document: Any, paths: Sequence[JsonPath]) -> dict[str, Any]:
-    """The record that stands at the first declared path with an object."""
+    """The first object at one of the paths."""
     for path in paths:
         found = path.get(document)
         if isinstance(found, dict):
             return found
-    raise UnexpectedShape(f"{_shape(document)}, and no object at {_named(paths)}")
+    raise UnexpectedShape(f"{_shape(document)}, and no object at {_either(paths)}")
 
 
 def _records_in(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
-    """The list of records by the first declared shape that is a list of objects."""
+    """The first list at one of the paths. It must hold only objects."""
     for path in paths:
         found = path.get(document)
         if isinstance(found, list):
             if not all(isinstance(record, dict) for record in found):
-                raise UnexpectedShape(f"a list at {path.text} that holds other things than objects")
+                raise UnexpectedShape(f"a list at {path.text} whose items are not all objects")
             return found
-    raise UnexpectedShape(f"{_shape(document)}, and no list of records at {_named(paths)}")
+    raise UnexpectedShape(f"{_shape(document)}, and no list of records at {_either(paths)}")
 
 
 def _shape(document: Any) -> str:
@@ -183,25 +184,25 @@ def _shape(document: Any) -> str:
     return f"a bare {type(document).__name__}"
 
 
-def _named(paths: Sequence[JsonPath]) -> str:
+def _either(paths: Sequence[JsonPath]) -> str:
     return " or ".join(path.text for path in paths)
 
 
 def children_in(parent: Record, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
-    """The list of records that a parent's record holds; none where it holds null or nothing.
+    """The list of records inside a parent record; an empty one if the parent has null or nothing there.
 
     Raises:
-        ReadFailure: it holds something else.
+        ReadFailure: the parent has something else there.
     """
     values = [value for path in paths if (value := path.get(parent)) is not None]
     if not values:
         return []
     if isinstance(values[0], list) and all(isinstance(record, dict) for record in values[0]):
         return values[0]
-    raise ReadFailure(f"the parent's record has no list of objects at {_named(paths)}")
+    raise ReadFailure(f"the parent's record has no list of objects at {_either(paths)}")
 
 
-def _whole_number(document: Any) -> int:
+def _integer(document: Any) -> int:
     if isinstance(document, int) and not isinstance(document, bool):
         return document
-    raise UnexpectedShape("something that is not a number of records")
+    raise UnexpectedShape("something other than an integer")

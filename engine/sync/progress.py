@@ -1,4 +1,4 @@
-"""Tells how far a stream is."""
+"""The progress of a stream in the log."""
 
 from __future__ import annotations
 
@@ -6,39 +6,40 @@ import time
 from typing import Final
 
 from engine.log import Log
+from engine.nouns import counted
 from engine.spec.dialect import Stream
 
 PROGRESS_SECONDS: Final = 10.0
 
 
 class Progress:
-    """Counts the rows read, and says every few seconds how far that is of what there is."""
+    """Counts the rows read, and logs every few seconds how many of how many that is."""
 
     def __init__(self, stream: Stream, log: Log) -> None:
         self._stream = stream
         self._log = log
         self._total: int | None = None
-        self._counted = 0
+        self._of_total = 0
         self._began = self._reported_at = time.monotonic()
         self.rows = 0
 
     def expect(self, total: int) -> None:
-        """So many records are to come, by the server's count."""
+        """Note how many records there are, by the server's count."""
         self._total = total
-        self._log.info(f"{self._stream.name}: {total:,} rows to read")
+        self._log.info(f"{self._stream.name}: {counted(total, 'rows')} to read")
 
-    def read(self, rows: int, counted: int) -> None:
-        """So many new rows came, after so many more of the records that :meth:`expect` counts."""
+    def read(self, rows: int, of_total: int) -> None:
+        """Note that new rows were read. ``of_total``: how many of the records in :meth:`expect` that was."""
         self.rows += rows
-        self._counted += counted
+        self._of_total += of_total
         now = time.monotonic()
         if now - self._reported_at >= PROGRESS_SECONDS:
             self._reported_at = now
-            self._log.info(f"{self._stream.name}: {self.rows:,} {self._share(now)}rows read")
+            self._log.info(f"{self._stream.name}: {self._describe(now)}")
 
-    def _share(self, now: float) -> str:
+    def _describe(self, now: float) -> str:
         if not self._total:
-            return ""
-        share = min(1.0, self._counted / self._total)
+            return f"{counted(self.rows, 'rows')} read"
+        share = min(1.0, self._of_total / self._total)
         left = (now - self._began) * (1 - share) / share if share else 0.0
-        return f"of {self._total:,} ({share:.0%}, about {left:.0f} s to go) "
+        return f"{self.rows:,} of {counted(self._total, 'rows')} read ({share:.0%}, about {left:.0f} s left)"

@@ -1,4 +1,4 @@
-"""Rows that wait on disk, so that a list which is sent only when it was read whole needs no memory."""
+"""Rows on disk: a list that is sent only once it was read to its end takes no memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _IN_MEMORY: Final = 2 * 2**20  # bytes; longer lists go to a temporary file
 
 
 class Spool:
-    """A first-in first-out store of rows, as a context manager: filled, then read once."""
+    """A queue of rows, as a context manager: filled, then read once."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
@@ -30,7 +30,7 @@ class Spool:
 
     def extend(self, rows: list[Row]) -> None:
         """Add rows."""
-        self._pickler.clear_memo()  # it would remember every row
+        self._pickler.clear_memo()  # otherwise it keeps every row in memory
         self._pickler.dump(rows)
 
     def __iter__(self) -> Iterator[Row]:

@@ -1,9 +1,8 @@
-"""Hands rows to the destination, and makes them durable now and then."""
+"""Writing to the destination: rows in order, checkpoints in between."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Final
 
 from engine.destination import Destination
@@ -16,20 +15,22 @@ CHECKPOINT_SECONDS: Final = 60.0
 
 
 class Writer:
-    """The only place that writes: rows in order, and checkpoints whose state covers no row that was not written.
+    """The only place that writes. The state of a checkpoint never covers a row that was not written before it.
 
     Args:
-        destination: Takes rows and checkpoints.
-        state: The state that was loaded.
-        clock: Seconds, monotonic.
+        destination: Receives rows and checkpoints.
+        state: The state of the last sync.
+        checkpoint_rows: A checkpoint is due after this many rows,
+        checkpoint_seconds: or after this many seconds if there are any rows.
     """
 
-    def __init__(self, destination: Destination, state: State, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, destination: Destination, state: State, checkpoint_rows: int, checkpoint_seconds: float) -> None:
         self.state = state
         self._destination = destination
-        self._clock = clock
+        self._checkpoint_rows = checkpoint_rows
+        self._checkpoint_seconds = checkpoint_seconds
         self._rows = 0
-        self._last = clock()
+        self._last = time.monotonic()
 
     def upsert(self, table: str, row: Row) -> None:
         """Insert or replace a row."""
@@ -42,24 +43,24 @@ class Writer:
         self._rows += 1
 
     def truncate(self, table: str) -> None:
-        """Soft-delete all rows; what is upserted after it is there again."""
+        """Soft-delete all rows of a table. A later upsert revives its row."""
         self._destination.truncate(table)
 
     def checkpoint_when_due(self, stream: Stream, state: StreamState) -> None:
-        """Checkpoint after enough rows or seconds, with the state of a stream whose rows so far were all written."""
+        """Checkpoint after enough rows or seconds. ``state`` covers only rows of the stream that were written."""
         self.state = self.state.with_stream(stream.name, state)
-        waited = self._clock() - self._last
-        if self._rows >= CHECKPOINT_ROWS or (self._rows and waited >= CHECKPOINT_SECONDS):
+        seconds = time.monotonic() - self._last
+        if self._rows >= self._checkpoint_rows or (self._rows and seconds >= self._checkpoint_seconds):
             self.checkpoint()
 
     def complete(self, stream: Stream, state: StreamState | None) -> None:
-        """Checkpoint with this state of a stream (None: it has none)."""
+        """Checkpoint with this state of a stream. None: the stream keeps no state."""
         if state is not None:
             self.state = self.state.with_stream(stream.name, state)
         self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Make what was written durable."""
+        """Make everything written so far durable."""
         self._destination.checkpoint(self.state.dump())
         self._rows = 0
-        self._last = self._clock()
+        self._last = time.monotonic()

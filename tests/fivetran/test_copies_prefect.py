@@ -166,7 +166,7 @@ def test_a_deleted_flow_is_soft_deleted(servers: Any, tmp_path: Path, major: int
     api.call("DELETE", f"/flows/{flow}")
     done = project.debug()
     assert "Synced 0 flows" in done.output
-    assert "flows: 1 gone, and soft-deleted" in done.output
+    assert "flows: 1 row gone from the server: soft-deleted" in done.output
     assert live(project, "flows") == {record["id"] for record in read_all(server.api_url, "flows")}
 
 

@@ -15,7 +15,7 @@ from tests.fivetran.project import PROJECT, UserProject
 
 CANARY = "CANARY-0123456789"
 AUTH_STRING = f"admin:{CANARY}"
-TESTS = ("settings_are_valid", "server_answers", "key_is_accepted", "tables_are_readable")
+TESTS = ("settings_are_valid", "server_responds", "key_is_accepted", "tables_are_readable")
 
 
 @pytest.fixture(scope="module")

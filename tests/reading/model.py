@@ -1,9 +1,9 @@
-"""A server of runs in memory, with a clock of its own: what Prefect does to rows, as far as reading them is concerned.
+"""A server of runs in memory, with its own clock: it does to rows what Prefect does, as far as a reader can see.
 
-Runs are made, move between states, are edited and deleted; changes may become visible later than they are dated; pages
-may be cut. What a reader of a real server cannot see, it cannot see here: an end is written once; a final state changed
-to another, and an edit of a finished run, leave it alone; a run that ended before it started has no end (unless
-``ends_always``); no filter knows ``updated``.
+Runs are created, change state, are edited and deleted. Changes can become visible later than they are dated. Pages can
+be capped. It hides what a real server hides: the end of a run is set once; a change between final states and an edit of
+a finished run leave it alone; a run that ended before it started has no end (unless ``ends_always``); no filter knows
+``updated``.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ streams:
 
 @dataclass
 class Model:
-    """The server. ``now`` is its clock; nothing moves it but :meth:`wait`."""
+    """The server. ``now`` is its clock; only :meth:`wait` moves it."""
 
     has_end_filter: bool = True
     has_events: bool = True
@@ -91,26 +91,26 @@ class Model:
     now: datetime = START
     runs: dict[str, Run] = field(default_factory=dict)
     events: list[Run] = field(default_factory=list)
-    late: list[tuple[datetime, str, Run | None]] = field(default_factory=list)  # (visible from, id, what it was before)
+    late: list[tuple[datetime, str, Run | None]] = field(default_factory=list)  # (visible from, id, the run before)
     made: int = 0
 
-    # --- what users and schedulers do --------------------------------------------------------------------------------
+    # --- changes -----------------------------------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
 
     def make(self, state: str, expected_in_minutes: int) -> None:
-        """Make a run in a state, to start some minutes from now (or before now)."""
+        """Create a run in a state, expected to start some minutes after (or before) now."""
         self.made += 1
-        key = f"{(self.made * 7919) % 10007:05}-{self.made}"  # no order of making in it, as in a UUID
+        key = f"{(self.made * 7919) % 10007:05}-{self.made}"  # like a UUID, it does not show the order of creation
         expected = (self.now + timedelta(minutes=expected_in_minutes)).replace(second=0, microsecond=0)
         run = {"id": key, "name": "", "state": "SCHEDULED", "expected": format_instant(expected)}
         self.runs[key] = {**run, "start": None, "end": None, "updated": format_instant(self.now)}
         self.move(key, state)
 
     def move(self, key: str, state: str) -> None:
-        """Put a run into a state."""
+        """Set a run's state."""
         run = self.runs[key]
         if state == "RUNNING" and run["start"] is None:
             run["start"] = format_instant(self.now)
@@ -127,14 +127,14 @@ class Model:
         self.runs[key] |= {"name": f"edited at {self.now:%H:%M:%S.%f}", "updated": format_instant(self.now)}
 
     def delete(self, key: str) -> None:
-        """Delete a run; no trace is left."""
+        """Delete a run, without a trace."""
         del self.runs[key]
 
     def show_later(self, key: str, before: Run | None, seconds: float) -> None:
-        """What was just done to a run becomes visible after so many seconds: a transaction that commits late."""
+        """Hide the last change of a run for some seconds, like a transaction that commits late."""
         self.late.append((self.now + timedelta(seconds=seconds), key, before))
 
-    # --- what it answers ---------------------------------------------------------------------------------------------
+    # --- responses ---------------------------------------------------------------------------------------------------
 
     def visible(self) -> list[Run]:
         """The runs as a reader sees them now."""
@@ -148,7 +148,7 @@ class Model:
         return list(rows.values())
 
     def answer(self, seen: Seen) -> Reply:
-        """Response a request, with the Date of the server's clock."""
+        """Respond to a request, dated by the server's clock."""
         self.wait(0.01)
         headers = {"Date": format_datetime(self.now, usegmt=True)}
         if seen.path.startswith("/api/events") and not self.has_events:
@@ -160,16 +160,16 @@ class Model:
             return Reply(self._events(since, int(at)), headers=headers)
         if seen.path.endswith("/runs/count"):
             return Reply(len(self.visible()), headers=headers)
-        asked = seen.json.get("runs", {})
-        if "end" in asked and not self.has_end_filter:
+        wanted = seen.json.get("runs", {})
+        if "end" in wanted and not self.has_end_filter:
             return Reply({"detail": "extra fields not permitted"}, 422, headers=headers)
-        rows = [run for run in self.visible() if all(_matches(run, name, want) for name, want in asked.items())]
+        rows = [run for run in self.visible() if all(_matches(run, name, want) for name, want in wanted.items())]
         rows.sort(key=lambda run: run["id"], reverse=True)
         if seen.json["sort"].startswith(("EXPECTED", "UPDATED")):
             column, direction = seen.json["sort"].lower().split("_")
             rows.sort(key=lambda run: run[column], reverse=direction == "desc")
         if seen.json["sort"] == "END_DESC":
-            rows.sort(key=lambda run: run["end"] or "9", reverse=True)  # nulls first, as PostgreSQL has them
+            rows.sort(key=lambda run: run["end"] or "9", reverse=True)  # nulls first, as in PostgreSQL
         offset = seen.json.get("offset", 0)
         return Reply(copy.deepcopy(rows[offset : offset + min(seen.json["limit"], self.cap)]), headers=headers)
 

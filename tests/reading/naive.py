@@ -1,8 +1,8 @@
-"""How other connectors read such a server: the strategies that lose rows, in a few lines each.
+"""Strategies of other connectors, in a few lines each. They lose rows.
 
-Each is a function from (ask, state, table) to the next state. ``ask`` takes a sort, an offset and a limit and answers
-a page; ``table`` takes the rows by their key. They page by offset, keep what they checkpoint in ``state``, and stop
-where a connector of their kind would.
+Each is a function of (fetch, state, table) that returns the next state. ``fetch`` returns a page for a sort, an offset
+and a limit; ``table`` receives the rows by key. The strategies paginate by offset, keep their checkpoint in ``state``,
+and stop where such a connector stops.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from collections.abc import Callable
 from typing import Any
 
 Row = dict[str, Any]
-ListRequest = Callable[[str, int, int], list[Row]]
+Fetch = Callable[[str, int, int], list[Row]]
 Table = dict[str, Row]
 LIMIT = 4
 
 
-def _pages(ask: ListRequest, sort: str) -> Any:
+def _pages(fetch: Fetch, sort: str) -> Any:
     offset = 0
-    while page := ask(sort, offset, LIMIT):
+    while page := fetch(sort, offset, LIMIT):
         yield page
         offset += len(page)
 
 
-def updated_ascending(ask: ListRequest, state: str, table: Table) -> str:
-    """Pages sorted by the cursor; the state is the newest cursor seen."""
+def updated_ascending(fetch: Fetch, state: str, table: Table) -> str:
+    """Sorted by the cursor. The state is the newest cursor seen."""
     newest = state
-    for page in _pages(ask, "UPDATED_ASC"):
+    for page in _pages(fetch, "UPDATED_ASC"):
         for row in page:
             if row["updated"] >= state:
                 table[row["id"]] = row
@@ -34,10 +34,10 @@ def updated_ascending(ask: ListRequest, state: str, table: Table) -> str:
     return newest
 
 
-def whole_list_newest_seen(ask: ListRequest, state: str, table: Table) -> str:
-    """The whole list in a stable order, filtered by the client; the state is the newest cursor seen."""
+def whole_list_newest_seen(fetch: Fetch, state: str, table: Table) -> str:
+    """The whole list in a stable order, filtered by the client. The state is the newest cursor seen."""
     newest = state
-    for page in _pages(ask, "EXPECTED_ASC"):
+    for page in _pages(fetch, "EXPECTED_ASC"):
         for row in page:
             if row["updated"] > state:
                 table[row["id"]] = row
@@ -45,11 +45,11 @@ def whole_list_newest_seen(ask: ListRequest, state: str, table: Table) -> str:
     return newest
 
 
-def short_page_is_the_end(ask: ListRequest, state: str, table: Table) -> str:
-    """As above, and a page shorter than asked for is taken for the last."""
+def short_page_is_the_end(fetch: Fetch, state: str, table: Table) -> str:
+    """The same, but a page shorter than the limit counts as the last."""
     newest, offset = state, 0
     while True:
-        page = ask("EXPECTED_ASC", offset, LIMIT + 1)
+        page = fetch("EXPECTED_ASC", offset, LIMIT + 1)
         for row in page:
             if row["updated"] >= state:
                 table[row["id"]] = row
@@ -59,10 +59,10 @@ def short_page_is_the_end(ask: ListRequest, state: str, table: Table) -> str:
             return newest
 
 
-def newest_by_start(ask: ListRequest, state: str, table: Table) -> str:
-    """Newest start first, down to the newest start seen before: what has ended since is not looked at."""
+def newest_by_start(fetch: Fetch, state: str, table: Table) -> str:
+    """Newest start first, down to the newest start seen before. Older runs that have ended since are not read."""
     newest = state
-    for page in _pages(ask, "EXPECTED_DESC"):
+    for page in _pages(fetch, "EXPECTED_DESC"):
         for row in page:
             if row["expected"] < state:
                 return newest

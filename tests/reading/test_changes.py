@@ -1,4 +1,4 @@
-"""What a pass over changes does about deleted rows, queries that a server does not know, and lists it may not read."""
+"""A pass over changes: deleted rows, queries that the server rejects, and change feeds without access."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ OLD, NEW = "2024-05-01T10:00:00Z", "2999-01-01T00:00:00Z"
 
 
 class Shelves:
-    """A list and its count, and which of them were asked for."""
+    """A list and its count. ``requested``: what was requested, by sort."""
 
     def __init__(self) -> None:
         self.rows = {f"s{n:02}": OLD for n in range(8)}
-        self.asked: list[str] = []
-        self.counted: Any = None  # another answer than the number of rows
+        self.requested: list[str] = []
+        self.counted: Any = None  # instead of the number of rows
         self.fails_at: str | None = None
 
     def answer(self, seen: Seen) -> Reply:
-        """By path and sort."""
+        """The count, or a page in the order of the sort."""
         what = "count" if seen.path.endswith("/count") else seen.json["sort"]
-        self.asked.append(what)
+        self.requested.append(what)
         if what == self.fails_at:
             return Reply({"detail": "no"}, 418)
         if what == "count":
@@ -72,70 +72,70 @@ def server(shelves: Shelves) -> Iterator[Loopback]:
 
 
 def run(folder: Path, server: Loopback, recorder: Recorder, text: str = SHELVES) -> Lines:
-    """One sync, from where the last one left the state."""
+    """One sync with the state of the last checkpoint."""
     lines = Lines()
     recorder.operations.clear()
     sync(connection(folder, server.url, text), json.loads(json.dumps(recorder.state)), recorder, lines)
     return lines
 
 
-def there(recorder: Recorder) -> set[str]:
+def existing(recorder: Recorder) -> set[str]:
     return {key for key, row in recorder.tables["shelves"].items() if not row["deleted"]}
 
 
-def test_rows_that_are_gone_are_noticed_by_the_count(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
-    """While it stays as it was nothing else is asked; when it differs the list is read, and what is gone is deleted."""
+def test_deleted_rows_are_detected_by_the_count(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
+    """The whole list is read only if the count differs from the number of known rows."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
-    shelves.asked.clear()
+    shelves.requested.clear()
     run(tmp_path, server, recorder)
-    assert (shelves.asked, recorder.operations[:-1]) == (["UPDATED_DESC", "count"], [])
+    assert (shelves.requested, recorder.operations[:-1]) == (["UPDATED_DESC", "count"], [])
 
     del shelves.rows["s02"], shelves.rows["s07"]
     shelves.rows["s09"] = NEW
     lines = run(tmp_path, server, recorder)
-    assert there(recorder) == shelves.rows.keys()
+    assert existing(recorder) == shelves.rows.keys()
     assert (recorder.count("upsert"), recorder.count("delete"), recorder.count("truncate")) == (1, 2, 0)
-    assert "shelves: 9 rows are known and the server counts 7: looking through the whole list" in lines.infos
-    assert "shelves: 2 gone, and soft-deleted" in lines.infos
+    assert "shelves: 9 rows known, but the server counts 7: reading the whole list to find deleted rows" in lines.infos
+    assert "shelves: 2 rows gone from the server: soft-deleted" in lines.infos
 
     shelves.rows["s02"] = NEW
     run(tmp_path, server, recorder)
-    assert there(recorder) == shelves.rows.keys()
+    assert existing(recorder) == shelves.rows.keys()
 
 
-def test_a_row_for_a_row_is_noticed_too(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
-    """As many rows as before are not the same rows: the new one makes one more known than there are."""
+def test_a_row_replaced_by_another_is_detected(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
+    """The count is the same as before, but the new row makes one more known row than the server counts."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     del shelves.rows["s00"]
     shelves.rows["s99"] = NEW
     run(tmp_path, server, recorder)
-    assert there(recorder) == shelves.rows.keys()
+    assert existing(recorder) == shelves.rows.keys()
 
 
-def test_what_nobody_knew_of_is_sent(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
-    """A row that came back with its old date, as from a backup of the server, is found by the count."""
+def test_a_restored_row_is_sent(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
+    """A row that returned with its old date, as from a backup of the server, changes the count."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     shelves.rows["s88"] = OLD
     run(tmp_path, server, recorder)
-    assert there(recorder) == shelves.rows.keys()
+    assert existing(recorder) == shelves.rows.keys()
     assert recorder.count("upsert") == 1
 
 
-def test_without_a_count_the_list_is_looked_through(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
-    """Rather too often than never."""
+def test_without_a_count_the_list_is_read(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
+    """If the count fails, every sync reads the list, so deleted rows are still found."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     del shelves.rows["s03"]
     shelves.fails_at = "count"
     run(tmp_path, server, recorder)
-    assert there(recorder) == shelves.rows.keys()
+    assert existing(recorder) == shelves.rows.keys()
 
 
-def test_a_look_that_fails_deletes_nothing(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
-    """The next sync looks again."""
+def test_a_failed_search_for_deleted_rows_deletes_nothing(tmp_path: Path, server: Loopback, shelves: Shelves) -> None:
+    """The next sync reads the list again."""
     recorder = Recorder()
     run(tmp_path, server, recorder)
     del shelves.rows["s03"]
@@ -145,27 +145,27 @@ def test_a_look_that_fails_deletes_nothing(tmp_path: Path, server: Loopback, she
     assert recorder.count("delete") == 0
     shelves.fails_at = None
     run(tmp_path, server, recorder)
-    assert there(recorder) == shelves.rows.keys()
+    assert existing(recorder) == shelves.rows.keys()
 
 
 _BEFORE, _REST = STREAMS.split("          fallback:\n")
 OPTIONAL = f"{_BEFORE}          optional: true\n{_REST[_REST.index('        - body:') :]}"
 
 
-@pytest.mark.parametrize("knows", [True, False])
-def test_what_an_optional_query_would_find_is_left_to_the_sweep(tmp_path: Path, knows: bool) -> None:
-    """On a server that does not know it, and with an end that moves with the cursor all the same."""
-    model = Model(has_end_filter=knows, has_events=False)
+@pytest.mark.parametrize("accepts", [True, False])
+def test_reconciliation_finds_what_a_rejected_optional_query_would_have(tmp_path: Path, accepts: bool) -> None:
+    """Even if the timestamp that the query filters by moved together with the cursor."""
+    model = Model(has_end_filter=accepts, has_events=False)
     with Loopback(model.answer) as server:
         recorder = Recorder()
         run(tmp_path, server, recorder, OPTIONAL)
         model.wait(3600)
-        model.make("COMPLETED", 0)  # made, started and ended between two syncs: nothing but its end tells
+        model.make("COMPLETED", 0)  # created, started and ended between two syncs: only its end shows it
         (key,) = model.runs
         lines = run(tmp_path, server, recorder, OPTIONAL)
-        assert (key in recorder.tables.get("runs", {})) == knows
-        skipped = "runs: the server does not know query 1; the sweep finds what it would have found"
-        assert (skipped in lines.infos) == (not knows)
+        assert (key in recorder.tables.get("runs", {})) == accepts
+        skipped = "runs: the server rejects query 1; reconciliation finds what it would have found"
+        assert (skipped in lines.infos) == (not accepts)
         for _ in range(3):
             model.wait(86_400)
             run(tmp_path, server, recorder, OPTIONAL)
@@ -173,8 +173,8 @@ def test_what_an_optional_query_would_find_is_left_to_the_sweep(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("status", "goes_on"), [(400, True), (403, True), (404, True), (422, True), (401, False)])
-def test_a_list_of_names_that_may_not_be_read(tmp_path: Path, status: int, goes_on: bool) -> None:
-    """Is read without, and that is said: Prefect Cloud has roles without events, and bounds to what one may ask."""
+def test_a_change_feed_without_access_is_skipped(tmp_path: Path, status: int, goes_on: bool) -> None:
+    """With a log line. Prefect Cloud has roles without access to events, and limits the time that a query can span."""
     model = Model()
     refuse = {"now": False}
 
@@ -195,7 +195,6 @@ def test_a_list_of_names_that_may_not_be_read(tmp_path: Path, status: int, goes_
             return
         lines = run(tmp_path, server, recorder, STREAMS)
         assert recorder.tables["runs"].keys() == model.runs.keys()
-        said = lines.infos if status == 404 else lines.warnings
-        assert [
-            line for line in said if "POST /events/filter; changes that only it names are found by the sweep" in line
-        ]
+        logged = lines.infos if status == 404 else lines.warnings
+        failed = "the server has no POST /events/filter" if status == 404 else "POST /events/filter cannot be read"
+        assert any(f"{failed}; reconciliation finds the changes that only it names" in line for line in logged)

@@ -1,4 +1,4 @@
-"""Field mappings: record -> row."""
+"""Field mappings: from a record to a row."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def mapping(tmp_path: Path, fields: str, key: str = "id") -> RowMapping:
 
 
 def test_nested_values_are_flattened_as_mapped(tmp_path: Path) -> None:
-    """A path reaches into objects and arrays; a JSON column takes an object as an object."""
+    """Paths reach into objects and arrays. A JSON column stores an object as it is."""
     rows = mapping(tmp_path, "id: $.id\nstate: $.state.name\nfirst: '$.tags[0]'\nwhole: {path: $.state, type: JSON}")
     record = {"id": "1", "state": {"name": "OK", "x": [1]}, "tags": ["a", "b"]}
     assert rows.row(record) == {"id": "1", "state": "OK", "first": "a", "whole": {"name": "OK", "x": [1]}}
 
 
-def test_absent_null_and_empty_are_told_apart(tmp_path: Path) -> None:
-    """Absent and null are NULL; an empty string stays an empty string, an empty list an empty list."""
+def test_absent_null_and_empty_are_distinguished(tmp_path: Path) -> None:
+    """Absent and null become NULL; an empty string and an empty list stay what they are."""
     rows = mapping(tmp_path, "id: $.id\na: $.a\nb: $.b\nc: $.c\nd: {path: $.d, type: JSON}")
     assert rows.row({"id": "1", "b": None, "c": "", "d": []}) == {"id": "1", "a": None, "b": None, "c": "", "d": []}
 
 
 def test_the_first_of_several_paths_that_has_a_value(tmp_path: Path) -> None:
-    """A null on the way does not count as a value, an empty string does."""
+    """Null is not a value, an empty string is."""
     rows = mapping(tmp_path, "id: $.id\ns: {path: [$.schedule, '$.schedules[0].schedule']}")
     assert rows.row({"id": "1", "schedule": "x", "schedules": [{"schedule": "y"}]})["s"] == "x"
     assert rows.row({"id": "1", "schedule": None, "schedules": [{"schedule": "y"}]})["s"] == "y"
@@ -40,26 +40,26 @@ def test_the_first_of_several_paths_that_has_a_value(tmp_path: Path) -> None:
     assert rows.row({"id": "1", "schedules": []})["s"] is None
 
 
-def test_misfits_are_counted_by_column_and_tell_no_value(tmp_path: Path) -> None:
-    """One line a column: how many, what they became, and the key of the first."""
+def test_type_mismatches_are_counted_by_column_without_values(tmp_path: Path) -> None:
+    """One warning per column: how many, what they became, and the key of the first row."""
     rows = mapping(tmp_path, "id: $.id\nn: {path: $.n, type: INT}\ns: $.s")
     assert rows.row({"id": "1", "n": "CANARY", "s": {"a": "ü"}}) == {"id": "1", "n": None, "s": '{"a": "ü"}'}
     rows.row({"id": "2", "n": 1.5, "s": "fine"})
     assert rows.row({"id": "3", "n": 7, "s": "fine"}) == {"id": "3", "n": 7, "s": "fine"}
-    assert rows.type_mismatches() == [
+    assert rows.mismatch_warnings() == [
         "shops.n: 2 values did not fit INT and became NULL; the first was a string, in the row with id=1",
-        "shops.s: 1 values did not fit STRING and became JSON text; the first was an object, in the row with id=1",
+        "shops.s: 1 value did not fit STRING and became JSON text; the first was an object, in the row with id=1",
     ]
 
 
 def test_a_compound_key(tmp_path: Path) -> None:
-    """Several columns together tell rows apart."""
+    """Several columns identify a row together."""
     rows = mapping(tmp_path, "id: $.id\nn: {path: $.n, type: INT}", key="[id, n]")
     assert rows.key({"id": "a", "n": 1}) == ("a", 1)
 
 
 @pytest.mark.parametrize("record", [{"n": 1}, {"id": None}])
 def test_a_record_without_its_key_is_a_failure(tmp_path: Path, record: dict[str, object]) -> None:
-    """It could not be told from others; the message says which path was empty and what the record has instead."""
+    """Nothing would identify its row. The message names the empty path and the keys that the record has."""
     with pytest.raises(ReadFailure, match=r'no STRING for the primary key "id" at \$\.id; it has the keys'):
         mapping(tmp_path, "id: $.id").key(record)

@@ -1,4 +1,4 @@
-"""Column types: what fits is kept exactly; what does not is a type_mismatch, never a guess."""
+"""Column types: a value that fits is stored exactly; any other is a type mismatch, never a guess."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ FITS: list[tuple[str, Any, Any]] = [
     ("XML", "<a/>", "<a/>"),
 ]
 
-MISFITS: list[tuple[str, Any, Any]] = [
+MISMATCHES: list[tuple[str, Any, Any]] = [
     ("STRING", 42, "42"),
     ("STRING", True, "true"),
     ("STRING", {"a": "ü"}, '{"a": "ü"}'),
@@ -95,19 +95,19 @@ MISFITS: list[tuple[str, Any, Any]] = [
 
 @pytest.mark.parametrize(("kind", "value", "stored"), FITS)
 def test_a_value_that_fits_is_kept(kind: str, value: Any, stored: Any) -> None:
-    """Kept exactly, and of the Python type that the SDK stores most cheaply."""
+    """Exactly, as the Python type that the SDK stores at the lowest cost."""
     found = converter(field(kind))(value)
     assert found == stored
     assert type(found) is type(stored)
 
 
-@pytest.mark.parametrize(("kind", "value", "replacement"), MISFITS)
+@pytest.mark.parametrize(("kind", "value", "replacement"), MISMATCHES)
 def test_a_value_that_does_not_fit_is_replaced(kind: str, value: Any, replacement: Any) -> None:
-    """NULL, or the JSON text where the column is STRING; never another type's nearest value."""
+    """By NULL or, in a STRING column, by its JSON; never by the nearest value of another type."""
     with pytest.raises(TypeMismatch) as caught:
         converter(field(kind))(value)
     assert caught.value.replacement == replacement
-    assert type(value) is not unchanged_type(field(kind))  # for which nothing would have looked at it
+    assert type(value) is not unchanged_type(field(kind))  # such values are not converted at all
 
 
 JSON_VALUES = st.recursive(
@@ -119,24 +119,24 @@ JSON_VALUES = st.recursive(
 
 @pytest.mark.parametrize("kind", COLUMN_TYPES)
 @given(value=JSON_VALUES)
-def test_no_json_value_is_an_accident(kind: str, value: Any) -> None:
-    """Whatever JSON brings either fits or is a type_mismatch; nothing else is raised."""
+def test_every_json_value_fits_or_is_a_mismatch(kind: str, value: Any) -> None:
+    """No value makes a sync fail: no other exception is raised."""
     try:
         converter(field(kind))(value)
-    except TypeMismatch as type_mismatch:
-        assert kind == "STRING" or type_mismatch.replacement is None
+    except TypeMismatch as mismatch:
+        assert kind == "STRING" or mismatch.replacement is None
         assert type(value) is not unchanged_type(field(kind))
 
 
 @pytest.mark.parametrize(("kind", "value", "stored"), FITS)
-def test_what_need_not_be_converted_would_stay_as_it_is(kind: str, value: Any, stored: Any) -> None:
-    """A column's function may be left out for a type only if it changes no value of it."""
+def test_unconverted_values_would_stay_unchanged(kind: str, value: Any, stored: Any) -> None:
+    """A conversion can be skipped for a Python type only if it returns every such value unchanged."""
     if type(value) is unchanged_type(field(kind)):
         assert value is converter(field(kind))(value)
 
 
 @given(st.datetimes(datetime(1000, 1, 1), timezones=st.just(timezone.utc)), st.sampled_from(["Z", "+00:00"]))
-def test_an_instant_survives_its_text(instant: datetime, suffix: str) -> None:
-    """Both spellings of UTC, with and without a fraction, are the same instant."""
+def test_an_instant_survives_formatting_and_parsing(instant: datetime, suffix: str) -> None:
+    """Z and +00:00, with and without a fraction, are the same instant."""
     assert parse_instant(instant.replace(tzinfo=None).isoformat() + suffix) == instant
     assert parse_instant(format_instant(instant)) == instant

@@ -34,8 +34,8 @@ def check_records(findings: Findings, stream: Stream, records: Sequence[Record])
         findings.say("error", "sample", (*here, "primary_key"), message)
     for record in records:
         mapping.row(record)
-    for type_mismatch in mapping.type_mismatches():
-        findings.say("warning", "sample", here, type_mismatch)
+    for warning in mapping.mismatch_warnings():
+        findings.say("warning", "sample", here, warning)
     _check_cursor(findings, stream, mapping, records)
     known = {finding.place[:4] for finding in findings.found if finding.level != "note"}
     for name, column in stream.fields.items():

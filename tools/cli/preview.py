@@ -82,8 +82,8 @@ def run(options: argparse.Namespace, file: Path) -> int:
             print(json.dumps(row, ensure_ascii=False, default=_text))
     else:
         _print_table(stream, rows, TerminalStyle(sys.stdout))
-    for type_mismatch in mapping.type_mismatches():
-        print(type_mismatch, file=sys.stderr)
+    for warning in mapping.mismatch_warnings():
+        print(warning, file=sys.stderr)
     return 0
 
 

@@ -92,7 +92,7 @@ def test_misfits_and_empty_lists_are_told(tmp_path: Path, capsys: pytest.Capture
     with Loopback(rows_by_offset([{"id": "a", "amount": "much"}])) as loopback:
         assert preview(tmp_path, loopback, "orders") == 0
     printed = capsys.readouterr()
-    assert "orders.amount: 1 values did not fit DOUBLE and became NULL" in printed.err
+    assert "orders.amount: 1 value did not fit DOUBLE and became NULL" in printed.err
     assert printed.out.splitlines()[1].split() == ["a", "-", "-", "-"]
     with Loopback(rows_by_offset([])) as loopback:
         assert preview(tmp_path, loopback, "orders") == 0

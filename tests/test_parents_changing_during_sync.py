@@ -1,4 +1,4 @@
-"""What belongs to rows that open and close while they are read, or close unseen."""
+"""Children of parents that open or close during a sync, or close in a way that no query finds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ streams:
       lookup_body: {}
     fields: {id: $.id, status: $.status, updated: {path: $.updated, type: UTC_DATETIME}}
   items:
-    description: One row per item, asked for by the orders that can have changed.
+    description: One row per item, requested by the orders that can have changed.
     endpoint: POST /items/filter
     parent: {stream: orders, values: {orders: $.id}, batch: 2}
     body: {orders: $orders}
@@ -57,7 +57,7 @@ def ago(**units: float) -> str:
 
 
 class Shop:
-    """Five orders with an item each; ``then`` is done when so many requests were answered."""
+    """Five orders with one item each. ``then``: a number of requests, and what happens after them."""
 
     def __init__(self) -> None:
         old = ago(days=9)
@@ -69,12 +69,12 @@ class Shop:
         self.then: tuple[int, Callable[[], None]] | None = None
 
     def answer(self, seen: Seen) -> Reply:
-        """A page of items by their orders, or of orders by keys, by their status, by when they were closed."""
+        """A page of items by their orders, or of orders by key, status or time of closing."""
         body = seen.json
         if "items" in seen.path:
             rows = [item for item in self.items.values() if item["order"] in body["orders"]]
         else:
-            rows = [order for order in self.orders.values() if _is_asked_for(order, body)]
+            rows = [order for order in self.orders.values() if _matches(order, body)]
         reply = Reply([dict(row) for row in rows[body["offset"] :][: body["limit"]]])
         self.answered += 1
         if self.then is not None and self.answered == self.then[0]:
@@ -82,19 +82,19 @@ class Shop:
         return reply
 
     def open(self) -> None:
-        """The moving order is open from now on."""
+        """Open the moving order now."""
         self.orders[MOVING] |= {"status": "open", "closed": None, "updated": ago()}
 
     def close(self) -> None:
-        """The moving order is closed from now on."""
+        """Close the moving order now."""
         self.orders[MOVING] |= {"status": "closed", "closed": ago(), "updated": ago()}
 
     def change_item(self) -> None:
-        """The moving order's item changed while the order was open, which was after the last sync."""
+        """Change the moving order's item, at a time when the order was open and the last sync was over."""
         self.items[MOVING] |= {"text": "new", "updated": ago(minutes=10)}
 
 
-def _is_asked_for(order: dict[str, Any], body: dict[str, Any]) -> bool:
+def _matches(order: dict[str, Any], body: dict[str, Any]) -> bool:
     if "ids" in body:
         return order["id"] in body["ids"]
     if "status" in body:
@@ -115,7 +115,7 @@ def server(shop: Shop) -> Iterator[Loopback]:
 
 
 def run(folder: Path, server: Loopback, shop: Shop, recorder: Recorder, *, hours_later: float = 0) -> int:
-    """One sync; the syncs before were so many hours earlier than they were. Answers with the number of requests."""
+    """One sync, with the ones before it this many hours earlier. Returns the number of requests."""
     state = json.loads(json.dumps(recorder.state))
     for stream in state.get("streams", {}).values():
         stream["since"] = format_instant(parse_instant(stream["since"]) - timedelta(hours=hours_later))
@@ -129,10 +129,13 @@ REQUESTS = 20  # more than such a sync makes
 
 @pytest.mark.parametrize("at", range(1, REQUESTS))
 @pytest.mark.parametrize("is_open", [True, False])
-def test_what_belongs_to_a_row_that_moves_in_the_middle_of_a_sync(
+def test_children_of_a_parent_that_changes_during_a_sync(
     tmp_path: Path, server: Loopback, shop: Shop, is_open: bool, at: int
 ) -> None:
-    """Before the sync the order was opened, its item changed, and the order perhaps closed; and then it moves again."""
+    """They arrive wherever in the sync the parent opens or closes, so its own lists both miss it.
+
+    Before the sync, the order was opened, its item changed, and the order possibly closed.
+    """
     recorder = Recorder()
     run(tmp_path, server, shop, recorder)
     shop.change_item()
@@ -144,8 +147,8 @@ def test_what_belongs_to_a_row_that_moves_in_the_middle_of_a_sync(
     assert recorder.tables["items"]["i2"]["text"] == "new"
 
 
-def test_what_belongs_to_a_row_that_closed_unseen(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """No query finds the order, since nothing says when it was closed: that it was open does."""
+def test_children_of_a_parent_that_closed_without_a_trace(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """No query finds the order, because it has no closing time. The state lists it as open, so it is looked up."""
     shop.open()
     recorder = Recorder()
     run(tmp_path, server, shop, recorder)

@@ -1,4 +1,4 @@
-"""The sweep of children: it looks through their parents, and asks for those of parents that changed unseen."""
+"""Reconciliation of a child stream: it re-reads the parents, and the children of those that no query found changed."""
 
 from __future__ import annotations
 
@@ -56,24 +56,24 @@ LONG_AGO = datetime(2024, 5, 1, tzinfo=timezone.utc)
 
 
 class Shop:
-    """Closed orders, each with a note, and which of the notes were asked for."""
+    """Closed orders with one note each. ``requested``: the orders whose notes were requested."""
 
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
         self.notes: dict[str, list[str]] = {}
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         for number in range(8):
             at = format_instant(LONG_AGO + timedelta(minutes=number))
             self.orders[f"o{number}"] = {"id": f"o{number}", "made": at, "closed": at, "updated": at}
             self.notes[f"o{number}"] = ["the first"]
 
     def answer(self, seen: Seen) -> Reply:
-        """By path: a count, the notes of an order, or orders by when they were made or closed."""
+        """By path: the count, the notes of an order, or the orders made or closed after an instant."""
         if seen.path.endswith("/count"):
             return Reply(len(self.orders))
         if seen.path.endswith("/notes"):
             (order,) = seen.query["order"]
-            self.asked.append(order)
+            self.requested.append(order)
             return Reply([{"id": f"{order}-{n}", "text": text} for n, text in enumerate(self.notes[order])])
         body = seen.json
         since = {"made": body.get("made_after"), "closed": body.get("closed_after")}
@@ -97,46 +97,46 @@ def server(shop: Shop) -> Iterator[Loopback]:
 
 
 def run(folder: Path, server: Loopback, shop: Shop, recorder: Recorder, hours_later: float = 0) -> None:
-    """One sync; every round of a sweep began so many hours earlier than it did."""
+    """One sync, with every round of reconciliation begun this many hours earlier."""
     state = json.loads(json.dumps(recorder.state))
     for stream in state.get("streams", {}).values():
         for name in ("began", "previous") if hours_later and "reconcile" in stream else ():
             stream["reconcile"][name] = format_instant(
                 parse_instant(stream["reconcile"][name]) - timedelta(hours=hours_later)
             )
-    shop.asked.clear()
+    shop.requested.clear()
     recorder.operations.clear()
     sync(connection(folder, server.url, STREAMS), state, recorder, Lines())
 
 
-def test_children_of_parents_that_changed_unseen_arrive(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """Within the sweep's time; and for no other parent is anything asked."""
+def test_children_of_a_parent_that_no_query_finds_arrive(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """Within the time of one round. No other parent costs a request."""
     recorder = Recorder()
     run(tmp_path, server, shop, recorder)
-    assert sorted(shop.asked) == sorted(shop.orders)
+    assert sorted(shop.requested) == sorted(shop.orders)
     run(tmp_path, server, shop, recorder)
-    assert shop.asked == []
+    assert shop.requested == []
 
     shop.notes["o3"].append("written long after the order was closed")
     shop.orders["o3"]["updated"] = format_instant(datetime.now(timezone.utc))
     run(tmp_path, server, shop, recorder)
-    assert shop.asked == []  # no query tells
+    assert shop.requested == []  # no query finds it
     run(tmp_path, server, shop, recorder, hours_later=25)
-    assert shop.asked == ["o3"]
+    assert shop.requested == ["o3"]
     assert recorder.tables["notes"]["o3-1"]["text"] == "written long after the order was closed"
 
 
-def test_the_sweep_leaves_to_the_queries_what_they_find(tmp_path: Path, server: Loopback, shop: Shop) -> None:
-    """An order that was closed is found by that, and its notes with it: the sweep does not ask for them again."""
+def test_reconciliation_skips_what_queries_delivered(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """A query finds an order that was closed, and its notes with it, so reconciliation does not request them again."""
     recorder = Recorder()
     run(tmp_path, server, shop, recorder)
     now = format_instant(datetime.now(timezone.utc))
     shop.orders["o5"] |= {"closed": now, "updated": now}
     shop.notes["o5"].append("closed again")
     run(tmp_path, server, shop, recorder)
-    assert shop.asked == ["o5"]
+    assert shop.requested == ["o5"]
     shop.orders["o5"]["closed"] = shop.orders["o5"]["updated"] = format_instant(
         datetime.now(timezone.utc) - timedelta(minutes=10)
     )
     run(tmp_path, server, shop, recorder, hours_later=25)
-    assert shop.asked == []
+    assert shop.requested == []

@@ -1,4 +1,4 @@
-"""Full refreshes are read side by side, and written one after the other."""
+"""Full refreshes are read concurrently and written one by one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ streams:
 """
 STREAM = """
   {0}:
-    description: A list that is refreshed.
+    description: One row of any kind.
     endpoint: POST /{0}/filter
     primary_key: id
     sync_mode: full_refresh
@@ -46,14 +46,17 @@ STREAMS = HEAD.replace("streams:\n", "streams:\n" + STREAM.format(NAMES[0]).lstr
 
 
 def rows(seen: Seen) -> Reply:
-    """Five rows of anything."""
+    """A list of five rows."""
     name = seen.path.split("/")[2]
     found = [{"id": f"{name}-{n}", "updated": "2024-05-01T10:00:00Z"} for n in range(5)]
     return Reply(found[seen.json["offset"] : seen.json["offset"] + seen.json["limit"]])
 
 
-def test_they_are_asked_for_at_the_same_time(tmp_path: Path) -> None:
-    """Each first page is held back until all have been asked for; and rows come table by table, runs first."""
+def test_refreshes_are_requested_concurrently(tmp_path: Path) -> None:
+    """The server sends no first page before it has received all requests.
+
+    Rows are written table by table, incremental streams first.
+    """
     together = threading.Barrier(len(NAMES), timeout=20)
 
     def answer(seen: Seen) -> Reply:
@@ -70,8 +73,8 @@ def test_they_are_asked_for_at_the_same_time(tmp_path: Path) -> None:
     assert lines.infos[-2] == "Synced 5 floors, 5 visits, 5 rooms, 5 doors, and 5 chairs"
 
 
-def test_a_list_that_cannot_be_read_leaves_those_before_it_whole(tmp_path: Path) -> None:
-    """And those after it, which were read perhaps, as they were."""
+def test_a_failed_refresh_leaves_the_other_tables_consistent(tmp_path: Path) -> None:
+    """Tables before it are complete; tables after it are unchanged, even if their lists were read already."""
     with Loopback(lambda seen: Reply({}, 418) if "doors" in seen.path else rows(seen)) as server:
         recorder = Recorder()
         with pytest.raises(Failure, match="doors: POST /doors/filter"):
@@ -81,8 +84,8 @@ def test_a_list_that_cannot_be_read_leaves_those_before_it_whole(tmp_path: Path)
     assert recorder.operations[-1][0] == "checkpoint"
 
 
-def test_a_list_that_is_missing_is_skipped(tmp_path: Path) -> None:
-    """With its warning; the others arrive."""
+def test_a_missing_endpoint_is_skipped(tmp_path: Path) -> None:
+    """With a warning. The other tables arrive."""
     with Loopback(lambda seen: Reply({}, 404) if "rooms" in seen.path else rows(seen)) as server:
         recorder, lines = Recorder(), Lines()
         sync(connection(tmp_path, server.url, STREAMS), {}, recorder, lines)

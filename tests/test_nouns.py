@@ -1,0 +1,69 @@
+"""Nouns in log lines: every shipped stream has a right singular and plural."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.nouns import counted, plural
+from engine.spec.load import load
+from tests.readme import PROJECT
+
+STREAMS = load(PROJECT / "streams.yaml").streams
+ONE_OF = {
+    "flow runs": "flow run",
+    "flows": "flow",
+    "deployments": "deployment",
+    "task runs": "task run",
+    "flow run states": "flow run state",
+    "task run states": "task run state",
+    "flow run inputs": "flow run input",
+    "logs": "log",
+    "events": "event",
+    "deployment schedules": "deployment schedule",
+    "work pools": "work pool",
+    "work queues": "work queue",
+    "workers": "worker",
+    "task workers": "task worker",
+    "artifacts": "artifact",
+    "artifact collections": "artifact collection",
+    "automations": "automation",
+    "variables": "variable",
+    "concurrency limits": "concurrency limit",
+    "global concurrency limits": "global concurrency limit",
+    "block types": "block type",
+    "block schemas": "block schema",
+    "block documents": "block document",
+    "saved searches": "saved search",
+    "flow run notification policies": "flow run notification policy",
+    "webhooks": "webhook",
+    "slas": "sla",
+    "workspace user access": "workspace user access",
+    "workspace bot access": "workspace bot access",
+    "workspace team access": "workspace team access",
+    "workspaces": "workspace",
+    "accounts": "account",
+    "account memberships": "account membership",
+    "account roles": "account role",
+    "workspace roles": "workspace role",
+    "service accounts": "service account",
+    "teams": "team",
+}
+
+
+def test_every_stream_is_listed() -> None:
+    """A new stream is added to the list above, with its singular."""
+    assert list(ONE_OF) == [name.replace("_", " ") for name in STREAMS]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_is_counted_in_its_singular_and_plural(name: str) -> None:
+    """As in the last line of a sync. The singular is `singular:` in streams.yaml or, without it, that of the rule."""
+    nouns = name.replace("_", " ")
+    assert counted(1, nouns, STREAMS[name].singular) == f"1 {ONE_OF[nouns]}"
+    assert counted(1_200, nouns, STREAMS[name].singular) == f"1,200 {nouns}"
+
+
+@pytest.mark.parametrize("nouns", [nouns for nouns in ONE_OF if not nouns.endswith("access")])
+def test_the_plural_rule_is_the_reverse(nouns: str) -> None:
+    """Except for nouns without a plural, such as access."""
+    assert plural(ONE_OF[nouns]) == nouns
