@@ -1,4 +1,4 @@
-"""docs/operations.md explains every warning there is, and no other; its figures are those of the code."""
+"""docs/operations.md explains every warning of the engine and no others, and its figures are those of the code."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.readme import OPERATIONS as PAGE
 from tests.readme import PROJECT
 
 EXPLAINED = re.findall(r"^\| `([^`]*)` \|", PAGE.split("## What the warnings mean")[1], re.MULTILINE)
-DOCUMENT = load(PROJECT / "streams.yaml")
+SPEC = load(PROJECT / "streams.yaml")
 
 
 def literal(node: ast.expr) -> str | None:
-    """A text with `…` for what is filled in; None for what is no text."""
+    """A string literal, with `…` for the variable parts of an f-string; None if the node is not a string."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -29,12 +29,12 @@ def literal(node: ast.expr) -> str | None:
 
 
 def warned(path: Path) -> Iterator[str]:
-    """The texts of all warnings that stand in a file."""
+    """All warnings that a module logs."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in ("warning", "_warn") and (text := literal(node.args[0])):
                 yield text
-        elif isinstance(node, ast.FunctionDef) and node.name == "type_mismatches":
+        elif isinstance(node, ast.FunctionDef) and node.name == "mismatch_warnings":
             yield from (text for part in ast.walk(node) if isinstance(part, ast.JoinedStr) and (text := literal(part)))
 
 
@@ -43,12 +43,12 @@ WARNINGS = {
     decoding.UNPAIRED_SURROGATES,
     decoding.NUL_CHARACTERS,
     decoding.UNSTORABLE_NUMBERS,
-    *(setting.warn_unless.message for setting in DOCUMENT.configuration.values() if setting.warn_unless),
+    *(setting.warn_unless.message for setting in SPEC.configuration.values() if setting.warn_unless),
 }
 
 
 def matches(explained: str, text: str) -> bool:
-    """Whether the words of an explained warning stand in a text, in their order."""
+    """Whether a warning contains the words of an explained one, in the same order."""
     words = [re.escape(part.strip()) for part in explained.split("…") if part.strip()]
     return re.search(".*".join(words), text, re.DOTALL) is not None
 
@@ -63,10 +63,10 @@ def test_every_explained_warning_exists(explained: str) -> None:
     assert any(matches(explained, text) for text in WARNINGS)
 
 
-def test_what_it_says_of_the_streams_is_so() -> None:
-    off = {name for name, stream in DOCUMENT.streams.items() if not stream.enabled}
-    named = " ".join(PAGE.split()).split("off because they can be")[1].split("switch them on")[0]
+def test_what_the_page_says_about_streams_and_checkpoints_is_true() -> None:
+    off = {name for name, stream in SPEC.streams.items() if not stream.enabled}
+    named = " ".join(PAGE.split()).split("off by default, because they can be")[1].split("Switch them on")[0]
     assert set(re.findall(r"`(\w+)`", named)) < off
-    assert DOCUMENT.streams["flow_runs"].sync_mode == "incremental"
-    assert DOCUMENT.streams["deployments"].sync_mode == "full_refresh"
+    assert SPEC.streams["flow_runs"].sync_mode == "incremental"
+    assert SPEC.streams["deployments"].sync_mode == "full_refresh"
     assert f"every {CHECKPOINT_ROWS:,} rows or {CHECKPOINT_SECONDS:.0f}" in " ".join(PAGE.split())
