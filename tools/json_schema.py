@@ -1,7 +1,7 @@
 """The JSON Schemas (draft 2020-12) of streams.yaml and configuration.json, for editors and other validators.
 
-Keywords of VS Code and the YAML language server: ``patternErrorMessage`` is shown instead of the regular expression, and
-``markdownDescription`` instead of ``description``, whose backticks it would show as they are.
+Editors know two more keywords: they show ``patternErrorMessage`` instead of the regular expression, and
+``markdownDescription`` instead of ``description``, in which they would not render backticks.
 """
 
 from __future__ import annotations
