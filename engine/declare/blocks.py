@@ -183,4 +183,9 @@ class Union:
 
     @property
     def _style(self) -> Choice:
-        return Choice(f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}", tuple(self.blocks), {}, self.renamed)
+        return Choice(self.words, tuple(self.blocks), {}, self.renamed)
+
+    @property
+    def words(self) -> str:
+        """The noun with its article: "a pagination style"."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"

@@ -34,26 +34,27 @@ _STEP: Final = timedelta(microseconds=1)  # the finest instant that is told apar
 
 @dataclass(frozen=True, kw_only=True)
 class Keyset:
-    """Pages by a filter on an instant that never changes for a row; the stream's body names the ascending sort by it.
+    """Each page starts where the last one ended, by a filter on a timestamp that never changes for a row.
 
-    Rows of one instant that do not fit a page are read by offset, in the order that `tie_breaker` names.
+    The stream's body names the ascending sort by that timestamp. If more rows share a timestamp than fit a page, they
+    are read by offset, in the order that `tie_breaker` names.
     """
 
     resumable: ClassVar[bool] = True
     one_record: ClassVar[bool] = False
 
-    field: JsonPath = key(JSON_PATH, "Where the instant stands in a record. It must never be null.")
-    after: str = key(BODY_PATH, "Where the request's body takes the inclusive lower bound.")
-    before: str = key(BODY_PATH, "Where the request's body takes the inclusive upper bound.")
+    field: JsonPath = key(JSON_PATH, "JSONPath of the timestamp in a record. It must never be null.")
+    after: str = key(BODY_PATH, "Where the request takes the lower bound, inclusive.")
+    before: str = key(BODY_PATH, "Where the request takes the upper bound, inclusive.")
     tie_breaker: Mapping[str, JsonValue] | None = key(
         JsonObject(),
-        "What the body carries besides while one instant is read by offset: a stable sort. Without it the server is "
-        "taken to know no offset, and an instant with more rows than a page holds is a failure.",
+        "Keys of the body while rows of one timestamp are read by offset: a stable sort. Without it, no offset is sent, "
+        "and more rows of one timestamp than fit a page are a failure.",
         default=None,
     )
-    page_size: int = key(Integer(1), "How many rows to ask for at once, at least 2.", default=100)
-    limit_key: str = key(PARAMETER, "The name of the limit in the request.", default="limit")
-    offset_key: str = key(PARAMETER, "The name of the offset in the request.", default="offset")
+    page_size: int = key(Integer(1), "Number of rows per page. At least 2 are requested.", default=100)
+    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
+    offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
 
     def paginate(self, request: Request, position: str | None = None) -> KeysetPaginator:
         """Start at the first row, or at a position that an earlier walk had reached."""

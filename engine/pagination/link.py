@@ -18,10 +18,10 @@ from engine.requests import KeyedRecord, Page, Request
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """Each answer but the last links to the next page, in its `Link` header (rel="next", RFC 8288) or in its body.
+    """Each response except the last links to the next page, in its `Link` header (rel="next", RFC 8288) or in its body.
 
-    Of a link only the parameters are used: with them the same endpoint is asked again. A server behind a proxy may not
-    know its own address, and the key must not go to another.
+    Only the link's parameters are used; the request goes to the same endpoint. A server behind a proxy may not know its
+    own address, and the API key must not be sent to another.
     """
 
     resumable: ClassVar[bool] = False
@@ -29,7 +29,7 @@ class Link:
     page_size: ClassVar[None] = None
 
     link: JsonPath | None = key(
-        JSON_PATH, "Where an answer's body holds the link; without it the header is read.", default=None
+        JSON_PATH, "JSONPath of the link in the response's body. Without it, the `Link` header is read.", default=None
     )
 
     def paginate(self, request: Request, position: str | None = None) -> Paginator:

@@ -32,21 +32,21 @@ _MAX_STEPS_BACK = 20
 class Offset:
     """`limit` and `offset` in the body of a POST request or the query of a GET request.
 
-    Pages overlap by one row, so that rows inserted or deleted during the read cannot hide others. Needs a stable order:
-    name a sort in the stream's body or query.
+    Pages overlap by one row, so that rows inserted or deleted during the read cannot hide others. The order must be
+    stable: name a sort in the stream's body or query.
     """
 
     resumable: ClassVar[bool] = False
     one_record: ClassVar[bool] = False
 
     page_size: int = key(
-        Integer(1), "How many rows to ask for at once; pages overlap by one, so at least 2 are asked for.", default=100
+        Integer(1), "Number of rows per page. Pages overlap by one row, so at least 2 are requested.", default=100
     )
-    limit_key: str = key(PARAMETER, "The name of the limit in the request.", default="limit")
-    offset_key: str = key(PARAMETER, "The name of the offset in the request.", default="offset")
+    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
+    offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
     body: Mapping[str, JsonValue] = key(
         JsonObject(),
-        "What the request carries in this style, in place of what the stream says: a stable sort.",
+        "Keys of the request in this style, in place of the stream's: a stable sort.",
         default={},
     )
 

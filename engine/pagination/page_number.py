@@ -24,20 +24,20 @@ _MAX_ROUNDS: Final = 20
 
 @dataclass(frozen=True, kw_only=True)
 class PageNumber:
-    """Page numbers, in the body of a POST request or the query of a GET request. The end is a page without rows.
+    """Page numbers in the body of a POST request or the query of a GET request. The list ends with an empty page.
 
-    Name a stable order in the stream's body or query. With `total`, rows that come and go during the read hide no
-    others: it begins again until the rows are as many as the server counts.
+    The order must be stable: name a sort in the stream's body or query. With `total`, rows inserted or deleted during
+    the read cannot hide others: the read starts over until it has as many rows as the server counts.
     """
 
     resumable: ClassVar[bool] = False
     one_record: ClassVar[bool] = False
 
-    page_size: int = key(Integer(1), "How many rows to ask for at once.", default=100)
-    page_key: str = key(PARAMETER, "The name of the page's number in the request.", default="page")
-    size_key: str = key(PARAMETER, "The name of the page's size in the request.", default="page_size")
+    page_size: int = key(Integer(1), "Number of rows per page.", default=100)
+    page_key: str = key(PARAMETER, "The request's parameter for the page number.", default="page")
+    size_key: str = key(PARAMETER, "The request's parameter for the page size.", default="page_size")
     first: int = key(Integer(0, 1), "The number of the first page.", default=1)
-    total: JsonPath | None = key(JSON_PATH, "Where an answer says how many rows there are in all.", default=None)
+    total: JsonPath | None = key(JSON_PATH, "JSONPath of the total number of rows in the response.", default=None)
 
     def paginate(self, request: Request, position: str | None = None) -> Paginator:
         """Start with the first page."""

@@ -16,23 +16,23 @@ from engine.requests import KeyedRecord, Page, Request
 
 @dataclass(frozen=True, kw_only=True)
 class Single:
-    """One request; its answer is the whole list.
+    """One response has the whole list, or the one record.
 
-    With a `page_size`, which is sent as the limit, an answer with so many records is a failure: there could be more.
+    With `page_size`, which is sent as the limit, a response with that many records is a failure: there could be more.
     """
 
     resumable: ClassVar[bool] = False
 
     page_size: int | None = key(
-        Integer(1), "The limit to send, where the server would cut the list without one.", default=None
+        Integer(1), "The limit to send, if the server would cut off the list without one.", default=None
     )
     one_record: bool = key(
         Boolean(),
-        "Whether the response holds one object, which is the one record, and not a list. `records` says where.",
+        "Whether the response is one record rather than a list. `records` is its JSONPath.",
         default=False,
         name="one",
     )
-    limit_key: str = key(PARAMETER, "The name of the limit in the request.", default="limit")
+    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
 
     def paginate(self, request: Request, position: str | None = None) -> Paginator:
         """The walk of one step."""

@@ -17,25 +17,29 @@ from engine.requests import KeyedRecord, Page, Request
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """Each answer holds a token, or a link with one; an answer without is the last.
+    """Each response except the last has a token for the next page, or a link that contains one.
 
-    Of a link only the token is used, and sent below the API's own base URL: a server behind a proxy may not know its
-    own address, and the key must not go to another.
+    Only the link's token is used, and sent to the API's own base URL. A server behind a proxy may not know its own
+    address, and the API key must not be sent to another.
     """
 
     resumable: ClassVar[bool] = False
     one_record: ClassVar[bool] = False
     page_size: ClassVar[None] = None
 
-    token: JsonPath = key(JSON_PATH, "Where an answer holds the token, or the link that has it as a parameter.")
-    parameter: str = key(PARAMETER, "The URL parameter that carries the token.")
+    token: JsonPath = key(
+        JSON_PATH, "JSONPath of the token in the response, or of the link that has it as a parameter."
+    )
+    parameter: str = key(PARAMETER, "The URL parameter for the token.")
     total: JsonPath | None = key(
         JSON_PATH,
-        "Where an answer says how many records there are in all. When as many have come, a further token is not used: "
-        "some servers end with one that they refuse.",
+        "JSONPath of the total number of records in the response. Once that many have been read, the connector ignores "
+        "any further token: some servers end with one that they reject.",
         default=None,
     )
-    endpoint: Endpoint | None = key(ENDPOINT, "What is asked for the next pages, where it is another.", default=None)
+    endpoint: Endpoint | None = key(
+        ENDPOINT, "The endpoint of the next pages, if it is not the stream's.", default=None
+    )
 
     def paginate(self, request: Request, position: str | None = None) -> Paginator:
         """Start with the first page."""

@@ -69,7 +69,7 @@ class Timeout:
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """How often, and after what waits, a request that failed for a transient reason is retried."""
+    """How often a request that failed for a transient reason is retried, and how long the connector waits before."""
 
     attempts: int = key(Integer(1, 20), "Maximum number of attempts.", default=6)
     wait_initial: timedelta = key(
@@ -78,7 +78,7 @@ class Retry:
     wait_max: timedelta = key(Duration(), "The longest such wait.", default=timedelta(seconds=60))
     retry_after_max: timedelta = key(
         Duration(),
-        "The longest wait that the server may ask for (Retry-After). If it asks for more, the sync ends.",
+        "The longest `Retry-After` that the connector waits for. If the server sends a longer one, the sync ends.",
         default=timedelta(minutes=10),
     )
 
@@ -98,7 +98,7 @@ class Limits:
     requests: int | None = key(Integer(1), "Maximum number of requests.", default=None)
     retries: int = key(
         Integer(1),
-        "Maximum number of retries. Every ten successful requests win one back, so a long sync survives many brief "
+        "Maximum number of retries. Every ten successful requests restore one, so a long sync survives many brief "
         "failures, and a server that is down for good cannot hold it up for hours.",
         default=100,
     )
@@ -277,7 +277,7 @@ class Parent:
 
 @dataclass(frozen=True, kw_only=True)
 class Related(Parent):
-    """Another stream, of which the rows that can have changed are read, and for them the rows of this stream."""
+    """Another stream. The rows of this stream that belong to rows of it that can have changed are read."""
 
     batch: int | None = key(
         Integer(1, 1000), "Number of those rows per request; each value is then a list.", default=100
@@ -323,7 +323,7 @@ class Query(Fallback):
     finds: str | None = key(Text(), "Which changes it finds, for the reference page: `runs that ended`.", default=None)
     fallback: tuple[Fallback, ...] = key(
         OneOrMore(Object(Fallback)),
-        "What to ask servers that reject this query. The first that the server accepts is used.",
+        "Queries for servers that reject this one. The first that the server accepts is used.",
         default=(),
     )
     optional: bool = key(
@@ -356,9 +356,9 @@ class ChangeFeed:
     endpoint: Endpoint = key(ENDPOINT, "Returns the list.")
     body: Mapping[str, JsonValue] = key(JsonObject(), "The request's body, with `$since` as in `changes`.")
     records: JsonPath = key(JSON_PATH, "JSONPath of the list of records in the response.")
-    own_key: JsonPath = key(JSON_PATH, "The key of a record of this list.", name="key")
-    names: JsonPath = key(JSON_PATH, "Where a record names the changed row.")
-    prefix: str = key(Text(), "What precedes the row's key in that name.", default="")
+    own_key: JsonPath = key(JSON_PATH, "JSONPath of the record's own key.", name="key")
+    names: JsonPath = key(JSON_PATH, "JSONPath of the changed row's key in a record.")
+    prefix: str = key(Text(), "A prefix of that key. It is removed; records without it are ignored.", default="")
     pagination: Pagination = key(PAGINATION, "How the list is read in pages.")
     finds: str | None = key(Text(), "Which changes only it finds, for the reference page.", default=None)
 
@@ -480,10 +480,10 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """A whole streams.yaml."""
+    """The top level of streams.yaml."""
 
-    version: int = key(Constant(1), "The version of this dialect: 1.")
-    title: str = key(Text(), "What the API is called in logs: Prefect.", name="name")
+    version: int = key(Constant(1), "The version of this dialect.")
+    title: str = key(Text(), "The API's name in logs: `Prefect`.", name="name")
     configuration: Mapping[str, Setting] = key(
         MapOf("setting", Object(Setting), NAME_PATTERN, NAME_EXPECTED, may_be_empty=True),
         "The settings of each connection. `${name}` in strings below is replaced by a setting's value.",

@@ -132,8 +132,8 @@ class _Page:
                 return self._link(block)
             case Object(block=block):
                 return f"{self._value(value_type.short.type)}, or {self._link(block)}"
-            case Union(noun=noun):
-                return self._link(value_type, f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}")
+            case Union(words=words):
+                return self._link(value_type, words)
             case OneOrMore(item=item):
                 return f"{self._value(item)}, or a list of them"
             case MapOf(noun=noun, value=Object(block=block)):
