@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.spec.load import ResolvedSpec, resolve
+from tests.specs import edited
 
 STREAMS = """
 version: 1
@@ -49,6 +50,7 @@ streams:
       id: $.id
       name: $.name
 """
+ORDERS_ONLY = edited(STREAMS, remove=["streams.shops"])
 
 
 def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> ResolvedSpec:

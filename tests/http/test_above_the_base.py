@@ -15,8 +15,9 @@ from engine.pagination.link import Link
 from engine.requests import Page, Request
 from engine.sync import sync
 from tests.shop import STREAMS, Lines, Recorder, connection, orders
+from tests.specs import edited
 
-SHOP = STREAMS.replace("POST /shops/filter", "POST ../../shops/filter")
+SHOP = edited(STREAMS, replace={"streams.shops.endpoint": "POST ../../shops/filter"})
 CLOUD = "https://api.prefect.cloud/api/accounts/A/workspaces/W"
 
 

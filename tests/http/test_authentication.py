@@ -15,7 +15,7 @@ from dev.testbed.loopback import Answerer, Loopback, Reply, Seen, rows_by_offset
 from engine.declare.headers import parse_headers
 from engine.failures import Failure, Unauthorized
 from engine.http.client import Client
-from tests.http.wired import ask, run, wired
+from tests.http.full_shop import full_shop, request_orders, run
 from tests.shop import Lines, orders
 
 
@@ -45,7 +45,7 @@ def test_the_first_style_with_values_is_used(
     tmp_path: Path, loopback: Loopback, settings: dict[str, str], expected: str | None
 ) -> None:
     """In the order of the spec. Without values no header is sent. A style wins over an extra header of its name."""
-    run(wired(tmp_path, loopback.url, **settings))
+    run(full_shop(tmp_path, loopback.url, **settings))
     assert {seen.headers.get("Authorization") for seen in loopback.seen} == {expected}
 
 
@@ -67,7 +67,7 @@ def test_a_401_names_the_setting_that_was_used(
     """The remedy also names a setting that is set and not used: often that is the one meant."""
     loopback.answer = lambda seen: Reply({"detail": "no"}, status=401)
     with pytest.raises(Unauthorized) as caught:
-        run(wired(tmp_path, loopback.url, **settings))
+        run(full_shop(tmp_path, loopback.url, **settings))
     assert hint in str(caught.value)
 
 
@@ -97,7 +97,7 @@ def test_malformed_headers_are_an_error_that_does_not_quote_them(text: str) -> N
 
 def test_extra_headers_are_sent_with_every_request(tmp_path: Path, loopback: Loopback) -> None:
     """Requests that count rows carry them as well."""
-    run(wired(tmp_path, loopback.url, headers="X-Access-Id: me; X-Access-Secret: s3cret"))
+    run(full_shop(tmp_path, loopback.url, headers="X-Access-Id: me; X-Access-Secret: s3cret"))
     assert {(s.headers["X-Access-Id"], s.headers["X-Access-Secret"]) for s in loopback.seen} == {("me", "s3cret")}
     assert {seen.path for seen in loopback.seen} == {"/api/orders/filter", "/api/orders/count"}
 
@@ -130,7 +130,7 @@ class Protected:
 def test_a_csrf_token_is_fetched_when_the_server_requires_one(tmp_path: Path, loopback: Loopback) -> None:
     """It is fetched once. The 403 that requires it is not a failure: no warning, no retry."""
     loopback.answer = protected = Protected(rows_by_offset(orders(25)))
-    recorder, lines = run(wired(tmp_path, loopback.url))
+    recorder, lines = run(full_shop(tmp_path, loopback.url))
     assert len(recorder.tables["orders"]) == 25
     assert (protected.fetched, lines.warnings) == (1, [])
 
@@ -138,7 +138,7 @@ def test_a_csrf_token_is_fetched_when_the_server_requires_one(tmp_path: Path, lo
 def test_an_expired_csrf_token_is_renewed(tmp_path: Path, loopback: Loopback) -> None:
     """In the middle of a sync, each time it expires."""
     loopback.answer = protected = Protected(rows_by_offset(orders(45)), uses=2)
-    recorder, lines = run(wired(tmp_path, loopback.url))
+    recorder, lines = run(full_shop(tmp_path, loopback.url))
     assert len(recorder.tables["orders"]) == 45
     assert protected.fetched > 2
     assert lines.warnings == []
@@ -147,8 +147,8 @@ def test_an_expired_csrf_token_is_renewed(tmp_path: Path, loopback: Loopback) ->
 def test_threads_share_a_csrf_token(tmp_path: Path, loopback: Loopback) -> None:
     """A second token for the same client would invalidate the one that the other threads use."""
     loopback.answer = protected = Protected(lambda seen: Reply([], delay=0.01))
-    with Client(wired(tmp_path, loopback.url), Lines()) as client, ThreadPoolExecutor(8) as pool:
-        for answer in pool.map(lambda _: ask(client), range(64)):
+    with Client(full_shop(tmp_path, loopback.url), Lines()) as client, ThreadPoolExecutor(8) as pool:
+        for answer in pool.map(lambda _: request_orders(client), range(64)):
             assert answer.value == []
     assert protected.fetched == 1
 
@@ -156,11 +156,11 @@ def test_threads_share_a_csrf_token(tmp_path: Path, loopback: Loopback) -> None:
 @pytest.mark.parametrize("status", [404, 403, 422])
 def test_a_server_without_csrf_protection(tmp_path: Path, loopback: Loopback, status: int) -> None:
     """No token is fetched. If a 403 has another cause, the failure quotes that response."""
-    run(wired(tmp_path, loopback.url))
+    run(full_shop(tmp_path, loopback.url))
     assert "/api/token" not in {seen.path for seen in loopback.seen}
     loopback.answer = lambda seen: Reply({"detail": "Not yours."}, status=status if "token" in seen.path else 403)
     with pytest.raises(Unauthorized, match=r"returned 403 Forbidden: .*Not yours\."):
-        run(wired(tmp_path, loopback.url))
+        run(full_shop(tmp_path, loopback.url))
 
 
 @pytest.mark.parametrize("answer", [{"token": None}, {"token": "a\nb"}, {"token": ""}, {}, []])
@@ -168,11 +168,11 @@ def test_a_malformed_csrf_token_is_a_failure(tmp_path: Path, loopback: Loopback,
     """It is never sent in a header."""
     loopback.answer = lambda seen: Reply(answer) if "token" in seen.path else Reply({"detail": "No."}, status=403)
     with pytest.raises(Failure, match=r"CSRF token: GET /token .*returned 200 with no token at \$\.token"):
-        run(wired(tmp_path, loopback.url))
+        run(full_shop(tmp_path, loopback.url))
 
 
 def test_missing_credentials_are_reported_before_a_missing_csrf_token(tmp_path: Path, loopback: Loopback) -> None:
     """Prefect checks the token first. If the request for a token gets a 401, the credentials are what is missing."""
     loopback.answer = lambda seen: Reply({"detail": "Who?"}, status=401 if "token" in seen.path else 403)
     with pytest.raises(Unauthorized, match=r"returned 401.*Who\?.*set api_key and user in the configuration"):
-        run(wired(tmp_path, loopback.url))
+        run(full_shop(tmp_path, loopback.url))

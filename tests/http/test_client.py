@@ -16,10 +16,10 @@ from dev.testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_off
 from dev.testbed.prefect_server import free_port
 from engine.failures import Failure
 from engine.sync import sync
-from tests.shop import STREAMS, Lines, Recorder, connection, orders
+from tests.shop import ORDERS_ONLY, Lines, Recorder, connection, orders
+from tests.specs import edited
 
 CANARY = "CANARY-KEY-0123456789"
-ORDERS_ONLY = STREAMS[: STREAMS.index("  shops:")]
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_the_waits_grow_and_are_bounded(tmp_path: Path, loopback: Loopback) -> N
     waits = [later - earlier for earlier, later in pairwise(times)]
     for wait, full in zip(waits, (0.01, 0.02, 0.04), strict=True):
         assert wait >= full / 2
-    text = ORDERS_ONLY.replace("wait_max: 40ms", "wait_max: 10ms")
+    text = edited(ORDERS_ONLY, replace={"api.retry.wait_max": "10ms"})
     loopback.seen.clear()
     loopback.answer = lambda seen: Reply(status=500)
     failure(tmp_path, loopback.url, text=text)
@@ -166,9 +166,8 @@ def test_a_refused_connection_names_the_setting(tmp_path: Path) -> None:
 def test_a_sync_waits_for_a_server_that_comes_back(tmp_path: Path) -> None:
     """No server listens at first. The sync succeeds as soon as one does."""
     port = free_port()
-    text = ORDERS_ONLY.replace(
-        "attempts: 4, wait_initial: 10ms, wait_max: 40ms", "attempts: 20, wait_initial: 100ms, wait_max: 100ms"
-    )
+    retry = {"attempts": 20, "wait_initial": "100ms", "wait_max": "100ms"}
+    text = edited(ORDERS_ONLY, replace={"api.retry": retry})
     done: list[Recorder] = []
     thread = threading.Thread(target=lambda: done.append(run(tmp_path, f"http://127.0.0.1:{port}/api", text=text)[0]))
     thread.start()
@@ -249,7 +248,7 @@ def test_a_list_inside_a_declared_wrapper_is_read(tmp_path: Path, loopback: Loop
     """Some servers wrap the list in an object; ``records`` names the paths."""
     bare = rows_by_offset(orders(25))
     loopback.answer = lambda seen: Reply({wrap: bare(seen).value, "count": 25})
-    recorder, _ = run(tmp_path, loopback.url, text=ORDERS_ONLY.replace("    count: POST /orders/count\n", ""))
+    recorder, _ = run(tmp_path, loopback.url, text=edited(ORDERS_ONLY, remove=["streams.orders.count"]))
     assert len(recorder.tables["orders"]) == 25
 
 

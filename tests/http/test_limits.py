@@ -21,8 +21,9 @@ from engine.http.client import Client
 from engine.http.rate_limiter import RateLimiter
 from engine.http.response import RawResponse, parse_date
 from engine.spec.dialect import Limits, RateLimit
-from tests.http.wired import ORDERS, ask, run, wired
+from tests.http.full_shop import FULL_SHOP, ORDERS, full_shop, request_orders, run
 from tests.shop import Lines, orders
+from tests.specs import edited
 
 
 @pytest.fixture
@@ -67,10 +68,10 @@ def test_without_a_rate_limit_only_a_pause_delays_requests() -> None:
 
 def test_a_rate_limit_holds_for_all_threads(tmp_path: Path, loopback: Loopback) -> None:
     """Eight threads together send one request every 20 ms."""
-    change = ("  retry:", "  rate_limit: {requests: 50, per: 1s}\n  retry:")
-    with Client(wired(tmp_path, loopback.url, change), Lines()) as client, ThreadPoolExecutor(8) as pool:
+    text = edited(FULL_SHOP, add={"api.rate_limit": {"requests": 50, "per": "1s"}})
+    with Client(full_shop(tmp_path, loopback.url, text), Lines()) as client, ThreadPoolExecutor(8) as pool:
         began = time.monotonic()
-        list(pool.map(lambda _: ask(client), range(16)))
+        list(pool.map(lambda _: request_orders(client), range(16)))
         lasted = time.monotonic() - began
     assert lasted >= 15 * 0.02
 
@@ -86,11 +87,11 @@ def test_retry_after_pauses_every_thread(tmp_path: Path, loopback: Loopback) -> 
         return rows(seen)
 
     loopback.answer = answer
-    with Client(wired(tmp_path, loopback.url), lines) as client, ThreadPoolExecutor(4) as pool:
-        one = pool.submit(ask, client)
+    with Client(full_shop(tmp_path, loopback.url), lines) as client, ThreadPoolExecutor(4) as pool:
+        one = pool.submit(request_orders, client)
         while not lines.warnings:
             time.sleep(0.01)
-        others = [pool.submit(ask, client) for _ in range(6)]
+        others = [pool.submit(request_orders, client) for _ in range(6)]
         for future in (one, *others):
             future.result(10)
     assert len(loopback.seen) == 8
@@ -100,9 +101,9 @@ def test_retry_after_pauses_every_thread(tmp_path: Path, loopback: Loopback) -> 
 def test_the_retries_of_a_sync_are_limited(tmp_path: Path, loopback: Loopback) -> None:
     """A server that is down for good ends the sync, however many attempts each request has."""
     loopback.answer = lambda seen: Reply(status=503)
-    changes = ("attempts: 4", "attempts: 20"), ("  retry:", "  limits: {retries: 5}\n  retry:")
+    text = edited(FULL_SHOP, replace={"api.retry.attempts": 20}, add={"api.limits": {"retries": 5}})
     with pytest.raises(Failure, match=r"used up its 5 retries: the server fails too often.*api\.limits\.retries"):
-        run(wired(tmp_path, loopback.url, *changes))
+        run(full_shop(tmp_path, loopback.url, text))
     assert len(loopback.seen) == 6
 
 
@@ -130,37 +131,37 @@ def test_a_long_sync_survives_many_brief_failures(tmp_path: Path, loopback: Loop
     """Every twentieth request fails. The sync needs far more retries than its budget and reads all rows."""
     rows = rows_by_offset(orders(600))
     loopback.answer = lambda seen: Reply(status=500) if len(loopback.seen) % 20 == 0 else rows(seen)
-    recorder, lines = run(wired(tmp_path, loopback.url, ("  retry:", "  limits: {retries: 2}\n  retry:")))
+    recorder, lines = run(full_shop(tmp_path, loopback.url, edited(FULL_SHOP, add={"api.limits": {"retries": 2}})))
     assert len(recorder.tables["orders"]) == 600
     assert len(lines.warnings) > 2
 
 
 def test_the_requests_of_a_sync_are_limited(tmp_path: Path, loopback: Loopback) -> None:
     """The message says where the limit is set, and that the next sync continues from the last checkpoint."""
-    change = ("  retry:", "  limits: {requests: 3}\n  retry:")
+    text = edited(FULL_SHOP, add={"api.limits": {"requests": 3}})
     with pytest.raises(
         Failure, match=r"sent 3 requests, its limit.*continues from the last checkpoint.*api\.limits\.requests"
     ):
-        run(wired(tmp_path, loopback.url, change))
+        run(full_shop(tmp_path, loopback.url, text))
     assert len(loopback.seen) == 3
 
 
 def test_the_duration_of_a_sync_is_limited(tmp_path: Path, loopback: Loopback) -> None:
     """A wait that would exceed the limit is not begun."""
     loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "2"})
-    change = ("  retry:", "  limits: {duration: 1s}\n  retry:")
+    text = edited(FULL_SHOP, add={"api.limits": {"duration": "1s"}})
     with pytest.raises(Failure, match=r"would take longer than 0:00:01, its limit"):
-        run(wired(tmp_path, loopback.url, change))
+        run(full_shop(tmp_path, loopback.url, text))
     assert len(loopback.seen) == 1
 
 
 def test_closing_a_client_wakes_waiting_threads(tmp_path: Path, loopback: Loopback) -> None:
     """A sync that failed in one thread ends without waiting minutes for a retry in another."""
     loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "300"})
-    lines = Lines()
-    client = Client(wired(tmp_path, loopback.url, ("retry_after_max: 2s", "retry_after_max: 10m")), lines)
+    lines, text = Lines(), edited(FULL_SHOP, replace={"api.retry.retry_after_max": "10m"})
+    client = Client(full_shop(tmp_path, loopback.url, text), lines)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ask, client)
+        waiting = pool.submit(request_orders, client)
         while not lines.warnings:
             time.sleep(0.01)
         client.close()
@@ -177,8 +178,8 @@ def test_many_threads_share_a_client_while_requests_fail(tmp_path: Path, loopbac
         return faults[number // 7 % 4] if number % 7 == 0 else Reply({"offset": seen.json["offset"]})
 
     loopback.answer = answer
-    changes = ("attempts: 4", "attempts: 20"), ("  retry:", "  limits: {retries: 1000}\n  retry:")
-    with Client(wired(tmp_path, loopback.url, *changes), Lines()) as client, ThreadPoolExecutor(16) as pool:
+    text = edited(FULL_SHOP, replace={"api.retry.attempts": 20}, add={"api.limits": {"retries": 1000}})
+    with Client(full_shop(tmp_path, loopback.url, text), Lines()) as client, ThreadPoolExecutor(16) as pool:
 
         def number(n: int) -> bool:
             request = ORDERS.with_values({"offset": n})
@@ -224,14 +225,14 @@ def test_a_retry_does_not_delay_other_threads(tmp_path: Path, loopback: Loopback
         return Reply([])
 
     loopback.answer = answer
-    change = ("wait_initial: 10ms, wait_max: 40ms", "wait_initial: 60s, wait_max: 60s")
-    client = Client(wired(tmp_path, loopback.url, change), Lines())
+    text = edited(FULL_SHOP, replace={"api.retry.wait_initial": "60s", "api.retry.wait_max": "60s"})
+    client = Client(full_shop(tmp_path, loopback.url, text), Lines())
     with ThreadPoolExecutor(2) as pool:
         stuck = pool.submit(client.send, "orders", ORDERS.with_values({"offset": 1}), lambda document: document)
         while not loopback.seen:
             time.sleep(0.01)
         for _ in range(5):
-            assert pool.submit(ask, client).result(10).value == []
+            assert pool.submit(request_orders, client).result(10).value == []
         client.close()
         with pytest.raises(Failure):
             stuck.result(10)

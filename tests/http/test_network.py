@@ -20,8 +20,9 @@ from dev.testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_off
 from dev.testbed.prefect_server import free_port
 from dev.testbed.proxy import Proxy
 from engine.failures import Failure
-from tests.http.wired import run, wired
+from tests.http.full_shop import FULL_SHOP, full_shop, run
 from tests.shop import orders
+from tests.specs import edited
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +49,10 @@ def no_proxy_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def failure(tmp_path: Path, url: str, *changes: tuple[str, str], **settings: str) -> str:
+def failure(tmp_path: Path, url: str, text: str = FULL_SHOP, **settings: str) -> str:
     """Sync and return the message of the failure."""
     with pytest.raises(Failure) as caught:
-        run(wired(tmp_path, url, *changes, **settings))
+        run(full_shop(tmp_path, url, text, **settings))
     return str(caught.value)
 
 
@@ -70,7 +71,7 @@ def test_a_private_certificate_authority(
     tmp_path: Path, secure: Loopback, authority: Authority, rewritten: Any
 ) -> None:
     """Its certificate is trusted however the setup form has mangled its line breaks."""
-    recorder, lines = run(wired(tmp_path, secure.url, authority=rewritten(authority.certificate)))
+    recorder, lines = run(full_shop(tmp_path, secure.url, authority=rewritten(authority.certificate)))
     assert len(recorder.tables["orders"]) == 25
     assert lines.warnings == []
 
@@ -119,14 +120,14 @@ def test_https_through_a_proxy(tmp_path: Path, secure: Loopback, authority: Auth
     """Through a tunnel, with the proxy's credentials. The private authority is trusted there too."""
     with Proxy("someone:pass@word" if credentials else None) as proxy:
         settings = {"proxy": f"http://{credentials}{proxy.address}", "authority": authority.certificate}
-        recorder, _ = run(wired(tmp_path, secure.url, **settings))
+        recorder, _ = run(full_shop(tmp_path, secure.url, **settings))
         assert len(recorder.tables["orders"]) == 25
         assert proxy.tunnels == [secure.url.split("/")[2]]
 
 
 def test_http_through_a_proxy(tmp_path: Path, loopback: Loopback) -> None:
     """The request goes to the proxy, for a host that only the proxy can resolve."""
-    run(wired(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
+    run(full_shop(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
     assert loopback.seen[0].headers["Host"] == "shop.invalid"
 
 
@@ -159,14 +160,14 @@ def test_proxies_from_the_environment(tmp_path: Path, loopback: Loopback, monkey
     """HTTP_PROXY applies if no proxy is set; NO_PROXY always applies."""
     elsewhere = "http://shop.invalid/api"
     monkeypatch.setenv("HTTP_PROXY", loopback.url.removesuffix("/api"))
-    recorder, _ = run(wired(tmp_path, elsewhere))
+    recorder, _ = run(full_shop(tmp_path, elsewhere))
     assert len(recorder.tables["orders"]) == 25
     dead = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("HTTP_PROXY", dead)
     assert "HTTPS_PROXY, HTTP_PROXY and NO_PROXY" in failure(tmp_path, elsewhere)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    run(wired(tmp_path, loopback.url))
-    run(wired(tmp_path, loopback.url, proxy=dead))
+    run(full_shop(tmp_path, loopback.url))
+    run(full_shop(tmp_path, loopback.url, proxy=dead))
 
 
 def test_the_proxy_setting_wins_over_the_environment(
@@ -174,7 +175,7 @@ def test_the_proxy_setting_wins_over_the_environment(
 ) -> None:
     """The setting is meant for this connection, the environment for the machine."""
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
-    run(wired(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
+    run(full_shop(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
 
 
 def test_a_missing_ca_bundle_from_the_environment(
@@ -190,13 +191,13 @@ def test_ipv6(tmp_path: Path) -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
     with Loopback(rows_by_offset(orders(3)), host="::1") as server:
-        recorder, _ = run(wired(tmp_path, server.url))
+        recorder, _ = run(full_shop(tmp_path, server.url))
     assert len(recorder.tables["orders"]) == 3
 
 
 def test_a_base_url_with_a_path_prefix(tmp_path: Path, loopback: Loopback) -> None:
     """Endpoint paths are appended to it."""
-    run(wired(tmp_path, loopback.url.replace("/api", "/a/b/api/")))
+    run(full_shop(tmp_path, loopback.url.replace("/api", "/a/b/api/")))
     assert loopback.seen[0].path == "/a/b/api/orders/filter"
 
 
@@ -233,7 +234,7 @@ def test_compressed_responses(tmp_path: Path, loopback: Loopback, encoding: str)
         return Reply(body=content, headers={"Content-Encoding": encoding})
 
     loopback.answer = answer
-    recorder, lines = run(wired(tmp_path, loopback.url))
+    recorder, lines = run(full_shop(tmp_path, loopback.url))
     assert len(recorder.tables["orders"]) == 25
     assert lines.warnings == []
 
@@ -244,8 +245,7 @@ def test_a_huge_response_is_not_read(tmp_path: Path, loopback: Loopback, compres
     body = b"[" + b" " * 3_000_000 + b"]"
     headers = {"Content-Encoding": "gzip"} if compressed else {}
     loopback.answer = lambda seen: Reply(body=gzip.compress(body) if compressed else body, headers=headers)
-    change = ("  retry:", "  limits: {body: 1MB}\n  retry:")
-    message = failure(tmp_path, loopback.url, change)
+    message = failure(tmp_path, loopback.url, edited(FULL_SHOP, add={"api.limits": {"body": "1MB"}}))
     assert "returned 200 with more than 1 MB" in message
     assert "batch_size in the configuration" in message
     assert len(loopback.seen) == 1
@@ -275,9 +275,9 @@ def test_a_response_that_trickles(tmp_path: Path, piece: bytes, head: bytes) -> 
                         continue
 
         threading.Thread(target=trickle, daemon=True).start()
-        change = ("read: 300ms}", "read: 300ms, total: 50ms}")
+        text = edited(FULL_SHOP, add={"api.timeout.total": "50ms"})
         began = time.monotonic()
-        message = failure(tmp_path, f"http://127.0.0.1:{port}/api", change)
+        message = failure(tmp_path, f"http://127.0.0.1:{port}/api", text)
         took = time.monotonic() - began
     assert "no complete response within" in message
     assert "gave up after 4 attempts" in message
@@ -288,7 +288,7 @@ def test_cookies_are_not_kept(tmp_path: Path, loopback: Loopback) -> None:
     """A cookie jar is not safe to share between threads, and an API needs none."""
     rows = rows_by_offset(orders(25))
     loopback.answer = lambda seen: Reply(rows(seen).value, headers={"Set-Cookie": "a=b; Path=/"})
-    run(wired(tmp_path, loopback.url))
+    run(full_shop(tmp_path, loopback.url))
     assert len(loopback.seen) > 2
     assert all("Cookie" not in seen.headers for seen in loopback.seen)
 
@@ -298,8 +298,7 @@ def test_repairs_are_warned_of_once_and_counted(tmp_path: Path, loopback: Loopba
     row = b'{"id": "%d", "updated": null, "amount": %s, "note": "a\\u0000b"}'
     pages = [b"[" + b",".join(row % (n, b"NaN" if n == 3 else b"1.5") for n in range(k, k + 10)) + b"]" for k in (0, 9)]
     loopback.answer = first_these([Reply(body=page) for page in pages], lambda seen: Reply([]))
-    text = ("    count: POST /orders/count\n", "")
-    recorder, lines = run(wired(tmp_path, loopback.url, text))
+    recorder, lines = run(full_shop(tmp_path, loopback.url, edited(FULL_SHOP, remove=["streams.orders.count"])))
     rows = recorder.tables["orders"]
     assert {rows[str(n)]["note"] for n in range(19)} == {"ab"}
     assert rows["3"]["amount"] is None

@@ -17,6 +17,7 @@ from engine.failures import Unauthorized
 from engine.spec.load import resolve
 from engine.sync import sync
 from tests.shop import Lines, Recorder
+from tests.specs import edited
 
 STREAMS = Path(__file__).resolve().parents[2] / "streams.yaml"
 AUTH_STRING = "admin:pass:word!"
@@ -97,8 +98,8 @@ def test_wrong_credentials_fail_with_the_setting(guarded: dict[int, Guarded], se
 def test_an_expired_token_is_renewed(guarded: dict[int, Guarded], tmp_path: Path) -> None:
     """A sync that takes longer than a token lives continues with a new one."""
     path = tmp_path / "streams.yaml"
-    limit = "api:\n  rate_limit: {requests: 1, per: 1s}\n"
-    path.write_text(STREAMS.read_text("utf-8").replace("api:\n", limit), "utf-8")
+    slow = {"api.rate_limit": {"requests": 1, "per": "1s"}}
+    path.write_text(edited(STREAMS.read_text("utf-8"), add=slow), "utf-8")
     recorder, lines = Recorder(), Lines()
     settings = {"api_url": guarded[3].server.api_url, "auth_string": AUTH_STRING}
     sync(resolve(path, settings), {}, recorder, lines)

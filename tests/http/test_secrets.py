@@ -27,8 +27,9 @@ from engine.spec.configuration import ConfigurationError
 from engine.spec.dialect import Retry
 from engine.spec.load import ResolvedSpec
 from engine.sync import sync
-from tests.http.wired import WIRED, ask, wired
+from tests.http.full_shop import FULL_SHOP, full_shop, request_orders
 from tests.shop import Lines, Recorder, orders
+from tests.specs import edited
 from tools.cli import main
 
 KEY = 'CANARY-key-"quoted"\\and/more+0123456789'
@@ -152,7 +153,7 @@ def test_a_server_that_repeats_what_it_is_sent(
 ) -> None:
     """Every status, and every malformed body."""
     with Loopback(answer) as server:
-        fails_cleanly(wired(tmp_path, server.url, **settings))
+        fails_cleanly(full_shop(tmp_path, server.url, **settings))
         headers = server.seen[0].headers
     assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # it was there to be repeated
     assert "Authorization" in headers
@@ -167,18 +168,18 @@ def test_a_link_to_the_next_page(tmp_path: Path, settings: dict[str, str]) -> No
         target = f"/{quote(secret(seen), safe='')}/{HEADERS['X-Access-Id']}"
         return Reply(orders(3), headers={"Link": f'<{target}>; rel="next"'})
 
-    change = ('{style: offset, page_size: "${batch_size}"}', "{style: link}")
+    text = edited(FULL_SHOP, replace={"api.pagination": {"style": "link"}})
     with Loopback(answer) as server:
-        assert "leads to /***/***" in fails_cleanly(wired(tmp_path, server.url, change, **settings))
+        assert "leads to /***/***" in fails_cleanly(full_shop(tmp_path, server.url, text, **settings))
 
 
 @BOTH
 @pytest.mark.scenario("secrets")
 def test_a_stream_that_may_be_forbidden(tmp_path: Path, settings: dict[str, str]) -> None:
     """A failure that is first logged, while the sync goes on, and raised at its end."""
-    change = ("    sync_mode: incremental\n", "    sync_mode: incremental\n    availability: Shop 2\n")
+    text = edited(FULL_SHOP, add={"streams.orders.availability": "Shop 2"})
     with Loopback(ECHOES["403 that repeats"]) as server:
-        assert "returned 403" in fails_cleanly(wired(tmp_path, server.url, change, **settings))
+        assert "returned 403" in fails_cleanly(full_shop(tmp_path, server.url, text, **settings))
 
 
 def bug_from_itself() -> Exception:
@@ -234,7 +235,7 @@ def test_a_bug_in_a_sync(tmp_path: Path, bug: Callable[[], Exception], operation
     destination = Recorder()
     setattr(destination, operation, broken)
     with Loopback(rows_by_offset(orders(3))) as server, pytest.raises(type(bug())) as caught:
-        sync(wired(tmp_path, server.url, **BEARER), {}, destination, Lines())
+        sync(full_shop(tmp_path, server.url, **BEARER), {}, destination, Lines())
     bug_is_clean(caught.value, bug)
 
 
@@ -249,7 +250,7 @@ def test_a_bug_in_a_thread_of_a_sync(
 
     monkeypatch.setattr("engine.http.client.decode", broken)
     with Loopback(rows_by_offset(orders(3))) as server, pytest.raises(type(bug())) as caught:
-        sync(wired(tmp_path, server.url, **BEARER), {}, Recorder(), Lines())
+        sync(full_shop(tmp_path, server.url, **BEARER), {}, Recorder(), Lines())
     bug_is_clean(caught.value, bug)
 
 
@@ -270,7 +271,7 @@ class BrokenLog(Lines):
 @A_BUG
 def test_a_bug_in_a_setup_test(tmp_path: Path, bug: Callable[[], Exception]) -> None:
     """A traceback in the setup form is as public as one in a sync."""
-    (tmp_path / "streams.yaml").write_text(WIRED)
+    (tmp_path / "streams.yaml").write_text(FULL_SHOP)
     server_answers = next(t for t in setup_tests(tmp_path / "streams.yaml", BrokenLog(bug)) if "server" in t.name)
     with Loopback(lambda seen: Reply({"version": "1"})) as server, pytest.raises(type(bug())) as caught:
         server_answers.run({"api_url": server.url, **BEARER})
@@ -278,8 +279,8 @@ def test_a_bug_in_a_setup_test(tmp_path: Path, bug: Callable[[], Exception]) -> 
 
 
 def command(folder: Path, url: str, *arguments: str) -> int:
-    """Run a command with the wired shop's spec and a configuration full of secrets."""
-    (folder / "streams.yaml").write_text(WIRED, "utf-8")
+    """Run a command with the full shop's spec and a configuration full of secrets."""
+    (folder / "streams.yaml").write_text(FULL_SHOP, "utf-8")
     configuration = folder / "configuration.json"
     configuration.write_text(json.dumps({"api_url": url, "batch_size": "10", **BEARER}), "utf-8")
     return main([*arguments, "--configuration", str(configuration)])
@@ -338,16 +339,16 @@ def test_a_file_error_in_a_command(
 def test_the_rest_of_the_response_is_quoted(tmp_path: Path) -> None:
     """Only the secret is replaced: what the server says is needed to fix the problem."""
     with Loopback(lambda seen: Reply({"detail": f"the key {KEY} has expired"}, status=401)) as server:
-        assert "the key *** has expired" in fails_cleanly(wired(tmp_path, server.url, **BEARER))
+        assert "the key *** has expired" in fails_cleanly(full_shop(tmp_path, server.url, **BEARER))
 
 
 @BOTH
 @pytest.mark.scenario("secrets")
 def test_an_unreachable_server(tmp_path: Path, settings: dict[str, str]) -> None:
     """The connection is refused, the name does not resolve, the address is invalid."""
-    fails_cleanly(wired(tmp_path, f"http://127.0.0.1:{free_port()}/api", **settings))
-    fails_cleanly(wired(tmp_path, "http://nowhere.invalid/api", **settings))
-    fails_cleanly(wired(tmp_path, "http://999.999.999.999:1/api", **settings))
+    fails_cleanly(full_shop(tmp_path, f"http://127.0.0.1:{free_port()}/api", **settings))
+    fails_cleanly(full_shop(tmp_path, "http://nowhere.invalid/api", **settings))
+    fails_cleanly(full_shop(tmp_path, "http://999.999.999.999:1/api", **settings))
 
 
 @BOTH
@@ -357,11 +358,11 @@ def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str]) -> None:
     authority = make_authority(tmp_path)
     rows = rows_by_offset(orders(3))
     with Loopback(rows, tls=authority.server) as server, Proxy("me:other") as proxy:
-        fails_cleanly(wired(tmp_path, server.url, **settings))
+        fails_cleanly(full_shop(tmp_path, server.url, **settings))
         for address in (proxy.address, f"127.0.0.1:{free_port()}", server.url.split("/")[2], "[::bad"):
             for url in (server.url, "http://shop.invalid/api"):
                 url_of_proxy = f"http://me:{PROXY_PASSWORD}@{address}"
-                connected = wired(tmp_path, url, **settings, proxy=url_of_proxy, authority=authority.certificate)
+                connected = full_shop(tmp_path, url, **settings, proxy=url_of_proxy, authority=authority.certificate)
                 fails_cleanly(connected)
 
 
@@ -370,7 +371,7 @@ def test_a_wrong_configuration(tmp_path: Path) -> None:
     """Every setting is wrong and contains a secret. The error lists them all and quotes none."""
     wrong = dict.fromkeys(("api_key", "user", "headers", "authority", "proxy", "unknown"), f"CANARY\n{KEY}")
     with pytest.raises(ConfigurationError) as caught:
-        wired(tmp_path, f"ftp://{KEY}", **{**wrong, "batch_size": KEY})
+        full_shop(tmp_path, f"ftp://{KEY}", **{**wrong, "batch_size": KEY})
     clean_error(caught.value)
     assert len(str(caught.value).splitlines()) == 9
 
@@ -380,9 +381,9 @@ def test_a_wrong_configuration(tmp_path: Path) -> None:
 def test_no_repr_shows_a_secret(tmp_path: Path, settings: dict[str, str]) -> None:
     """Neither the spec, the settings, the client nor any of their parts: a repr can end up in any log."""
     with Loopback(rows_by_offset(orders(3))) as server:
-        connected = wired(tmp_path, server.url, **settings, proxy=f"http://me:{PROXY_PASSWORD}@{server.url[7:-4]}")
+        connected = full_shop(tmp_path, server.url, **settings, proxy=f"http://me:{PROXY_PASSWORD}@{server.url[7:-4]}")
         with Client(connected, Lines()) as client:
-            response = ask(client)
+            response = request_orders(client)
             api = connected.spec.api
             held: list[Any] = [
                 connected,
@@ -408,7 +409,7 @@ def test_a_sync_that_succeeds(tmp_path: Path) -> None:
 
     lines = Lines()
     with Loopback(answer) as server:
-        sync(wired(tmp_path, server.url, **BEARER), {}, Recorder(), lines)
+        sync(full_shop(tmp_path, server.url, **BEARER), {}, Recorder(), lines)
         assert any("amount" in line for line in lines.warnings)
         for test in setup_tests(tmp_path / "streams.yaml", lines):
             assert test.run({"api_url": server.url, **BEARER}) is None
@@ -421,7 +422,7 @@ def test_a_sync_that_succeeds(tmp_path: Path) -> None:
 def test_setup_tests(tmp_path: Path, settings: dict[str, str]) -> None:
     """What the setup form shows and logs."""
     path = tmp_path / "streams.yaml"
-    path.write_text(WIRED)
+    path.write_text(FULL_SHOP)
     lines = Lines()
     for name in (
         "400 that repeats",

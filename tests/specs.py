@@ -1,0 +1,49 @@
+"""Variants of a streams.yaml, for tests of one that differs in a few values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import yaml
+
+
+def edited(
+    text: str, *, add: Mapping[str, Any] = {}, replace: Mapping[str, Any] = {}, remove: Collection[str] = ()
+) -> str:
+    """Edit a streams.yaml by path, such as ``api.retry.attempts`` or ``streams.runs.incremental.changes.0.fallback``.
+
+    Values are removed first, so that a block can be replaced under another key. Comments are lost.
+
+    An edit that would change nothing is an error, because the test would prove nothing.
+
+    Raises:
+        LookupError: a path to remove or replace, or the parent of a path to add, does not exist.
+        AssertionError: a path to add exists, or a replacement is equal to the value that is there.
+    """
+    spec = yaml.safe_load(text)
+    for path in remove:
+        parent, key = _find(spec, path)
+        del parent[key]
+    for path, value in replace.items():
+        parent, key = _find(spec, path)
+        assert parent[key] != value, f"{path} is {value!r} already"
+        parent[key] = value
+    for path, value in add.items():
+        parent, key = _find(spec, path)
+        assert key not in parent, f"{path} exists"
+        parent[key] = value
+    return yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _find(spec: Any, path: str) -> tuple[Any, Any]:
+    """The mapping or list that holds the value at a path, and its key or index there."""
+    *parents, last = path.split(".")
+    parent = spec
+    for name in parents:
+        parent = parent[_key(parent, name)]
+    return parent, _key(parent, last)
+
+
+def _key(parent: Any, name: str) -> Any:
+    return int(name) if isinstance(parent, list) else name
