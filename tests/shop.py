@@ -51,6 +51,20 @@ streams:
       name: $.name
 """
 ORDERS_ONLY = edited(STREAMS, remove=["streams.shops"])
+KEYSET = edited(
+    STREAMS,
+    replace={"streams.orders.body": {"sort": "MADE_ASC"}},
+    add={
+        "streams.orders.pagination": {
+            "style": "keyset",
+            "field": "$.made",
+            "after": "made.after_",
+            "before": "made.before_",
+            "tie_breaker": {"sort": "ID_DESC"},
+            "page_size": 10,
+        }
+    },
+)
 
 
 def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> ResolvedSpec:

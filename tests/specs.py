@@ -21,6 +21,7 @@ def edited(
         LookupError: a path to remove or replace, or the parent of a path to add, does not exist.
         AssertionError: a path to add exists, or a replacement is equal to the value that is there.
     """
+    assert add or replace or remove
     spec = yaml.safe_load(text)
     for path in remove:
         parent, key = _find(spec, path)
@@ -34,6 +35,13 @@ def edited(
         assert key not in parent, f"{path} exists"
         parent[key] = value
     return yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=120)
+
+
+def reconciled_by_every_sync(text: str) -> str:
+    """A streams.yaml in which every sync is due for each reconciliation that it declares."""
+    streams = yaml.safe_load(text)["streams"]
+    reconciled = [name for name, stream in streams.items() if "reconcile" in stream.get("incremental", {})]
+    return edited(text, replace={f"streams.{name}.incremental.reconcile.every": "0s" for name in reconciled})
 
 
 def _find(spec: Any, path: str) -> tuple[Any, Any]:

@@ -29,6 +29,7 @@ from tests.killed_sync import CHECKPOINT_ROWS
 from tests.reading.model import START, STREAMS, Model
 from tests.readme import PROJECT
 from tests.scenarios import RecordProperty
+from tests.specs import edited, reconciled_by_every_sync
 
 pytestmark = pytest.mark.long
 
@@ -134,7 +135,8 @@ def test_fifty_kills_lose_nothing(tmp_path: Path, record_property: RecordPropert
         model.make("COMPLETED", dice.randint(-40000, 0))
 
     with Loopback(answer) as server:
-        killed = Killed(tmp_path, STREAMS.replace("page_size: 4", f"page_size: {PAGE}"), server.url)
+        text = edited(STREAMS, replace={"streams.runs.pagination.page_size": PAGE, "api.pagination.page_size": PAGE})
+        killed = Killed(tmp_path, text, server.url)
         killed.kill_often(dice, change)
         model.wait(600)
         for _ in range(3):
@@ -176,7 +178,8 @@ def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_proper
             api.make_flow(f"new {changes}", [])
             changes += 5
 
-        streams = (PROJECT / "streams.yaml").read_text("utf-8").replace('default: "100"', f'default: "{PAGE}"')
+        shipped = (PROJECT / "streams.yaml").read_text("utf-8")
+        streams = edited(shipped, replace={"configuration.batch_size.default": str(PAGE)})
         killed = Killed(tmp_path, streams, server.api_url)
         killed.kill_often(dice, change)
         killed.finish()
@@ -184,7 +187,7 @@ def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_proper
         print(f"{RUNS} runs, {changes} changes, {sent} rows sent, {again} of them again")
         change()  # of runs that were sent, however far the killed syncs came
 
-        reconciled = Killed(tmp_path, streams.replace("every: 24h", "every: 0s"), server.api_url)
+        reconciled = Killed(tmp_path, reconciled_by_every_sync(streams), server.api_url)
         for _ in range(2):  # the round that had begun, and a whole one
             reconciled.finish()
         tables = reconciled.rows()

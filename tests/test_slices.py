@@ -14,27 +14,13 @@ from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
 from engine.sync import sync
-from tests.shop import STREAMS, Lines, Recorder, connection
+from tests.shop import KEYSET, Lines, Recorder, connection
+from tests.specs import edited
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 LATENCY = 0.01
 
-KEYSET = (
-    STREAMS[: STREAMS.index("  shops:")]
-    .replace("read: 300ms", "read: 10s")
-    .replace(
-        "    body: {sort: ID_DESC}\n",
-        """    body: {sort: MADE_ASC}
-    pagination:
-      style: keyset
-      field: $.made
-      after: made.after_
-      before: made.before_
-      tie_breaker: {sort: ID_DESC}
-      page_size: 10
-""",
-    )
-)
+SLOW = edited(KEYSET, replace={"api.timeout.read": "10s"}, remove=["streams.shops"])
 
 
 class Far:
@@ -69,7 +55,7 @@ class Far:
 def run(far: Far, folder: Path, recorder: Recorder, checkpoint_rows: int = 10_000) -> Lines:
     lines = Lines()
     with Loopback(far.answer) as server:
-        connected = connection(folder, server.url, KEYSET)
+        connected = connection(folder, server.url, SLOW)
         state = json.loads(json.dumps(recorder.state))
         if state:
             state["api"] = server.url

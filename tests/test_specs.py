@@ -21,6 +21,7 @@ def test_values_are_added_replaced_and_removed() -> None:
 @pytest.mark.parametrize(
     "edit",
     [
+        {},
         {"remove": ["api.retries"]},
         {"remove": ["api.records.2"]},
         {"replace": {"api.retry.attempt": 5}},

@@ -16,7 +16,7 @@ import engine.sync.progress
 from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from engine.failures import Failure
 from engine.sync import sync
-from tests.shop import STREAMS, Lines, Recorder, connection, orders
+from tests.shop import KEYSET, Lines, Recorder, connection, orders
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -165,20 +165,6 @@ def test_a_sync_that_is_interrupted_anywhere_loses_nothing(
     assert sorted(after.tables["orders"]) == sorted(row["id"] for row in shop.orders)
     assert after.tables["orders"]["o00000"]["note"] == "meanwhile"
     assert {row["id"] for row in after.tables["shops"].values() if not row["deleted"]} == {r["id"] for r in shop.shops}
-
-
-KEYSET = STREAMS.replace(
-    "    body: {sort: ID_DESC}\n",
-    """    body: {sort: MADE_ASC}
-    pagination:
-      style: keyset
-      field: $.made
-      after: made.after_
-      before: made.before_
-      tie_breaker: {sort: ID_DESC}
-      page_size: 10
-""",
-)
 
 
 def by_keyset(rows: list[dict[str, Any]], seen: Seen) -> Reply:

@@ -14,6 +14,7 @@ from engine.failures import Failure, Unauthorized
 from engine.sync import sync
 from tests.reading.model import STREAMS, Model
 from tests.shop import Lines, Recorder, connection
+from tests.specs import edited
 
 SHELVES = """
 version: 1
@@ -148,8 +149,11 @@ def test_a_failed_search_for_deleted_rows_deletes_nothing(tmp_path: Path, server
     assert existing(recorder) == shelves.rows.keys()
 
 
-_BEFORE, _REST = STREAMS.split("          fallback:\n")
-OPTIONAL = f"{_BEFORE}          optional: true\n{_REST[_REST.index('        - body:') :]}"
+OPTIONAL = edited(
+    STREAMS,
+    remove=["streams.runs.incremental.changes.0.fallback"],
+    add={"streams.runs.incremental.changes.0.optional": True},
+)
 
 
 @pytest.mark.parametrize("accepts", [True, False])

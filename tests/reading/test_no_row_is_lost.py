@@ -25,11 +25,12 @@ from tests.reading.model import FINAL, OPEN, STREAMS, Model
 from tests.reading.naive import STRATEGIES
 from tests.scenarios import RecordProperty
 from tests.shop import Lines, Recorder, connection
+from tests.specs import edited
 
 HOUR = 3600.0
 DAY = 24 * HOUR
 CHECKPOINT_ROWS = 3
-RECONCILE = "      reconcile: 24h\n"
+NOT_RECONCILED = edited(STREAMS, remove=["streams.runs.incremental.reconcile"])
 
 
 class Warehouse(Recorder):
@@ -204,7 +205,7 @@ def test_what_queries_find_arrives_with_the_next_sync(
     server: Loopback, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
 ) -> None:
     """Without edits of finished runs, and with events, the next sync is enough. No reconciliation is needed."""
-    world = make_world(server, tmp_path, copy.deepcopy(model), seed, STREAMS.replace(RECONCILE, ""))
+    world = make_world(server, tmp_path, copy.deepcopy(model), seed, NOT_RECONCILED)
     world.recorder.drops = drops
     world.model.has_events = True
     edit = world.model.edit
@@ -221,15 +222,14 @@ def test_what_queries_find_arrives_with_the_next_sync(
 
 
 WEAKENED = {
-    "only what ended, no open rows": lambda text: text[: text.index("      open:")] + text[text.index("    fields:") :],
-    "no lookback": lambda text: text.replace("lookback: 5m", "lookback: 0s").replace(RECONCILE, ""),
-    "no reconciliation": lambda text: text.replace(RECONCILE, ""),
-    "no lookup of rows no longer open": lambda text: text.replace(
-        "      open: {field: $.state, values: [SCHEDULED, RUNNING]", "      open: {field: $.state, values: [NEVER]"
+    "only what ended, no open rows": edited(
+        NOT_RECONCILED,
+        remove=[f"streams.runs.incremental.{name}" for name in ("open", "change_feed", "lookup", "lookup_body")],
     ),
+    "no lookback": edited(NOT_RECONCILED, replace={"api.lookback": "0s"}),
+    "no reconciliation": NOT_RECONCILED,
+    "no lookup of rows no longer open": edited(STREAMS, replace={"streams.runs.incremental.open.values": ["NEVER"]}),
 }
-
-
 STORMS = 15
 
 
@@ -238,11 +238,9 @@ def test_the_model_shows_what_a_part_of_the_strategy_prevents(
     server: Loopback, tmp_path: Path, name: str, record_property: RecordProperty
 ) -> None:
     """Without any one part of the strategy, the same storms leave differences."""
-    text = WEAKENED[name](STREAMS)
-    assert text != STREAMS
     lost = 0
     for seed in range(STORMS):
-        world = make_world(server, tmp_path, Model(), seed, text)
+        world = make_world(server, tmp_path, Model(), seed, WEAKENED[name])
         world.live_through(3 * DAY, 10)
         for _ in range(6):
             world.sync()
@@ -340,9 +338,10 @@ def test_reconciliation_does_not_resend_what_a_query_delivered(server: Loopback,
 
 def test_requests_do_not_grow_with_the_history(server: Loopback, tmp_path: Path) -> None:
     """A change costs the same number of requests with 30 runs as with 300."""
+    text = edited(STREAMS, replace={"streams.runs.pagination.page_size": 200, "api.pagination.page_size": 200})
     counts = []
     for runs in (30, 300):
-        world = make_world(server, tmp_path, Model(cap=200), 1, STREAMS.replace("page_size: 4", "page_size: 200"))
+        world = make_world(server, tmp_path, Model(cap=200), 1, text)
         world.calm()
         for _ in range(runs):
             world.model.wait(60)
@@ -362,7 +361,7 @@ def test_requests_do_not_grow_with_the_history(server: Loopback, tmp_path: Path)
 
 def test_soft_delete_finds_every_deleted_row_within_one_round(server: Loopback, tmp_path: Path) -> None:
     """Finished runs too, and all other changes arrive as without it."""
-    text = STREAMS.replace("    sync_mode: incremental\n", "    sync_mode: incremental\n    deleted: soft_delete\n")
+    text = edited(STREAMS, add={"streams.runs.deleted": "soft_delete"})
     for seed in range(5):
         world = make_world(server, tmp_path, Model(), seed, text)
         world.live_through(3 * DAY, 30)

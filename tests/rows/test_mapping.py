@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from engine.failures import ReadFailure
 from engine.rows.mapping import RowMapping
 from tests.shop import STREAMS, connection
+from tests.specs import edited
 
 
-def mapping(tmp_path: Path, fields: str, key: str = "id") -> RowMapping:
-    start = STREAMS.index("    fields:", STREAMS.index("  shops:"))
-    text = STREAMS[:start].replace("primary_key: id\n    sync_mode: full", f"primary_key: {key}\n    sync_mode: full")
-    text += "    fields:\n" + "".join(f"      {line}\n" for line in fields.strip().splitlines())
+def mapping(tmp_path: Path, fields: str, key: tuple[str, ...] = ("id",)) -> RowMapping:
+    stream = {"streams.shops.primary_key": list(key), "streams.shops.fields": yaml.safe_load(fields)}
+    text = edited(STREAMS, replace=stream)
     return RowMapping(connection(tmp_path, "http://x.test/api", text).spec.streams["shops"])
 
 
@@ -54,7 +55,7 @@ def test_type_mismatches_are_counted_by_column_without_values(tmp_path: Path) ->
 
 def test_a_compound_key(tmp_path: Path) -> None:
     """Several columns identify a row together."""
-    rows = mapping(tmp_path, "id: $.id\nn: {path: $.n, type: INT}", key="[id, n]")
+    rows = mapping(tmp_path, "id: $.id\nn: {path: $.n, type: INT}", key=("id", "n"))
     assert rows.key({"id": "a", "n": 1}) == ("a", 1)
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from tests.reading.model import STREAMS as MODEL
 from tests.shop import STREAMS, connection
+from tests.specs import edited
 from tools.docgen.promise import promise
 
-SOFT_DELETE = MODEL.replace("    sync_mode: incremental\n", "    sync_mode: incremental\n    deleted: soft_delete\n")
+SOFT_DELETE = edited(MODEL, add={"streams.runs.deleted": "soft_delete"})
+NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
 
 
 @pytest.mark.parametrize(
@@ -25,11 +27,7 @@ SOFT_DELETE = MODEL.replace("    sync_mode: incremental\n", "    sync_mode: incr
         (MODEL, "runs", "Only reconciliation finds changes of any other kind."),
         (MODEL, "runs", "Rows that were open at the last sync and are gone are soft-deleted by the next one."),
         (MODEL, "runs", "Other rows that are deleted on the server stay."),
-        (
-            MODEL.replace("      reconcile: 24h\n", ""),
-            "runs",
-            "There is no reconciliation. Other changes are not detected.",
-        ),
+        (NOT_RECONCILED, "runs", "There is no reconciliation. Other changes are not detected."),
         (SOFT_DELETE, "runs", "Every 24 hours, the whole list is sent again."),
         (SOFT_DELETE, "runs", "Other rows that are deleted on the server are soft-deleted then."),
     ],
