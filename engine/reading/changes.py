@@ -115,7 +115,7 @@ class ChangesPass:
         children: Iterable[Sequence[KeyedRecord]] = (),
         repeat_since: Callable[[], datetime | None] | None = None,
     ) -> Iterator[Sequence[KeyedRecord] | DeletedRow]:
-        """Yields the records that can have changed, page by page and each once, and the open rows that were deleted.
+        """Yield the records that can have changed, page by page and each once, and the open rows that were deleted.
 
         A row can slip between the lists: still open while the queries for finished rows are read, and finished once the
         open rows are read. The next pass finds the row, which has changed since, but not those of its children that

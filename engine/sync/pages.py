@@ -45,7 +45,7 @@ class PageReader:
     def read(
         self, stream: str, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
     ) -> Iterator[tuple[ListRequest, Response, Page, Sequence[KeyedRecord]]]:
-        """Yields the pages of lists as they arrive, each with the records that no earlier page of its list had.
+        """Yield the pages of lists as they arrive, each with the records that no earlier page of its list had.
 
         The next page of a list is fetched while the current one is processed. Iteration ends only when every list is
         confirmed to be complete.
@@ -115,7 +115,7 @@ class PageReader:
             raise Failure(f"{not_found} The endpoint existed earlier in this sync; sync again.") from None
 
     def _is_missing(self, stream: str, list_request: ListRequest, first: Request | None) -> bool:
-        """Whether a list of which pages were read does not exist anymore: its parent was deleted in the meantime."""
+        """Whether a list is missing from its first page on now: its parent was deleted while it was read."""
         if first is None:
             return False
         try:

@@ -110,7 +110,7 @@ class StreamReader:
         ahead: bool = True,
         of: Callable[[Record], bool] = lambda parent: True,
     ) -> Iterator[Batch]:
-        """Reads the whole list, from its start or from a position. Iteration ends once the list is confirmed complete.
+        """Read the whole list, from its start or from a position. It ends once the list is confirmed to be complete.
 
         Args:
             position: The position of an earlier batch.
@@ -131,7 +131,7 @@ class StreamReader:
     def read_changes(
         self, since: datetime, on_page: OnPage, seen: set[Hashable] | None = None, *, for_children: bool = False
     ) -> Iterator[Sequence[KeyedRecord] | DeletedRow]:
-        """Reads what can have changed since an instant, each row once. A stream without queries is read whole.
+        """Read what can have changed since an instant, each row once. A stream without queries is read whole.
 
         Args:
             since: The instant, by the server's clock.

@@ -20,8 +20,8 @@ class Writer:
     Args:
         destination: Receives rows and checkpoints.
         state: The state of the last sync.
-        checkpoint_rows: A checkpoint is due after this many rows,
-        checkpoint_seconds: or after this many seconds if there are any rows.
+        checkpoint_rows: A checkpoint is due after this many rows.
+        checkpoint_seconds: A checkpoint is due after this many seconds, if there are any rows.
     """
 
     def __init__(self, destination: Destination, state: State, checkpoint_rows: int, checkpoint_seconds: float) -> None:
