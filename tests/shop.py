@@ -66,6 +66,16 @@ KEYSET = edited(
     },
 )
 
+OWNER: dict[str, Any] = {
+    "description": "The owner of the shop, in one row.",
+    "endpoint": "GET /owner",
+    "pagination": {"style": "single", "one": True},
+    "primary_key": "id",
+    "sync_mode": "full_refresh",
+    "fields": {"id": "$.id", "name": "$.name"},
+}
+"""A stream of one record, which :data:`STREAMS` does not have."""
+
 
 def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> ResolvedSpec:
     """The shop's streams.yaml, or another, resolved with the settings of one connection."""

@@ -11,9 +11,10 @@ from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure
 from engine.sync import sync
 from tests.shop import Lines, Recorder, connection
+from tests.specs import edited
 
 NAMES = ("floors", "rooms", "doors", "chairs")
-HEAD = """
+HOUSE = """
 version: 1
 name: House
 configuration:
@@ -23,25 +24,36 @@ api:
   pagination: {style: offset, page_size: 3}
   retry: {attempts: 1}
   concurrency: 4
-streams:
-  visits:
-    description: One row per visit.
-    endpoint: POST /visits/filter
-    primary_key: id
-    cursor_field: updated
-    sync_mode: incremental
-    fields: {id: $.id, updated: {path: $.updated, type: UTC_DATETIME}}
+streams: {}
 """
-STREAM = """
-  {0}:
-    description: One row of any kind.
-    endpoint: POST /{0}/filter
-    primary_key: id
-    sync_mode: full_refresh
-    fields: {{id: $.id}}
-"""
-STREAMS = HEAD.replace("streams:\n", "streams:\n" + STREAM.format(NAMES[0]).lstrip("\n")) + "".join(
-    map(STREAM.format, NAMES[1:])
+VISITS = {
+    "description": "One row per visit.",
+    "endpoint": "POST /visits/filter",
+    "primary_key": "id",
+    "cursor_field": "updated",
+    "sync_mode": "incremental",
+    "fields": {"id": "$.id", "updated": {"path": "$.updated", "type": "UTC_DATETIME"}},
+}
+
+
+def refreshed(name: str) -> dict[str, object]:
+    """A stream that is refreshed in full."""
+    return {
+        "description": "One row of any kind.",
+        "endpoint": f"POST /{name}/filter",
+        "primary_key": "id",
+        "sync_mode": "full_refresh",
+        "fields": {"id": "$.id"},
+    }
+
+
+STREAMS = edited(
+    HOUSE,
+    add={
+        "streams.floors": refreshed("floors"),
+        "streams.visits": VISITS,
+        **{f"streams.{name}": refreshed(name) for name in NAMES[1:]},
+    },
 )
 
 

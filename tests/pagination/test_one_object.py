@@ -17,22 +17,11 @@ from engine.pagination.single import Single
 from engine.requests import Page, Request
 from engine.sync import sync
 from engine.sync.pages import records_of
-from tests.shop import STREAMS, Lines, Recorder, connection
+from tests.shop import OWNER, STREAMS, Lines, Recorder, connection
+from tests.specs import edited
 
 GET = Request(Endpoint("GET", "/x"))
-SHOP = STREAMS[: STREAMS.index("  orders:")] + (
-    """\
-  owner:
-    description: One row per owner, of which there is one.
-    endpoint: GET /owner
-    pagination: {style: single, one: true}
-    primary_key: id
-    sync_mode: full_refresh
-    fields:
-      id: $.id
-      name: $.name
-"""
-)
+SHOP = edited(STREAMS, remove=["streams.orders", "streams.shops"], add={"streams.owner": OWNER})
 
 
 @pytest.fixture
@@ -110,22 +99,16 @@ def test_an_answer_that_is_not_the_record_deletes_nothing(
 
 def test_an_object_of_each_row_of_another(server: Loopback, tmp_path: Path) -> None:
     """A child's answer may be an object too; a parent that is gone meanwhile has none."""
-    text = (
-        SHOP[: SHOP.index("  owner:")]
-        + STREAMS[STREAMS.index("  shops:") :]
-        + """\
-  facts:
-    description: One row per shop, with what is known of it.
-    endpoint: GET /shops/{shop}/facts
-    parent: {stream: shops, values: {shop: $.id}}
-    pagination: {style: single, one: true}
-    primary_key: shop_id
-    sync_mode: full_refresh
-    fields:
-      shop_id: $parent.id
-      area: {path: $.area, type: INT}
-"""
-    )
+    facts = {
+        "description": "One row of facts per shop.",
+        "endpoint": "GET /shops/{shop}/facts",
+        "parent": {"stream": "shops", "values": {"shop": "$.id"}},
+        "pagination": {"style": "single", "one": True},
+        "primary_key": "shop_id",
+        "sync_mode": "full_refresh",
+        "fields": {"shop_id": "$parent.id", "area": {"path": "$.area", "type": "INT"}},
+    }
+    text = edited(STREAMS, remove=["streams.orders"], add={"streams.facts": facts})
 
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("/facts"):

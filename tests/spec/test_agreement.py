@@ -18,6 +18,7 @@ from engine.declare.problems import SpecError
 from engine.spec.load import load
 from tests.readme import PROJECT
 from tests.shop import STREAMS
+from tests.specs import edited
 from tools.json_schema import configuration_schema, streams_schema
 
 SCHEMA = jsonschema.Draft202012Validator(streams_schema())
@@ -104,13 +105,13 @@ def test_every_pattern_has_words() -> None:
 def test_the_words_of_a_pattern_are_those_of_validate(tmp_path: Path) -> None:
     """A mistake reads the same in the editor and in the terminal."""
     definitions = streams_schema()["$defs"]
-    for before, after, words in (
-        ("connect: 2s", "connect: 2 s", definitions["Timeout"]["properties"]["connect"]),
-        ("POST /shops/filter", "PUT /shops", definitions["Stream"]["properties"]["endpoint"]),
-        ("attempts: 4", 'attempts: "4"', definitions["Retry"]["properties"]["attempts"]),
+    for place, value, words in (
+        ("api.timeout.connect", "2 s", definitions["Timeout"]["properties"]["connect"]),
+        ("streams.shops.endpoint", "PUT /shops", definitions["Stream"]["properties"]["endpoint"]),
+        ("api.retry.attempts", "4", definitions["Retry"]["properties"]["attempts"]),
     ):
         path = tmp_path / "streams.yaml"
-        path.write_text(STREAMS.replace(before, after), "utf-8")
+        path.write_text(edited(STREAMS, replace={place: value}), "utf-8")
         with pytest.raises(SpecError, match=re.escape(words["patternErrorMessage"])):
             load(path)
 
