@@ -130,7 +130,7 @@ def read_block(block: type[Block], node: Node, *, besides: tuple[str, ...] = ())
             child.problem("unknown key; in { } a comma ends a string: put the text before it in quotes", at_key=True)
         else:
             meant.add(nearest(name, keys))
-            child.problem(f"unknown key; {suggestion(name, [*besides, *keys])}", at_key=True)
+            child.problem(f"unknown key; {suggestion(name, dict.fromkeys([*besides, *keys]))}", at_key=True)
     for k in keys.values():
         if k.required and k.attribute not in values:
             values[k.attribute] = INVALID

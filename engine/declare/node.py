@@ -28,6 +28,7 @@ class _Invalid:
         raise Unknown
 
     __bool__ = __contains__ = __eq__ = __getattr__ = __getitem__ = __hash__ = __iter__ = __len__ = __lt__ = _raise
+    __format__ = __str__ = _raise
 
     def __repr__(self) -> str:
         return "INVALID"
@@ -41,7 +42,8 @@ class Context:
     """Shared by all nodes while a file is read.
 
     Attributes:
-        settings: What each ``${name}`` stands for; None for a setting whose own declaration is wrong.
+        settings: The value of each ``${name}``; None for a setting whose own declaration is wrong. INVALID if the
+            declarations as a whole are wrong. None while the settings themselves are read: there, ``${name}`` is text.
         renamed: For each block, by the name of its class: former keys and styles, and what they are called now.
         problems: The mistakes found so far.
         used: Which settings were filled in where, as pairs of keypath and name.
@@ -55,7 +57,7 @@ class Context:
 
 @contextmanager
 def where_known(context: Context) -> Iterator[None]:
-    """Ends silently what looks at a value that was reported as wrong: nothing follows from such a value."""
+    """End the block silently if it uses a value that was reported as wrong: nothing follows from such a value."""
     try:
         yield
     except Unknown:
@@ -133,12 +135,14 @@ class Node:
         return f"{noun} {self.yaml.value}"
 
     def filled(self) -> Node | None:
-        """The same node with each ``${name}`` in its text replaced; None if a name is unknown, which is reported."""
-        node = self.yaml
-        if not isinstance(node, pyyaml.ScalarNode) or not PLACEHOLDER.search(node.value):
+        """The same node with each ``${name}`` replaced.
+
+        Returns None if a setting is unknown, which is reported here, or wrong, which was reported at its declaration.
+        """
+        node, settings = self.yaml, self.context.settings
+        if settings is None or not isinstance(node, pyyaml.ScalarNode) or not PLACEHOLDER.search(node.value):
             return self
-        settings = self.context.settings
-        if settings is None:  # the configuration block itself is wrong, and that was reported
+        if settings is INVALID:
             return None
         names = PLACEHOLDER.findall(node.value)
         for name in names:

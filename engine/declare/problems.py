@@ -27,9 +27,10 @@ class SpecError(ValueError):
 
 
 def describe(file: str, problem: Problem) -> str:
-    """The one-line form ``FILE:LINE:COLUMN keypath: message``."""
+    """The one-line form ``FILE:LINE:COLUMN keypath: message``; control characters from the file are escaped."""
     where = f"{file}:{problem.line}:{problem.column}"
-    return f"{where} {problem.keypath}: {problem.message}" if problem.keypath else f"{where} {problem.message}"
+    line = f"{where} {problem.keypath}: {problem.message}" if problem.keypath else f"{where} {problem.message}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

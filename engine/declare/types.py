@@ -32,14 +32,14 @@ HEADER: Final = Text(HEADER_NAME, HEADER_EXPECTED, noun="a header name")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A method and a path below the base URL. A path may start with ``..`` to go up from there: ``../filter``."""
+    """A method and a path below the base URL. A path may start with ``..`` to go up from it: ``../filter``."""
 
     method: str
     path: str
 
     @property
     def goes_up(self) -> bool:
-        """Whether the path leaves the base URL, upwards."""
+        """Whether the path leads above the base URL."""
         return self.path.startswith("..")
 
     def __str__(self) -> str:
@@ -61,11 +61,19 @@ def _endpoint(text: str) -> Endpoint:
 
 
 ENDPOINT: Final = Text(
-    r"(GET|POST) (/|\.\.(/|$))[^\s?#]*",
+    r"(GET|POST) (/|\.\.(/|$))[^\s?#{}]*",
     "a method (GET or POST) and a path, such as POST /flows/filter",
     _endpoint,
     noun="a method and a path",
 )
 
+CHILD_ENDPOINT: Final = Text(
+    rf"(GET|POST) (/|\.\.(/|$))([^\s?#{{}}]|\{{{NAME_PATTERN}\}})*",
+    ENDPOINT.expected,
+    _endpoint,
+    noun=ENDPOINT.noun,
+)
+"""An endpoint whose path can have ``{name}`` in it."""
+
 PATH_VALUE: Final = re.compile(r"\{([^{}]*)\}")
-"""In an endpoint's path: the name of a value from the parent's rows."""
+"""In an endpoint's path: the name of a value from the parent's record."""

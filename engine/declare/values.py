@@ -7,6 +7,7 @@ value types. All others have ``words``, which say what they accept: "an integer 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +60,8 @@ class Text:
         try:
             return self.convert(text)
         except ValueError as error:
-            return node.problem(str(error))
+            reason = f"expected {self.expected}, found something else in {node.yaml.value}"
+            return node.problem(str(error) if filled is node else reason)
 
     @property
     def words(self) -> str:
@@ -121,6 +123,10 @@ class Choice:
         word = filled.yaml.value
         if word in self.choices:
             return word
+        if filled is not node:
+            return node.problem(
+                f"expected {self.noun} ({', '.join(self.choices)}), found something else in {node.yaml.value}"
+            )
         if word in self.renamed:
             return node.problem(f'"{word}" is now called {self.renamed[word]}')
         return node.problem(f'"{word}" is not {self.noun}; {suggestion(word, self.choices)}')
@@ -146,7 +152,7 @@ class Constant:
         return f"`{self.value}`"
 
 
-DURATION: Final = r"\d+(?:ms|s|m|h|d)"
+DURATION: Final = r"(?:\d{1,9}ms|\d{1,8}s|\d{1,8}m|\d{1,6}h|\d{1,5}d)"  # at most 273 years: dates can go back that far
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -172,7 +178,9 @@ def duration_text(span: timedelta) -> str:
 
 @dataclass(frozen=True)
 class Duration:
-    """A length of time, such as ``30s``; read as a :class:`datetime.timedelta`."""
+    """A length of time, such as ``30s``; read as a :class:`datetime.timedelta`. ``positive``: longer than none."""
+
+    positive: bool = False
 
     words = "a duration"
     pattern = DURATION
@@ -181,10 +189,13 @@ class Duration:
     def read(self, node: Node) -> Any:
         if not isinstance(node.yaml, yaml.ScalarNode) or not re.fullmatch(DURATION, node.yaml.value):
             return node.problem(f"expected {self.expected}, found {node.describe()}")
-        return duration(node.yaml.value)
+        span = duration(node.yaml.value)
+        if self.positive and not span:
+            return node.problem(f"expected a duration longer than 0, found {node.describe()}")
+        return span
 
 
-SIZE: Final = r"\d+(?:KB|MB|GB)"
+SIZE: Final = r"[1-9]\d*(?:KB|MB|GB)"
 
 
 @dataclass(frozen=True)
@@ -221,7 +232,10 @@ class Json:
         if filled is None:
             return INVALID
         assert isinstance(filled.yaml, yaml.ScalarNode)
-        return scalar_value(filled.yaml)
+        value = scalar_value(filled.yaml)
+        if isinstance(value, float) and not math.isfinite(value):
+            return node.problem(f"JSON has no number {node.yaml.value}")
+        return value
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 _FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAG = "tag:yaml.org,2002:"
 _SCALARS = ("str", "int", "float", "bool", "null", "timestamp")
+_MERGE_TAG = f"{_PLAIN_TAG}merge"  # of a plain <<; in quotes it is a key like any other
 _CONSTRUCTOR = yaml.constructor.SafeConstructor()
+_MAX_DEPTH = 100  # so that recursion over the tree stays far below Python's limit
+_MAX_SIZE = 1_000_000  # nested aliases can repeat a few lines billions of times
+_TOO_DEEP = f"the file is nested more than {_MAX_DEPTH} levels deep"
 
 
 class NotYaml(Exception):
@@ -33,18 +37,28 @@ class NotYaml(Exception):
 
 
 def compose(text: str) -> tuple[yaml.MappingNode, list[Problem]]:
-    """The top-level mapping of a YAML document as nodes with their marks, and the keys given twice or tagged in it.
+    """Parse a YAML document.
+
+    Merge keys (``<<``) are resolved: a mapping then holds the merged keys, each with its place in the anchor's text.
+
+    Returns:
+        The top-level mapping, and the mistakes that no longer show in it: keys given twice, tags, wrong merges.
 
     Raises:
-        NotYaml: a syntax error, an empty file, a second document, an alias that contains itself.
+        NotYaml: a syntax error, an empty file, a second document, an alias that contains itself, too deep or too large.
     """
     try:
-        node = yaml.compose(text, Loader=_FAST_LOADER)
-    except yaml.YAMLError:
-        node = _compose_slowly(text)
+        try:
+            node = yaml.compose(text, Loader=_FAST_LOADER)
+        except yaml.YAMLError:
+            node = _compose_slowly(text)
+    except RecursionError:
+        raise NotYaml(Problem(1, 1, "", _TOO_DEEP)) from None
     if not isinstance(node, yaml.MappingNode):
         raise NotYaml(Problem(1, 1, "", "expected a mapping of keys at the top of the file"))
-    return node, list(_structure_problems(node, "", ()))
+    structure = _Structure()
+    structure.resolve(node, "")
+    return node, structure.problems
 
 
 def _compose_slowly(text: str) -> yaml.Node | None:
@@ -65,29 +79,81 @@ def _compose_slowly(text: str) -> yaml.Node | None:
         raise NotYaml(Problem(line, column, "", message)) from None
 
 
-def _structure_problems(node: yaml.Node, path: str, parents: tuple[int, ...]) -> Iterator[Problem]:
-    mark = node.start_mark
-    if id(node) in parents:
-        raise NotYaml(Problem(mark.line + 1, mark.column + 1, path, "this is an alias that contains itself"))
-    parents = (*parents, id(node))
-    if isinstance(node, yaml.MappingNode):
-        first: dict[str, int] = {}
+class _Structure:
+    """Resolves merge keys, and collects the mistakes in a document that are YAML's own."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._parents: list[yaml.Node] = []
+        self._size = 0
+
+    def resolve(self, node: yaml.Node, path: str) -> None:
+        """Visit a node and all nodes below it, as often as aliases repeat them."""
+        self._size += 1
+        if node in self._parents:
+            raise NotYaml(_problem(node, path, "this is an alias that contains itself"))
+        if len(self._parents) == _MAX_DEPTH:
+            raise NotYaml(_problem(node, "", _TOO_DEEP))
+        if self._size > _MAX_SIZE:
+            raise NotYaml(
+                _problem(node, "", f"with what its aliases repeat, the file has more than {_MAX_SIZE:,} values")
+            )
+        self._parents.append(node)
+        if isinstance(node, yaml.MappingNode):
+            self._mapping(node, path)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self.resolve(item, f"{path}[{index}]")
+        elif isinstance(node, yaml.ScalarNode):
+            self._scalar(node, path)
+        if node.tag.removeprefix(_PLAIN_TAG) not in (*_SCALARS, "map", "seq", "merge", "value"):
+            self._report(node, path, f"the tag {node.tag} is not used here; remove it")
+        self._parents.pop()
+
+    def _report(self, node: yaml.Node, path: str, message: str) -> None:
+        self.problems.append(_problem(node, path, message))
+
+    def _mapping(self, node: yaml.MappingNode, path: str) -> None:
+        own: dict[str, int] = {}
         for key, value in node.value:
-            at = key.start_mark
             if not isinstance(key, yaml.ScalarNode):
-                yield Problem(at.line + 1, at.column + 1, path, "a key must be a plain word")
+                self._report(key, path, "a key must be a string")
                 continue
             here = f"{path}.{key.value}" if path else key.value
-            if key.value in first:
-                message = f"this key is here twice; the first is on line {first[key.value]}"
-                yield Problem(at.line + 1, at.column + 1, here, message)
-            first.setdefault(key.value, at.line + 1)
-            yield from _structure_problems(value, here, parents)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _structure_problems(item, f"{path}[{index}]", parents)
-    if node.tag.removeprefix(_PLAIN_TAG) not in (*_SCALARS, "map", "seq", "merge", "value"):
-        yield Problem(mark.line + 1, mark.column + 1, path, f"the tag {node.tag} is not used here; remove it")
+            if key.value in own:
+                self._report(key, here, f"duplicate key; the first is on line {own[key.value]}")
+            own.setdefault(key.value, key.start_mark.line + 1)
+            self.resolve(value, path if key.tag == _MERGE_TAG else here)
+        if any(key.tag == _MERGE_TAG for key, _ in node.value):
+            node.value = list(self._merged(node, path, set(own)))
+
+    def _merged(self, node: yaml.MappingNode, path: str, taken: set[str]) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+        """The entries of a mapping, with those of merged mappings in the place of ``<<``. Its own keys win."""
+        for key, value in node.value:
+            if key.tag != _MERGE_TAG:
+                yield key, value
+                continue
+            for mapping in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(mapping, yaml.MappingNode):
+                    self._report(mapping, f"{path}.<<" if path else "<<", "<< takes a mapping or a list of mappings")
+                    continue
+                entries = [entry for entry in mapping.value if isinstance(entry[0], yaml.ScalarNode)]
+                yield from (entry for entry in entries if entry[0].value not in taken)
+                taken |= {name.value for name, _ in entries}
+
+    def _scalar(self, node: yaml.ScalarNode, path: str) -> None:
+        """Report what has the form or the tag of a number but no value: ``0x_``, ``!!int x``. It becomes a string."""
+        noun = {"int": "an integer", "float": "a number", "bool": "true or false"}.get(scalar_type(node))
+        if noun is not None:
+            try:
+                scalar_value(node)
+            except (KeyError, ValueError):
+                self._report(node, path, f"YAML reads this as {noun}, which it is not; put it in quotes")
+                node.tag = f"{_PLAIN_TAG}str"
+
+
+def _problem(node: yaml.Node, path: str, message: str) -> Problem:
+    return Problem(node.start_mark.line + 1, node.start_mark.column + 1, path, message)
 
 
 Place = tuple[str | int, ...]

@@ -36,7 +36,7 @@ SAMPLES: Mapping[str, str | int] = {
 def _regular_expression(text: str) -> str:
     try:
         re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from None
     return text
 
@@ -176,7 +176,7 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
 def sample_settings(declared: Mapping[str, Setting], context: Context) -> dict[str, str | int | None]:
     """Stand-ins for all settings, to check the rest of a file without a configuration.
 
-    None stands in for a setting whose own declaration is wrong; whatever uses it is left alone.
+    None stands in for a setting whose own declaration is wrong; values that use it are not checked.
     """
     samples: dict[str, str | int | None] = {}
     for name, setting in declared.items():

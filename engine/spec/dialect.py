@@ -1,7 +1,7 @@
-"""The dialect of streams.yaml, declared: every block and its keys, and the immutable objects that the engine reads.
+"""The dialect of streams.yaml: every block and its keys, read as the immutable objects that the engine uses.
 
-Declarations only. What no single key can show to be wrong is in :mod:`engine.spec.rules`. Nothing here is about Prefect.
-Pagination and authentication styles declare their own keys, each in its own file.
+This module holds declarations only. Rules that involve several keys are in :mod:`engine.spec.rules`. Pagination and
+authentication styles declare their own keys, each in its own file. Nothing here is about Prefect.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from engine.declare.blocks import Object, key
 from engine.declare.headers import HEADER_NAME, parse_headers
 from engine.declare.types import (
     BODY_PATH,
+    CHILD_ENDPOINT,
     COLUMN,
     ENDPOINT,
     HEADER,
@@ -62,9 +63,11 @@ from engine.spec.types import (
 class Timeout:
     """How long a request may take before it counts as failed and is retried."""
 
-    connect: timedelta = key(Duration(), "Until the server accepts the connection.", default=timedelta(seconds=10))
-    read: timedelta = key(Duration(), "Between two pieces of the response.", default=timedelta(seconds=60))
-    total: timedelta = key(Duration(), "Until the response is complete.", default=timedelta(minutes=10))
+    connect: timedelta = key(
+        Duration(positive=True), "Until the server accepts the connection.", default=timedelta(seconds=10)
+    )
+    read: timedelta = key(Duration(positive=True), "Between two pieces of the response.", default=timedelta(seconds=60))
+    total: timedelta = key(Duration(positive=True), "Until the response is complete.", default=timedelta(minutes=10))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +91,9 @@ class RateLimit:
     """How many requests the API accepts in a given time. They are spread evenly, however many threads send them."""
 
     requests: int = key(Integer(1), "Number of requests.")
-    per: timedelta = key(Duration(), "The time in which that many are accepted.", default=timedelta(minutes=1))
+    per: timedelta = key(
+        Duration(positive=True), "The time in which that many are accepted.", default=timedelta(minutes=1)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +107,7 @@ class Limits:
         "failures, and a server that is down for good cannot hold it up for hours.",
         default=100,
     )
-    duration: timedelta | None = key(Duration(), "Maximum duration.", default=None)
+    duration: timedelta | None = key(Duration(positive=True), "Maximum duration.", default=None)
     body: int = key(Size(), "The largest response, decompressed.", default=64 * 1024**2, default_text="64MB")
 
 
@@ -373,7 +378,7 @@ class Reconcile:
 
 @dataclass(frozen=True, kw_only=True)
 class Incremental:
-    """How an incremental stream finds what changed since the last sync. The whole list is read once, at the first sync."""
+    """How an incremental stream finds what changed since the last sync. The first sync reads the whole list."""
 
     changes: tuple[Query, ...] = key(
         OneOrMore(Object(Query)),
@@ -408,7 +413,7 @@ class Stream:
         Text(), "One row, in words: `flow run`. Needed only if the plural rule gets it wrong.", default=None
     )
     endpoint: Endpoint | None = key(
-        ENDPOINT,
+        CHILD_ENDPOINT,
         "Method and path of the list: `POST /flows/filter`. `POST ../filter` is above the base URL.",
         default=None,
     )

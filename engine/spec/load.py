@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.declare.blocks import Object, keys_of
+from engine.declare.blocks import keys_of, read_block
 from engine.declare.node import INVALID, Context, Node
 from engine.declare.problems import Problem, SpecError
 from engine.declare.yaml import NotYaml, compose
-from engine.spec.configuration import Settings, check_configuration, sample_settings
+from engine.spec.configuration import Setting, Settings, check_configuration, sample_settings
 from engine.spec.dialect import Spec, Stream
 from engine.spec.renamed import RENAMED
 from engine.spec.rules import check
@@ -109,23 +109,23 @@ class _File:
         """
         context = Context(renamed=RENAMED, problems=[*self._problems])
         node = Node(context, self._node)
-        context.settings = _samples(node) if settings is None else settings
-        spec: Spec = Object(Spec).read(node)
+        declared = _settings(node)
+        if settings is None:
+            settings = INVALID if declared is INVALID else sample_settings(declared, context)
+        context.settings = settings
+        spec: Spec = replace(read_block(Spec, node, besides=("configuration",)), configuration=declared)
         check(spec, node)
         if context.problems:
             raise SpecError(self._name, context.problems)
         return _with_defaults(spec), tuple(context.used)
 
 
-def _samples(node: Node) -> Mapping[str, Any] | None:
-    """Samples of the settings that the file declares. Mistakes in them are reported when the whole file is read."""
+def _settings(node: Node) -> Mapping[str, Setting]:
+    """The settings that the file declares. They are read first: the rest of the file refers to them."""
     block = node.get("configuration")
-    if block is None:
-        return {}
     (declared,) = (k.type for k in keys_of(Spec) if k.name == "configuration")
-    aside = Context(renamed=RENAMED)
-    settings = declared.read(replace(block, context=aside))
-    return None if settings is INVALID else sample_settings(settings, aside)
+    settings: Mapping[str, Setting] = {} if block is None else declared.read(block)
+    return settings
 
 
 def _with_defaults(spec: Spec) -> Spec:

@@ -1,8 +1,7 @@
-"""What must hold in a streams.yaml besides the form of its single values: one function for each fact.
+"""The rules of a streams.yaml that no single value can break: one function for each.
 
-A rule is given an object of the spec and its node, and yields a node and a message for each violation. It can rely on the
-declared types: if it uses a value that was already reported as wrong, it ends there, silently
-(:func:`~engine.declare.node.where_known`).
+A rule takes an object of the spec and its node, and yields its violations. It can rely on the declared types: if it uses
+a value that was already reported as wrong, it ends there, silently (:func:`~engine.declare.node.where_known`).
 """
 
 from __future__ import annotations
@@ -12,18 +11,21 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
-from engine.declare.node import INVALID, Context, Node, where_known
+from engine.declare.node import INVALID, PLACEHOLDER, Context, Node, where_known
 from engine.declare.problems import suggestion
-from engine.declare.types import PATH_VALUE
-from engine.spec.configuration import Setting
+from engine.declare.types import PATH_VALUE, Endpoint
+from engine.declare.values import JsonValue
+from engine.jsonpath import PARENT
+from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
+from engine.spec.selection import WORDS, select
 from engine.spec.types import KEY_TYPES
 
 _Value = TypeVar("_Value")
 
 
 class Violation(NamedTuple):
-    """A mistake: where, and what. ``at_key``: the place is the key in front of the node."""
+    """A mistake and its place: the node or, with ``at_key``, the key in front of it."""
 
     node: Node
     message: str
@@ -34,7 +36,7 @@ Violations = Iterator[Violation]
 
 
 def check(spec: Spec, node: Node) -> None:
-    """Report every violation of a rule, at its place."""
+    """Report every violation of every rule."""
     report = partial(_report, node.context)
     for spec_rule in SPEC_RULES:
         report(spec_rule(spec, node))
@@ -69,28 +71,34 @@ def _entries(mapping: Mapping[str, _Value]) -> list[tuple[str, _Value]]:
 
 
 def pattern_and_expected_go_together(setting: Setting, at: Node) -> Violations:
-    """A pattern needs words for its error message."""
+    """The error message says ``expected`` instead of the pattern."""
     if (at.get("pattern") is None) != (at.get("expected") is None):
-        yield Violation(at, "pattern and expected go together: the rule, and the rule in words", at_key=True)
+        yield Violation(at, 'give both "pattern" and "expected" (the pattern in words), or neither', at_key=True)
 
 
 def required_has_no_default(setting: Setting, at: Node) -> Violations:
-    """A setting that must be given is never absent."""
+    """The default of a required setting would never be used."""
     if setting.required and setting.default is not None:
         yield Violation(at.at("default"), "a required setting has no default", at_key=True)
 
 
 def default_has_the_declared_form(setting: Setting, at: Node) -> Violations:
-    """The default would be accepted as a value."""
+    """A default must be a valid value of its setting."""
     if setting.default is not None and not setting.required and not setting.accepts(setting.default):
-        yield Violation(at.at("default"), f"the default is not {setting.form}")
+        yield Violation(at.at("default"), f"the default does not match: expected {setting.form}")
+
+
+def default_uses_no_setting(setting: Setting, at: Node) -> Violations:
+    """Settings are filled in below the configuration only."""
+    if setting.default is not None and PLACEHOLDER.search(setting.default):
+        yield Violation(at.at("default"), "a default cannot use another setting")
 
 
 # --- fields ----------------------------------------------------------------------------------------------------------
 
 
 def decimal_has_precision_and_scale(field: Field, at: Node) -> Violations:
-    """A DECIMAL column without them could not be created."""
+    """The destination needs both to create the column."""
     if field.type == "DECIMAL":
         for name, value in (("precision", field.precision), ("scale", field.scale)):
             if value is None:
@@ -98,14 +106,15 @@ def decimal_has_precision_and_scale(field: Field, at: Node) -> Violations:
 
 
 def scale_fits_precision(field: Field, at: Node) -> Violations:
-    """More digits after the point than digits in all make no number."""
-    if field.type == "DECIMAL" and field.scale is not None and field.precision is not None:
-        if field.scale > field.precision:
-            yield Violation(at.at("scale"), f"the scale is larger than the precision, {field.precision}")
+    """The digits after the decimal point are part of all digits."""
+    if field.type != "DECIMAL" or field.scale is None or field.precision is None:
+        return
+    if field.scale > field.precision:
+        yield Violation(at.at("scale"), f"the scale exceeds the precision ({field.precision})")
 
 
 def only_decimal_has_precision_and_scale(field: Field, at: Node) -> Violations:
-    """Other types have a size of their own."""
+    """The other types have a fixed size."""
     if field.type != "DECIMAL":
         for name in ("precision", "scale"):
             if at.get(name) is not None:
@@ -117,7 +126,7 @@ def only_decimal_has_precision_and_scale(field: Field, at: Node) -> Violations:
 
 def _column_exists(stream: Stream, name: str, at: Node) -> Violations:
     if name not in stream.fields:
-        yield Violation(at, f'"{name}" is not a column of fields; {suggestion(name, stream.fields)}')
+        yield Violation(at, f'"{name}" is not a column; {suggestion(name, stream.fields)}')
 
 
 def _type_of(stream: Stream, name: str) -> str | None:
@@ -126,27 +135,34 @@ def _type_of(stream: Stream, name: str) -> str | None:
 
 
 def primary_key_is_of_columns(stream: Stream, at: Node) -> Violations:
-    """The columns that identify a row exist."""
+    """A row must contain its own key."""
     for name in stream.primary_key:
         yield from _column_exists(stream, name, at.at("primary_key"))
 
 
+def primary_key_names_each_column_once(stream: Stream, at: Node) -> Violations:
+    """The SDK rejects a table with a repeated key column."""
+    for number, name in enumerate(stream.primary_key):
+        if name in stream.primary_key[:number]:
+            yield Violation(at.at("primary_key", number), f'"{name}" is listed twice')
+
+
 def primary_key_can_identify(stream: Stream, at: Node) -> Violations:
-    """A key compares and hashes exactly."""
+    """Keys are compared and hashed, so their types must be exact."""
     for name in stream.primary_key:
         type_ = _type_of(stream, name)
         if type_ is not None and type_ not in KEY_TYPES:
-            yield Violation(at.at("primary_key"), f'a {type_} column such as "{name}" cannot identify a row')
+            yield Violation(at.at("primary_key"), f'"{name}" is {type_}, which cannot identify a row')
 
 
 def cursor_field_is_a_column(stream: Stream, at: Node) -> Violations:
-    """The cursor is stored with the row."""
+    """A row must contain its own cursor."""
     if stream.cursor_field is not None:
         yield from _column_exists(stream, stream.cursor_field, at.at("cursor_field"))
 
 
 def cursor_field_is_an_instant(stream: Stream, at: Node) -> Violations:
-    """Cursors are compared as instants."""
+    """Cursors are compared with the server's clock."""
     type_ = _type_of(stream, stream.cursor_field) if stream.cursor_field is not None else None
     if type_ is not None and type_ != "UTC_DATETIME":
         message = f'the cursor field "{stream.cursor_field}" must be a UTC_DATETIME column; it is {type_}'
@@ -156,77 +172,127 @@ def cursor_field_is_an_instant(stream: Stream, at: Node) -> Violations:
 def incremental_needs_a_cursor_field(stream: Stream, at: Node) -> Violations:
     """Only the cursor shows that a row has changed."""
     if stream.sync_mode == "incremental" and at.get("cursor_field") is None:
-        message = 'incremental needs the key "cursor_field": the column that moves with a change'
+        message = 'incremental needs the key "cursor_field": the column that moves when a row changes'
         yield Violation(at.at("sync_mode"), message)
 
 
 def full_refresh_has_no_incremental(stream: Stream, at: Node) -> Violations:
-    """A full refresh reads the whole list anyway."""
+    """A full refresh reads the whole list at each sync."""
     if stream.sync_mode == "full_refresh" and at.get("incremental") is not None:
         message = 'a full refresh reads the whole list; the key "incremental" is for sync_mode: incremental'
         yield Violation(at.at("incremental"), message, at_key=True)
 
 
 def full_refresh_has_no_deleted(stream: Stream, at: Node) -> Violations:
-    """A full refresh has no choice."""
+    """A full refresh replaces the table."""
     if stream.sync_mode == "full_refresh" and at.get("deleted") is not None:
         yield Violation(at.at("deleted"), "a full refresh always soft-deletes rows that are gone", at_key=True)
 
 
 def deleted_needs_incremental(stream: Stream, at: Node) -> Violations:
-    """A stream that only ever reads its list by the cursor does not see deletions."""
+    """Without it, a stream sends the rows whose cursor moved and cannot detect deletions."""
     if stream.sync_mode == "incremental" and at.get("deleted") is not None and at.get("incremental") is None:
         yield Violation(at.at("deleted"), 'needs the key "incremental"', at_key=True)
 
 
 def get_has_no_body(stream: Stream, at: Node) -> Violations:
-    """A GET request carries its values in the query."""
-    if stream.endpoint is not None and stream.endpoint.method == "GET" and at.get("body") is not None:
-        yield Violation(at.at("body"), "a GET request has no body; use query", at_key=True)
+    """A GET request carries its values in the query; many servers ignore a body."""
+    for endpoint, body, place in _bodies(stream, at):
+        if endpoint.method == "GET" and body:
+            yield Violation(place.at("body"), "a GET request has no body; use query", at_key=True)
+
+
+def _bodies(stream: Stream, at: Node) -> Iterator[tuple[Endpoint, Mapping[str, JsonValue] | None, Node]]:
+    """The bodies of a stream's requests with their endpoints, and the nodes that have them under ``body``."""
+    incremental, block = stream.incremental, at.at("incremental")
+    if stream.endpoint is not None:
+        yield stream.endpoint, stream.body, at
+    if incremental is None:
+        return
+    if incremental.change_feed is not None:
+        yield incremental.change_feed.endpoint, incremental.change_feed.body, block.at("change_feed")
+    if stream.endpoint is None:
+        return
+    for number, query in enumerate(incremental.changes):
+        place = block.at("changes", number)
+        yield stream.endpoint, query.body, place
+        for alternative, fallback in enumerate(query.fallback):
+            yield stream.endpoint, fallback.body, place.at("fallback", alternative)
+    if incremental.open is not None:
+        yield stream.endpoint, incremental.open.body, block.at("open")
+    if incremental.related is not None:
+        yield stream.endpoint, incremental.related.body, block.at("related")
 
 
 def no_endpoint_no_request(stream: Stream, at: Node) -> Violations:
-    """A stream that takes its records out of its parent's makes no request of its own."""
-    if at.get("endpoint") is None:
-        for name in ("body", "query", "pagination", "count"):
-            if at.get(name) is not None:
+    """A stream without an endpoint takes its records out of its parent's."""
+    if at.get("endpoint") is not None or at.get("parent") is None:
+        return
+    requesting = {
+        "": ("body", "query", "pagination", "count"),
+        "parent": ("values", "batch"),
+        "incremental": ("changes", "open", "change_feed", "related", "lookup"),
+    }
+    for block, names in requesting.items():
+        node = at.get(block) if block else at
+        for name in names:
+            if node is not None and node.get(name) is not None:
                 message = f"a stream without an endpoint makes no requests; {name} has no effect"
-                yield Violation(at.at(name), message, at_key=True)
+                yield Violation(node.at(name), message, at_key=True)
 
 
 def path_values_come_from_the_parent(stream: Stream, at: Node) -> Violations:
-    """Every {name} in the endpoint's path is a value of the parent."""
+    """The path of a request must be complete."""
     if stream.endpoint is None:
         return
     known = stream.parent.values if stream.parent is not None else {}
     for name in PATH_VALUE.findall(stream.endpoint.path):
         if name not in known:
-            hint = suggestion(name, known) if known else 'no parent gives values (the key "parent")'
+            hint = suggestion(name, known) if known else 'the stream needs a "parent" with "values"'
             yield Violation(at.at("endpoint"), f"{{{name}}} is not a value of the parent; {hint}")
 
 
 def path_values_are_single(stream: Stream, at: Node) -> Violations:
-    """A path has room for one value, not for those of a batch."""
+    """A path takes one value; in a batch, each value is a list."""
     if stream.endpoint is None or stream.parent is None or stream.parent.batch is None:
         return
     for name in PATH_VALUE.findall(stream.endpoint.path):
         if name in stream.parent.values:
-            yield Violation(at.at("endpoint"), f"{{{name}}} is a list, since batch asks for several parents at once")
+            yield Violation(at.at("endpoint"), f"{{{name}}} is a list: with batch, one request is for several parents")
+
+
+def parent_records_are_known(stream: Stream, at: Node) -> Violations:
+    """``$parent`` would silently be NULL in a row that was not requested for a single parent."""
+    for column, field in _entries(stream.fields):
+        if field.path is INVALID or not any(
+            path is not INVALID and path.text.startswith(PARENT) for path in field.path
+        ):
+            continue
+        place = at.at("fields", column, "path")
+        if stream.parent is None:
+            yield Violation(place, f'{PARENT} needs the key "parent" of the stream')
+        elif stream.endpoint is not None and stream.parent.batch is not None:
+            yield Violation(place, f"{PARENT} is unknown: with batch, one request is for several parents")
+        elif stream.endpoint is not None and stream.incremental is not None:
+            block = at.at("incremental")
+            for name in ("changes", "open", "change_feed"):
+                if block.get(name) is not None:
+                    yield Violation(place, f"{PARENT} is unknown in the rows that {name} finds")
 
 
 # --- how changes are found -------------------------------------------------------------------------------------------
 
 
 def incremental_needs_changes(stream: Stream, at: Node) -> Violations:
-    """Without queries, only the children of a parent know what can have changed."""
-    if at.get("parent") is None and at.get("incremental") is not None and at.at("incremental").get("changes") is None:
-        if at.at("incremental").type == "mapping":
-            message = 'the key "changes" is missing; only streams with a parent can do without'
-            yield Violation(at.at("incremental"), message, at_key=True)
+    """Children are read for the parents that changed; every other stream needs queries."""
+    block = at.get("incremental")
+    if block is not None and block.type == "mapping" and block.get("changes") is None and at.get("parent") is None:
+        message = 'the key "changes" is missing; only a stream with a parent can do without it'
+        yield Violation(block, message, at_key=True)
 
 
 def open_rows_and_change_feed_need_a_lookup(stream: Stream, at: Node) -> Violations:
-    """Rows that are remembered or named by their key are looked up by it."""
+    """Both yield keys, and the rows must then be requested by key."""
     for name in ("open", "change_feed"):
         block = at.at("incremental")
         if stream.incremental is not None and block.get(name) is not None and block.get("lookup") is None:
@@ -235,7 +301,7 @@ def open_rows_and_change_feed_need_a_lookup(stream: Stream, at: Node) -> Violati
 
 
 def lookup_needs_a_plain_key(stream: Stream, at: Node) -> Violations:
-    """Keys are sent as strings, one a row."""
+    """A lookup sends a list of strings, one for each row."""
     if stream.incremental is not None and stream.incremental.lookup is not None and not _has_plain_key(stream):
         yield Violation(at.at("primary_key"), "rows can be looked up only by a primary key of one STRING column")
 
@@ -245,7 +311,7 @@ def _has_plain_key(stream: Stream) -> bool:
 
 
 def optional_query_needs_reconcile(stream: Stream, at: Node) -> Violations:
-    """What the query would have found must be found otherwise."""
+    """On a server without the query, something else must find its changes."""
     if stream.incremental is None:
         return
     for number, query in enumerate(stream.incremental.changes):
@@ -255,34 +321,35 @@ def optional_query_needs_reconcile(stream: Stream, at: Node) -> Violations:
 
 
 def reconcile_needs_a_count(stream: Stream, at: Node) -> Violations:
-    """The work is shared out over time by the number of rows."""
+    """The number of rows due at each sync is a share of the count."""
     if stream.reconcile is not None and stream.parent is None and at.get("count") is None:
-        message = 'needs the key "count" of the stream, to share the work out over time'
+        message = 'needs the key "count" of the stream, to spread the work over time'
         yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
 
 
 def reconcile_needs_a_resumable_pagination(stream: Stream, at: Node) -> Violations:
-    """Each sync re-reads a slice and the next one resumes there."""
-    if stream.reconcile is not None and stream.parent is None:
-        if not stream.pagination or not stream.pagination[0].resumable:
-            message = "needs a pagination of the stream that can resume: keyset"
-            yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
+    """Each sync re-reads a slice; the next sync resumes behind it."""
+    if stream.reconcile is None or stream.parent is not None:
+        return
+    if not stream.pagination or not stream.pagination[0].resumable:
+        message = "needs a pagination of the stream that can resume (keyset)"
+        yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
 
 
 def related_is_not_for_children(stream: Stream, at: Node) -> Violations:
-    """Children follow their parent already."""
+    """Children are already read for the parents that changed."""
     if at.get("parent") is not None and at.at("incremental").get("related") is not None:
         message = "related is for streams without a parent; children follow their parent"
         yield Violation(at.at("incremental", "related"), message, at_key=True)
 
 
 def queries_need_a_path_without_values(stream: Stream, at: Node) -> Violations:
-    """Queries are sent once, not once for each parent."""
+    """These requests are not sent for a parent, so they have no values."""
     if stream.endpoint is None or stream.incremental is None or not PATH_VALUE.search(stream.endpoint.path):
         return
     for name in ("changes", "open", "change_feed", "related"):
         if at.at("incremental").get(name) is not None:
-            message = f"{name} sends requests to the endpoint itself, but its path needs a parent's value"
+            message = f"{name} sends requests without a parent, but the endpoint's path needs its values"
             yield Violation(at.at("incremental", name), message, at_key=True)
 
 
@@ -294,44 +361,66 @@ def _remembers(stream: Stream) -> bool:
 
 
 def soft_delete_of_children_needs_reconcile(stream: Stream, at: Node) -> Violations:
-    """The count of a child is that of its parents."""
+    """A child has no count of its own to compare with."""
     if _remembers(stream) and stream.parent is not None:
         message = 'for a stream with a parent, soft_delete needs the key "reconcile" in incremental'
         yield Violation(at.at("deleted"), message)
 
 
 def soft_delete_needs_a_count(stream: Stream, at: Node) -> Violations:
-    """The count shows that rows are gone."""
+    """Only the count shows that rows are gone."""
     if _remembers(stream) and stream.parent is None and at.get("count") is None:
         message = 'soft_delete needs the key "count", which shows that rows are gone, or "reconcile" in incremental'
         yield Violation(at.at("deleted"), message)
 
 
 def soft_delete_and_open_rows_need_reconcile(stream: Stream, at: Node) -> Violations:
-    """The state remembers either all keys or those of open rows."""
+    """The state holds the keys of all rows or those of open rows, not both."""
     if _remembers(stream) and stream.parent is None and at.at("incremental").get("open") is not None:
         yield Violation(at.at("deleted"), 'with open rows, soft_delete needs the key "reconcile" in incremental')
 
 
 def soft_delete_needs_a_plain_key(stream: Stream, at: Node) -> Violations:
-    """The state remembers keys as strings."""
+    """The state holds keys as strings."""
     if _remembers(stream) and stream.parent is None and not _has_plain_key(stream):
-        yield Violation(at.at("primary_key"), "rows can be remembered only by a primary key of one STRING column")
+        yield Violation(
+            at.at("primary_key"), 'without "reconcile", soft_delete needs a primary key of one STRING column'
+        )
 
 
 # --- the whole file --------------------------------------------------------------------------------------------------
 
 
 def one_setting_selects_streams(spec: Spec, at: Node) -> Violations:
-    """Two selections would contradict each other."""
+    """Two selections could contradict each other."""
     selecting = [name for name, setting in _entries(spec.configuration) if setting.type == "streams"]
     if len(selecting) > 1:
         message = f"more than one setting of type streams: {', '.join(selecting)}"
         yield Violation(at.at("configuration"), message, at_key=True)
 
 
+def default_selection_is_of_streams(spec: Spec, at: Node) -> Violations:
+    """Otherwise a configuration that leaves the setting empty would be rejected for a value it does not have."""
+    for name, setting in _entries(spec.configuration):
+        if setting.type == "streams" and setting.default:
+            try:
+                select(name, setting.default, spec.streams)
+            except ConfigurationError:
+                place = at.at("configuration", name, "default")
+                yield Violation(
+                    place, f"the default selects no streams; known: all, default, {', '.join(spec.streams)}"
+                )
+
+
+def streams_are_not_called_like_a_selection(spec: Spec, at: Node) -> Violations:
+    """A selection of streams reads these words as groups."""
+    for name in WORDS:
+        if name in spec.streams:
+            yield Violation(at.at("streams", name), f'"{name}" cannot name a stream: it selects several', at_key=True)
+
+
 def one_stream_fills_a_table(spec: Spec, at: Node) -> Violations:
-    """Fivetran folds repeated underscores, so names that differ only in them are one table."""
+    """Fivetran folds repeated underscores, so two names can be one table."""
     tables: dict[str, str] = {}
     for name, stream in spec.streams.items():
         table = _table_of(name, stream)
@@ -350,7 +439,7 @@ def _table_of(name: str, stream: Stream) -> str:
 
 
 def parent_exists(spec: Spec, name: str, at: Node) -> Violations:
-    """Rows come from a stream of this file."""
+    """A stream that depends on another needs it in the same file."""
     source = spec.streams[name].source
     if source is not None and source.stream not in spec.streams:
         yield Violation(
@@ -358,18 +447,18 @@ def parent_exists(spec: Spec, name: str, at: Node) -> Violations:
         )
 
 
-def parents_form_no_circle(spec: Spec, name: str, at: Node) -> Violations:
-    """No stream is fed by itself."""
+def parents_form_no_cycle(spec: Spec, name: str, at: Node) -> Violations:
+    """A stream that depended on itself could never be read."""
     line = [name]
     while (source := spec.streams[line[-1]].source) is not None and source.stream in spec.streams:
         line.append(source.stream)
         if source.stream in line[:-1]:
-            yield Violation(at, f"its parents form a circle: {', '.join(line)}", at_key=True)
+            yield Violation(at, f"its parents form a cycle: {', '.join(line)}", at_key=True)
             return
 
 
 def children_reconcile_with_their_parent(spec: Spec, name: str, at: Node) -> Violations:
-    """The list of a child is re-read parent by parent, which its parent must make possible."""
+    """Children are re-read parent by parent, over several syncs."""
     stream = spec.streams[name]
     if stream.parent is None or stream.reconcile is None or stream.parent.stream not in spec.streams:
         return
@@ -377,14 +466,14 @@ def children_reconcile_with_their_parent(spec: Spec, name: str, at: Node) -> Vio
     resumable = parent.pagination and parent.pagination[0].resumable
     if parent.cursor_field is None or parent.count is None or not resumable:
         message = (
-            f"reconciliation goes through {stream.parent.stream}, which needs a cursor_field, a count and a pagination "
-            "that can resume: keyset"
+            f"reconciliation re-reads {stream.parent.stream}, which needs a cursor_field, a count and a pagination "
+            "that can resume (keyset)"
         )
         yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
 
 
 def references_lead_to_a_column_of_the_same_type(spec: Spec, name: str, at: Node) -> Violations:
-    """A foreign key refers to a table that a stream fills."""
+    """A foreign key must be comparable with what it refers to."""
     streams = {_table_of(other, stream): stream for other, stream in spec.streams.items()}
     tables = [table for table, stream in streams.items() if stream is not INVALID]
     for column, field in _entries(spec.streams[name].fields):
@@ -410,6 +499,7 @@ SETTING_RULES: Final = (
     pattern_and_expected_go_together,
     required_has_no_default,
     default_has_the_declared_form,
+    default_uses_no_setting,
 )
 FIELD_RULES: Final = (
     decimal_has_precision_and_scale,
@@ -418,6 +508,7 @@ FIELD_RULES: Final = (
 )
 STREAM_RULES: Final = (
     primary_key_is_of_columns,
+    primary_key_names_each_column_once,
     primary_key_can_identify,
     cursor_field_is_a_column,
     cursor_field_is_an_instant,
@@ -429,6 +520,7 @@ STREAM_RULES: Final = (
     no_endpoint_no_request,
     path_values_come_from_the_parent,
     path_values_are_single,
+    parent_records_are_known,
     incremental_needs_changes,
     open_rows_and_change_feed_need_a_lookup,
     lookup_needs_a_plain_key,
@@ -442,10 +534,15 @@ STREAM_RULES: Final = (
     soft_delete_and_open_rows_need_reconcile,
     soft_delete_needs_a_plain_key,
 )
-SPEC_RULES: Final = (one_setting_selects_streams, one_stream_fills_a_table)
+SPEC_RULES: Final = (
+    one_setting_selects_streams,
+    default_selection_is_of_streams,
+    streams_are_not_called_like_a_selection,
+    one_stream_fills_a_table,
+)
 RELATION_RULES: Final = (
     parent_exists,
-    parents_form_no_circle,
+    parents_form_no_cycle,
     children_reconcile_with_their_parent,
     references_lead_to_a_column_of_the_same_type,
 )

@@ -1,23 +1,38 @@
-"""Which streams a connection reads: the value of a setting of type ``streams``.
+"""Which streams a connection syncs: the value of a setting of type ``streams``.
 
-Names with commas between, in order: ``all``; ``default`` (what streams.yaml enables); a stream's name; a name after a
-minus leaves it out. A list that begins with a minus, and an empty one, begin with the default.
+The value is a comma-separated list of ``all``, ``default`` (the streams that streams.yaml enables) and names of streams.
+A minus in front of an item leaves its streams out. Items apply from left to right. An empty list, and one that starts
+with a minus, start from the default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from engine.declare.problems import suggestion
 from engine.spec.configuration import ConfigurationError
 from engine.spec.dialect import Stream
 
 
+WORDS: Final = ("all", "default")
+"""Items that stand for several streams."""
+
+
 def select(setting: str, text: str, streams: Mapping[str, Stream]) -> tuple[str, ...]:
-    """The names of the streams to read, in the document's order.
+    """Parse a selection.
+
+    Args:
+        setting: The setting's name, for messages.
+        text: The setting's value.
+        streams: All streams of the spec by name.
+
+    Returns:
+        The names of the selected streams, in the file's order.
 
     Raises:
-        ConfigurationError: an item is no stream, or none is left. No item is repeated: it could be a misplaced secret.
+        ConfigurationError: an item is not a stream, or no stream is left. The message repeats no item: it could be a
+            misplaced secret.
     """
     default = {name for name, stream in streams.items() if stream.enabled}
     items = [item.strip() for item in text.split(",") if item.strip()]
@@ -27,14 +42,14 @@ def select(setting: str, text: str, streams: Mapping[str, Stream]) -> tuple[str,
         name = item.removeprefix("-").strip()
         named = {"all": set(streams), "default": default}.get(name, {name})
         if not named <= streams.keys():
-            hint = suggestion(name, ["all", "default", *streams])
+            hint = suggestion(name, [*WORDS, *streams])
             problems.append(f"{setting}: item {number} is not a stream; {hint}")
         elif item.startswith("-"):
             chosen -= named
         else:
             chosen |= named
     if not chosen and not problems:
-        problems.append(f"{setting}: no stream is left to read")
+        problems.append(f"{setting}: it leaves out every stream")
     if problems:
         raise ConfigurationError("\n".join(["the configuration cannot be used:", *(f"  {p}" for p in problems)]))
     return tuple(name for name in streams if name in chosen)

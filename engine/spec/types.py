@@ -38,17 +38,17 @@ KEY_TYPES: Final = frozenset({"STRING", "SHORT", "INT", "LONG", "NAIVE_DATE", "N
 SyncMode = Literal["incremental", "full_refresh"]
 
 SYNC_MODES: Final[Mapping[str, str]] = {
-    "incremental": "send the rows whose cursor field has moved since the last complete pass",
-    "full_refresh": "send all rows at each sync; rows that are gone are soft-deleted",
+    "incremental": "send the rows whose cursor field moved since the last complete pass",
+    "full_refresh": "send all rows at each sync; rows that are deleted on the server are soft-deleted",
 }
 
 Deleted = Literal["keep", "soft_delete"]
 
 DELETED: Final[Mapping[str, str]] = {
-    "keep": "rows that are gone from the server stay, except those that were open when they went",
-    "soft_delete": "rows that are gone are soft-deleted. With `reconcile`: once per period, when the whole list is sent "
-    "again. Without it: at the next sync. The keys of all rows are then kept in the state, and the list is searched "
-    "when the server's count differs from their number; that suits lists of a few thousand rows",
+    "keep": "rows that are deleted on the server stay, except rows that were open at the last sync",
+    "soft_delete": "rows that are deleted on the server are soft-deleted. With `reconcile`, once per period: the whole "
+    "list is then sent again. Without it, by the next sync: the state holds the keys of all rows, and the whole list is "
+    "read if the server's count differs from their number. That suits lists of a few thousand rows",
 }
 
 
