@@ -89,6 +89,7 @@ class Object:
     shorthand: str | None = None
 
     def read(self, node: Node) -> Any:
+        """Read a mapping of keys, or the shorthand. Mistakes are reported; INVALID takes their place."""
         if isinstance(node.yaml, yaml.MappingNode):
             return read_block(self.block, node)
         if self.shorthand is None:
@@ -157,6 +158,7 @@ class Union:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, node: Node) -> Any:
+        """Read a mapping with a style, or a style alone. Mistakes are reported; INVALID takes their place."""
         if isinstance(node.yaml, yaml.MappingNode):
             style = node.get("style")
             if style is None:

@@ -1,7 +1,7 @@
 """Pagination: which requests together read a complete list, and what confirms that it was complete.
 
-Each style is one file: its keys in streams.yaml and its behavior. A paginator is given each page and returns the records
-that are new in it and the next request. It does no I/O.
+Each style is one file: its keys in streams.yaml and its behavior. A paginator takes each page, returns the records that
+are new in it, and holds the next request. It does no I/O.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ class Keyset:
     before: str = key(BODY_PATH, "Where the request takes the upper bound, inclusive.")
     tie_breaker: Mapping[str, JsonValue] | None = key(
         JsonObject(),
-        "Keys of the body while rows of one timestamp are read by offset: a stable sort. Without it, no offset is sent, "
-        "and more rows of one timestamp than fit a page are a failure.",
+        "Keys of the body while rows of one timestamp are read by offset: a stable sort. Without it, no offset is "
+        "sent, and more rows of one timestamp than fit a page are a failure.",
         default=None,
     )
     page_size: int = key(Integer(1), "Number of rows per page. At least 2 are requested.", default=100)

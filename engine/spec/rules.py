@@ -1,7 +1,7 @@
 """The rules of a streams.yaml that no single value can break: one function for each.
 
-A rule takes an object of the spec and its node, and yields its violations. It can rely on the declared types: if it uses
-a value that was already reported as wrong, it ends there, silently (:func:`~engine.declare.node.where_known`).
+A rule takes an object of the spec and its node, and yields its violations. It can rely on the declared types: if it
+uses a value that was already reported as wrong, it ends there, silently (:func:`~engine.declare.node.where_known`).
 """
 
 from __future__ import annotations

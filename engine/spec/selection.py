@@ -1,7 +1,7 @@
 """Which streams a connection syncs: the value of a setting of type ``streams``.
 
-The value is a comma-separated list of ``all``, ``default`` (the streams that streams.yaml enables) and names of streams.
-A minus in front of an item leaves its streams out. Items apply from left to right. An empty list, and one that starts
+The value is a comma-separated list of ``all``, ``default`` (the streams that streams.yaml enables) and stream names. A
+minus in front of an item leaves its streams out. Items apply from left to right. An empty list, and one that starts
 with a minus, start from the default.
 """
 
@@ -13,7 +13,6 @@ from typing import Final
 from engine.declare.problems import suggestion
 from engine.spec.configuration import ConfigurationError
 from engine.spec.dialect import Stream
-
 
 WORDS: Final = ("all", "default")
 """Items that stand for several streams."""

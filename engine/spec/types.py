@@ -47,8 +47,8 @@ Deleted = Literal["keep", "soft_delete"]
 DELETED: Final[Mapping[str, str]] = {
     "keep": "rows that are deleted on the server stay, except rows that were open at the last sync",
     "soft_delete": "rows that are deleted on the server are soft-deleted. With `reconcile`, once per period: the whole "
-    "list is then sent again. Without it, by the next sync: the state holds the keys of all rows, and the whole list is "
-    "read if the server's count differs from their number. That suits lists of a few thousand rows",
+    "list is then sent again. Without it, by the next sync: the state holds the keys of all rows, and the whole list "
+    "is read if the server's count differs from their number. That suits lists of a few thousand rows",
 }
 
 
