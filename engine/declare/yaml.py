@@ -147,7 +147,7 @@ class _Structure:
         if noun is not None:
             try:
                 scalar_value(node)
-            except (KeyError, ValueError):
+            except (IndexError, KeyError, ValueError):
                 self._report(node, path, f"YAML reads this as {noun}, which it is not; put it in quotes")
                 node.tag = f"{_PLAIN_TAG}str"
 
