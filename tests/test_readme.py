@@ -1,4 +1,4 @@
-"""What README.md, CONTRIBUTING.md and docs/operations.md say is true: commands run, examples are accepted, numbers are those
+"""README.md, CONTRIBUTING.md and docs/operations.md are true: commands run, examples are accepted, and numbers are those
 of the code.
 """
 
@@ -112,6 +112,15 @@ def test_numbers_in_the_text_are_those_of_the_code() -> None:
     assert f"more than {api.limits.body // 1024**2} MB" in README
     assert f"`lookback` ({api.lookback.seconds // 60} minutes)" in README
     assert f"every {CHECKPOINT_ROWS:,} rows or {CHECKPOINT_SECONDS:.0f} seconds" in README
+
+
+def test_the_tables_are_counted() -> None:
+    """A stream that is added or removed is counted: all of them, and those beside the ones that the first lines name."""
+    tables = len(load(PROJECT / "streams.yaml").streams)
+    assert f"[{tables} tables](docs/streams.md)" in README
+    named = re.search(r"with Fivetran: (.*?) and \[(\d+) more tables]\(docs/streams.md\)", README, re.DOTALL)
+    assert named is not None
+    assert len(named[1].split(",")) + int(named[2]) == tables
 
 
 ENGINE = ["validate", "check", "drift", "scaffold", "preview", "generate"]
