@@ -1,5 +1,5 @@
-"""README.md, CONTRIBUTING.md and docs/operations.md are true: commands run, examples are accepted, and numbers are those
-of the code.
+"""README.md, CONTRIBUTING.md and docs/operations.md are true: commands run, examples are accepted, numbers are those of
+the code.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_numbers_in_the_text_are_those_of_the_code() -> None:
 
 
 def test_the_tables_are_counted() -> None:
-    """A stream that is added or removed is counted: all of them, and those beside the ones that the first lines name."""
+    """Both counts change when a stream is added: all tables, and those that the first lines do not name."""
     tables = len(load(PROJECT / "streams.yaml").streams)
     assert f"[{tables} tables](docs/streams.md)" in README
     named = re.search(r"with Fivetran: (.*?) and \[(\d+) more tables]\(docs/streams.md\)", README, re.DOTALL)
