@@ -1,1 +1,1 @@
-"""How fast the engine is, beside the least that any client needs and beside its peers. Not part of the connector."""
+"""How fast the engine is, compared with a minimal client and with its peers. Not part of the connector."""

@@ -1,7 +1,8 @@
-"""`make bench`: measures everything, prints one table and writes docs/performance.md. In less than ten minutes.
+"""`make bench`: measure the engine, and write the results to docs/performance.json, .md and .svg. Takes ten minutes.
 
-make bench ARGS=--full            ten times the history: first syncs of 100,000 runs, depths of 1,000,000; 50 minutes
-make bench ARGS="requests start"  only some; nothing is written
+make bench ARGS=--full            ten times the history: first syncs of 100,000 runs, pages of 1,000,000; 50 minutes
+make bench ARGS="requests start"  only these; the other results stay
+make bench ARGS=--page            measure nothing: rewrite page and chart from docs/performance.json
 """
 
 from __future__ import annotations
@@ -9,56 +10,62 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from dev.benchmarks import as_in_production, backfill, engine_alone, growth, report, requests_made, start, where_it_goes
-from dev.benchmarks.measure import Broken, Table, tell
+from dev.benchmarks import backfill, breakdown, growth, request_count, resources, results, start, throughput
+from dev.benchmarks.chart import chart
+from dev.benchmarks.measure import BenchmarkError, progress
+from dev.benchmarks.page import page
 from dev.testbed.prefect_server import PROJECT, ServerError
 
-PAGE = PROJECT / "docs" / "performance.md"
-REQUIREMENTS = ("dev/testbed/requirements-prefect-3.txt", "dev/benchmarks/requirements-peers.txt")
+RESULTS: Final = PROJECT / "docs" / "performance.json"
+PAGE: Final = RESULTS.with_suffix(".md")
+CHART: Final = RESULTS.with_suffix(".svg")
+
+BENCHMARKS: Final[Mapping[str, Callable[[bool], results.Tables]]] = {
+    "throughput": throughput.measure,
+    "breakdown": breakdown.measure,
+    "requests": request_count.measure,
+    "backfill": backfill.measure,
+    "growth": growth.measure,
+    "resources": resources.measure,
+    "start": start.measure,
+}
 
 
 def main() -> int:
-    """Measure what was asked for; answers with the exit code."""
-    benchmarks: dict[str, Callable[[], Iterator[Table]]] = {
-        "engine": engine_alone.measure,
-        "parts": where_it_goes.measure,
-        "requests": requests_made.measure,
-        "backfill": backfill.measure,
-        "growth": growth.measure,
-        "production": as_in_production.measure,
-        "start": start.measure,
-    }
+    """Run the benchmarks named on the command line, or all; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure the engine.")
-    parser.add_argument("only", nargs="*", help=f"of {', '.join(benchmarks)}; all, if none is named")
+    parser.add_argument("only", nargs="*", metavar="BENCHMARK", help=f"{', '.join(BENCHMARKS)}; default: all")
     parser.add_argument("--full", action="store_true", help="ten times the history; takes 50 minutes")
+    parser.add_argument("--page", action="store_true", help="measure nothing; rewrite page and chart from the results")
     given = parser.parse_args()
-    if unknown := set(given.only) - set(benchmarks):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(benchmarks)}")
-    if given.full:
-        benchmarks["requests"] = partial(requests_made.measure, requests_made.RUNS_IN_FULL)
-        benchmarks["backfill"] = partial(backfill.measure, backfill.RUNS_IN_FULL)
-        benchmarks["growth"] = partial(growth.measure, growth.RUNS, growth.RUNS_IN_FULL)
-        benchmarks["production"] = partial(as_in_production.measure, as_in_production.MANY_IN_FULL)
-    began, tables = time.monotonic(), list[Table]()
+    if unknown := set(given.only) - set(BENCHMARKS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(BENCHMARKS)}")
+    names = [] if given.page else [name for name in BENCHMARKS if not given.only or name in given.only]
+    began = time.monotonic()
     try:
-        for name, measure in benchmarks.items():
-            if not given.only or name in given.only:
-                tell(f"{name}, after {time.monotonic() - began:.0f} s")
-                tables += measure()
-    except (Broken, ServerError) as error:
+        for name in names:
+            progress(f"{name}, after {time.monotonic() - began:.0f} s")
+            _keep(BENCHMARKS[name](given.full))
+    except (BenchmarkError, ServerError) as error:
         print(f"make bench: {error}", file=sys.stderr)
         return 1
-    print(report.text(tables))
-    print(f"\n{time.monotonic() - began:.0f} s in all.")
-    if not given.only:
-        versions = ", ".join(report.versions_of(PROJECT / path) for path in REQUIREMENTS)
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(report.page(tables, versions, given.full), "utf-8")
-        print(f"Written: {PAGE.relative_to(PROJECT)}")
+    known = results.load(RESULTS)
+    PAGE.write_text(page(known), "utf-8")
+    CHART.write_text(chart(known), "utf-8")
+    print(f"\nWrote {', '.join(str(path.relative_to(PROJECT)) for path in (RESULTS, PAGE, CHART))}")
     return 0
+
+
+def _keep(measured: results.Tables) -> None:
+    """Print the tables of one benchmark and save them at once: a later benchmark may fail."""
+    print(f"\n{results.text(measured)}", flush=True)
+    known = results.load(RESULTS)
+    for name in results.smaller(known, measured):
+        progress(f"{name}: kept the result for {known[name].size:,} rows, which is larger (--full)")
+    results.save(RESULTS, results.merge(known, measured))
 
 
 if __name__ == "__main__":

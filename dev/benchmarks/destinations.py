@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 
-@dataclass
 class Counting:
     """Counts rows, and keeps the last state."""
 
-    rows: int = 0
-    deleted: int = 0
-    state: dict[str, Any] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.rows = 0
+        self.state: dict[str, Any] = {}
 
     def upsert(self, table: str, data: dict[str, Any]) -> None:
         """Count a row."""
         self.rows += 1
 
     def delete(self, table: str, keys: dict[str, Any]) -> None:
-        """Count a deletion."""
-        self.deleted += 1
+        """Nothing is stored."""
 
     def truncate(self, table: str) -> None:
         """Nothing is stored."""
@@ -34,30 +30,21 @@ class Counting:
 
 
 class Queued(Counting):
-    """Takes rows as production does: through a queue of so many, which another thread empties."""
+    """Takes rows as production does: through a bounded queue that another thread empties."""
 
     def __init__(self, size: int = 100) -> None:
         super().__init__()
-        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(size)
-        self._thread = threading.Thread(target=self._empty, daemon=True)
+        self._queue: queue.Queue[dict[str, Any]] = queue.Queue(size)
+        threading.Thread(target=self._take_rows, daemon=True).start()
 
-    def __enter__(self) -> Queued:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._queue.put(None)
-        self._thread.join()
-
-    def _empty(self) -> None:
-        while self._queue.get() is not None:
+    def _take_rows(self) -> None:
+        while True:
+            self._queue.get()
             self.rows += 1
             self._queue.task_done()
 
     def upsert(self, table: str, data: dict[str, Any]) -> None:
-        """Wait for room, and hand a row over."""
+        """Wait for space in the queue, and put a row."""
         self._queue.put(data)
 
     def checkpoint(self, state: dict[str, Any]) -> None:
@@ -66,16 +53,16 @@ class Queued(Counting):
         self.state = state
 
 
-class Silence:
-    """A log that keeps nothing."""
+class StrictLog:
+    """A log that drops messages and accepts no warning."""
 
     def info(self, message: str) -> None:
-        """Say nothing."""
+        """Drop a message."""
 
     def warning(self, message: str) -> None:
-        """What should not happen in a benchmark.
+        """Fail.
 
         Raises:
-            RuntimeError: always; a sync with warnings is not the one that is to be measured.
+            RuntimeError: always; a sync with warnings is not the sync to measure.
         """
         raise RuntimeError(message)

@@ -1,4 +1,4 @@
-"""Records as Prefect 3 sends flow runs, of 36 keys and about 1.8 KB of JSON; and 30 columns of them."""
+"""Flow runs as Prefect 3 sends them, with 36 keys and about 1.9 KB of JSON each, and 30 columns mapped from them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any, Final
 
-SHAPES: Final = 1000  # records that differ in more than their id and start
+SHAPES: Final = 1000  # distinct records; the others differ from one of them only in id and start
 _START: Final = datetime(2024, 5, 1, tzinfo=timezone.utc)
+_UNSET_DETAILS: Final = (
+    *("task_run_id", "child_flow_run_id", "cache_key", "cache_expiration", "pause_timeout", "pause_key"),
+    *("run_input_keyset", "refresh_cache", "retriable", "transition_id", "task_parameters_id", "traceparent"),
+)
 
 COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "id": ("$.id", "STRING"),
@@ -44,11 +48,11 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "work_queue_id": ("$.work_queue_id", "STRING"),
     "work_queue_name": ("$.work_queue_name", "STRING"),
 }
-"""The mapped columns, and the JSONPath and type of each."""
+"""The JSONPath and type of each mapped column."""
 
 
 def head(number: int) -> bytes:
-    """The beginning of a record's JSON: what tells it from all others."""
+    """The beginning of a record's JSON, which makes it unique."""
     seconds = number // 3
     start = f"2024-{seconds // 2_592_000 % 12 + 1:02}-{seconds // 86_400 % 28 + 1:02}T{seconds // 3600 % 24:02}"
     start += f":{seconds // 60 % 60:02}:{seconds % 60:02}.{number % 3}00000Z"
@@ -56,14 +60,14 @@ def head(number: int) -> bytes:
 
 
 def page(first: int, rows: int) -> bytes:
-    """The JSON of so many records, from a number on."""
+    """The JSON of a page of records, starting at a number."""
     rest = tails()
     return b"[%s]" % b",".join([head(number) + rest[number % SHAPES] for number in range(first, first + rows)])
 
 
 @cache
 def tails() -> list[bytes]:
-    """The rest of the JSON of SHAPES records. The record of a number has the tail of that number modulo SHAPES."""
+    """The rest of the JSON of the distinct records. A record's tail is that of its number modulo SHAPES."""
     return [json.dumps(_shape(number), separators=(",", ":")).encode()[1:] for number in range(SHAPES)]
 
 
@@ -76,17 +80,8 @@ def _instant(seconds: float) -> str:
 
 
 def _shape(number: int) -> dict[str, Any]:
-    flow, state, kind = _uuid(number % 50, 1), _uuid(number, 2), ("COMPLETED", "FAILED", "CRASHED")[number % 3]
+    flow, state, state_type = _uuid(number % 50, 1), _uuid(number, 2), ("COMPLETED", "FAILED", "CRASHED")[number % 3]
     end = _instant(number * 60 + 0.123456)
-    details: tuple[str, ...] = (
-        "task_run_id",
-        "child_flow_run_id",
-        "cache_key",
-        "cache_expiration",
-        "pause_timeout",
-        "pause_key",
-    )
-    details += ("run_input_keyset", "refresh_cache", "retriable", "transition_id", "task_parameters_id", "traceparent")
     return {
         "created": _instant(number * 60),
         "updated": end,
@@ -113,8 +108,8 @@ def _shape(number: int) -> dict[str, Any]:
         "tags": ["nightly", f"team-{number % 7}"],
         "labels": {"prefect.flow.id": flow},
         "parent_task_run_id": None,
-        "state_type": kind,
-        "state_name": kind.title(),
+        "state_type": state_type,
+        "state_name": state_type.title(),
         "run_count": 1,
         "next_scheduled_start_time": None,
         "start_time": _instant(number * 60 - 30.5),
@@ -130,8 +125,8 @@ def _shape(number: int) -> dict[str, Any]:
         "work_pool_name": None,
         "state": {
             "id": state,
-            "type": kind,
-            "name": kind.title(),
+            "type": state_type,
+            "name": state_type.title(),
             "timestamp": end,
             "message": "All states completed.",
             "data": None,
@@ -141,7 +136,7 @@ def _shape(number: int) -> dict[str, Any]:
                 "deferred": False,
                 "untrackable_result": False,
                 "pause_reschedule": False,
-                **dict.fromkeys(details),
+                **dict.fromkeys(_UNSET_DETAILS),
             },
         },
         "job_variables": {"image": "registry.example.com/flows:1.2.3"},

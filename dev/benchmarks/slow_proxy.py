@@ -1,4 +1,4 @@
-"""A proxy in front of an API that counts requests, and holds each back as a long way would."""
+"""A proxy in front of an API that counts requests, and delays each of them like a distant server."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import asyncio
 import contextlib
 import threading
 from collections import Counter
-from types import TracebackType
 from urllib.parse import urlsplit
 
 
 class SlowProxy:
-    """A proxy as a context manager, one thread for all connections.
+    """A proxy as a context manager; one thread serves all connections.
 
     Args:
-        api_url: Where requests are passed on to.
-        delay: Seconds by which each request is held back.
+        api_url: The API that receives the requests.
+        delay: Seconds of delay of each request.
 
     Attributes:
-        url: Where the API is to be reached.
-        requests: How many requests came, by method and path.
+        url: The API through the proxy.
+        requests: The number of requests, by method and path.
     """
 
     def __init__(self, api_url: str, delay: float = 0.0) -> None:
-        there = urlsplit(api_url)
-        self._there = there.hostname, there.port
-        self._path = there.path
+        target = urlsplit(api_url)
+        self._target = target.hostname, target.port
+        self._path = target.path
         self._delay = delay
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
@@ -39,9 +38,7 @@ class SlowProxy:
         self._up.wait()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._loop.close()
@@ -52,30 +49,30 @@ class SlowProxy:
         self._up.set()
         await self._stop.wait()
         server.close()
-        under_way = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in under_way:
+        open_connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in open_connections:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*open_connections, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers, requests = await asyncio.open_connection(*self._there)
-        back = asyncio.ensure_future(_pass_back(answers, writer))
+        upstream, requests = await asyncio.open_connection(*self._target)
+        responses = asyncio.ensure_future(_forward(upstream, writer))
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                method, target, *_ = head.split(b" ", 2)
-                self.requests[f"{method.decode()} {urlsplit(target.decode()).path.removeprefix(self._path)}"] += 1
+                method, url, *_ = head.split(b" ", 2)
+                self.requests[f"{method.decode()} {urlsplit(url.decode()).path.removeprefix(self._path)}"] += 1
                 body = await reader.readexactly(_length(head))
                 await asyncio.sleep(self._delay)
                 requests.write(head + body)
-        back.cancel()
+        responses.cancel()
         requests.close()
         writer.close()
 
 
-async def _pass_back(answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _forward(upstream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(ConnectionError):
-        while content := await answers.read(1 << 18):
+        while content := await upstream.read(1 << 18):
             writer.write(content)
             await writer.drain()
     writer.close()

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import resource
 import subprocess
-from collections.abc import Iterator
 from typing import Final
 
-from dev.benchmarks.measure import ENGINE, Line, Table, tell
+from dev.benchmarks.measure import ENGINE, progress
+from dev.benchmarks.results import Table, summarize
 from dev.testbed.prefect_server import PROJECT
 
 SAMPLES: Final = 7
 _IMPORT: Final = "import requests, yaml; from engine.sync import sync; from engine.spec.load import resolve"
-_CONNECT: Final = "from pathlib import Path; resolve(Path('streams.yaml'), {'api_url': 'http://127.0.0.1:4200/api'})"
-_CASES: Final = {
+_RESOLVE: Final = "from pathlib import Path; resolve(Path('streams.yaml'), {'api_url': 'http://127.0.0.1:4200/api'})"
+CASES: Final = {
     "Python": "pass",
-    "Python and its HTTP and YAML libraries": "import requests, yaml",
+    "Python with its HTTP and YAML libraries": "import requests, yaml",
     "... and the engine imported": _IMPORT,
-    "... and streams.yaml read, validated and filled in": f"{_IMPORT}; {_CONNECT}",
+    "... and streams.yaml read, validated and resolved": f"{_IMPORT}; {_RESOLVE}",
 }
-_ABOUT: Final = f"""\
-CPU time, user and system, of a whole process that does so much and ends; {SAMPLES} of each, in turns. The ratios
-are to the case before."""
+_METHOD: Final = f"""\
+CPU time, user and system, of a whole process that does this much and exits; {SAMPLES} samples of each, in turns. The \
+ratio is to the case before."""
 
 
-def measure() -> Iterator[Table]:
-    """One table: each case holds what the one before it does."""
+def measure(full: bool) -> dict[str, Table]:
+    """CPU seconds; each case includes the one before it."""
     python = str(PROJECT / ENGINE / "bin" / "python")
-    values: dict[str, list[float]] = {case: [] for case in _CASES}
+    samples: dict[str, list[float]] = {case: [] for case in CASES}
     for number in range(SAMPLES):
-        tell(f"start: sample {number + 1} of {SAMPLES}")
-        for case, code in _CASES.items():
+        progress(f"start: sample {number + 1} of {SAMPLES}")
+        for case, code in CASES.items():
             before = _spent()
             subprocess.run([python, "-c", code], cwd=PROJECT, check=True)
-            values[case].append(_spent() - before)
-    before_it = {case: ("the case before", values[last]) for last, case in zip(values, list(values)[1:], strict=False)}
-    lines = [Line(case, own, *before_it.get(case, ())) for case, own in values.items()]
-    yield Table("Start", "CPU seconds", lines, ".3f", _ABOUT)
+            samples[case].append(_spent() - before)
+    cases = {case: summarize(own, 3) for case, own in samples.items()}
+    for before_it, case in zip(samples, list(samples)[1:], strict=False):
+        cases[case] = summarize(samples[case], 3, before_it, samples[before_it])
+    return {"start": Table("Start", "CPU seconds", _METHOD, cases)}
 
 
 def _spent() -> float:

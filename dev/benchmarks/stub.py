@@ -1,6 +1,6 @@
-"""An API that costs next to nothing: a list of records, served by limit and offset from texts that are made beforehand.
+"""An API that costs next to nothing: it serves a list by limit and offset from JSON that is made in advance.
 
-It runs in a process other than the one that is measured, and spends a few microseconds on a row.
+It does not run in the measured process, and spends a few microseconds per row.
 """
 
 from __future__ import annotations
@@ -8,42 +8,33 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
-from types import TracebackType
 
 from dev.benchmarks.records import page
 
-MOST_ROWS = 200  # to a page, as Prefect's servers have it
+PAGE_LIMIT = 200  # as on Prefect's servers
 
 
-class Stub:
-    """A server as a context manager: POST ``{"limit": n, "offset": m}`` to ``url`` plus any path. No row, no more."""
+@contextmanager
+def stub(count: int) -> Iterator[str]:
+    """Serve a list of records; the value is the URL.
 
-    def __init__(self, count: int) -> None:
-        self._server = _Server(count)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/api"
-
-    def __enter__(self) -> Stub:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    POST ``{"limit": n, "offset": m}`` to any path below it returns a page; pages after the last record are empty.
+    """
+    with _Server(("127.0.0.1", 0), _Connection) as server:
+        server.count = count
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/api"
+        finally:
+            server.shutdown()
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
     daemon_threads = True
-
-    def __init__(self, count: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
-        self._count = count
-
-    def page(self, limit: int, offset: int) -> bytes:
-        return page(offset, max(0, min(limit, MOST_ROWS, self._count - offset)))
+    count = 0
 
 
 class _Connection(socketserver.StreamRequestHandler):
@@ -56,8 +47,9 @@ class _Connection(socketserver.StreamRequestHandler):
             while (line := self.rfile.readline().strip().lower()) != b"":
                 if line.startswith(b"content-length:"):
                     length = int(line.partition(b":")[2])
-            asked = json.loads(self.rfile.read(length) or b"{}")
-            body = self.server.page(asked.get("limit", MOST_ROWS), asked.get("offset", 0))
+            wanted = json.loads(self.rfile.read(length) or b"{}")
+            limit, offset = min(wanted.get("limit", PAGE_LIMIT), PAGE_LIMIT), wanted.get("offset", 0)
+            body = page(offset, max(0, min(limit, self.server.count - offset)))
             self.wfile.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: %s\r\nContent-Length: %d\r\n\r\n"
                 % (formatdate(usegmt=True).encode(), len(body))

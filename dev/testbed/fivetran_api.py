@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from email.parser import BytesParser
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 from dev.testbed.loopback import Loopback, Reply, Seen
@@ -55,10 +54,8 @@ class FivetranApi:
         self._loopback.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loopback.__exit__(kind, error, trace)
+    def __exit__(self, *exception: object) -> None:
+        self._loopback.__exit__(*exception)
 
     def use_in(self, home: Path) -> None:
         """Make the `fivetran` command of a home folder ask this API."""

@@ -1,4 +1,4 @@
-"""What is measured: one module for each way of reading, whose ``read`` answers with the number of rows that it read.
+"""What is measured: one module for each way of reading. Its ``read`` returns the number of rows it read.
 
-`python -m dev.benchmarks.contenders NAME ARGUMENT...` runs one in a process of its own and prints what it cost.
+`python -m dev.benchmarks.contenders NAME ARGUMENT...` runs one in its own process and prints its cost.
 """

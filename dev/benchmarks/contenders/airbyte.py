@@ -1,4 +1,4 @@
-"""Airbyte's CDK with a declarative manifest: a record message for each row, as its connectors print them."""
+"""Airbyte's CDK with a declarative manifest: one record message per row, as its connectors print them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 
 from dev.benchmarks.records import COLUMNS
 
-# JSON columns keep the type that the value has.
+# JSON columns keep the type of the value.
 _TYPES = {"DOUBLE": "number", "INT": "integer", "BOOLEAN": "boolean"}
 _STRINGS = ("STRING", "UTC_DATETIME")
 
 
 def read(url: str, mapped: str = "") -> int:
-    """Read a stream, with 30 mapped fields when a second argument is given."""
+    """Read a stream; with a second argument, with 30 mapped fields."""
     catalog = ConfiguredAirbyteCatalogSerializer.load(
         {
             "streams": [
@@ -37,7 +37,7 @@ def read(url: str, mapped: str = "") -> int:
 
 
 def _manifest(url: str, transformations: list[dict[str, Any]]) -> dict[str, Any]:
-    def into(name: str) -> dict[str, str]:
+    def body_key(name: str) -> dict[str, str]:
         return {"type": "RequestOption", "inject_into": "body_json", "field_name": name}
 
     requester = {"type": "HttpRequester", "url_base": url, "path": "/flow_runs/filter", "http_method": "POST"}
@@ -47,8 +47,8 @@ def _manifest(url: str, transformations: list[dict[str, Any]]) -> dict[str, Any]
         "record_selector": {"type": "RecordSelector", "extractor": {"type": "DpathExtractor", "field_path": []}},
         "paginator": {
             "type": "DefaultPaginator",
-            "page_size_option": into("limit"),
-            "page_token_option": into("offset"),
+            "page_size_option": body_key("limit"),
+            "page_token_option": body_key("offset"),
             "pagination_strategy": {"type": "OffsetIncrement", "page_size": 200, "inject_on_first_request": True},
         },
     }
@@ -66,10 +66,10 @@ def _manifest(url: str, transformations: list[dict[str, Any]]) -> dict[str, Any]
 
 def _mapping() -> list[dict[str, Any]]:
     fields = []
-    for name, (path, kind) in COLUMNS.items():
+    for name, (path, type_) in COLUMNS.items():
         first, *rest = path.removeprefix("$.").split(".")
-        value = f"record['{first}']" + "".join(f".get('{step}')" for step in rest)
+        value = f"record['{first}']" + "".join(f".get('{key}')" for key in rest)
         field = {"type": "AddedFieldDefinition", "path": [f"mapped_{name}"], "value": f"{{{{ {value} }}}}"}
-        declared = "string" if kind in _STRINGS else _TYPES.get(kind)
+        declared = "string" if type_ in _STRINGS else _TYPES.get(type_)
         fields.append(field | ({"value_type": declared} if declared else {}))
     return [{"type": "AddFields", "fields": fields}]

@@ -1,4 +1,4 @@
-"""Only the decoding of answers: one page of records, as often as it takes."""
+"""Only the decoding of responses: one page of records, again and again."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _PAGE = page(0, PAGE_SIZE)
 
 
 def read(rows: str, by: str = "engine.http.decoding.decode") -> int:
-    """Decode so many rows.
+    """Decode a number of rows.
 
     Args:
-        rows: How many.
-        by: The function that takes the bytes, with its module.
+        rows: The number.
+        by: The dotted name of the function that decodes bytes.
     """
     module, _, name = by.rpartition(".")
     decode = getattr(importlib.import_module(module), name)

@@ -7,7 +7,7 @@ from dlt.sources.helpers.rest_client.paginators import OffsetPaginator
 
 
 def read(url: str) -> int:
-    """Read a list until a page is empty."""
+    """Read a list up to the first empty page."""
     pages = OffsetPaginator(limit=200, total_path=None, offset_body_path="offset", limit_body_path="limit")
     client = RESTClient(base_url=url)
     read_pages = client.paginate("/flow_runs/filter", method="POST", json={}, paginator=pages, data_selector="$")

@@ -1,4 +1,4 @@
-"""dlt's extract step over its declarative REST source: rows into files on disk, nothing mapped or typed yet."""
+"""dlt's extract step over its declarative REST source: rows go to files on disk, not yet mapped or typed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dlt.sources.rest_api import rest_api_source
 
 
 def read(url: str) -> int:
-    """Extract a list until a page is empty."""
+    """Extract a list up to the first empty page."""
     dlt.config["runtime.dlthub_telemetry"] = False
     paginator = {"type": "offset", "limit": 200, "total_path": None}
     paginator |= {"offset_body_path": "offset", "limit_body_path": "limit"}

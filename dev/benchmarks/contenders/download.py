@@ -1,7 +1,7 @@
-"""A client that only downloads flow runs, as fast as the server gives them: by keyset, several connections at once.
+"""A client that only downloads flow runs, as fast as the server sends them: by keyset, over several connections.
 
-It decodes pages because the next one begins where the last one ended, and counts the runs. It knows beforehand over
-what time the history is spread, proves nothing, maps nothing, keeps nothing.
+It decodes pages, because each begins where the one before it ended, and counts the runs. It knows in advance when the
+history begins. It verifies nothing, maps nothing and keeps nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _STEP = timedelta(microseconds=1)
 
 
 def read(url: str, connections: str, encoding: str = "gzip, deflate") -> int:
-    """Read all runs, the history cut into as many equal spans as there are connections."""
+    """Read all runs; each connection reads an equal span of the history."""
     first = datetime.fromisoformat(_page(_session(encoding), url, {}, limit=1)[0]["expected_start_time"])
     many = int(connections)
     now = datetime.now(timezone.utc)
@@ -46,6 +46,6 @@ def _page(session: requests.Session, url: str, bounds: dict[str, Any], limit: in
     body = {"sort": "EXPECTED_START_TIME_ASC", "limit": limit}
     if bounds:
         body["flow_runs"] = {"expected_start_time": bounds}
-    answer = session.post(f"{url}/flow_runs/filter", json=body)
-    answer.raise_for_status()
-    return answer.json()
+    response = session.post(f"{url}/flow_runs/filter", json=body)
+    response.raise_for_status()
+    return response.json()

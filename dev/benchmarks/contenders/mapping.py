@@ -1,4 +1,4 @@
-"""Only the mapping of decoded records to rows of 30 columns: as the engine does it, or by jsonpath-ng alone."""
+"""Only the mapping of decoded records to rows of 30 columns, by the engine or by jsonpath-ng alone."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 from jsonpath_ng.parser import parse
 
-from dev.benchmarks.contenders.engine import connection
+from dev.benchmarks.contenders.engine import resolved_spec
 from dev.benchmarks.records import COLUMNS, page
 from engine.rows.mapping import RowMapping
 
 PAGE_SIZE = 200
 _RECORDS = json.loads(page(0, PAGE_SIZE))
-_MAPPING = RowMapping(connection("http://127.0.0.1/api").spec.streams["flow_runs"])
+_MAPPING = RowMapping(resolved_spec("http://127.0.0.1/api").spec.streams["flow_runs"])
 _PATHS = {name: parse(path) for name, (path, _) in COLUMNS.items()}
 
 
 def read(rows: str, by: str = "engine") -> int:
-    """Map so many rows, by the engine with its types, or by ``find`` without."""
+    """Map a number of rows: by the engine, with types, or by jsonpath-ng's ``find``, without."""
     row = _MAPPING.row if by == "engine" else _found
     for _ in range(int(rows) // PAGE_SIZE):
         for record in _RECORDS:
