@@ -16,13 +16,15 @@ from dev.testbed.prefect_server import PROJECT
 
 REQUIREMENTS: Final = ("dev/testbed/requirements-prefect-3.txt", "dev/benchmarks/requirements-peers.txt")
 
+Number: TypeAlias = int | float  # an integer stays one in the file
+
 
 class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a table: median and range of its samples (no range: one sample), and the ratio to another case."""
 
-    median: float
-    lowest: float | None = None
-    highest: float | None = None
+    median: Number
+    lowest: Number | None = None
+    highest: Number | None = None
     ratio: float | None = None
     to: str | None = None
 
