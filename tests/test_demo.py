@@ -1,4 +1,4 @@
-"""The demo runs to its end, and leaves nothing behind."""
+"""`make demo` succeeds, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.readme import PROJECT
 
 @pytest.mark.prefect
 def test_it_shows_the_main_job(tmp_path: Path) -> None:
-    """Every step, the tables that arrived, and a second sync that sent only the changes."""
+    """It shows six steps, the synced tables, and a second sync that sends only the changes."""
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(

@@ -1,1 +1,1 @@
-"""`make demo`: the main job on a Prefect server of its own. Not part of the connector."""
+"""`make demo`: the main job, on an embedded Prefect server. Not part of the connector."""

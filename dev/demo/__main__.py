@@ -1,6 +1,6 @@
-"""The main job, shown: a Prefect server, real flows, `fivetran debug`, and what arrived in the warehouse.
+"""Show the main job: start a Prefect server, run flows, sync them with `fivetran debug`, and query the warehouse.
 
-Everything happens in temporary folders and on 127.0.0.1, and is gone at the end.
+Everything runs on 127.0.0.1 and in temporary folders that are deleted at the end.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import duckdb
 import requests
 
 from dev.testbed.prefect_server import PROJECT, PrefectServer, environment_of
+from engine.nouns import counted
 
 CONNECTOR: Final = ("connector.py", "engine", "streams.yaml", "schemas", "pyproject.toml")
 TABLES: Final = ("flow_runs", "flows", "deployments")
 STEPS: Final = 6
+_ENVIRONMENT: Final = {"PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "0.5"}  # not 5: no waiting
 
 
 class DemoError(RuntimeError):
@@ -31,7 +33,7 @@ class DemoError(RuntimeError):
 
 
 def main() -> int:
-    """Run the demo; answers with the exit code."""
+    """Run the demo; returns the exit code."""
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="prefect-connector-demo-") as folder:
@@ -42,43 +44,40 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
-    print(f"\nDone in {time.monotonic() - began:.0f} s. Nothing is left running.")
-    print('Next: point it at your own Prefect, README.md, "Getting started".')
+    print(f"\nDone in {time.monotonic() - began:.0f} s. The server is stopped and its files are deleted.")
+    print('Next: "Sync your own Prefect" in README.md.')
     return 0
 
 
 def _demo(connector: Path) -> None:
-    _step(1, "Starting a Prefect 3 server (SQLite, in a temporary folder)")
-    with PrefectServer(3, background_services=True) as server:
-        print(f"    Prefect {server.version} at {server.api_url}")
+    _step(1, "Start a Prefect 3 server with SQLite")
+    with PrefectServer(3, background_services=True, environment=_ENVIRONMENT) as server:
+        print(f"    Prefect {server.version} listens on {server.api_url}")
 
-        _step(2, "Running flows on it: tasks, a retry, failures, two deployments with schedules")
+        _step(2, "Run flows: tasks, retries, failures, and two deployments with schedules")
         _run_flows(server.api_url, "first")
         _wait_for_scheduled_runs(server.api_url)
+        _count(server.api_url)
 
-        _step(3, "fivetran debug: the first sync copies everything")
+        _step(3, "Sync with `fivetran debug`: the first sync reads everything")
         _copy_connector(connector, server.api_url)
         _sync(connector)
 
-        _step(4, "What arrived in files/warehouse.db")
-        _show(
-            connector, "tables", " UNION ALL ".join(f"SELECT '{t}' AS table, count(*) AS rows FROM {t}" for t in TABLES)
-        )
-        _show(connector, "runs by flow and state", _RUNS_BY_FLOW)
+        _step(4, "Query the warehouse, files/warehouse.db")
+        counts = " UNION ALL ".join(f"SELECT '{table}' AS table, count(*) AS rows FROM {table}" for table in TABLES)
+        _show(connector, "Tables", counts)
+        _show(connector, "Runs by flow and state", _RUNS_BY_FLOW)
 
-        _step(5, "Making changes: one more run, a flow's tags edited, a deployment deleted; then fivetran debug again")
-        before = _moment(connector)
+        _step(5, "Run a flow, edit a flow's tags, delete a deployment, and sync again")
+        before = _last_synced(connector)
         _run_flows(server.api_url, "second")
         _edit(server.api_url)
+        _count(server.api_url)
         _sync(connector)
 
-        _step(6, "What the second sync sent")
-        _show(connector, "incremental tables: only rows that changed", _sent_since(before))
-        _show(
-            connector,
-            "deployments are refreshed as a whole: the deleted one is marked",
-            "SELECT name AS deployment, _fivetran_deleted AS deleted FROM deployments ORDER BY name",
-        )
+        _step(6, "See what the second sync changed")
+        _show(connector, "Incremental tables: only the rows that changed", _synced_since(before))
+        _show(connector, "Full refresh: the deleted deployment is marked", _DEPLOYMENTS)
 
 
 _RUNS_BY_FLOW: Final = """
@@ -89,19 +88,23 @@ GROUP BY ALL ORDER BY flow, state
 """
 
 
-def _sent_since(moment: str) -> str:
+_DEPLOYMENTS: Final = "SELECT name AS deployment, _fivetran_deleted AS deleted FROM deployments ORDER BY name"
+
+
+def _synced_since(moment: str) -> str:
     return " UNION ALL ".join(
-        f"SELECT '{table}' AS table, name, {what} AS state_or_tags FROM {table} WHERE _fivetran_synced > '{moment}'"
-        for table, what in (("flow_runs", "state_name"), ("flows", "tags::VARCHAR"))
+        f"SELECT '{table}' AS table, name, {column} AS state_or_tags, _fivetran_deleted AS deleted "
+        f"FROM {table} WHERE _fivetran_synced > '{moment}'"
+        for table, column in (("flow_runs", "state_name"), ("flows", "tags::VARCHAR"))
     )
 
 
-def _step(number: int, words: str) -> None:
-    print(f"\n{number}/{STEPS} {words}", flush=True)
+def _step(number: int, title: str) -> None:
+    print(f"\n{number}/{STEPS} {title}", flush=True)
 
 
 def _run_flows(api_url: str, day: str) -> None:
-    variables = {name: text for name, text in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
     with tempfile.TemporaryDirectory() as home:
         variables |= {"PREFECT_API_URL": api_url, "PREFECT_HOME": home, "PREFECT_LOGGING_LEVEL": "CRITICAL"}
         _run(
@@ -110,19 +113,21 @@ def _run_flows(api_url: str, day: str) -> None:
             variables=variables | {"DO_NOT_TRACK": "1"},
             quiet=True,
         )
-    counts = [f"{_call(api_url, f'/{table}/count', {})} {table.replace('_', ' ')}" for table in TABLES]
-    print(f"    the server now holds {', '.join(counts)}")
 
 
 def _wait_for_scheduled_runs(api_url: str) -> None:
-    """The scheduler makes the runs of the next hours a few seconds after a deployment was made."""
+    """Wait until the server has scheduled the next runs of the deployments."""
     deadline = time.monotonic() + 60
     body = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     while not _call(api_url, "/flow_runs/count", body):
         if time.monotonic() > deadline:
-            raise DemoError("the server made no scheduled runs within a minute")
-        time.sleep(0.5)
-    print(f"    and has scheduled {_call(api_url, '/flow_runs/count', body)} runs to come")
+            raise DemoError("the server scheduled no runs within a minute")
+        time.sleep(0.2)
+
+
+def _count(api_url: str) -> None:
+    counts = [counted(_call(api_url, f"/{table}/count", {}), table.replace("_", " ")) for table in TABLES]
+    print(f"    The server has {', '.join(counts[:-1])} and {counts[-1]}.")
 
 
 def _edit(api_url: str) -> None:
@@ -135,12 +140,12 @@ def _edit(api_url: str) -> None:
 def _call(api_url: str, path: str, body: Mapping[str, Any] | None, *, method: str = "POST") -> Any:
     response = requests.request(method, api_url + path, json=body, timeout=30)
     if not response.ok:
-        raise DemoError(f"{method} {path} was answered {response.status_code}: {response.text[:300]}")
+        raise DemoError(f"{method} {path} returned {response.status_code}: {response.text[:300]}")
     return response.json() if response.content else None
 
 
 def _copy_connector(folder: Path, api_url: str) -> None:
-    """What Fivetran would be given, in a folder of its own, so that the files/ of this project stay what they are."""
+    """Copy what Fivetran would receive to another folder, so that a sync does not touch this project's files/."""
     folder.mkdir()
     for name in CONNECTOR:
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
@@ -160,7 +165,7 @@ def _sync(connector: Path) -> None:
 
 
 def _run(command: list[str], *, cwd: Path, variables: Mapping[str, str], quiet: bool = False) -> None:
-    """Run a command, its output indented as it comes; or kept, and shown only when it fails."""
+    """Run a command and print its output, indented, line by line; if ``quiet``, only when the command fails."""
     print(f"    $ {Path(command[0]).name} {' '.join(command[1:])}", flush=True)
     with subprocess.Popen(
         command, cwd=cwd, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -176,7 +181,7 @@ def _run(command: list[str], *, cwd: Path, variables: Mapping[str, str], quiet: 
             process.kill()
             raise
     if process.returncode:
-        raise DemoError("\n".join([f"{command[0]} ended with {process.returncode}", *(kept[-30:] if quiet else [])]))
+        raise DemoError("\n".join([f"{command[0]} exited with {process.returncode}", *(kept[-30:] if quiet else [])]))
 
 
 def _warehouse(connector: Path) -> duckdb.DuckDBPyConnection:
@@ -185,25 +190,25 @@ def _warehouse(connector: Path) -> duckdb.DuckDBPyConnection:
     return warehouse
 
 
-def _moment(connector: Path) -> str:
-    """When the newest row so far was written."""
-    latest = " UNION ALL ".join(f"SELECT max(_fivetran_synced) AS moment FROM {table}" for table in TABLES)
+def _last_synced(connector: Path) -> str:
+    """When the sync wrote its latest row."""
+    latest = " UNION ALL ".join(f"SELECT max(_fivetran_synced) AS synced FROM {table}" for table in TABLES)
     with _warehouse(connector) as warehouse:
-        row = warehouse.execute(f"SELECT max(moment)::VARCHAR FROM ({latest})").fetchone()
+        row = warehouse.execute(f"SELECT max(synced)::VARCHAR FROM ({latest})").fetchone()
     assert row is not None
     return str(row[0])
 
 
 def _show(connector: Path, title: str, sql: str) -> None:
-    """Print the answer to a question as a table."""
+    """Print the result of a query as a table."""
     with _warehouse(connector) as warehouse:
-        answer = warehouse.execute(sql)
-        names = [column[0] for column in answer.description or []]
-        rows = [["" if value is None else str(value) for value in row] for row in answer.fetchall()]
-    widths = [max(len(text) for text in column) for column in zip(names, *rows, strict=True)]
+        result = warehouse.execute(sql)
+        names = [column[0] for column in result.description or []]
+        rows = [["" if value is None else str(value) for value in row] for row in result.fetchall()]
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
     print(f"\n    {title}")
     for number, line in enumerate([names, ["-" * width for width in widths], *rows]):
-        cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print(f"      {'  '.join(cells)}".rstrip(), flush=number == len(rows))
 
 

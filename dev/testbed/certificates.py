@@ -1,4 +1,4 @@
-"""An authority of one's own and a server's certificate that it signed, made with the openssl command for 127.0.0.1."""
+"""A private certificate authority and a server certificate for 127.0.0.1, made with the openssl command."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Authority:
-    """The authority's certificate (PEM), and what a server that it vouches for speaks TLS with."""
+    """The authority's certificate (PEM), and the TLS context of a server whose certificate it signed."""
 
     certificate: str
     server: ssl.SSLContext
 
 
 def make_authority(folder: Path) -> Authority:
-    """Make both; their files go into a folder."""
+    """Make an authority and a server certificate; their files go into a folder."""
 
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)

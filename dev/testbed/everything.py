@@ -1,4 +1,4 @@
-"""A Prefect server that holds at least one row of everything it can tell, and everything it tells, read plainly."""
+"""Fills a Prefect server with rows of every kind, and reads all of them in the simplest way."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dev.testbed.history import History, Json, PrefectApi, make_history
 from dev.testbed.prefect_server import PrefectServer, environment_of
 
 SECRET: Final = "canary-5ecret"
-"""The value of a secret field of a block. It must reach no warehouse."""
+"""The value of a secret field of a block. It must never reach a warehouse."""
 
 EVENTS: Final = {"PREFECT_EXPERIMENTAL_EVENTS": "true", "PREFECT_API_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1"}
-"""The environment in which Prefect 2 has events; Prefect 3 always has them."""
+"""Environment variables that turn on events in Prefect 2. Prefect 3 always has them."""
 
 FLOWS: Final = Path(__file__).with_name("everything_flows.py")
 TASK_WORKER: Final = Path(__file__).with_name("everything_task_worker.py")
@@ -30,17 +30,17 @@ def make_everything(server: PrefectServer) -> History:
     """Make rows of every kind through the API, and run a real flow with tasks, logs and artifacts.
 
     Args:
-        server: Running, without rows; of Prefect 2 with EVENTS in its environment.
+        server: Running and empty; Prefect 2 with EVENTS in its environment.
     """
     api = PrefectApi(server.api_url)
     history = make_history(server.api_url, runs=24)
     _make_infrastructure(api)
     _make_blocks(api, server.major)
     _make_limits(api)
-    _make_of_runs(api, history)
+    _make_rows_of_runs(api, history)
     _run_flows(server)
     if server.major == 3:
-        server.accompany(TASK_WORKER)
+        server.start_client(TASK_WORKER)
     _wait_until_settled(api)
     if server.major == 3:
         _wait_for_task_worker(api)
@@ -67,18 +67,12 @@ def _make_infrastructure(api: PrefectApi) -> None:
         "within": 0,
     }
     for name in ("when it fails", "when it fails again"):
-        body = {
-            "name": name,
-            "description": "d",
-            "enabled": True,
-            "trigger": trigger,
-            "actions": [{"type": "do-nothing"}],
-        }
-        api.call("POST", "/automations/", body)
+        body = {"name": name, "description": "d", "enabled": True, "trigger": trigger}
+        api.call("POST", "/automations/", {**body, "actions": [{"type": "do-nothing"}]})
 
 
 def _make_blocks(api: PrefectApi, major: int) -> None:
-    kind = api.call("POST", "/block_types/", {"name": "Canary", "slug": "canary", "description": "a block"})
+    block_type = api.call("POST", "/block_types/", {"name": "Canary", "slug": "canary", "description": "a block"})
     fields = {
         "title": "Canary",
         "type": "object",
@@ -91,14 +85,11 @@ def _make_blocks(api: PrefectApi, major: int) -> None:
         "block_type_slug": "canary",
         "block_schema_references": {},
     }
-    body = {"fields": fields, "block_type_id": kind["id"], "capabilities": ["bark"], "version": "1.0"}
+    body = {"fields": fields, "block_type_id": block_type["id"], "capabilities": ["bark"], "version": "1.0"}
     schema = api.call("POST", "/block_schemas/", body)
     for name in ("canary-1", "canary-2", None):
-        block = {
-            "data": {"url": "http://cage", "token": SECRET},
-            "block_schema_id": schema["id"],
-            "block_type_id": kind["id"],
-        }
+        data = {"url": "http://cage", "token": SECRET}
+        block = {"data": data, "block_schema_id": schema["id"], "block_type_id": block_type["id"]}
         block |= {"is_anonymous": True} if name is None else {"name": name}
         document = api.call("POST", "/block_documents/", block)
     if major == 2:
@@ -113,43 +104,39 @@ def _make_limits(api: PrefectApi) -> None:
         api.call("POST", "/v2/concurrency_limits/", {"name": f"global {tag}", "limit": 5, "active": True})
 
 
-def _make_of_runs(api: PrefectApi, history: History) -> None:
+def _make_rows_of_runs(api: PrefectApi, history: History) -> None:
     now = datetime.now(timezone.utc)
     for index, run in enumerate(history.flow_runs[:6]):
         for key in ("question", "answer"):
             body = {"key": f"{key}-{index}", "value": '{"value": [1, null]}', "sender": None}
             api.call("POST", f"/flow_runs/{run}/input", body)
-        task = {
-            "flow_run_id": run,
-            "task_key": "testbed.extract",
-            "dynamic_key": str(index),
-            "name": f"extract-{index}",
-        }
-        made = api.call("POST", "/task_runs/", {**task, "state": {"type": "PENDING"}, "tags": ["t"]})
+        task_run: Json = {"flow_run_id": run, "task_key": "testbed.extract", "dynamic_key": str(index)}
+        task_run |= {"name": f"extract-{index}", "state": {"type": "PENDING"}, "tags": ["t"]}
+        task = api.call("POST", "/task_runs/", task_run)
         for state in ("RUNNING", "COMPLETED" if index % 2 else "FAILED"):
-            api.call("POST", f"/task_runs/{made['id']}/set_state", {"state": {"type": state}, "force": True})
+            api.call("POST", f"/task_runs/{task['id']}/set_state", {"state": {"type": state}, "force": True})
         for key in ("report", "no-key"):
             body = {"type": "markdown", "description": "d", "data": f"# {index}", "flow_run_id": run}
-            api.call("POST", "/artifacts/", body | ({} if key == "no-key" else {"key": key, "task_run_id": made["id"]}))
+            api.call("POST", "/artifacts/", body | ({} if key == "no-key" else {"key": key, "task_run_id": task["id"]}))
         logs = [
             {
                 "name": "prefect.flow_runs",
                 "level": 20 + 10 * (n % 3),
                 "message": f"line {n}\nüñ 'quoted'",
-                "timestamp": (now + timedelta(seconds=n // 3)).isoformat(),  # ties, as real logs have them
+                "timestamp": (now + timedelta(seconds=n // 3)).isoformat(),  # equal timestamps, as in real logs
                 "flow_run_id": run,
             }
             for n in range(40)
         ]
-        api.call("POST", "/logs/", logs)  # type: ignore[arg-type]  # a list, the one body that is no object
+        api.call("POST", "/logs/", logs)  # type: ignore[arg-type]  # a list: the one body that is not an object
 
 
 def _run_flows(server: PrefectServer) -> None:
-    """Real runs: task runs that Prefect 3 records from events, subflows, logs, artifacts."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
+    """Run real flows: they leave task runs that Prefect 3 records from events, subflows, logs and artifacts."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
     subprocess.run(
         [str(environment_of(server.major) / "bin" / "python"), str(FLOWS)],
-        env={**own, "PREFECT_API_URL": server.api_url, "PREFECT_LOGGING_LEVEL": "INFO", "DO_NOT_TRACK": "1"},
+        env={**variables, "PREFECT_API_URL": server.api_url, "PREFECT_LOGGING_LEVEL": "INFO", "DO_NOT_TRACK": "1"},
         check=True,
         timeout=180,
         stdout=subprocess.PIPE,
@@ -158,7 +145,7 @@ def _run_flows(server: PrefectServer) -> None:
 
 
 def _wait_until_settled(api: PrefectApi) -> None:
-    """Task runs, logs and events become visible late; until nothing more comes for a while."""
+    """Wait until no more task runs, logs and events appear; the server shows them late."""
     deadline, counts = time.monotonic() + _SETTLED_SECONDS, None
     while time.monotonic() < deadline:
         now = (
@@ -179,15 +166,12 @@ def _wait_for_task_worker(api: PrefectApi) -> None:
         if read(api, "task_workers"):
             return
         time.sleep(0.5)
-    raise RuntimeError("the task worker did not come")
-
-
-# --- everything it tells ---------------------------------------------------------------------------------------------
+    raise RuntimeError("the server lists no task worker")
 
 
 @dataclass(frozen=True)
 class Listing:
-    """How an entity is read plainly: its path, and what goes into the body; ``{}`` in the path is a parent's value."""
+    """How to read an entity: the path, in which ``{}`` is a value of the parent, and the body (None: GET)."""
 
     path: str
     body: Json | None = None
@@ -207,7 +191,7 @@ LISTINGS: Final[dict[str, Listing]] = {
     "work_pools": Listing("/work_pools/filter", {}),
     "work_queues": Listing("/work_pools/{}/queues/filter", {}, "work_pools", "name"),
     "workers": Listing("/work_pools/{}/workers/filter", {}, "work_pools", "name"),
-    "task_workers": Listing("/task_workers/filter", {"limit": 1000}),  # has no pages, and ignores it
+    "task_workers": Listing("/task_workers/filter", {"limit": 1000}),  # has no pages, and ignores the limit
     "artifacts": Listing("/artifacts/filter", {"sort": "ID_DESC"}),
     "artifact_collections": Listing("/artifacts/latest/filter", {"sort": "ID_DESC"}),
     "variables": Listing("/variables/filter", {"sort": "NAME_ASC"}),
@@ -226,17 +210,17 @@ LISTINGS: Final[dict[str, Listing]] = {
 
 
 def read(api: PrefectApi, entity: str) -> list[Json]:
-    """Every row of an entity, over a server at rest. Rows of a list under a parent hold it as ``parent``."""
+    """Read every row of an entity; nothing may change meanwhile. A child's rows have their ``parent``."""
     if entity == "events":
         return list(_events(api))
     listing = LISTINGS[entity]
     if listing.parent is None:
         return _pages(api, listing.path, listing.body)
-    found = []
+    rows = []
     for parent in read(api, listing.parent):
         path = listing.path.format(_quoted(parent[listing.value]))
-        found += [{**row, "parent": parent} for row in _pages(api, path, listing.body)]
-    return found
+        rows += [{**row, "parent": parent} for row in _pages(api, path, listing.body)]
+    return rows
 
 
 def _pages(api: PrefectApi, path: str, body: Json | None) -> list[Json]:
@@ -251,11 +235,11 @@ def _pages(api: PrefectApi, path: str, body: Json | None) -> list[Json]:
 
 
 def _events(api: PrefectApi) -> Iterator[Json]:
-    answer = api.call("POST", "/events/filter", {"limit": 50, "filter": {"order": "ASC"}})
-    yield from answer["events"]
-    while answer["next_page"]:
-        answer = api.call("GET", f"/events/filter/next?{answer['next_page'].partition('?')[2]}")
-        yield from answer["events"]
+    page = api.call("POST", "/events/filter", {"limit": 50, "filter": {"order": "ASC"}})
+    yield from page["events"]
+    while page["next_page"]:
+        page = api.call("GET", f"/events/filter/next?{page['next_page'].partition('?')[2]}")
+        yield from page["events"]
 
 
 def _quoted(text: str) -> str:

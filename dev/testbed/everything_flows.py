@@ -1,4 +1,4 @@
-"""Flows with tasks, a subflow, a retry, logs and artifacts. Runs with Prefect's own interpreter, 2 or 3."""
+"""Flows with tasks, a subflow, a retry, logs and artifacts. Runs in the environment of Prefect 2 or 3."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 @task(tags=["api"])
 def extract(n: int) -> list[int]:
-    """Logs, and leaves a table behind."""
+    """Log a line, and make a table artifact."""
     get_run_logger().info("extracting %s", n)
     create_table_artifact(key=f"numbers-{n}", table={"n": list(range(n))})
     return list(range(n))
@@ -16,7 +16,7 @@ def extract(n: int) -> list[int]:
 
 @task(retries=1, retry_delay_seconds=0)
 def load(rows: list[int], attempts: list[int]) -> int:
-    """Fails the first time."""
+    """Fail at the first attempt."""
     attempts.append(1)
     if len(attempts) == 1:
         raise ConnectionError("hung up")
@@ -25,13 +25,13 @@ def load(rows: list[int], attempts: list[int]) -> int:
 
 @flow
 def child(n: int) -> int:
-    """A subflow: a task run of its parent stands for it."""
+    """A subflow, which a task run represents in its parent."""
     return load(extract(n), [])
 
 
 @flow
 def everything() -> None:
-    """Some of each."""
+    """Run a few of each."""
     for n in range(3):
         child(n)
     create_markdown_artifact(key="summary", markdown="# done")

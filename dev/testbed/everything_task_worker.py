@@ -1,4 +1,4 @@
-"""A task worker, which serves a task until it is stopped. Runs with Prefect 3's own interpreter."""
+"""A task worker that serves a task until it is stopped. Runs in Prefect 3's environment."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""As much of Fivetran's REST API as `fivetran deploy` and `fivetran package` use, on 127.0.0.1.
+"""The part of Fivetran's REST API that `fivetran deploy` and `fivetran package` use, on 127.0.0.1.
 
-What it must answer was learned from the requests of fivetran-connector-sdk 3.0.0.
+Its responses follow from the requests of fivetran-connector-sdk 3.0.0.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class FivetranApi:
     """The API as a context manager, with one destination.
 
     Attributes:
-        key: The API key that it accepts.
-        packages: The uploaded archives by the package's id, in the order of arrival.
-        connections: The connections by their id, each as the API shows it.
+        key: The API key it accepts.
+        packages: The uploaded archives by package id, in order of arrival.
+        connections: The connections by id, as the API returns them.
     """
 
     def __init__(self, key: str) -> None:
@@ -58,7 +58,7 @@ class FivetranApi:
         self._loopback.__exit__(*exception)
 
     def use_in(self, home: Path) -> None:
-        """Make the `fivetran` command of a home folder ask this API."""
+        """Point the `fivetran` command of a home folder to this API."""
         folder = home / ".fivetran" / "connector_sdk"
         folder.mkdir(parents=True, exist_ok=True)
         address = self._loopback.url.removesuffix("/api")
@@ -67,15 +67,15 @@ class FivetranApi:
     def _answer(self, seen: Seen) -> Reply:
         if seen.headers.get("Authorization") != f"Basic {self.key}":
             return Reply({"code": "AuthFailed", "message": "Authorization failed"}, status=401)
-        for method, path, answer in self._routes:
+        for method, path, respond in self._routes:
             found = re.fullmatch(f"/v1{path}", seen.path)
             if found and method == seen.method:
-                return answer(seen, *found.groups())
+                return respond(seen, *found.groups())
         return Reply({"code": "NotFound", "message": f"no {seen.method} {seen.path}"}, status=404)
 
-    def _new_id(self, kind: str) -> str:
+    def _new_id(self, prefix: str) -> str:
         self._made += 1
-        return f"{kind}_{self._made}"
+        return f"{prefix}_{self._made}"
 
     def _groups(self, seen: Seen) -> Reply:
         return _items([{"id": _GROUP, "name": DESTINATION, "created_at": _MADE}])
@@ -93,32 +93,28 @@ class FivetranApi:
     def _upload(self, seen: Seen, package: str = "") -> Reply:
         package = package or self._new_id("package")
         self.packages[package] = _file_of(seen)
-        return _data(self._shown(package), 201 if seen.method == "POST" else 200)
+        return _data(self._describe(package), 201 if seen.method == "POST" else 200)
 
     def _all_packages(self, seen: Seen) -> Reply:
-        return _items([self._shown(package) for package in self.packages])
+        return _items([self._describe(package) for package in self.packages])
 
     def _package(self, seen: Seen, package: str) -> Reply:
-        return _data(self._shown(package))
+        return _data(self._describe(package))
 
     def _delete(self, seen: Seen, package: str) -> Reply:
         del self.packages[package]
         return Reply({"code": "Success", "message": "deleted"})
 
-    def _shown(self, package: str) -> dict[str, Any]:
+    def _describe(self, package: str) -> dict[str, Any]:
         used = [key for key, one in self.connections.items() if one["config"].get("package_id") == package]
         return {"id": package, "created_at": _MADE, "connection_ids": used}
 
     def _connect(self, seen: Seen) -> Reply:
-        made = {
-            "id": self._new_id("connection"),
-            **seen.json,
-            "schema": seen.json["config"]["schema"],
-            "setup_tests": [],
-        }
-        made["config"].setdefault("python_version", "3.14")
-        self.connections[made["id"]] = made
-        return _data(made, 201)
+        schema = seen.json["config"]["schema"]
+        connection = {"id": self._new_id("connection"), **seen.json, "schema": schema, "setup_tests": []}
+        connection["config"].setdefault("python_version", "3.14")
+        self.connections[connection["id"]] = connection
+        return _data(connection, 201)
 
     def _connection(self, seen: Seen, connection: str) -> Reply:
         return _data(self.connections[connection])

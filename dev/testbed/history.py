@@ -1,7 +1,7 @@
-"""Makes a history on a Prefect server through its REST API, changes it, and reads it back by the plainest means.
+"""Makes a history on a Prefect server through its REST API, changes it, and reads it back in the simplest way.
 
-The history holds what is hard to copy: every type of state, names that look like dates and numbers, parameters of every
-JSON kind, nulls, ties, retries. It depends on nothing but the seed (and the server's ids and clock).
+The history has what is hard to copy: every type of state, names that look like dates and numbers, parameters of every
+JSON type, nulls, equal timestamps, retries. It depends only on the seed, and on the server's ids and clock.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ STATES: tuple[Json, ...] = (
 
 @dataclass(frozen=True)
 class History:
-    """The ids of what was made, in the order of making."""
+    """The ids of the rows that were made, in that order."""
 
     flows: list[str]
     deployments: list[str]
@@ -71,7 +71,7 @@ class History:
 
 @dataclass(frozen=True)
 class Changes:
-    """The ids of what one round of changes made, changed or deleted."""
+    """The ids of the rows that one round of changes made, changed or deleted."""
 
     flows: set[str] = field(default_factory=set)
     flow_runs: set[str] = field(default_factory=set)
@@ -79,46 +79,50 @@ class Changes:
 
 
 class PrefectApi:
-    """The few calls that make a history; any answer but success is an error."""
+    """The calls that make a history. Every response but success is an error."""
 
     def __init__(self, api_url: str) -> None:
         self._url = api_url
         self._session = requests.Session()
-        # The server's own services write too; a call that finds SQLite locked is answered 503 and has written nothing.
+        # The server's services write too. A call that finds SQLite locked returns 503, and has written nothing.
         busy = Retry(total=20, status_forcelist=[503], allowed_methods=None, backoff_factor=0.05, backoff_max=1)
         self._session.mount("http://", requests.adapters.HTTPAdapter(max_retries=busy))
 
     def call(self, method: str, path: str, body: Json | None = None) -> Any:
-        """Send a request and decode its answer (None when it is empty)."""
+        """Send a request; returns the decoded response, None if it is empty.
+
+        Raises:
+            RuntimeError: the server returned an error.
+        """
         response = self._session.request(method, self._url + path, json=body, timeout=60)
         if not response.ok:
             raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
         return response.json() if response.content else None
 
     def make_flow(self, name: str, tags: list[str]) -> str:
-        """Register a flow; answers with its id."""
+        """Make a flow; returns its id."""
         return str(self.call("POST", "/flows/", {"name": name, "tags": tags})["id"])
 
     def make_deployment(self, name: str, flow_id: str, schedules: list[Json]) -> str:
-        """Make a deployment; answers with its id."""
+        """Make a deployment; returns its id."""
         body = {"name": name, "flow_id": flow_id, "schedules": schedules, "tags": ["team:données"], "paused": True}
         body |= {"parameters": {"day": "2024-02-29"}, "entrypoint": "flow.py:main", "path": "."}
         return str(self.call("POST", "/deployments/", body)["id"])
 
     def make_flow_run(self, body: Json) -> str:
-        """Make a flow run; answers with its id."""
+        """Make a flow run; returns its id."""
         return str(self.call("POST", "/flow_runs/", body)["id"])
 
     def set_state(self, flow_run: str, state: Json) -> None:
-        """Put a flow run into a state, whatever the orchestration rules say."""
+        """Set the state of a flow run, regardless of orchestration rules."""
         self.call("POST", f"/flow_runs/{flow_run}/set_state", {"state": state, "force": True})
 
     def make_variable(self, name: str, value: str) -> str:
-        """Make a variable; answers with its id. A value is text, which is all that Prefect 2 takes."""
+        """Make a variable; returns its id. The value is a string, because Prefect 2 accepts nothing else."""
         return str(self.call("POST", "/variables/", {"name": name, "value": value})["id"])
 
     def read_all(self, entity: str, sort: str) -> list[Json]:
-        """Every row of an entity, by limit and offset over a server at rest."""
+        """Read every row of an entity, by limit and offset; nothing may change meanwhile."""
         rows: list[Json] = []
         while True:
             page = self.call("POST", f"/{entity}/filter", {"limit": 200, "offset": len(rows), "sort": sort})
@@ -131,27 +135,27 @@ SORTS = {"flow_runs": "ID_DESC", "flows": "NAME_ASC", "deployments": "CREATED_DE
 
 
 def read_all(api_url: str, entity: str) -> list[Json]:
-    """Every row of ``flow_runs``, ``flows`` or ``deployments``, as the server answers it."""
+    """Read every row of ``flow_runs``, ``flows`` or ``deployments``, as the server returns it."""
     return PrefectApi(api_url).read_all(entity, SORTS[entity])
 
 
 def make_history(api_url: str, *, runs: int = 210, seed: int = 1) -> History:
-    """Make flows, deployments and so many flow runs."""
+    """Make flows, deployments and a number of flow runs."""
     api, dice = PrefectApi(api_url), random.Random(seed)
     flows = [api.make_flow(name, [] if name == "empty-tags" else ["a b", "ü,;", name]) for name in FLOW_NAMES]
     deployments = [
         api.make_deployment(f"{'default' if index % 2 else 'prod'}-{index // 4}", flows[index % len(flows)], schedules)
         for index, schedules in enumerate(SCHEDULES * 2)
     ]
-    # One after the other: SQLite lets one writer in at a time, and Prefect answers 503 to the others.
-    flow_runs = [_carry_out(api, *plan) for plan in _plans(dice, runs, flows, deployments)]
+    # In sequence: SQLite admits one writer at a time, and Prefect returns 503 to the others.
+    flow_runs = [_make_run(api, *plan) for plan in _plans(dice, runs, flows, deployments)]
     return History(flows, deployments, flow_runs)
 
 
 def _plans(
     dice: random.Random, runs: int, flows: list[str], deployments: list[str]
 ) -> Iterator[tuple[Json, list[Json]]]:
-    """For each run, how it is made and the states that it goes through."""
+    """For each run, the body that makes it, and the states it goes through."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
     for index in range(runs):
         state = dict(STATES[index % len(STATES)])
@@ -169,21 +173,21 @@ def _plans(
             body["deployment_id"] = dice.choice(deployments)
         if index % 11 == 0:
             body["idempotency_key"] = f"key-{index}"
-        yield body, list(_way_to(state, index))
+        yield body, list(_states_until(state, index))
 
 
-def _way_to(state: Json, index: int) -> Iterator[Json]:
+def _states_until(state: Json, index: int) -> Iterator[Json]:
     started = state["type"] in ("RUNNING", "PAUSED", "CANCELLING", "COMPLETED", "FAILED")
     if started or (state["type"] in TERMINAL and index % 2):
         yield {"type": "PENDING"}
         yield {"type": "RUNNING"}
-        if index % 9 == 0:  # failed first, and tried again
+        if index % 9 == 0:  # the first attempt fails
             yield {"type": "FAILED", "message": "first try"}
             yield {"type": "RUNNING", "name": "Retrying"}
     yield state
 
 
-def _carry_out(api: PrefectApi, body: Json, states: list[Json]) -> str:
+def _make_run(api: PrefectApi, body: Json, states: list[Json]) -> str:
     flow_run = api.make_flow_run(body)
     for state in states:
         api.set_state(flow_run, state)
@@ -191,11 +195,11 @@ def _carry_out(api: PrefectApi, body: Json, states: list[Json]) -> str:
 
 
 def change_history(api_url: str, history: History, *, seed: int = 2) -> Changes:
-    """One round of changes of every kind: new, moved on, edited, re-decided, deleted."""
+    """Make one round of changes of every kind: new rows, new states, edits, changed final states, deletions."""
     api, dice = PrefectApi(api_url), random.Random(seed)
     runs = dice.sample(history.flow_runs, 8)
     api.set_state(runs[0], {"type": "COMPLETED", "name": "Completed"})
-    api.set_state(runs[0], {"type": "FAILED", "message": "a final state changed to another"})
+    api.set_state(runs[0], {"type": "FAILED", "message": "a changed final state"})
     api.set_state(runs[1], {"type": "RUNNING"})
     for run in runs[2:5]:
         api.call("PATCH", f"/flow_runs/{run}", {"tags": ["edited", "日本"]})
@@ -206,8 +210,8 @@ def change_history(api_url: str, history: History, *, seed: int = 2) -> Changes:
     api.set_state(made[0], {"type": "COMPLETED"})
     new_flow = api.make_flow(f"new-flow-{seed}", ["new"])
     api.call("PATCH", f"/flows/{history.flows[1]}", {"tags": ["edited"]})
-    gone = dice.choice(history.deployments)
-    api.call("DELETE", f"/deployments/{gone}")
-    kept = next(d for d in history.deployments if d != gone)
+    deleted = dice.choice(history.deployments)
+    api.call("DELETE", f"/deployments/{deleted}")
+    kept = next(d for d in history.deployments if d != deleted)
     api.call("PATCH", f"/deployments/{kept}", {"description": "edited ✓"})
-    return Changes({new_flow, history.flows[1]}, {*runs, *made}, {gone})
+    return Changes({new_flow, history.flows[1]}, {*runs, *made}, {deleted})

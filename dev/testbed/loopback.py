@@ -1,4 +1,4 @@
-"""An HTTP server on 127.0.0.1 that answers as it is told, misbehaviour included."""
+"""An HTTP server on 127.0.0.1 that sends whatever a test wants, including broken responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came: its JSON body decoded (any other as ``content``), and when (seconds, monotonic)."""
+    """A received request: its decoded JSON body (``content`` has the bytes), and when it came (monotonic seconds)."""
 
     method: str
     path: str
@@ -32,10 +32,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer.
+    """What to send back.
 
-    ``value`` is sent as JSON unless ``body`` gives the bytes. ``cut`` sends only so many bytes of it; ``hang_up``
-    closes the connection without a word; ``delay`` waits so many seconds first. A header given as None is left out.
+    ``value`` is sent as JSON, unless ``body`` has the bytes. ``cut`` sends only that many bytes of the body.
+    ``hang_up`` closes the connection without a response. ``delay`` waits that many seconds first. A header of None is
+    not sent.
     """
 
     value: Any = None
@@ -55,7 +56,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that go away; all else is a mistake in a test."""
+        """Ignore clients that close the connection; any other error is a mistake in a test."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -65,15 +66,14 @@ class _Server6(_Server):
 
 
 class Loopback:
-    """A server as a context manager, on a free port; ``seen`` holds every request in the order of arrival."""
+    """A server as a context manager, on a free port; ``seen`` lists every request in order of arrival."""
 
     def __init__(
         self, answer: Answerer, *, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
     ) -> None:
         self.answer = answer
         self.seen: list[Seen] = []
-        kind = _Server6 if ":" in host else _Server
-        self._server = kind((host, port), self._handler())
+        self._server = (_Server6 if ":" in host else _Server)((host, port), self._handler())
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         name = f"[{host}]" if ":" in host else host
@@ -93,7 +93,7 @@ class Loopback:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
-            wbufsize = -1  # an answer leaves in one piece: two small writes would wait for each other's acknowledgement
+            wbufsize = -1  # a response leaves in one write: two small ones would wait for each other's acknowledgement
 
             def do_GET(self) -> None:
                 self._answer()
@@ -110,14 +110,13 @@ class Loopback:
             def _answer(self) -> None:
                 content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 address = urlsplit(self.path)
-                parts = self.headers.get_content_maintype() == "multipart"
-                value = json.loads(content) if content and not parts else None
+                is_form = self.headers.get_content_maintype() == "multipart"
+                value = json.loads(content) if content and not is_form else None
                 query, headers = parse_qs(address.query), dict(self.headers)
                 seen = Seen(self.command, address.path, query, value, headers, time.monotonic(), content)
                 loopback.seen.append(seen)
-                with contextlib.suppress(
-                    BrokenPipeError, ConnectionResetError, ssl.SSLError
-                ):  # the client gave up: its right
+                # A client may give up.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
                     self._send(loopback.answer(seen))
 
             def _send(self, reply: Reply) -> None:
@@ -133,22 +132,22 @@ class Loopback:
                     "Content-Length": str(len(body)),
                     **reply.headers,
                 }
-                for name, text in headers.items():
-                    if text is not None:
-                        self.send_header(name, text)
+                for name, value in headers.items():
+                    if value is not None:
+                        self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body if reply.cut is None else body[: reply.cut])
                 if reply.cut is not None:
                     self.close_connection = True
 
             def log_message(self, *args: Any) -> None:
-                """Say nothing: the tests look at ``seen``."""
+                """Log nothing: the tests look at ``seen``."""
 
         return Handler
 
 
 def rows_by_offset(rows: Sequence[Mapping[str, Any]], *, most: int = 200) -> Answerer:
-    """Serve a list as Prefect does: limit and offset in the body, at most ``most`` rows a page. The list may change."""
+    """Serve a list, which may change, as Prefect does: limit and offset in the body, at most ``most`` rows per page."""
 
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("/count"):
@@ -161,7 +160,7 @@ def rows_by_offset(rows: Sequence[Mapping[str, Any]], *, most: int = 200) -> Ans
 
 
 def first_these(faults: Iterable[Reply], then: Answerer) -> Answerer:
-    """Response the first requests with ``faults``, one each, and all later ones properly."""
+    """Send one of ``faults`` to each of the first requests, and proper responses to all others."""
     waiting = deque(faults)
 
     def answer(seen: Seen) -> Reply:

@@ -1,6 +1,6 @@
-"""A throw-away PostgreSQL cluster on this machine: a temporary folder, 127.0.0.1, gone when the block ends.
+"""A PostgreSQL cluster on 127.0.0.1, in a temporary folder that is deleted when the block ends.
 
-Needs PostgreSQL's server programs (Debian and Ubuntu: apt install postgresql); nothing of it needs to run.
+Needs PostgreSQL's server programs (Debian and Ubuntu: apt install postgresql); no PostgreSQL needs to run.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from dev.testbed.prefect_server import free_port
 
 PLACES: Final = "in PATH or in /usr/lib/postgresql/*/bin"
 START_SECONDS: Final = 60
-# Nothing here has to survive a power cut.
+# Nothing here needs to survive a power cut.
 _OPTIONS: Final = (
     "-h 127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit=off -c max_connections=200"
 )
 
 
 class PostgresError(RuntimeError):
-    """A program of PostgreSQL is missing or failed; the message holds what it said."""
+    """A program of PostgreSQL is missing or failed. The message has its output."""
 
 
 def installed() -> Path | None:
-    """The folder of PostgreSQL's server programs, the newest where there are several; None where there is none."""
+    """The folder of PostgreSQL's server programs, of the newest version; None if there is none."""
     found = shutil.which("initdb")
     if found:
-        return Path(found).resolve().parent  # pg_ctl looks for the others beside itself
+        return Path(found).resolve().parent  # pg_ctl looks for the other programs beside itself
     folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     return max(folders, key=lambda folder: float(folder.parent.name), default=None)
 
@@ -41,7 +41,7 @@ class Postgres:
     """A cluster as a context manager.
 
     Raises (on entry):
-        PostgresError: it is not installed, or does not start.
+        PostgresError: PostgreSQL is not installed, or does not start.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Postgres:
     def __enter__(self) -> Postgres:
         programs = installed()
         if programs is None:
-            raise PostgresError(f"there is no initdb {PLACES}: install PostgreSQL")
+            raise PostgresError(f"initdb is not {PLACES}: install PostgreSQL")
         self._programs = programs
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
@@ -74,7 +74,7 @@ class Postgres:
         self._stop()
 
     def create(self, name: str) -> str:
-        """Make an empty database; answers with its URL."""
+        """Make an empty database; returns its URL."""
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "postgres", name)
         return f"postgresql://postgres@127.0.0.1:{self._port}/{name}"
 
@@ -87,21 +87,20 @@ class Postgres:
         return str(self._folder / "server.log")
 
     def _run(self, program: str, *arguments: str) -> None:
-        with tempfile.TemporaryFile() as said:  # no pipe: the server that pg_ctl starts would hold it open
-            done = self._call(program, arguments, said)
-            if done != 0:
-                said.seek(0)
+        with tempfile.TemporaryFile() as output:  # not a pipe: the server that pg_ctl starts would keep it open
+            if self._call(program, arguments, output) != 0:
+                output.seek(0)
                 log = Path(self._log)
                 more = log.read_text("utf-8", "replace") if log.exists() else ""
-                raise PostgresError(f"{program} failed:\n{said.read().decode('utf-8', 'replace')}{more}".rstrip())
+                raise PostgresError(f"{program} failed:\n{output.read().decode('utf-8', 'replace')}{more}".rstrip())
 
-    def _call(self, program: str, arguments: Sequence[str], said: IO[bytes]) -> int:
+    def _call(self, program: str, arguments: Sequence[str], output: IO[bytes]) -> int:
         root = os.geteuid() == 0
         return subprocess.run(
             [str(self._programs / program), *arguments],
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             user=self._user.pw_uid if root else None,
             group=self._user.pw_gid if root else None,

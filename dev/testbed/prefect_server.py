@@ -1,4 +1,4 @@
-"""A real Prefect server on this machine: a temporary folder, 127.0.0.1, gone when the block ends."""
+"""A real Prefect server on 127.0.0.1, in a temporary folder that is deleted when the block ends."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SERVICES: Final = {
     2: "PREFECT_API_SERVICES_{}_ENABLED",
     3: "PREFECT_SERVER_SERVICES_{}_ENABLED",
 }
-_PAGES: Final = {2: "PREFECT_UI_STATIC_DIRECTORY", 3: "PREFECT_SERVER_UI_STATIC_DIRECTORY"}
+_UI: Final = {2: "PREFECT_UI_STATIC_DIRECTORY", 3: "PREFECT_SERVER_UI_STATIC_DIRECTORY"}
 _SERVICE_NAMES: Final = ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")
 
 
 class ServerError(RuntimeError):
-    """The server cannot be started; the message holds the end of its log."""
+    """The server did not start. The message ends with its log."""
 
 
 def environment_of(major: int) -> Path:
-    """The folder of the environment in which `make setup` installs a major version."""
+    """The environment of a major version, which the Makefile creates."""
     return PROJECT / f".venv-prefect-{major}"
 
 
@@ -43,13 +43,14 @@ class PrefectServer:
 
     Args:
         major: 2 or 3.
-        background_services: Whether schedules make runs, late runs are marked, and so on. Off, a history stands still.
-        database: The URL of an empty PostgreSQL database, such as testbed.postgres makes; SQLite in the server's own
-            folder without it.
-        environment: More environment variables.
+        background_services: Whether the server schedules runs, marks late runs, and so on. Without them, a history
+            stays as it is.
+        database: The URL of an empty PostgreSQL database, as from testbed.postgres; default: SQLite in the server's
+            folder.
+        environment: Additional environment variables.
 
     Raises (on entry):
-        ServerError: it is not installed, died, or was not up within START_SECONDS.
+        ServerError: the server is not installed, exited, or was not up within START_SECONDS.
     """
 
     def __init__(
@@ -66,25 +67,25 @@ class PrefectServer:
         self._database = database
         self._folder = Path()
         self._process: subprocess.Popen[bytes] | None = None
-        self._company: list[subprocess.Popen[bytes]] = []
+        self._clients: list[subprocess.Popen[bytes]] = []
         self._port = 0
         self.api_url = ""
 
     def __enter__(self) -> PrefectServer:
         if not self._python.exists():
-            raise ServerError(f"{self._python} is missing: run `make setup`")
+            raise ServerError(f"{self._python} is missing: run `make environments`")
         self._port = free_port()
         path = self._environment.get("PREFECT_SERVER_API_BASE_PATH", "/api")
         self.api_url = f"http://127.0.0.1:{self._port}{path}"
         self._folder = Path(tempfile.mkdtemp(prefix=f"prefect-{self.major}-"))
-        # An empty database with all its tables, from the first start of all: they take twice as long as the rest.
+        # The first server ever started leaves a copy of its empty database: the migrations take as long as the rest.
         blank = environment_of(self.major) / "blank.db"
         try:
             if self._database is None and blank.exists():
                 shutil.copyfile(blank, self._file)
             self._start()
             if self._database is None and not blank.exists():
-                self._keep_copy(blank)
+                self._copy_database(blank)
         except BaseException:
             self._end()
             raise
@@ -103,27 +104,27 @@ class PrefectServer:
         return self._folder / "prefect.db"
 
     def restart(self, *, background_services: bool = False) -> None:
-        """Stop the server, and start it on the same database and port, with or without its background services.
+        """Stop the server, and start it again on the same database and port, with or without background services.
 
         Raises:
-            ServerError: it did not come up again.
+            ServerError: the server did not come up again.
         """
         self._stop()
         self._services = background_services
         self._start()
 
-    def accompany(self, script: Path) -> None:
-        """Start a script with Prefect's own interpreter, a client of this server, and end it before the server."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
+    def start_client(self, script: Path) -> None:
+        """Start a script in Prefect's environment, as a client of this server. It is killed before the server stops."""
+        variables = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
         home = self._folder / script.stem
         process = subprocess.Popen(
             [str(self._python), str(script)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**own, "PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(home), "DO_NOT_TRACK": "1"},
+            env={**variables, "PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(home), "DO_NOT_TRACK": "1"},
         )
-        self._company.append(process)
+        self._clients.append(process)
 
     @property
     def version(self) -> str:
@@ -135,25 +136,25 @@ class PrefectServer:
         return environment_of(self.major) / "bin" / "python"
 
     def _variables(self) -> dict[str, str]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        own |= {
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        variables |= {
             "PREFECT_HOME": str(self._folder),
             "PREFECT_API_DATABASE_CONNECTION_URL": self.database.replace(
                 "://", "+asyncpg://" if self._database else "+aiosqlite://", 1
             ),
             "PREFECT_LOGGING_LEVEL": "WARNING",
-            # A copy of its pages for each server: two that begin at once would write to one place.
-            _PAGES[self.major]: str(self._folder / "ui"),
+            # A copy of the UI for each server: two servers that start at once would write to the same files.
+            _UI[self.major]: str(self._folder / "ui"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
         }
         if not self._services:
-            own |= {_SERVICES[self.major].format(name): "false" for name in _SERVICE_NAMES}
-        return own | self._environment
+            variables |= {_SERVICES[self.major].format(name): "false" for name in _SERVICE_NAMES}
+        return variables | self._environment
 
     def _start(self) -> None:
-        # As `prefect server start` starts it, without its look at the port: Prefect 2 refuses one that was in use
-        # a minute ago, and a restarted server has to come back at its address.
+        # Like `prefect server start`, without its check of the port: Prefect 2 refuses a port that was in use a minute
+        # ago, and a restarted server must return to its address.
         server = ["-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -163,7 +164,7 @@ class PrefectServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._variables(),
-                start_new_session=True,  # a process group of its own: the server has children
+                start_new_session=True,  # its own process group, because the server has child processes
             )
         self._wait_until_up()
 
@@ -172,7 +173,7 @@ class PrefectServer:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise ServerError(f"Prefect {self.major} ended while it started:\n{self._end_of_log()}")
+                raise ServerError(f"Prefect {self.major} exited at its start:\n{self._end_of_log()}")
             try:
                 if requests.get(f"{self.api_url}/health", timeout=2).status_code == 200:
                     return
@@ -181,11 +182,11 @@ class PrefectServer:
             time.sleep(0.2)
         raise ServerError(f"Prefect {self.major} was not up within {START_SECONDS:.0f} s:\n{self._end_of_log()}")
 
-    def _keep_copy(self, path: Path) -> None:
-        """Copy the server's database, as it is now, to a path where nobody ever sees a part of it."""
+    def _copy_database(self, path: Path) -> None:
+        """Copy the database to a path, in one step: another process may look for it at any time."""
         part = path.with_suffix(f".{self._port}")
-        with closing(sqlite3.connect(self._file)) as own, closing(sqlite3.connect(part)) as copy:
-            own.backup(copy)
+        with closing(sqlite3.connect(self._file)) as database, closing(sqlite3.connect(part)) as copy:
+            database.backup(copy)
         part.replace(path)
 
     def _end_of_log(self) -> str:
@@ -205,7 +206,7 @@ class PrefectServer:
             self._process = None
 
     def _end(self) -> None:
-        for process in self._company:
+        for process in self._clients:
             process.kill()
             process.wait(STOP_SECONDS)
         self._stop()
@@ -213,7 +214,7 @@ class PrefectServer:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """A port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""An HTTP proxy on 127.0.0.1 that tunnels (CONNECT), asks for credentials if it is told to, and notes who came."""
+"""An HTTP proxy on 127.0.0.1 that tunnels (CONNECT), may require credentials, and records its tunnels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 
 class Proxy:
-    """A proxy as a context manager; ``tunnels`` holds the address of every tunnel that it opened."""
+    """A proxy as a context manager; ``tunnels`` lists the address of every tunnel it opened."""
 
     def __init__(self, credentials: str | None = None) -> None:
         self.tunnels: list[str] = []
-        self._wanted = credentials and f"Basic {base64.b64encode(credentials.encode()).decode()}"
+        self._required = credentials and f"Basic {base64.b64encode(credentials.encode()).decode()}"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
@@ -35,30 +35,30 @@ class Proxy:
         class Handler(BaseHTTPRequestHandler):
             def do_CONNECT(self) -> None:
                 self.close_connection = True
-                if proxy._wanted and self.headers.get("Proxy-Authorization") != proxy._wanted:
+                if proxy._required and self.headers.get("Proxy-Authorization") != proxy._required:
                     self.send_error(407)
                     return
                 proxy.tunnels.append(self.path)
                 host, port = self.path.rsplit(":", 1)
-                with socket.create_connection((host, int(port))) as there, contextlib.suppress(OSError):
+                with socket.create_connection((host, int(port))) as target, contextlib.suppress(OSError):
                     self.send_response(200)
                     self.end_headers()
-                    _pass_on(self.connection, there)
+                    _forward(self.connection, target)
 
             def log_message(self, *args: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler
 
 
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
-    """Pass bytes on in both directions until one side has no more."""
+def _forward(client: socket.socket, target: socket.socket) -> None:
+    """Forward bytes in both directions until one side closes."""
     while True:
-        readable, _, _ = select.select([one, other], [], [], 30)
+        readable, _, _ = select.select([client, target], [], [], 30)
         for side in readable:
             content = side.recv(65536)
             if not content:
                 return
-            (other if side is one else one).sendall(content)
+            (target if side is client else client).sendall(content)
         if not readable:
             return

@@ -1,10 +1,10 @@
-"""Fills a Prefect server's own database with a history, thousands of runs a second, which its API could not.
+"""Fills a Prefect server's database with a history: thousands of runs per second, which its API cannot do.
 
     python -m dev.testbed.seed DATABASE RUNS
 
 DATABASE is ``sqlite:///PATH`` or ``postgresql://...`` (:attr:`PrefectServer.database`). The server must have been
-started on it once, for the tables; it may go on running, with its background services off. Which columns there are is
-read from the database, so that Prefect 2 and 3 are both served. PostgreSQL is filled through psql, as a superuser.
+started on it once, to create the tables; it may keep running, with its background services off. The columns are read
+from the database, so this works for Prefect 2 and 3. PostgreSQL is filled through psql, as a superuser.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final, Protocol
 
 BATCH: Final = 10_000  # runs
-LATEST: Final = timedelta(seconds=20)  # start after the time that was expected
+LATEST: Final = timedelta(seconds=20)  # of a start after its expected time
 LONGEST: Final = timedelta(minutes=15)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -33,12 +33,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What the history is like.
+    """The form of the history.
 
-    Its runs are spread evenly over ``days`` before ``until`` (now). Nine of ten belong to a deployment; the
-    deployments' schedules tick together, so almost as many runs as there are deployments share an
-    ``expected_start_time``. 93.5 % completed, 4 % failed, 1.5 % crashed, 1 % were cancelled, half of these before they
-    started; the last ``open_runs`` are RUNNING, PENDING or SCHEDULED in the future.
+    The runs are spread evenly over the ``days`` before ``until`` (default: now). Nine of ten belong to a deployment.
+    All deployments start their runs at the same time, so almost as many runs as there are deployments share an
+    ``expected_start_time``. 93.5 % completed, 4 % failed, 1.5 % crashed, and 1 % were cancelled, half of these before
+    they started. The last ``open_runs`` are RUNNING, PENDING or SCHEDULED in the future.
     """
 
     runs: int
@@ -54,7 +54,7 @@ def seed(database: str, shape: Shape) -> None:
     """Insert the flows, deployments and runs of a shape.
 
     Raises:
-        sqlite3.Error, RuntimeError: the database refused; the message holds its words.
+        sqlite3.Error, RuntimeError: the database rejected a row; the message is its own.
     """
     path = database.removeprefix("sqlite:///")
     with closing(_Sqlite(path) if path != database else _Postgres(database)) as tables:
@@ -91,19 +91,19 @@ def _runs(
     flows: Sequence[Row],
     deployments: Sequence[Row],
 ) -> Iterator[tuple[Row, Row]]:
-    """Each run and its state."""
-    abreast = max(1, len(deployments))
-    tick = (until - LATEST - LONGEST - began) / max(1, shape.runs / abreast)  # nothing ends in the future
+    """Yield each run and its state."""
+    per_tick = max(1, len(deployments))
+    tick = (until - LATEST - LONGEST - began) / max(1, shape.runs / per_tick)  # nothing ends in the future
     policy = json.dumps({"retries": 0, "retry_delay": 0, "pause_keys": [], "resuming": False})
     for number in range(shape.runs):
-        deployment = deployments[number % abreast] if deployments and dice.random() < 0.9 else None
+        deployment = deployments[number % per_tick] if deployments and dice.random() < 0.9 else None
         flow = deployment["flow_id"] if deployment else flows[number % len(flows)]["id"]
-        expected = began + number // abreast * tick
+        expected = began + number // per_tick * tick
         expected = expected.replace(microsecond=0) if deployment else expected + dice.random() * tick
-        kind, start, end = _outcome(dice, number, shape, expected)
-        if kind == "SCHEDULED":
+        state_type, start, end = _outcome(dice, number, shape, expected)
+        if state_type == "SCHEDULED":
             expected = (until + timedelta(minutes=number % 5000 + 60)).replace(microsecond=0)
-        ended = until if kind == "SCHEDULED" else end or start or expected
+        ended = until if state_type == "SCHEDULED" else end or start or expected
         key, state = _uuid(dice), _uuid(dice)
         yield (
             {
@@ -112,12 +112,12 @@ def _runs(
                 "updated": ended,
                 "name": f"seeded-{number:07}",
                 "state_id": state,
-                "state_type": kind,
-                "state_name": kind.capitalize(),
+                "state_type": state_type,
+                "state_name": state_type.capitalize(),
                 "state_timestamp": ended,
                 "run_count": int(start is not None),
                 "expected_start_time": expected,
-                "next_scheduled_start_time": expected if kind == "SCHEDULED" else None,
+                "next_scheduled_start_time": expected if state_type == "SCHEDULED" else None,
                 "start_time": start,
                 "end_time": end,
                 "total_run_time": end - start if start and end else timedelta(0),
@@ -136,10 +136,10 @@ def _runs(
                 "id": state,
                 "created": ended,
                 "updated": ended,
-                "type": kind,
+                "type": state_type,
                 "timestamp": ended,
-                "name": kind.capitalize(),
-                "message": "All states completed." if kind == "COMPLETED" else None,
+                "name": state_type.capitalize(),
+                "message": "All states completed." if state_type == "COMPLETED" else None,
                 "state_details": json.dumps({"flow_run_id": key, "scheduled_time": expected.isoformat()}),
                 "flow_run_id": key,
             },
@@ -149,15 +149,15 @@ def _runs(
 def _outcome(
     dice: random.Random, number: int, shape: Shape, expected: datetime
 ) -> tuple[str, datetime | None, datetime | None]:
-    """The type of a run's state, and when it started and ended, if it did."""
+    """The type of a run's state, and when the run started and ended (None: it did not)."""
     start = expected + dice.uniform(0.01, 1) * LATEST
     if number >= shape.runs - shape.open_runs:
-        kind = ("RUNNING", "PENDING", "SCHEDULED")[number % 3]
-        return kind, start if kind == "RUNNING" else None, None
-    kind = dice.choices(("COMPLETED", "FAILED", "CRASHED", "CANCELLED"), (93.5, 4, 1.5, 1))[0]
-    if kind == "CANCELLED" and number % 2:
-        return kind, None, None  # never started: without an end, as Prefect before 3.6.14 leaves them
-    return kind, start, start + dice.uniform(0.001, 1) * LONGEST
+        state_type = ("RUNNING", "PENDING", "SCHEDULED")[number % 3]
+        return state_type, start if state_type == "RUNNING" else None, None
+    state_type = dice.choices(("COMPLETED", "FAILED", "CRASHED", "CANCELLED"), (93.5, 4, 1.5, 1))[0]
+    if state_type == "CANCELLED" and number % 2:
+        return state_type, None, None  # never started, and no end_time, as in Prefect before 3.6.14
+    return state_type, start, start + dice.uniform(0.001, 1) * LONGEST
 
 
 def _uuid(dice: random.Random) -> str:
@@ -168,17 +168,17 @@ def _uuid(dice: random.Random) -> str:
 
 class _Tables(Protocol):
     def insert(self, table: str, rows: Sequence[Row]) -> None:
-        """Insert rows, which all have the same columns; those that the table does not have are left out."""
+        """Insert rows, which all have the same columns. Columns that the table does not have are skipped."""
 
     def close(self) -> None:
-        """Make everything durable."""
+        """Make all rows durable."""
 
 
 class _Sqlite:
     def __init__(self, path: str) -> None:
         self._db = sqlite3.connect(path, timeout=120)
         self._db.execute("PRAGMA synchronous = off")
-        self._db.execute("PRAGMA cache_size = -400000")  # KiB: the indexes of random ids stay in memory
+        self._db.execute("PRAGMA cache_size = -400000")  # KiB, so that the indexes of random ids stay in memory
         self._columns: dict[str, list[str]] = {}
 
     def insert(self, table: str, rows: Sequence[Row]) -> None:
@@ -200,7 +200,7 @@ class _Sqlite:
 
 
 def _sqlite(value: Any) -> Any:
-    """As SQLAlchemy stores it: instants in UTC without saying so, durations as instants after the epoch."""
+    """A value as SQLAlchemy stores it: instants in UTC without an offset, durations as instants after the epoch."""
     if isinstance(value, timedelta):
         value = _EPOCH + value
     if isinstance(value, datetime):
@@ -209,7 +209,7 @@ def _sqlite(value: Any) -> Any:
 
 
 class _Postgres:
-    """One psql that reads COPY commands with their rows, as pg_restore's scripts have them."""
+    """One psql process that reads COPY commands and their rows, as in a script of pg_dump."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -222,7 +222,7 @@ class _Postgres:
             text=True,
             encoding="utf-8",
         )
-        # Runs and states refer to each other, and no foreign key here can be broken: no checks.
+        # Runs and states reference each other. All keys here are valid, so PostgreSQL need not check them.
         self._write(["SET session_replication_role = replica;\n"])
 
     def insert(self, table: str, rows: Sequence[Row]) -> None:
@@ -237,10 +237,10 @@ class _Postgres:
         self._write(["\\.\n"])
 
     def close(self) -> None:
-        self._write(["ANALYZE;\n"])  # which autovacuum would do a minute later
-        _, said = self._psql.communicate()
+        self._write(["ANALYZE;\n"])  # autovacuum would do so a minute later
+        _, errors = self._psql.communicate()
         if self._psql.returncode:
-            raise RuntimeError(said.strip())
+            raise RuntimeError(errors.strip())
 
     def _known(self, table: str) -> set[str]:
         sql = f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'"
@@ -260,12 +260,12 @@ class _Postgres:
 def _psql() -> str:
     found = shutil.which("psql")
     if found is None:
-        raise RuntimeError("there is no psql in PATH: install PostgreSQL's client")
+        raise RuntimeError("psql is not in PATH: install PostgreSQL's client")
     return found
 
 
 def _copied(value: Any) -> str:
-    """In COPY's text format."""
+    """A value in COPY's text format."""
     if value is None:
         return r"\N"
     if isinstance(value, datetime):
@@ -276,28 +276,19 @@ def _copied(value: Any) -> str:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m dev.testbed.seed", description="Fill a Prefect server's database.")
     parser.add_argument("database", help="sqlite:///PATH or postgresql://...")
-    parser.add_argument("runs", type=int, help="how many flow runs")
+    parser.add_argument("runs", type=int, help="number of flow runs")
     parser.add_argument("--flows", type=int, default=Shape.flows)
     parser.add_argument("--deployments", type=int, default=Shape.deployments)
-    parser.add_argument("--open", type=int, default=Shape.open_runs, help="how many of the runs are open")
-    parser.add_argument("--days", type=float, default=Shape.days, help="over how many days before now")
+    parser.add_argument("--open", type=int, default=Shape.open_runs, help="number of open runs")
+    parser.add_argument("--days", type=float, default=Shape.days, help="days before now that the runs span")
     parser.add_argument("--seed", type=int, default=Shape.seed)
     given = parser.parse_args()
     began = time.monotonic()
-    seed(
-        given.database,
-        Shape(
-            runs=given.runs,
-            flows=given.flows,
-            deployments=given.deployments,
-            open_runs=given.open,
-            days=given.days,
-            seed=given.seed,
-        ),
-    )
+    counts = {"runs": given.runs, "flows": given.flows, "deployments": given.deployments, "open_runs": given.open}
+    seed(given.database, Shape(**counts, days=given.days, seed=given.seed))
     print(f"{given.runs:,} runs in {time.monotonic() - began:.1f} s")
 
 

@@ -1,7 +1,7 @@
-"""Random changes of every kind that Prefect's API allows, one after the other, for as many threads as one likes.
+"""Makes random changes of every kind that Prefect's API allows, in any number of threads.
 
-What to change is looked up at the server, so that threads, and the server's own services, may change the same things:
-what was gone in the meantime was changed by somebody else, and is not counted.
+Each change looks up its target on the server, so threads, and the server's services, may change the same rows. A change
+whose target is gone by then does not count.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from dev.testbed.history import PARAMETERS, SCHEDULES, SORTS, STATES, TERMINAL, 
 Method = TypeVar("Method", bound=Callable[..., None])
 
 OPEN: Final = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING")
-# Somebody else was first, which Prefect answers in many ways; or, on Prefect 2, a call that has a deployment's one
-# schedule in mind found several.
+# Errors that mean another thread was first, which Prefect reports in many ways; or, on Prefect 2, that a call for a
+# deployment's only schedule found several.
 TOO_LATE: Final = (": 404 ", ": 409 ", ": 500 ", "has multiple schedules")
-KEPT: Final = 6  # deployments, and flows, that a storm leaves standing
+KEPT: Final = 6  # deployments, and flows, that a storm never deletes
 
 
 def on(*majors: int) -> Callable[[Method], Method]:
-    """Make a method a kind of change, for major versions that have the calls it makes."""
+    """Mark a method as a kind of change, for the major versions whose API has its calls."""
 
     def mark(method: Method) -> Method:
         method.majors = majors  # type: ignore[attr-defined]
@@ -35,8 +35,8 @@ def on(*majors: int) -> Callable[[Method], Method]:
     return mark
 
 
-class Nothing(Exception):
-    """The server has nothing that could be changed so."""
+class NoTarget(Exception):
+    """The server has no row to which this change applies."""
 
 
 class Storm(threading.Thread):
@@ -44,23 +44,23 @@ class Storm(threading.Thread):
 
     Args:
         api_url: The server's API.
-        major: 2 or 3: which calls it has.
-        changes: How many changes to make, and as many more as it takes to make one of each kind, within reason.
-        seed: The same seed makes the same choices, over what the server then has: with several threads or background
-            services the replay is only like the first run.
+        major: 2 or 3.
+        changes: The number of changes to make; up to twice as many until each kind was made once.
+        seed: The same seed makes the same choices among the rows that the server has. With several threads or
+            background services, a replay only resembles the first run.
 
     Attributes:
-        done: How many changes of each kind were made.
-        edited: Runs whose name, tags and so on were edited. If it was finished, no query of the API tells.
-        decided_again: Runs whose final state was changed to another, or to itself. Only an event tells.
-        failure: What ended the thread early.
+        done: The number of changes of each kind.
+        edited: Runs whose name, tags and so on were edited. For finished runs, no query of the API finds the edit.
+        final_state_changed: Runs whose final state was replaced by another or the same. Only an event reports it.
+        failure: The exception that ended the thread early.
     """
 
     def __init__(self, api_url: str, major: int, changes: int, seed: int) -> None:
         super().__init__(name=f"storm {seed}", daemon=True)
         self.done: Counter[str] = Counter()
         self.edited: set[str] = set()
-        self.decided_again: set[str] = set()
+        self.final_state_changed: set[str] = set()
         self.failure: BaseException | None = None
         self._api, self._major, self._changes = PrefectApi(api_url), major, changes
         self._dice = random.Random(seed)
@@ -76,27 +76,27 @@ class Storm(threading.Thread):
     def run(self) -> None:
         """Make the changes: all kinds in a random order, then all again."""
         try:
-            for change in self._waiting():
+            for change in self._all_changes():
                 total = self.done.total()
                 if total >= 2 * self._changes or (total >= self._changes and len(self.done) == len(self._names)):
                     return
                 try:
                     change()
-                except Nothing:
+                except NoTarget:
                     continue
                 except RuntimeError as error:
                     if not any(words in str(error) for words in TOO_LATE):
                         raise
                 else:
                     self.done[change.__name__.lstrip("_")] += 1
-        except BaseException as failure:  # a thread's failure must not pass for a calm
+        except BaseException as failure:  # a failed thread must not look like a quiet one
             self.failure = failure
 
-    def _waiting(self) -> Iterator[Callable[[], None]]:
+    def _all_changes(self) -> Iterator[Callable[[], None]]:
         while True:
             yield from (getattr(self, f"_{name}") for name in self._dice.sample(self._names, len(self._names)))
 
-    # Runs are made.
+    # New runs.
 
     @on(2, 3)
     def _make_run_in_the_future(self) -> None:
@@ -108,10 +108,10 @@ class Storm(threading.Thread):
 
     @on(2, 3)
     def _make_run_finished(self) -> None:
-        self._make_run({"type": self._dice.choice(TERMINAL), "message": "made so"})
+        self._make_run({"type": self._dice.choice(TERMINAL), "message": "created in this state"})
 
     @on(2, 3)
-    def _make_run_under_way(self) -> None:
+    def _make_run_in_progress(self) -> None:
         self._make_run({"type": self._dice.choice(("PENDING", "RUNNING", "PAUSED", "CANCELLING"))})
 
     @on(2, 3)
@@ -126,38 +126,38 @@ class Storm(threading.Thread):
             self._api.set_state(run, {"type": "PENDING"})
         self._api.set_state(run, {"type": self._dice.choice(("CANCELLED", "CRASHED", "FAILED"))})
 
-    # Runs go through their states.
+    # States of runs.
 
     @on(2, 3)
-    def _run_to_an_end(self) -> None:
+    def _finish_run(self) -> None:
         run = self._run(OPEN)
-        for kind in ("PENDING", "RUNNING", self._dice.choice(TERMINAL)):
-            self._api.set_state(run, {"type": kind})
+        for state_type in ("PENDING", "RUNNING", self._dice.choice(TERMINAL)):
+            self._api.set_state(run, {"type": state_type})
 
     @on(2, 3)
     def _advance_by_the_rules(self) -> None:
         run = self._run(OPEN)
-        for kind in ("PENDING", "RUNNING"):
-            self._api.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": kind}, "force": False})
+        for state_type in ("PENDING", "RUNNING"):
+            self._api.call("POST", f"/flow_runs/{run}/set_state", {"state": {"type": state_type}, "force": False})
 
     @on(2, 3)
     def _force_any_state(self) -> None:
         run = self._run((*OPEN, *TERMINAL))
-        self.decided_again.add(run)  # perhaps
+        self.final_state_changed.add(run)  # if its state is final
         self._api.set_state(run, dict(self._dice.choice(STATES)))
 
     @on(2, 3)
-    def _decide_otherwise(self) -> None:
+    def _change_final_state(self) -> None:
         run = self._run(TERMINAL)
-        self.decided_again.add(run)
-        self._api.set_state(run, {"type": self._dice.choice(TERMINAL), "message": "decided again"})
+        self.final_state_changed.add(run)
+        self._api.set_state(run, {"type": self._dice.choice(TERMINAL), "message": "changed"})
 
     @on(2, 3)
     def _retry(self) -> None:
         self._api.set_state(self._run(TERMINAL), self._scheduled(30) | {"name": "AwaitingRetry"})
 
     @on(2, 3)
-    def _retry_to_an_end(self) -> None:
+    def _retry_and_finish(self) -> None:
         run = self._run(TERMINAL)
         self._api.set_state(run, self._scheduled(0) | {"name": "AwaitingRetry"})
         self._api.set_state(run, {"type": "RUNNING", "name": "Retrying"})
@@ -173,10 +173,10 @@ class Storm(threading.Thread):
     def _set_many_states(self) -> None:
         runs = self._runs(OPEN)
         body = {"flow_runs": {"id": {"any_": runs}}, "state": {"type": "CANCELLED"}, "force": True}
-        self.decided_again.update(runs)  # perhaps: another thread may have been first
+        self.final_state_changed.update(runs)  # if another thread was first
         self._api.call("POST", "/flow_runs/bulk_set_state", body)
 
-    # Runs are edited and deleted.
+    # Edits and deletions of runs.
 
     @on(2, 3)
     def _edit_open_run(self) -> None:
@@ -218,10 +218,10 @@ class Storm(threading.Thread):
     @on(2, 3)
     def _delete_flow(self) -> None:
         if self._api.call("POST", "/flows/count", {}) <= KEPT:
-            raise Nothing
+            raise NoTarget
         self._api.call("DELETE", f"/flows/{self._flow()['id']}")
 
-    # Deployments and their schedules, with which the runs that these made come and go.
+    # Deployments and schedules. The runs that they made come and go with them.
 
     @on(2, 3)
     def _make_deployment(self) -> None:
@@ -244,7 +244,7 @@ class Storm(threading.Thread):
     @on(2, 3)
     def _delete_deployment(self) -> None:
         if self._api.call("POST", "/deployments/count", {}) <= KEPT:
-            raise Nothing
+            raise NoTarget
         self._api.call("DELETE", f"/deployments/{self._deployment()['id']}")
 
     @on(2, 3)
@@ -284,10 +284,10 @@ class Storm(threading.Thread):
         word = self._dice.choice(("active", "inactive"))
         self._api.call("POST", f"/deployments/{self._deployment()['id']}/set_schedule_{word}")
 
-    # What there is to change.
+    # The target of a change.
 
     def _runs(self, types: Sequence[str]) -> list[str]:
-        """Some runs in a state of these types."""
+        """Some runs in a state of one of these types."""
         chosen = {"flow_runs": {"state": {"type": {"any_": list(types)}}}}
         return [run["id"] for run in self._some("flow_runs", chosen, 3)]
 
@@ -304,7 +304,7 @@ class Storm(threading.Thread):
         """The path of a schedule."""
         deployment = self._deployment()
         if not deployment["schedules"]:
-            raise Nothing
+            raise NoTarget
         return f"/deployments/{deployment['id']}/schedules/{self._dice.choice(deployment['schedules'])['id']}"
 
     def _some(self, entity: str, chosen: Json, limit: int = 1, sort: str | None = None) -> Any:
@@ -314,10 +314,10 @@ class Storm(threading.Thread):
             page["sort"] = sort or SORTS[entity]
         found = self._api.call("POST", f"/{entity}/filter", chosen | page)
         if not found:
-            raise Nothing
+            raise NoTarget
         return found
 
-    # How it is changed.
+    # The calls of a change.
 
     def _scheduled(self, seconds: float) -> Json:
         when = datetime.now(timezone.utc) + timedelta(seconds=seconds)

@@ -1,6 +1,6 @@
-"""A storm over all that a Prefect server tells: also task runs, artifacts, work pools and their queues, logs, events.
+"""A storm over all tables: also task runs, artifacts, work pools and their queues, logs and events.
 
-Task runs of Prefect 3 are recorded from the events that its clients send, by the clocks of the machines they run on.
+Prefect 3 records task runs from the events that clients send, with the clock of the client's machine.
 """
 
 from __future__ import annotations
@@ -14,82 +14,82 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from dev.testbed.history import PARAMETERS, STATES, TERMINAL, Json
-from dev.testbed.storm import OPEN, Nothing, Storm, on
+from dev.testbed.storm import OPEN, NoTarget, Storm, on
 
 CLOCKS: Final = (timedelta(0), timedelta(0), timedelta(hours=-2), timedelta(days=-3), timedelta(minutes=20))
-"""How far workers' clocks are off."""
+"""Errors of the workers' clocks."""
 NEARLY: Final = (timedelta(0), timedelta(minutes=-50), timedelta(minutes=20))
-"""How far they may be off for tasks that ran by themselves to be found by their ends."""
+"""The errors with which a task run outside a flow is still found by its end time."""
 LATE: Final = timedelta(minutes=14)
-"""How long lines and events may be under way and still be found."""
+"""The delay with which log lines and events are still found."""
 AHEAD: Final = timedelta(seconds=2)
-"""By how much they are dated too late: an event of the future cannot be read yet."""
+"""How far their timestamps lie in the future: an event cannot be read before its time."""
 _NO_RUN: Final = {"task_runs": {"flow_run_id": {"is_null_": True}}}
 _RECORDED_SECONDS: Final = 60.0
-_OLD: Final = 3  # artifacts, of two versions each, that are there before all others
-_POOLS: Final = 3  # work pools that a storm leaves standing
+_OLD: Final = 3  # artifacts, of two versions each, that are made before all others
+_POOLS: Final = 3  # work pools that a storm never deletes
 
 
 class StormOfEverything(Storm):
-    """One thread of changes of these kinds, and of those of a Storm.
+    """One thread of changes of these kinds, and of the kinds of Storm.
 
     Attributes:
-        out_of_sight: Task runs that were changed when their flow run was over, or that ran by themselves and were
-            changed when they were over, so that nothing but a look at all task runs tells.
+        undetectable: Task runs that were changed after their flow run had ended, or, outside a flow, after their own
+            end. Only a read of all task runs finds the change.
     """
 
     def __init__(self, api_url: str, major: int, changes: int, seed: int) -> None:
         super().__init__(api_url, major, changes, seed)
-        self.out_of_sight: set[str] = set()
+        self.undetectable: set[str] = set()
 
-    def make_what_is_old(self) -> None:
-        """Make work pools, and artifacts in two versions, to be changed when they are no longer new."""
+    def make_old_rows(self) -> None:
+        """Make work pools, and artifacts in two versions, to change when they are no longer new."""
         for number in range(2 * _OLD):
             self._publish_as(f"old-{number % _OLD}", None)
             self._make_pool()
 
     def wait_until_recorded(self) -> None:
-        """Wait until the server has recorded the task runs that it was told of, which it does in their order.
+        """Wait until the server has recorded all task runs from their events, which it does in order.
 
         Raises:
-            RuntimeError: it did not.
+            RuntimeError: it has not within a minute.
         """
         last, deadline = self._record(None, ("RUNNING",), timedelta(0)), time.monotonic() + _RECORDED_SECONDS
         chosen = {"task_runs": {"id": {"any_": [last]}}}
         while not any(task["state"] for task in self._api.call("POST", "/task_runs/filter", chosen)):
             if time.monotonic() > deadline:
-                raise RuntimeError("the server records no task runs")
+                raise RuntimeError("the server does not record task runs")
             time.sleep(0.2)
 
-    # Task runs, through the API.
+    # Task runs, made through the API.
 
     @on(2, 3)
     def _make_task(self) -> None:
         self._make_task_in(self._run(OPEN), self._dice.choice(STATES))
 
     @on(2, 3)
-    def _make_task_in_a_run_that_is_over(self) -> None:
-        self.out_of_sight.add(self._make_task_in(self._run(TERMINAL), self._dice.choice(STATES)))
+    def _make_task_in_a_finished_run(self) -> None:
+        self.undetectable.add(self._make_task_in(self._run(TERMINAL), self._dice.choice(STATES)))
 
     @on(2, 3)
-    def _run_task_to_an_end(self) -> None:
+    def _finish_task(self) -> None:
         self._move_task(self._task_in(OPEN, OPEN), "RUNNING", self._dice.choice(TERMINAL))
 
     @on(2, 3)
-    def _task_goes_on_though_its_run_is_over(self) -> None:
+    def _finish_task_of_a_finished_run(self) -> None:
         task = self._task_in(TERMINAL, OPEN)
-        if self._major == 2:  # which has no filter by a task run's end
-            self.out_of_sight.add(task)
+        if self._major == 2:  # Prefect 2 cannot filter by the end of a task run
+            self.undetectable.add(task)
         self._move_task(task, "RUNNING", self._dice.choice(TERMINAL))
 
     @on(2, 3)
-    def _decide_task_otherwise(self) -> None:
+    def _change_final_state_of_task(self) -> None:
         self._move_task(self._task_in(OPEN, TERMINAL), self._dice.choice(TERMINAL))
 
     @on(2, 3)
-    def _decide_task_otherwise_when_its_run_is_over(self) -> None:
+    def _change_final_state_of_task_of_a_finished_run(self) -> None:
         task = self._task_in(TERMINAL, TERMINAL)
-        self.out_of_sight.add(task)
+        self.undetectable.add(task)
         self._move_task(task, self._dice.choice(TERMINAL))
 
     @on(2, 3)
@@ -101,9 +101,9 @@ class StormOfEverything(Storm):
         self._edit_task_run(self._task_in(OPEN, (*OPEN, *TERMINAL)))
 
     @on(2, 3)
-    def _edit_task_when_its_run_is_over(self) -> None:
+    def _edit_task_of_a_finished_run(self) -> None:
         task = self._task_in(TERMINAL, (*OPEN, *TERMINAL))
-        self.out_of_sight.add(task)
+        self.undetectable.add(task)
         self._edit_task_run(task)
 
     @on(2, 3)
@@ -111,7 +111,7 @@ class StormOfEverything(Storm):
         self._api.call("DELETE", f"/task_runs/{self._task({})}")
 
     @on(2, 3)
-    def _crash_a_run_whose_task_runs_for_ever(self) -> None:
+    def _crash_a_run_whose_task_stays_open(self) -> None:
         run = self._make_run({"type": "RUNNING"})
         self._make_task_in(run, {"type": "RUNNING"})
         self._api.set_state(run, {"type": "CRASHED", "message": "killed"})
@@ -122,7 +122,7 @@ class StormOfEverything(Storm):
         body: Json = {"flow_id": self._flow()["id"], "parent_task_run_id": stand_in, "state": {"type": "RUNNING"}}
         self._api.make_flow_run(body)
 
-    # Task runs that clients of Prefect 3 tell of by events.
+    # Task runs that clients of Prefect 3 report in events.
 
     @on(3)
     def _record_task(self) -> None:
@@ -133,39 +133,39 @@ class StormOfEverything(Storm):
         self._record(self._run(OPEN), ("PENDING", "RUNNING"), self._dice.choice(CLOCKS))
 
     @on(3)
-    def _record_task_in_a_run_that_is_over(self) -> None:
-        kinds = ("RUNNING", self._dice.choice(TERMINAL))
-        self.out_of_sight.add(self._record(self._run(TERMINAL), kinds, self._dice.choice(CLOCKS)))
+    def _record_task_in_a_finished_run(self) -> None:
+        states = ("RUNNING", self._dice.choice(TERMINAL))
+        self.undetectable.add(self._record(self._run(TERMINAL), states, self._dice.choice(CLOCKS)))
 
     @on(3)
     def _record_task_in_the_wrong_order(self) -> None:
         self._record(self._run(OPEN), ("PENDING", "RUNNING", "COMPLETED"), self._dice.choice(CLOCKS), backwards=True)
 
     @on(3)
-    def _record_task_by_itself(self) -> None:
+    def _record_task_outside_a_flow(self) -> None:
         self._record(None, ("PENDING", "RUNNING", self._dice.choice(TERMINAL)), self._dice.choice(NEARLY))
 
     @on(3)
-    def _record_task_by_itself_that_stays_open(self) -> None:
+    def _record_task_outside_a_flow_that_stays_open(self) -> None:
         self._record(None, ("PENDING", "RUNNING"), self._dice.choice(CLOCKS))
 
     @on(3)
-    def _record_task_by_itself_too_late(self) -> None:
-        kinds = ("RUNNING", self._dice.choice(TERMINAL))
-        self.out_of_sight.add(self._record(None, kinds, timedelta(hours=-2)))
+    def _record_task_outside_a_flow_too_late(self) -> None:
+        states = ("RUNNING", self._dice.choice(TERMINAL))
+        self.undetectable.add(self._record(None, states, timedelta(hours=-2)))
 
     @on(3)
-    def _make_task_by_itself(self) -> None:
+    def _make_task_outside_a_flow(self) -> None:
         self._make_task_in(None, {"type": self._dice.choice(OPEN)})
 
     @on(3)
-    def _run_task_by_itself_to_an_end(self) -> None:
+    def _finish_task_outside_a_flow(self) -> None:
         self._move_task(self._task(_NO_RUN, OPEN), "RUNNING", self._dice.choice(TERMINAL))
 
     @on(3)
-    def _change_task_by_itself_that_is_over(self) -> None:
+    def _change_finished_task_outside_a_flow(self) -> None:
         task = self._task(_NO_RUN, TERMINAL)
-        self.out_of_sight.add(task)
+        self.undetectable.add(task)
         if self._dice.random() < 0.5:
             self._move_task(task, self._dice.choice(TERMINAL))
         else:
@@ -200,10 +200,10 @@ class StormOfEverything(Storm):
         latest = self._api.call("POST", "/artifacts/latest/filter", {})
         several = [one["latest_id"] for one in latest if versions[one["key"]] > 1]
         if not several:
-            raise Nothing
+            raise NoTarget
         self._api.call("DELETE", f"/artifacts/{self._dice.choice(several)}")
 
-    # Work pools and their queues.
+    # Work pools and queues.
 
     @on(2, 3)
     def _make_pool(self) -> None:
@@ -221,11 +221,11 @@ class StormOfEverything(Storm):
     @on(2, 3)
     def _delete_pool(self) -> None:
         if self._api.call("POST", "/work_pools/count", {}) <= _POOLS:
-            raise Nothing
+            raise NoTarget
         self._api.call("DELETE", self._pool())
 
     @on(2, 3)
-    def _hear_worker(self) -> None:
+    def _send_worker_heartbeat(self) -> None:
         body: Json = {"name": f"worker {self._dice.randrange(3)}", "heartbeat_interval_seconds": 30}
         self._api.call("POST", f"{self._pool()}/workers/heartbeat", body)
 
@@ -250,7 +250,7 @@ class StormOfEverything(Storm):
 
     @on(2, 3)
     def _delete_queue(self) -> None:
-        self._api.call("DELETE", self._queue(but="default")[0])  # which goes with its pool alone
+        self._api.call("DELETE", self._queue(but="default")[0])  # the default queue is deleted only with its pool
 
     @on(2, 3)
     def _deploy_to_queue(self) -> None:
@@ -260,7 +260,7 @@ class StormOfEverything(Storm):
         self._api.call("PATCH", f"/deployments/{deployment}", edits)
         self._api.call("POST", f"/deployments/{deployment}/create_flow_run", {"idempotency_key": next(self._numbers)})
 
-    # Lines and events, which come in batches, late, and many at one instant.
+    # Log lines and events: in batches, late, and many at one instant.
 
     @on(2, 3)
     def _send_lines(self) -> None:
@@ -294,14 +294,14 @@ class StormOfEverything(Storm):
             ]
         )
 
-    # What there is to change.
+    # The target of a change.
 
     def _task(self, chosen: Json, types: Sequence[str] = (*OPEN, *TERMINAL)) -> str:
         filtered = {**chosen.get("task_runs", {}), "state": {"type": {"any_": list(types)}}}
         return str(self._some("task_runs", {**chosen, "task_runs": filtered}, sort="ID_DESC")[0]["id"])
 
     def _task_in(self, runs: Sequence[str], tasks: Sequence[str]) -> str:
-        """A task run in a state of some types, of a flow run in a state of some types."""
+        """A task run in a state of some types, in a flow run in a state of some types."""
         return self._task({"flow_runs": {"state": {"type": {"any_": list(runs)}}}}, tasks)
 
     def _latest(self) -> Any:
@@ -312,11 +312,11 @@ class StormOfEverything(Storm):
         return f"/work_pools/{quote(self._some('work_pools', {})[0]['name'], safe='')}"
 
     def _queue(self, but: str = "", among: Collection[str] | None = None) -> tuple[str, Any]:
-        """The path of a queue of another name, perhaps one of some ids, and the queue."""
+        """A queue and its path: with any name but one, and, if given, with one of these ids."""
         queues = [queue for queue in self._api.call("POST", "/work_queues/filter", {}) if queue["name"] != but]
         queues = [queue for queue in queues if among is None or queue["id"] in among]
         if not queues:
-            raise Nothing
+            raise NoTarget
         queue = self._dice.choice(queues)
         pool, name = (quote(queue[key], safe="") for key in ("work_pool_name", "name"))
         return f"/work_pools/{pool}/queues/{name}", queue
@@ -326,10 +326,10 @@ class StormOfEverything(Storm):
         return self._queue(among={run["work_queue_id"] for run in runs})
 
     def _a_while_ago(self) -> datetime:
-        """When something that arrives now happened, by a worker's clock."""
+        """When a line or event that arrives now happened, by a worker's clock."""
         return datetime.now(timezone.utc) - self._dice.choice((0.0, self._dice.random())) * LATE + AHEAD
 
-    # How it is changed.
+    # The calls of a change.
 
     def _make_task_in(self, run: str | None, state: Json) -> str:
         body: Json = {"flow_run_id": run, "task_key": "storm.task", "dynamic_key": next(self._numbers)}
@@ -337,8 +337,8 @@ class StormOfEverything(Storm):
         return str(self._api.call("POST", "/task_runs/", body)["id"])
 
     def _move_task(self, task: str, *types: str) -> None:
-        for kind in types:
-            body = {"state": {"type": kind, "message": next(self._numbers)}, "force": True}
+        for state_type in types:
+            body = {"state": {"type": state_type, "message": next(self._numbers)}, "force": True}
             self._api.call("POST", f"/task_runs/{task}/set_state", body)
 
     def _edit_task_run(self, task: str) -> None:
@@ -349,22 +349,22 @@ class StormOfEverything(Storm):
         self._api.call("POST", "/artifacts/", body | {"flow_run_id": run})
 
     def _record(self, run: str | None, types: Sequence[str], clock: timedelta, *, backwards: bool = False) -> str:
-        """Send the events of a task run that went through these states; answers with its id."""
+        """Send the events of a task run that went through these states; returns its id."""
         task, number, began = str(uuid4()), next(self._numbers), datetime.now(timezone.utc) + clock
         events = [
-            _event_of_task(task, run, number, began, began + timedelta(milliseconds=50 * n), kind)
-            for n, kind in enumerate(types)
+            _event_of_task(task, run, number, began, began + timedelta(milliseconds=50 * n), state_type)
+            for n, state_type in enumerate(types)
         ]
         for event in reversed(events) if backwards else events:
             self._send([event])
         return task
 
     def _send(self, events: list[Json]) -> None:
-        self._api.call("POST", "/events", events)  # type: ignore[arg-type]  # a list, as of logs
+        self._api.call("POST", "/events", events)  # type: ignore[arg-type]  # a list, like logs
 
 
-def _event_of_task(task: str, run: str | None, number: str, began: datetime, now: datetime, kind: str) -> Json:
-    """What a client of Prefect 3 sends when a task run enters a state."""
+def _event_of_task(task: str, run: str | None, number: str, began: datetime, now: datetime, state_type: str) -> Json:
+    """The event that a client of Prefect 3 sends when a task run enters a state."""
     fields: Json = {
         "name": f"recorded {number}",
         "task_key": "storm.recorded",
@@ -372,13 +372,13 @@ def _event_of_task(task: str, run: str | None, number: str, began: datetime, now
         "tags": ["storm"],
         "empirical_policy": {"retries": 0},
         "expected_start_time": began.isoformat(),
-        "run_count": int(kind not in ("PENDING", "SCHEDULED")),
+        "run_count": int(state_type not in ("PENDING", "SCHEDULED")),
     }
-    if kind != "PENDING":
+    if state_type != "PENDING":
         fields["start_time"] = began.isoformat()
-    if kind in TERMINAL:
+    if state_type in TERMINAL:
         fields |= {"end_time": now.isoformat(), "total_run_time": (now - began).total_seconds()}
-    state = {"type": kind, "name": kind.title(), "message": number, "state_details": {}}
+    state = {"type": state_type, "name": state_type.title(), "message": number, "state_details": {}}
     return {
         "id": str(uuid4()),
         "occurred": now.isoformat(),
@@ -387,12 +387,12 @@ def _event_of_task(task: str, run: str | None, number: str, began: datetime, now
             "prefect.resource.id": f"prefect.task-run.{task}",
             "prefect.resource.name": fields["name"],
             "prefect.state-name": state["name"],
-            "prefect.state-type": kind,
+            "prefect.state-type": state_type,
             "prefect.state-timestamp": now.isoformat(),
             "prefect.orchestration": "client",
         },
         "related": []
         if run is None
         else [{"prefect.resource.id": f"prefect.flow-run.{run}", "prefect.resource.role": "flow-run"}],
-        "payload": {"intended": {"from": None, "to": kind}, "validated_state": state, "task_run": fields},
+        "payload": {"intended": {"from": None, "to": state_type}, "validated_state": state, "task_run": fields},
     }

@@ -125,7 +125,7 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
     print(f"STORM_SEED={seed} replays the choices; what they meet depends on the server")
     with PrefectServer(major) as server:
         storm = StormOfEverything(server.api_url, major, CHANGES, seed)
-        storm.make_what_is_old()
+        storm.make_old_rows()
         make_history(server.api_url, runs=40, seed=seed)
         project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": ", ".join(tables)})
         edit(project, "\napi:\n", f"\napi:\n  lookback: {OVERLAP}\n")
@@ -144,7 +144,7 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
             records["events"] = list(filter(came_soon, records["events"]))
         in_process(project, recorder)
         rows = {table: in_recorder(recorder, table) for table in tables}
-        unseen = only_swept(major, [storm], records["flow_runs"]) | storm.out_of_sight | stand_ins(records)
+        unseen = only_swept(major, [storm], records["flow_runs"]) | storm.undetectable | stand_ins(records)
         unseen |= {state["id"] for table in STATES for state in records[table] if state["parent"]["id"] in unseen}
         assert_equal(rows, as_last_changed(rows, records), but=unseen)
 
@@ -253,7 +253,7 @@ def only_swept(major: int, threads: list[Storm], runs: list[Json]) -> set[str]:
     """The finished runs that were perhaps changed as only the sweep finds."""
     changed = set().union(*(thread.edited for thread in threads))
     if major == 2:  # which has no events
-        changed |= set().union(*(thread.decided_again for thread in threads))
+        changed |= set().union(*(thread.final_state_changed for thread in threads))
     early = (datetime.now(timezone.utc) - HORIZON).isoformat()
     return {
         run["id"]
