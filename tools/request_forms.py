@@ -1,6 +1,6 @@
-"""Every form of request that a stream sends, derived from streams.yaml alone, before there is any row.
+"""Every form of request that a stream sends, derived from streams.yaml alone, before any row is read.
 
-`check` and `drift` compare these with an API's OpenAPI document.
+`check` compares these with the API's OpenAPI document.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import singledispatch
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from engine.declare.types import Endpoint
-from engine.declare.yaml import Place
 from engine.jsonpath import JsonPath, compile_path
 from engine.pagination import Pagination
 from engine.pagination.keyset import Keyset
@@ -22,22 +21,24 @@ from engine.pagination.single import Single
 from engine.pagination.token import Token
 from engine.requests import fill, put
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, Parent, Query, Spec, Stream
+from tools.checking.findings import Place
 
 INSTANT: Final = "$since"
-"""Stands for an instant that only a sync knows."""
+"""A sample of the instants that a sync sends."""
 
 KEYS: Final = ("00000000-0000-0000-0000-000000000000",)
-"""Stands for primary keys that only a sync knows."""
-
+"""A sample of the primary keys that a sync sends."""
 
 RESPONSE: Final = compile_path("$")
+
+ExpectedType = Literal["any", "instant", "number", "string"]
 
 
 @dataclass(frozen=True)
 class SentValues:
-    """Values that a request carries, and the place that declares them.
+    """Values that a request sends, and the place that declares them.
 
-    ``literal`` says whether the file spells out their keys below that place; otherwise the place names them all.
+    ``literal``: the file spells out the keys of the values below the place, rather than in one dotted path there.
     """
 
     values: Mapping[str, Any]
@@ -47,16 +48,15 @@ class SentValues:
 
 @dataclass(frozen=True)
 class ExpectedPath:
-    """A JSONPath that the engine follows in an answer, and the place that declares it.
+    """A JSONPath that a sync follows, the place that declares it, and the type of the value at its end.
 
-    ``scope`` says in what: each "record", or the "response" as a whole. ``type`` says what must stand there: "instant",
-    "number", "string", or "any".
+    ``scope``: the path starts at each record, or at the response.
     """
 
     path: JsonPath
     place: Place
-    type: str = "any"
-    scope: str = "record"
+    type: ExpectedType = "any"
+    scope: Literal["record", "response"] = "record"
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,16 @@ class RequestForm:
     """One form of request.
 
     Attributes:
-        endpoint: What is asked.
+        endpoint: The endpoint.
         place: The place that declares the endpoint.
-        sent: What the body of a POST request carries, or the query of a GET request.
-        query: What the URL carries whatever the method is.
-        records: Where the list of records stands in the answer; none where the answer has no records.
-        one_record: Whether it is no list that stands there, but one record.
-        records_place: The place that declares it.
-        expected: The paths that are followed in the answer.
-        alternative: Where requests are alternatives of each other: the place of them all, and the number of this one.
-        optional: The sync goes on without, where a server does not know this request.
+        sent: The values in the body of a POST request, or in the query of a GET request.
+        query: The values in the query of the URL, whatever the method.
+        records: The paths of the list of records in the response; none if the response has no records.
+        records_place: The place that declares them.
+        one_record: Whether the path leads to a single record rather than a list.
+        expected: The paths that a sync follows in the response.
+        alternative: If only one of several requests is sent: the place that declares them all, and the number of this.
+        optional: Whether a sync continues without this request if the server rejects it.
     """
 
     endpoint: Endpoint
@@ -88,22 +88,22 @@ class RequestForm:
     optional: bool = False
 
     def sending(self, values: Mapping[str, Any], place: Place) -> RequestForm:
-        """The same with values whose keys the file spells out below a place."""
+        """The form with more values, whose keys the file spells out below a place."""
         return replace(self, sent=(*self.sent, SentValues(values, place)))
 
     def putting(self, path: str, value: Any, place: Place) -> RequestForm:
-        """The same with a value at a path with dots, which a place names."""
+        """The form with one more value, at a dotted path that the file has at a place."""
         return replace(self, sent=(*self.sent, SentValues(put({}, {path: value}), place, literal=False)))
 
     def expecting(self, *expected: ExpectedPath) -> RequestForm:
-        """The same with more paths to follow."""
+        """The form with more paths to follow."""
         return replace(self, expected=(*self.expected, *expected))
 
 
 def request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
-    """Every form of request that a stream sends: for its whole list, for the number of its rows, for its changes."""
+    """Every form of request that a stream sends: for its whole list, its count, and its changes."""
     if stream.endpoint is None:
-        return  # it sends none: the parent's records hold the rows
+        return  # the parent's records hold the rows
     here: Place = ("streams", stream.name)
     own_records = stream.records is not spec.api.records
     base = RequestForm(
@@ -127,7 +127,7 @@ def request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
 
 
 def filled(template: Mapping[str, Any], parent: Parent | None) -> Mapping[str, Any]:
-    """A body or query with sample values in place of those that a sync takes from the parent's rows."""
+    """A body or query with samples of the values that a sync takes from the parent's rows."""
     if parent is None:
         return template
     values = {name: list(KEYS) if parent.batch else KEYS[0] for name in parent.values}
@@ -142,10 +142,10 @@ def paged(spec: Spec, style: Pagination | None, form: RequestForm, place: Place)
     """The forms of a paged request.
 
     Args:
-        spec: Its api says how to page if ``style`` is None.
+        spec: Its api has the pagination style if ``style`` is None.
         style: A pagination style.
         form: The request.
-        place: Where the style is declared, unless it is the api's.
+        place: The place that declares the style, unless it is the api's.
     """
     if style is None or style is spec.api.pagination:
         style, place = spec.api.pagination, ("api", "pagination")
@@ -154,12 +154,12 @@ def paged(spec: Spec, style: Pagination | None, form: RequestForm, place: Place)
 
 @singledispatch
 def _pages(style: Pagination, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    raise TypeError(f"the requests of {type(style).__name__} are not described")
+    raise TypeError(f"the requests of {type(style).__name__} are unknown")
 
 
 @_pages.register
 def _(style: Keyset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """A page after an instant, and a page of the rows that share one instant."""
+    """A page after an instant, and a page of the rows that share an instant."""
     field = ExpectedPath(style.field, (*place, "field"), type="instant")
     after = form.expecting(field).putting(style.after, INSTANT, (*place, "after"))
     yield after.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
@@ -174,7 +174,7 @@ def _(style: Keyset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
 
 @_pages.register
 def _(style: Link, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """The first page; the others carry what its link says."""
+    """The first page; its link has the requests for the others."""
     if style.link is not None:
         form = form.expecting(ExpectedPath(style.link, (*place, "link"), type="string", scope="response"))
     yield form
@@ -207,7 +207,7 @@ def _(style: Single, form: RequestForm, place: Place) -> Iterator[RequestForm]:
 
 @_pages.register
 def _(style: Token, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """The first page, and the page that a token names."""
+    """The first page, and a page by its token."""
     first = form.expecting(ExpectedPath(style.token, (*place, "token"), type="string", scope="response"))
     if style.total is not None:
         first = first.expecting(ExpectedPath(style.total, (*place, "total"), type="number", scope="response"))
@@ -222,9 +222,9 @@ def _(style: Token, form: RequestForm, place: Place) -> Iterator[RequestForm]:
 
 
 def _of_changes(spec: Spec, incremental: Incremental, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """The queries, the open rows, the change feed, and the lookup.
+    """The queries, the open rows, the change feed, the related rows, and the lookup.
 
-    ``form`` is a request to the stream's endpoint with its query, but not its body. ``place`` is that of the block.
+    ``form`` is a request to the stream's endpoint with its query, without its body. ``place`` is that of the block.
     """
     for number, query in enumerate(incremental.changes):
         yield from _of_query(spec, query, form, (*place, "changes", number))

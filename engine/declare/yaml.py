@@ -156,32 +156,6 @@ def _problem(node: yaml.Node, path: str, message: str) -> Problem:
     return Problem(node.start_mark.line + 1, node.start_mark.column + 1, path, message)
 
 
-Place = tuple[str | int, ...]
-"""The names and indexes that lead to a value of the file: ``("streams", "flows", "body", "sort")``."""
-
-
-def locate(node: yaml.Node, place: Place) -> Problem:
-    """A problem without words at a place of a composed file, or at the nearest place above it that the file has.
-
-    A list of one may be written without its brackets and a block as its one value, so steps that the file does not
-    spell out are passed over.
-    """
-    mark, path = node.start_mark, ""
-    for step in place:
-        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            mark, path = node.start_mark, f"{path}[{step}]"
-        elif isinstance(node, yaml.MappingNode) and isinstance(step, str):
-            found = next((pair for pair in node.value if pair[0].value == step), None)
-            if found is None:
-                break
-            key, node = found
-            mark, path = key.start_mark, f"{path}.{step}" if path else step
-        elif isinstance(step, str) and isinstance(node, yaml.SequenceNode):
-            break
-    return Problem(mark.line + 1, mark.column + 1, path, "")
-
-
 def scalar_type(node: yaml.Node) -> str:
     """One of str, int, float, bool, null, timestamp for a scalar; mapping or list otherwise."""
     if isinstance(node, yaml.MappingNode):

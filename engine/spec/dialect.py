@@ -153,7 +153,7 @@ class Api:
     )
     openapi: str | None = key(
         Text(r"/[^\s?#]*", "a path, such as /openapi.json", noun="a path"),
-        "Path of the API's OpenAPI document (3.0 or 3.1), below the base URL. `check`, `drift` and `scaffold` read it; "
+        "Path of the API's OpenAPI document (3.0 or 3.1), below the base URL. `check` and `scaffold` read it; "
         "a sync does not.",
         default=None,
     )

@@ -299,8 +299,9 @@ def test_commands(
     with Loopback(ECHOES[name]) as server:
         assert command(tmp_path, server.url, "preview", "orders", "--file", file, "--verbose") == 2
         assert command(tmp_path, server.url, "check", file) in (1, 2)
-        assert command(tmp_path, server.url, "check", file, "--openapi", f"{server.url}/openapi.json") in (1, 2)
-        assert command(tmp_path, server.url, "drift", file, "--openapi", f"{server.url}/openapi.json") == 2
+        openapi = ["--openapi", f"{server.url}/openapi.json"]
+        assert command(tmp_path, server.url, "check", file, "--unmapped", *openapi) in (1, 2)
+        assert command(tmp_path, server.url, "scaffold", "/orders/filter", "--file", file, *openapi) == 2
     printed = capsys.readouterr()
     clean(printed.out, printed.err)
     assert "orders" in printed.err

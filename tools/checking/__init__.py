@@ -1,1 +1,1 @@
-"""Holding streams.yaml against a live API: its OpenAPI document, and the first records of each stream."""
+"""Checks of a streams.yaml against an API: its OpenAPI document, and the first records that it returns."""

@@ -1,70 +1,137 @@
-"""Whether a stream fits the records that an API really answers with."""
+"""Checks streams against the first records that the API returns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from engine.declare.yaml import Place
-from engine.failures import ReadFailure
+from engine.failures import Failure, NotFound, ReadFailure, RequestRejected
+from engine.http.client import Client
 from engine.jsonpath import JsonPath, leading_steps
+from engine.log import Log
 from engine.requests import Record
 from engine.rows.mapping import RowMapping
-from engine.spec.dialect import Stream
-from tools.checking.findings import Findings
+from engine.spec.dialect import Spec, Stream
+from tools.checking.findings import Level, Place, StreamFindings
+from tools.sample import first_rows
+
+_ROWS: Final = 2
 
 
-def check_records(findings: Findings, stream: Stream, records: Sequence[Record]) -> None:
-    """Map records as a sync does, and say what does not fit. Of values only types are told."""
+def check_samples(
+    client: Client, spec: Spec, results: Mapping[str, StreamFindings], log: Log, *, has_document: bool
+) -> list[str]:
+    """Read the first rows of each stream, and check them.
+
+    Args:
+        client: Sends the requests.
+        spec: The streams.
+        results: The findings of the streams to sample, by name.
+        log: Receives what is retried or repaired.
+        has_document: Whether the API's OpenAPI document was found. If it was not and the first list fails, too, the
+            server is down: the other streams are not tried.
+
+    Returns:
+        What could not be checked, one sentence each.
+    """
+    unchecked: list[str] = []
+    sampled: dict[str, Sequence[Record]] = {}
+    for name, findings in results.items():
+        if findings.absent:
+            continue
+        stream = spec.streams[name]
+        place: Place = ("streams", name, "endpoint")
+        try:
+            parents = _parents(client, spec, stream, log, sampled)
+            if stream.parent is not None and not parents:
+                findings.add("note", "sample", place, f"not sampled: {stream.parent.stream} has no rows on this server")
+                continue
+            records = first_rows(client, spec, stream, _ROWS, log, parents=parents)
+            sampled[name] = records
+            check_records(findings, stream, records)
+        except NotFound as failure:
+            documented = findings.verdict("paths") == "ok"
+            level: Level = "warning" if documented else "note" if stream.availability else "error"
+            hint = " It is in the OpenAPI document, so it may be disabled on this server; a sync skips the stream."
+            findings.add(level, "sample", place, f"{failure}{hint if documented else ''}")
+        except ReadFailure as failure:
+            findings.add("error", "sample", ("streams", name, "primary_key"), str(failure))
+        except RequestRejected as failure:
+            findings.add("error", "sample", place, str(failure))
+        except Failure as failure:
+            unchecked.append(str(failure))
+            if not has_document:
+                unchecked.append("the streams after it: neither the OpenAPI document nor a list could be read")
+                break
+    return unchecked
+
+
+def _parents(
+    client: Client, spec: Spec, stream: Stream, log: Log, sampled: dict[str, Sequence[Record]]
+) -> Sequence[Record] | None:
+    """At most one row of a child's parent, which is read once; None if the stream is not a child."""
+    if stream.parent is None:
+        return None
+    parent = spec.streams[stream.parent.stream]
+    if parent.name not in sampled:
+        sampled[parent.name] = first_rows(client, spec, parent, _ROWS, log)
+    return sampled[parent.name][:1]
+
+
+def check_records(findings: StreamFindings, stream: Stream, records: Sequence[Record]) -> None:
+    """Map records as a sync does, and report what does not fit. Messages name the types of values, not the values."""
     here: Place = ("streams", stream.name)
     if not records:
-        findings.say("note", "sample", here, "the list is empty on this server, so no record could be looked at")
+        findings.add("note", "sample", here, "not sampled: the list is empty on this server")
         return
-    findings.look("sample")
+    findings.checked.add("sample")
     mapping = RowMapping(stream)
     try:
         keys = [mapping.key(record) for record in records]
     except ReadFailure as failure:
-        findings.say("error", "sample", (*here, "primary_key"), str(failure))
+        findings.add("error", "sample", (*here, "primary_key"), str(failure))
         return
     if len(set(keys)) < len(keys):
-        message = (
-            f"two of the first {len(records)} records have the same key; more columns are needed to tell them apart"
-        )
-        findings.say("error", "sample", (*here, "primary_key"), message)
+        message = f"two of the first {len(records)} records have the same primary key; it needs more columns"
+        findings.add("error", "sample", (*here, "primary_key"), message)
     for record in records:
         mapping.row(record)
     for warning in mapping.mismatch_warnings():
-        findings.say("warning", "sample", here, warning)
+        findings.add("warning", "sample", here, warning)
     _check_cursor(findings, stream, mapping, records)
-    known = {finding.place[:4] for finding in findings.found if finding.level != "note"}
-    for name, column in stream.fields.items():
-        place = (*here, "fields", name)
-        if (
-            column.availability is None
-            and place not in known
-            and all(_lacks(path, record) for path in column.path for record in records)
-        ):
-            paths = " or ".join(path.text for path in column.path)
-            message = f"none of the first {len(records)} records has anything at {paths}"
-            # What an object within a record has may depend on its kind; where there is a document, it knows the place.
-            inner = any(len(leading_steps(path.text)[0]) > 1 for path in column.path)
-            level = "note" if inner and "fields" in findings.looked_at else "warning"
-            findings.say(level, "sample", place, message)
+    _check_presence(findings, stream, records)
 
 
-def _check_cursor(findings: Findings, stream: Stream, mapping: RowMapping, records: Sequence[Record]) -> None:
+def _check_cursor(findings: StreamFindings, stream: Stream, mapping: RowMapping, records: Sequence[Record]) -> None:
     if stream.cursor_field is None:
         return
     missing = sum(mapping.cursor(record) is None for record in records)
     if missing:
         place: Place = ("streams", stream.name, "cursor_field")
-        message = f"{missing} of the first {len(records)} records have no instant for the cursor {stream.cursor_field}"
-        findings.say("error" if missing == len(records) else "warning", "sample", place, message)
+        message = (
+            f"{missing} of the first {len(records)} records have no date-time for the cursor {stream.cursor_field}"
+        )
+        findings.add("error" if missing == len(records) else "warning", "sample", place, message)
+
+
+def _check_presence(findings: StreamFindings, stream: Stream, records: Sequence[Record]) -> None:
+    """Report columns whose property none of the records has, unless a finding about the column says so already."""
+    reported = [finding.keypath for finding in findings.found if finding.level != "note"]
+    for name, column in stream.fields.items():
+        keypath = f"streams.{stream.name}.fields.{name}"
+        if column.availability is not None or any(f"{one}.".startswith(f"{keypath}.") for one in reported):
+            continue
+        if all(_lacks(path, record) for path in column.path for record in records):
+            paths = " or ".join(path.text for path in column.path)
+            message = f"none of the first {len(records)} records has {paths}"
+            # The properties of an object within a record may depend on its kind. A document, if any, declares them all.
+            nested = any(len(leading_steps(path.text)[0]) > 1 for path in column.path)
+            level: Level = "note" if nested and "fields" in findings.checked else "warning"
+            findings.add(level, "sample", ("streams", stream.name, "fields", name), message)
 
 
 def _lacks(path: JsonPath, record: Record) -> bool:
-    """Whether a record has no place for a value: a null is a place, and so is what an empty list or null hides."""
+    """Whether a record has no place for a value. A null is a place; an empty list or a null may hide one."""
     steps, _ = leading_steps(path.text)
     value: Any = record
     for step in steps:

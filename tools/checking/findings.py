@@ -1,52 +1,83 @@
-"""What a check found: sentences with a place, each about one aspect of one stream."""
+"""What `validate` and `check` find in a streams.yaml: one sentence about one place, with a level."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal, get_args
 
-from engine.declare.yaml import Place
+from engine.declare.node import Context, Node
+from engine.declare.problems import Problem
+from engine.declare.yaml import compose
+from engine.nouns import counted, plural
 
-ASPECTS: Final = ("paths", "requests", "records", "key", "cursor", "fields", "types", "sample")
-LEVELS: Final = ("error", "warning", "note")
+Level = Literal["error", "warning", "note"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 """error: a sync would fail or read something else; warning: it works, perhaps not as meant; note: worth knowing."""
+
+Aspect = Literal["paths", "requests", "records", "key", "cursor", "fields", "types", "sample"]
+ASPECTS: Final[tuple[Aspect, ...]] = get_args(Aspect)
+"""What `check` checks about each stream."""
+
+Place = tuple[str | int, ...]
+"""The keys and indexes that lead to a value of the file: ``("streams", "flows", "body", "sort")``."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One sentence about one place of streams.yaml."""
+class Finding(Problem):
+    """A problem with a level.
 
-    stream: str
-    aspect: str
-    level: str
-    place: Place
-    message: str
+    Attributes:
+        level: How severe it is.
+        stream: The stream that was checked; None if the finding is about the whole file.
+        aspect: What was checked; None for a mistake in the file itself, which `validate` finds.
+    """
+
+    level: Level = "error"
+    stream: str | None = None
+    aspect: Aspect | Literal["unmapped"] | None = None
+
+
+def read_file(path: Path) -> Node:
+    """The root of a streams.yaml that :func:`engine.spec.load.load` accepts."""
+    return Node(Context(), compose(path.read_bytes().decode("utf-8-sig"))[0])
+
+
+def locate(root: Node, place: Place, message: str) -> Problem:
+    """A problem at a place of the file, or at the nearest place above it that the file spells out."""
+    node = root.at(*place)
+    mark = (node.key or node.yaml).start_mark
+    return Problem(mark.line + 1, mark.column + 1, node.path, message)
 
 
 @dataclass
-class Findings:
-    """What was found about one stream, and which aspects were looked at."""
+class StreamFindings:
+    """What `check` found about one stream, and which aspects it checked.
+
+    Attributes:
+        stream: The name of the stream.
+        root: The root of the file.
+        found: The findings.
+        checked: The aspects that were checked.
+        absent: Whether the server lacks the endpoint, as streams.yaml allows; the stream is not sampled.
+    """
 
     stream: str
+    root: Node
     found: list[Finding] = field(default_factory=list)
-    looked_at: set[str] = field(default_factory=set)
+    checked: set[Aspect] = field(default_factory=set)
     absent: bool = False
-    """Whether the server has no such stream, which is no mistake."""
 
-    def look(self, aspect: str) -> None:
-        """Remember that an aspect was checked."""
-        self.looked_at.add(aspect)
-
-    def say(self, level: str, aspect: str, place: Place, message: str) -> None:
-        """Add a sentence, unless it was said before of this place."""
-        finding = Finding(self.stream, aspect, level, place, message)
+    def add(self, level: Level, aspect: Aspect, place: Place, message: str) -> None:
+        """Add a finding, unless the same one was added before."""
+        finding = Finding(**vars(locate(self.root, place, message)), level=level, stream=self.stream, aspect=aspect)
         if finding not in self.found:
             self.found.append(finding)
 
-    def verdict(self, aspect: str) -> str:
-        """``ok``, ``2 errors``, ``1 warning``, or ``-`` where nothing was checked."""
+    def verdict(self, aspect: Aspect) -> str:
+        """``ok``, ``2 errors``, ``1 warning``, or ``-`` if the aspect was not checked."""
         for level in ("error", "warning"):
-            count = sum(f.aspect == aspect and f.level == level for f in self.found)
+            count = sum(finding.aspect == aspect and finding.level == level for finding in self.found)
             if count:
-                return f"{count} {level}{'s' if count > 1 else ''}"
-        return "ok" if aspect in self.looked_at else "-"
+                return counted(count, plural(level))
+        return "ok" if aspect in self.checked else "-"

@@ -1,8 +1,6 @@
 """The command line: ``python -m engine COMMAND``.
 
-Exit codes: 0 all is well, 1 mistakes were found, 2 the command could not be carried out.
-
-argparse serves, rather than a package: whatever this room imports would be installed with every connector.
+Exit codes: 0 if all is well, 1 if mistakes were found, 2 if the command could not run.
 """
 
 from __future__ import annotations
@@ -11,42 +9,39 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from engine.declare.problems import SpecError
 from engine.failures import Failure
 from engine.spec.configuration import ConfigurationError
-from tools.cli import check, drift, generate, preview, scaffold, validate
-from tools.cli.target import CannotDo
-
-PROJECT = Path(__file__).resolve().parents[2]
+from tools.cli import check, generate, preview, scaffold, validate
+from tools.cli.target import CommandError
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line's grammar, and its help."""
-    grammar = argparse.ArgumentParser(
+    """The parser of the command line."""
+    found = argparse.ArgumentParser(
         prog="python -m engine",
-        description="Tools for streams.yaml, the file that says which endpoints are read into which tables.",
-        epilog="python -m engine COMMAND --help tells more about a command.",
+        description="Tools for streams.yaml, which declares the endpoints to sync and their tables.",
+        epilog="Run python -m engine COMMAND --help for options and examples.",
     )
-    commands = grammar.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (validate, check, drift, scaffold, preview, generate):
-        command.add_to(commands, PROJECT)
-    return grammar
+    commands = found.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (validate, check, scaffold, preview, generate):
+        command.add_to(commands)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; answers with its exit code."""
+    """Run a command and return its exit code."""
     options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
     except SpecError as error:
         print(error)
         return 1
-    except (CannotDo, ConfigurationError, Failure) as error:
+    except (CommandError, ConfigurationError, Failure) as error:
         print(error, file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as head, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

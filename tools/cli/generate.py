@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from engine.declare.problems import SpecError
 from engine.spec.load import load
+from tools.cli.options import PROJECT, add_command
 from tools.docgen import dialect
 from tools.docgen.dbt import sources
 from tools.docgen.streams import page
@@ -31,17 +31,12 @@ files:
 """
 
 
-def add_to(commands: Any, project: Path) -> None:
+def add_to(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser(
-        "generate",
-        help="rewrite the generated files (schemas and docs), or check that they are up to date",
-        description="Rewrite the files that are generated from streams.yaml, or check that they are up to date.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    summary = "rewrite the generated files (schemas and docs), or check that they are up to date"
+    parser = add_command(commands, "generate", summary, _EXAMPLES)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
-    parser.set_defaults(run=lambda options: run(project, check=options.check))
+    parser.set_defaults(run=lambda options: run(PROJECT, check=options.check))
 
 
 def generated(project: Path) -> Mapping[Path, str]:

@@ -1,4 +1,4 @@
-"""``preview``: the first rows of a stream, as the destination would get them."""
+"""``preview``: the first rows of a stream, as a sync would write them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from engine.http.client import Client
@@ -16,64 +15,60 @@ from engine.nouns import counted
 from engine.requests import Request
 from engine.rows.mapping import Row, RowMapping
 from engine.spec.dialect import Stream
-from tools.cli.target import Stderr, add_connection_options, chosen, connection_of, shown
+from tools.cli.options import CONFIGURATION, FILE_OPTION, add_command, streams_file
+from tools.cli.target import StderrLog, chosen, resolved_spec
 from tools.cli.terminal import TerminalStyle, aligned, clean, cut, width
 from tools.sample import first_rows
 
 _EXAMPLES = """\
 examples:
-  python -m engine preview flows                  the first ten rows as a table, as many columns as fit
-  python -m engine preview flows --rows 3         fewer
-  python -m engine preview flows --verbose        with the request that brings them
-  python -m engine preview flows --json | jq .    whole rows, one JSON object a line
+  python -m engine preview flows                  the first ten rows as a table, with the columns that fit
+  python -m engine preview flows --rows 3         at most three rows
+  python -m engine preview flows --verbose        also print the requests
+  python -m engine preview flows --json | jq .    complete rows, one JSON object per line
   python -m engine preview flows --file my.yaml   a stream of another file
 
-Sends one request. Nothing is written, and no state is read or kept.
-Exit code 0: rows, or an empty list. 1: streams.yaml is wrong. 2: the rows could not be had.
+Sends one request; for a child stream, one for its parent's first rows and one for each of them. Writes nothing, and
+neither reads nor keeps state.
+Exit code 0: rows, or an empty list. 1: mistakes in streams.yaml. 2: the rows could not be read.
 """
 _CELL_MAX: Final = 38  # characters
 _GAP: Final = "  "
 _NULL: Final = "-"
 
 
-def add_to(commands: Any, project: Path) -> None:
+def add_to(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser(
-        "preview",
-        help="show the first rows of a stream, as a sync would write them",
-        description="Show the first rows of a stream, as a sync would write them.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("stream", metavar="STREAM", help="the stream's name")
-    parser.add_argument("--file", type=Path, metavar="FILE", help="the file (default: this project's streams.yaml)")
-    add_connection_options(parser)
-    parser.add_argument("--rows", type=_count, default=10, metavar="N", help="how many rows at most (default: 10)")
-    parser.add_argument("--json", action="store_true", help="whole rows, one JSON object a line")
-    parser.add_argument("--verbose", action="store_true", help="show the request, too")
-    parser.set_defaults(run=lambda options: run(options, options.file or shown(project / "streams.yaml")))
+    summary = "show the first rows of a stream, as a sync would write them"
+    parser = add_command(commands, "preview", summary, _EXAMPLES, CONFIGURATION, FILE_OPTION)
+    parser.add_argument("stream", metavar="STREAM", help="the name of the stream")
+    parser.add_argument("--rows", type=_count, default=10, metavar="N", help="the maximum number of rows (default: 10)")
+    parser.add_argument("--json", action="store_true", help="print complete rows, one JSON object per line")
+    parser.add_argument("--verbose", action="store_true", help="also print the requests, to stderr")
+    parser.set_defaults(run=run)
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("expected a whole number of at least 1")
+        raise argparse.ArgumentTypeError("expected an integer of at least 1")
     return int(text)
 
 
-def run(options: argparse.Namespace, file: Path) -> int:
-    """ListRequest for the first rows and print them."""
-    resolved = connection_of(file, options.configuration)
+def run(options: argparse.Namespace) -> int:
+    """Read the first rows and print them."""
+    resolved = resolved_spec(streams_file(options), options.configuration)
     (stream,) = chosen(resolved.spec, [options.stream])
     mapping = RowMapping(stream)
-    with Client(resolved, Stderr()) as client:
+    log = StderrLog()
+    with Client(resolved, log) as client:
 
-        def tell(request: Request) -> None:
+        def show(request: Request) -> None:
             body = "" if request.body is None else f" {json.dumps(request.body, ensure_ascii=False)}"
             query = f" {json.dumps(request.query, ensure_ascii=False)}" if request.query else ""
             line = f"{request.endpoint.method} {client.url(request)}{query}{body}"
             print(clean(client.redact(line)), file=sys.stderr)
 
-        records = first_rows(client, resolved.spec, stream, options.rows, Stderr(), tell if options.verbose else None)
+        records = first_rows(client, resolved.spec, stream, options.rows, log, show if options.verbose else None)
     for record in records:
         mapping.key(record)
     rows = [mapping.row(record) for record in records]
@@ -88,7 +83,7 @@ def run(options: argparse.Namespace, file: Path) -> int:
 
 
 def _text(value: Any) -> str:
-    """A value of a row that JSON does not know, as text."""
+    """A value of a row that JSON has no type for, as text."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return format_instant(value)
     return value.isoformat() if isinstance(value, (date, datetime)) else f"{len(value)} bytes"
@@ -106,15 +101,15 @@ def _cell(value: Any) -> str:
 
 def _print_table(stream: Stream, rows: Sequence[Row], paint: TerminalStyle) -> None:
     if not rows:
-        of = f"none of the first rows of {stream.parent.stream} has any" if stream.parent else "the list is empty"
-        print(f"{stream.destination_table}: {of}")
+        why = f"the first rows of {stream.parent.stream} have none" if stream.parent else "the list is empty"
+        print(f"{stream.destination_table}: {why}")
         return
     names = _that_fit(stream, rows, paint.width)
     header, *lines = aligned([names, *([_cell(row[name]) for name in names] for row in rows)])
     print(paint("bold", _GAP.join(header).rstrip()))
     for line in lines:
         print(_GAP.join(line).rstrip())
-    columns = f"{len(names)} of {len(stream.fields)} columns fit, --json shows all"
+    columns = f"{len(names)} of {len(stream.fields)} columns fit; --json prints all"
     if len(names) == len(stream.fields):
         columns = counted(len(names), "columns")
     print()
@@ -122,7 +117,7 @@ def _print_table(stream: Stream, rows: Sequence[Row], paint: TerminalStyle) -> N
 
 
 def _that_fit(stream: Stream, rows: Sequence[Row], room: int) -> list[str]:
-    """The key, the cursor, then columns that have values, then the rest, as far as a line goes; in the file's order."""
+    """The columns that fit in a line: key and cursor, then those with values, then others; in the file's order."""
     first = [*stream.primary_key, *([stream.cursor_field] if stream.cursor_field else [])]
     filled = [name for name in stream.fields if any(row[name] is not None for row in rows)]
     chosen_names: list[str] = []

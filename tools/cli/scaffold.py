@@ -13,7 +13,8 @@ import yaml
 from engine.declare.types import NAME_EXPECTED, NAME_PATTERN
 from engine.declare.yaml import compose
 from engine.spec.load import load
-from tools.cli.target import CannotDo, add_connection_options, add_openapi_option, document_and_openapi, shown
+from tools.cli.options import CONFIGURATION, FILE_OPTION, OPENAPI, add_command, streams_file
+from tools.cli.target import CommandError, spec_and_openapi
 from tools.openapi.scaffold import CannotScaffold, find_list, scaffold, scaffold_held, stream_name
 
 _EXAMPLES = """\
@@ -29,38 +30,26 @@ examples:
 The block reads the whole list at each sync, and says in comments why its sort was chosen and how to read changes only.
 Lines that you do not need can be deleted. A list that is asked with a value of other rows becomes a child of the stream
 that reads those. Then: python -m engine check --stream variables, and
-python -m engine preview variables. python -m engine drift lists what there is to scaffold.
+python -m engine preview variables. python -m engine check --unmapped lists the endpoints to scaffold.
 Exit code 0: written. 1: no stream can be written for this path. 2: there is no OpenAPI document.
 """
 
 
-def add_to(commands: Any, project: Path) -> None:
+def add_to(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser(
-        "scaffold",
-        help="write a stream for an endpoint, from the API's OpenAPI document",
-        description="Write a stream's block of streams.yaml for an endpoint, from the API's OpenAPI document.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    summary = "write a stream for an endpoint, from the API's OpenAPI document"
+    parser = add_command(commands, "scaffold", summary, _EXAMPLES, CONFIGURATION, OPENAPI, FILE_OPTION)
     parser.add_argument("endpoint", metavar="PATH", help='a path, or a method and a path: "POST /flows/filter"')
-    add_connection_options(parser)
-    add_openapi_option(parser)
-    parser.add_argument(
-        "--file", type=Path, metavar="FILE", help="whose api is meant (default: this project's streams.yaml)"
-    )
-    parser.add_argument("--name", help="the stream's name (default: made from the path)")
-    parser.add_argument("--append", type=Path, metavar="FILE", help="put the block at the end of this streams.yaml")
-    parser.set_defaults(
-        run=lambda options: run(options, options.append or options.file or shown(project / "streams.yaml"))
-    )
+    parser.add_argument("--name", help="the name of the stream (default: made from the path)")
+    parser.add_argument("--append", type=Path, metavar="FILE", help="append the stream to this streams.yaml")
+    parser.set_defaults(run=lambda options: run(options, options.append or streams_file(options)))
 
 
 def run(options: argparse.Namespace, file: Path) -> int:
     """Write a block, to the terminal or into the file."""
     if options.name is not None and not re.fullmatch(NAME_PATTERN, options.name):
-        raise CannotDo(f"--name: a stream must be named with {NAME_EXPECTED}")
-    spec, api = document_and_openapi(options, file)
+        raise CommandError(f"--name: a stream must be named with {NAME_EXPECTED}")
+    spec, api = spec_and_openapi(options, file)
     try:
         found = find_list(api, spec, options.endpoint)
         indent = "  " if options.append is None else _indent(file)

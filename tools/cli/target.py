@@ -1,4 +1,4 @@
-"""What the commands that ask a live API share: which file, which connection, which OpenAPI document."""
+"""What a command works on: a streams.yaml with its settings, some of its streams, and the API's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -22,133 +22,105 @@ from engine.spec.dialect import Api, Retry, Spec, Stream
 from engine.spec.load import ResolvedSpec, load, resolve
 from tools.openapi.document import NotOpenApi, OpenApi
 
-CONFIGURATION: Final = Path("configuration.json")
 _FEWER_RETRIES: Final = Retry(attempts=2, wait_initial=timedelta(seconds=1), retry_after_max=timedelta(seconds=30))
 
 
-class CannotDo(Exception):
-    """A command cannot be carried out; the message says why and what to do."""
+class CommandError(Exception):
+    """A command cannot run; the message says why and what to do."""
 
 
-class NoDocument(CannotDo):
-    """There is no OpenAPI document to be had."""
+class NoDocument(CommandError):
+    """The OpenAPI document is missing or cannot be read."""
 
 
-class Stderr:
-    """A log for commands, whose results go to stdout: warnings only."""
+class StderrLog:
+    """A log for commands, which print their results to stdout: only warnings, to stderr."""
 
     def info(self, message: str) -> None:
-        """Nothing: progress is for syncs."""
+        """Drop the message: progress matters in a sync only."""
 
     def warning(self, message: str) -> None:
         """Print the message."""
         print(message, file=sys.stderr)
 
 
-def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says which API is meant."""
-    parser.add_argument(
-        "--configuration",
-        type=Path,
-        default=CONFIGURATION,
-        metavar="FILE",
-        help="the connection's settings, as for fivetran debug (default: configuration.json in this folder)",
-    )
-
-
-def add_openapi_option(parser: argparse.ArgumentParser) -> None:
-    """Add what says where the OpenAPI document is."""
-    parser.add_argument(
-        "--openapi",
-        metavar="FILE|URL",
-        help="a saved OpenAPI document, or its address; without it the one that api.openapi names is asked for. "
-        "The key is sent only to the host of the API",
-    )
-
-
-def shown(path: Path) -> Path:
-    """The path relative to the current folder where it lies below it, as editors and GitHub want it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def connection_of(file: Path, configuration: Path) -> ResolvedSpec:
-    """A streams.yaml with the settings of a configuration.json, and less patience than a sync has.
+def resolved_spec(file: Path, configuration: Path) -> ResolvedSpec:
+    """A streams.yaml with the settings of a configuration.json, and fewer retries than a sync has.
 
     Raises:
-        CannotDo: there is no configuration, or it is not a JSON object.
-        SpecError, ConfigurationError: what :func:`engine.spec.load.resolve` finds.
+        CommandError: there is no configuration, or it is not a JSON object.
+        SpecError, ConfigurationError: raised by :func:`engine.spec.load.resolve`.
     """
     try:
         settings = json.loads(configuration.read_bytes())
     except FileNotFoundError:
-        raise CannotDo(
-            f"there is no {configuration}: copy configuration.json.example there and fill it in, "
+        raise CommandError(
+            f"{configuration} does not exist: copy configuration.json.example to it and fill it in, "
             "or name another file with --configuration"
         ) from None
     except ValueError:
-        raise CannotDo(f"{configuration} is not JSON") from None
+        raise CommandError(f"{configuration} is not JSON") from None
     if not isinstance(settings, dict):
-        raise CannotDo(f"{configuration} is not a JSON object of settings")
+        raise CommandError(f"{configuration} is not a JSON object of settings")
     resolved = resolve(file, settings)
     return _with_api(resolved, replace(resolved.spec.api, retry=_FEWER_RETRIES))
 
 
-def document_and_openapi(options: argparse.Namespace, file: Path) -> tuple[Spec, OpenApi]:
-    """A streams.yaml and the OpenAPI document of its API; with a saved document no configuration is needed.
+def spec_and_openapi(options: argparse.Namespace, file: Path) -> tuple[Spec, OpenApi]:
+    """A streams.yaml and the OpenAPI document of its API; a saved document needs no configuration.
 
     Raises:
-        CannotDo: either cannot be had.
+        CommandError: either is missing or cannot be read.
     """
     if options.openapi is not None and "://" not in options.openapi:
-        spec = load(file)  # each ${name} stands for a sample: which server it is does not matter
+        spec = load(file)  # with sample settings: the server does not matter
         return spec, saved_openapi(Path(options.openapi), spec.api.base_url)
-    resolved = connection_of(file, options.configuration)
-    return resolved.spec, openapi_of(resolved, options.openapi)
+    resolved = resolved_spec(file, options.configuration)
+    return resolved.spec, load_openapi(resolved, options.openapi)
 
 
 def chosen(spec: Spec, names: Sequence[str]) -> list[Stream]:
-    """The streams of these names; all when none is given.
+    """The streams of these names, or all streams if there are no names.
 
     Raises:
-        CannotDo: a name is no stream's.
+        CommandError: no stream has one of the names.
     """
     for name in names:
         if name not in spec.streams:
-            raise CannotDo(f'there is no stream "{name}"; {suggestion(name, spec.streams)}')
+            raise CommandError(f'there is no stream "{name}"; {suggestion(name, spec.streams)}')
     return [stream for name, stream in spec.streams.items() if not names or name in names]
 
 
-def openapi_of(resolved: ResolvedSpec, given: str | None) -> OpenApi:
-    """The OpenAPI document: the one that an option names, or the one that the api serves.
+def load_openapi(resolved: ResolvedSpec, source: str | None) -> OpenApi:
+    """The OpenAPI document at a path or URL, or else the one that the API serves.
 
     Raises:
-        NoDocument: there is none, or it cannot be read.
+        NoDocument: it is missing or cannot be read.
     """
     api = resolved.spec.api
-    if given is not None and "://" not in given:
-        return saved_openapi(Path(given), api.base_url)
-    if given is None and api.openapi is None:
+    if source is not None and "://" not in source:
+        return saved_openapi(Path(source), api.base_url)
+    if source is None and api.openapi is None:
         raise NoDocument(
-            "streams.yaml does not say where the API describes itself: set openapi under api, such as /openapi.json, "
-            "or give a document with --openapi FILE|URL"
+            "streams.yaml does not name the API's OpenAPI document: set openapi under api, such as /openapi.json, "
+            "or pass a document with --openapi FILE|URL"
         )
     request = Request(Endpoint("GET", api.openapi or "/"))
-    if given is not None:
-        resolved, request = _elsewhere(resolved, given)
+    if source is not None:
+        resolved, request = _elsewhere(resolved, source)
     try:
-        with Client(resolved, Stderr()) as client:
-            spec: OpenApi = client.send("openapi", request, lambda value: _read(value, api.base_url)).value
+        with Client(resolved, StderrLog()) as client:
+            document: OpenApi = client.send("openapi", request, lambda value: _parse(value, api.base_url)).value
     except Failure as failure:
         raise NoDocument(str(failure)) from None
-    return spec
+    return document
 
 
 def saved_openapi(path: Path, base_url: str) -> OpenApi:
-    """An OpenAPI document in a file.
+    """The OpenAPI document in a file.
 
     Raises:
-        NoDocument: the file holds none.
+        NoDocument: the file holds something else.
         OSError: it cannot be read.
     """
     try:
@@ -159,7 +131,7 @@ def saved_openapi(path: Path, base_url: str) -> OpenApi:
         raise NoDocument(f"{path}: {error}") from None
 
 
-def _read(value: Any, base_url: str) -> OpenApi:
+def _parse(value: Any, base_url: str) -> OpenApi:
     try:
         return OpenApi(value, base_url)
     except NotOpenApi as error:
@@ -167,7 +139,7 @@ def _read(value: Any, base_url: str) -> OpenApi:
 
 
 def _elsewhere(resolved: ResolvedSpec, url: str) -> tuple[ResolvedSpec, Request]:
-    """A connection to the server of a URL, and the request for it. Another host is not told who asks."""
+    """The request for a URL, and the spec to send it with, which has credentials only for the API's own host."""
     api = resolved.spec.api
     try:
         address, own = urlsplit(url), urlsplit(api.base_url)
@@ -175,12 +147,12 @@ def _elsewhere(resolved: ResolvedSpec, url: str) -> tuple[ResolvedSpec, Request]
     except ValueError:
         raise NoDocument(f"--openapi: {url} is not a URL") from None
     if address.username is not None:
-        raise NoDocument("--openapi: put no user or password into the URL; they would be shown in messages")
+        raise NoDocument("--openapi: remove the user and password from the URL; messages would show them")
     request = Request(Endpoint("GET", address.path or "/"), dict(parse_qsl(address.query)))
     root = f"{address.scheme}://{address.netloc}"
     if same:
         return _with_api(resolved, replace(api, base_url=root)), request
-    # Made anew: whatever else says who asks, now or later, must not slip through.
+    # Built from scratch, not copied: no credential that the dialect has now or later must slip through.
     unauthenticated = Api(base_url=root, pagination=api.pagination, timeout=api.timeout, retry=api.retry)
     return _with_api(resolved, unauthenticated), request
 

@@ -1,59 +1,51 @@
-"""``validate``: every mistake of a streams.yaml, offline."""
+"""``validate``: every mistake in a streams.yaml, offline."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from engine.declare.problems import SpecError
+from engine.nouns import counted
 from engine.spec.load import load
-from tools.cli.report import FORMATS
-from tools.cli.target import shown
+from tools.checking.findings import Finding
+from tools.cli.options import FILE, FORMAT, add_command, streams_file
+from tools.cli.report import Report
+from tools.cli.terminal import TerminalStyle
 
-_EXAMPLES = """\
+_EXAMPLES: Final = """\
 examples:
-  python -m engine validate                       check streams.yaml of this project
+  python -m engine validate                       check this project's streams.yaml
   python -m engine validate other.yaml            check another file
   python -m engine validate --format github       annotate the lines of a pull request
-  python -m engine validate --format json | jq    for other programs
+  python -m engine validate --format json | jq .findings
 
-Checks YAML syntax, every key and value, JSONPaths, keys and cursors, duplicates. Needs no network and no configuration.
-Exit code 0: no mistake. 1: mistakes, one line each as FILE:LINE:COLUMN keypath: what is wrong. 2: no such file.
+Checks the YAML syntax, every key and value, JSONPaths, primary keys, cursors and duplicates. Needs neither a network
+nor a configuration. Prints one line for each mistake: FILE:LINE:COLUMN keypath: what is wrong.
+Exit code 0: no mistakes. 1: mistakes. 2: the file cannot be read.
 """
 
 
-def add_to(commands: Any, project: Path) -> None:
+def add_to(commands: Any) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser(
-        "validate",
-        help="check a streams.yaml offline and name every mistake",
-        description="Check a streams.yaml offline and name every mistake in it.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(
+        commands, "validate", "report every mistake in a streams.yaml, offline", _EXAMPLES, FILE, FORMAT
     )
-    parser.add_argument(
-        "file", nargs="?", type=Path, metavar="FILE", help="the file to check (default: this project's streams.yaml)"
-    )
-    parser.add_argument(
-        "--format",
-        choices=sorted(FORMATS),
-        default="text",
-        help="text for people, json for programs, github for workflow annotations (default: text)",
-    )
-    parser.set_defaults(run=lambda options: run(options.file or shown(project / "streams.yaml"), options.format))
+    parser.set_defaults(run=run)
 
 
-def run(file: Path, form: str) -> int:
-    """Check a file and print what is wrong with it."""
-    report = FORMATS[form]
+def run(options: argparse.Namespace) -> int:
+    """Load a file and print every mistake in it."""
+    file = streams_file(options)
+    findings: list[Finding] = []
     try:
         spec = load(file)
     except SpecError as error:
-        print(report.mistakes(str(file), error.problems))
-        count = len(error.problems)
-        print(f"{count} mistake{'s' if count != 1 else ''} in {file}", file=sys.stderr)
-        return 1
-    print(report.fine(str(file), spec))
-    return 0
+        findings = [Finding(**vars(problem)) for problem in error.problems]
+        summary = f"{counted(len(findings), 'mistakes')} in {file}"
+    else:
+        columns = sum(len(stream.fields) for stream in spec.streams.values())
+        summary = f"{file}: no mistakes ({counted(len(spec.streams), 'streams')}, {counted(columns, 'columns')})"
+    print(Report(str(file), findings, summary).printed(options.format, TerminalStyle(sys.stdout)))
+    return 1 if findings else 0

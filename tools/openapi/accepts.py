@@ -1,7 +1,7 @@
-"""Whether an operation accepts what a request carries.
+"""Whether an operation accepts the values of a request.
 
-What a server does with a key that it does not know depends on where it stands: an object that is closed is refused, one
-that is not is read as if the key were absent. The second is the worse: a filter that is ignored lets every row through.
+A server rejects an unknown key in a closed object, but ignores it in an open one. Ignoring is worse: without the
+filter, every row comes back.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.declare.problems import nearest, suggestion
-from tools.openapi.shape import Json, Shape, is_free
+from tools.openapi.shape import Json, Shape, is_free, with_article
 
-_LISTED_MAX: Final = 12  # words in a message
+_LISTED_MAX: Final = 12  # names in a message
 
-_JSON_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
+_PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
     "date-time": (str,),
     "date": (str,),
@@ -32,9 +32,9 @@ class Fault:
     """Something in a request that the server does not accept.
 
     Attributes:
-        steps: Where in the values it stands.
+        steps: The keys and indexes that lead to it.
         message: What is wrong.
-        ignored: The server would pass over it in silence, rather than refuse the request.
+        ignored: Whether the server silently ignores the value rather than reject the request.
     """
 
     steps: tuple[str | int, ...]
@@ -43,9 +43,9 @@ class Fault:
 
 
 def faults(shape: Shape, value: Any, steps: tuple[str | int, ...] = ()) -> list[Fault]:
-    """What a server finds wrong with a value: nothing, or the faults by the form that it fits best."""
+    """What a server does not accept in a value; if the value fits none of several forms, the faults by the nearest."""
     if value is None or not shape.forms:
-        return []  # which values may be null, documents made by FastAPI before OpenAPI 3.1 do not say
+        return []  # documents that FastAPI wrote before OpenAPI 3.1 do not declare which values may be null
     best: list[Fault] | None = None
     for form in shape.forms:
         found = list(_faults(shape.root, form, value, steps))
@@ -57,7 +57,7 @@ def faults(shape: Shape, value: Any, steps: tuple[str | int, ...] = ()) -> list[
 
 
 def _distance(found: list[Fault]) -> tuple[int, int]:
-    """A form in which something deep is wrong was meant rather than one of another type altogether."""
+    """Sorts faults by how far the value is from the form: a fault deep inside means that the type itself fits."""
     return (-max(len(fault.steps) for fault in found), len(found))
 
 
@@ -65,12 +65,12 @@ def _faults(root: Json, form: Json, value: Any, steps: tuple[str | int, ...]) ->
     one = Shape(root, (form,))
     (kind,) = one.kinds
     if not _is(kind, value):
-        yield Fault(steps, f"expected {_named(kind)}, as the server declares it, found {_described(value)}")
+        yield Fault(steps, f"expected {one.words}, found {_type_of(value)}")
         return
     values = one.values
     if values is not None and value not in values:
         known = [str(known) for known in values]
-        yield Fault(steps, f'"{value}" is not a value that the server knows here; {hint(str(value), known)}')
+        yield Fault(steps, f'the server does not accept "{value}" here; {hint(str(value), known)}')
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             found = one.at(name)
@@ -83,41 +83,36 @@ def _faults(root: Json, form: Json, value: Any, steps: tuple[str | int, ...]) ->
             yield from faults(one.items, inner, (*steps, index))
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if "maximum" in form and value > form["maximum"]:
-            yield Fault(steps, f"{value} is more than the server takes here, {form['maximum']:g}")
+            yield Fault(steps, f"{value} exceeds the server's maximum, {form['maximum']:g}")
         if "minimum" in form and value < form["minimum"]:
-            yield Fault(steps, f"{value} is less than the server takes here, {form['minimum']:g}")
+            yield Fault(steps, f"{value} is below the server's minimum, {form['minimum']:g}")
 
 
 def unknown_key(form: Json, name: str, steps: tuple[str | int, ...]) -> Fault:
     """The fault of a key that an object of a form does not have."""
     near = hint(name, form.get("properties", ()))
     if form.get("additionalProperties") is False:
-        return Fault(steps, f'the server refuses the key "{name}" here; {near}')
-    return Fault(steps, f'the server has no key "{name}" here and ignores it, as if it were not sent; {near}', True)
+        return Fault(steps, f'the server rejects the unknown key "{name}"; {near}')
+    return Fault(steps, f'the server silently ignores the unknown key "{name}"; {near}', ignored=True)
 
 
-def hint(word: str, known: Collection[str]) -> str:
-    """What to say after a word that the server does not know. Long lists are not repeated."""
-    if len(known) > _LISTED_MAX and nearest(word, known) is None:
-        return f"it knows {len(known)} others"
-    return suggestion(word, known)
+def hint(name: str, known: Collection[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one, or all of them if they are few."""
+    if len(known) > _LISTED_MAX and nearest(name, known) is None:
+        return f"{len(known)} other names are known"
+    return suggestion(name, known)
 
 
 def _is(kind: str, value: Any) -> bool:
-    if kind not in _JSON_KINDS:
+    if kind not in _PYTHON_TYPES:
         return True
     if isinstance(value, bool):
         return kind == "boolean"
-    return isinstance(value, _JSON_KINDS[kind])
+    return isinstance(value, _PYTHON_TYPES[kind])
 
 
-def _named(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aio' else 'a'} {kind}"
-
-
-def _described(value: Any) -> str:
-    """The type of a value, and never the value: it could be a secret."""
+def _type_of(value: Any) -> str:
+    """The JSON type of a value, and never the value: it could be a secret."""
     if isinstance(value, bool):
         return "a boolean"
-    names = {str: "a string", int: "a number", float: "a number", list: "an array"}
-    return names.get(type(value), "an object")
+    return with_article({str: "string", int: "number", float: "number", list: "array"}.get(type(value), "object"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from tools.openapi.shape import Shape
 
@@ -51,7 +51,7 @@ def _fits_32_bits(form: Mapping[str, object]) -> bool:
     return form.get("format") == "int32" or (isinstance(highest, (int, float)) and highest < 2**31)
 
 
-def type_mismatch(column: str, shape: Shape) -> tuple[str, str] | None:
+def type_mismatch(column: str, shape: Shape) -> tuple[Literal["error", "warning"], str] | None:
     """What is wrong with a column's type for the values of a shape; None when they fit.
 
     Returns:

@@ -16,7 +16,7 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class NotOpenApi(ValueError):
-    """What was read is no OpenAPI document of version 3; the message says what it is."""
+    """A value is not an OpenAPI document of version 3; the message says what it is."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,12 @@ class Operation:
     """A method and a path that the API offers.
 
     Attributes:
-        endpoint: As streams.yaml names it, below the base URL.
-        description: What the document says about it, one line.
-        query: The parameters of its URL by name, and whether each is required.
-        body: What its body may be; None where it takes none.
-        answer: What it answers when all is well; None where the document does not say.
+        endpoint: The endpoint as streams.yaml writes it, below the base URL.
+        description: The document's description, on one line.
+        query: The query parameters by name, and whether each is required.
+        body: The shape of the body; None if the operation has no JSON body.
+        body_required: Whether a request must have a body.
+        response: The shape of a successful response; None if the document does not describe it.
     """
 
     endpoint: Endpoint
@@ -36,16 +37,16 @@ class Operation:
     query: Mapping[str, tuple[Shape, bool]]
     body: Shape | None
     body_required: bool
-    answer: Shape | None
+    response: Shape | None
 
     def takes(self, names: Sequence[str]) -> bool:
-        """Whether a request may carry values of these names: in its body, or in its query if it is a GET."""
+        """Whether a request can send values of these names: in its body, or in its query if it is a GET."""
         if self.endpoint.method == "GET":
             return all(name in self.query for name in names)
         return self.body is not None and all(name in self.body.properties for name in names)
 
     def value(self, name: str) -> Shape | None:
-        """What a value of the request may be, by its name in the body, or in the query if it is a GET."""
+        """The shape of a value of the request by its name in the body, or in the query if it is a GET."""
         if self.endpoint.method == "GET":
             return self.query[name][0] if name in self.query else None
         return self.body.properties.get(name) if self.body else None
@@ -53,9 +54,12 @@ class Operation:
 
 @dataclass(frozen=True)
 class NoOperation:
-    """The document has no such operation. ``methods`` are those that the path has; ``near`` is a path like it.
+    """The document has no such operation.
 
-    ``outside``: the path lies above the base URL, of which the document need not tell.
+    Attributes:
+        methods: The methods that the path has.
+        near: A similar path.
+        outside: Whether the path is above the base URL, and so need not be in the document.
     """
 
     methods: tuple[str, ...]
@@ -64,31 +68,30 @@ class NoOperation:
 
 
 class OpenApi:
-    """A document.
+    """An OpenAPI document.
 
     Args:
         document: The decoded JSON.
-        base_url: What endpoints' paths follow: a document may name its paths from the root of the server.
+        base_url: The URL that endpoint paths are appended to. The document may have paths from the root of the server.
 
     Raises:
-        NotOpenApi: it is something else.
+        NotOpenApi: the JSON is something else.
     """
 
     def __init__(self, document: Any, base_url: str) -> None:
         if not isinstance(document, Mapping):
-            raise NotOpenApi(f"a {type(document).__name__}, and no OpenAPI document")
+            raise NotOpenApi(f"expected an OpenAPI document, found a {type(document).__name__}")
         version = document.get("openapi", document.get("swagger"))
         if not isinstance(version, str) or not version.startswith("3.") or not isinstance(document.get("paths"), dict):
-            said = (
-                f"version {version}" if version is not None else f"the keys {', '.join(map(str, document)) or '(none)'}"
-            )
-            raise NotOpenApi(f"no OpenAPI document of version 3, but one with {said}")
+            keys = f"an object with the keys {', '.join(map(str, document)) or '(none)'}"
+            found = keys if version is None else f"version {version}"
+            raise NotOpenApi(f"expected an OpenAPI document of version 3, found {found}")
         self._root: Json = document
         info = resolved(document, document.get("info"))
         self.title = f"{info.get('title', 'an API')}, version {info.get('version', 'unknown')}"
         self._base = _segments(urlsplit(base_url).path)
         self._from_root = bool(self._base) and any(_begins(path, self._base) for path in document["paths"])
-        # One segment alone says little: /v2/limits may be below a base URL that ends in /v2 by chance.
+        # One segment proves little: /v2/limits may be below a base URL that ends in /v2 by chance.
         self._shortest = 1 if all(_begins(path, self._base[-1:]) for path in document["paths"]) else 2
         self._paths: dict[str, Json] = {
             self._below_base(path): resolved(document, item) for path, item in document["paths"].items()
@@ -96,9 +99,9 @@ class OpenApi:
         self._below = self._paths.keys() - document["paths"].keys()
 
     def _below_base(self, path: str) -> str:
-        """A path of the document as it stands below the base URL.
+        """A path of the document, relative to the base URL.
 
-        A document may leave out the base URL's own path, or name the whole of it, or the end of it.
+        The document's paths may begin with the base URL's own path, with the end of it, or with neither.
         """
         for length in range(len(self._base), self._shortest - 1, -1):
             if _begins(path, self._base[-length:]):
@@ -107,14 +110,14 @@ class OpenApi:
 
     @property
     def operations(self) -> Iterator[Operation]:
-        """Everything that can be asked with GET or POST, in the document's order."""
+        """The GET and POST operations, in the document's order."""
         for path, item in self._paths.items():
             for method in ("GET", "POST"):
                 if method.lower() in item:
                     yield self._operation(Endpoint(method, path), item, resolved(self._root, item[method.lower()]))
 
     def find(self, endpoint: Endpoint) -> Operation | NoOperation:
-        """The operation that an endpoint of streams.yaml means. Names of path parameters do not matter."""
+        """The operation of an endpoint of streams.yaml. Names of path parameters may differ."""
         known = self.known_path(endpoint)
         if known is None and endpoint.goes_up:
             return NoOperation((), None, outside=True)
@@ -126,9 +129,9 @@ class OpenApi:
         return self._operation(endpoint, item, resolved(self._root, item[endpoint.method.lower()]))
 
     def known_path(self, endpoint: Endpoint) -> str | None:
-        """The document's path for an endpoint: the same, or one with a parameter where the endpoint has a value.
+        """The document's path for an endpoint: the same, or one with a parameter in place of a value.
 
-        What lies above the base URL is known where the document names its paths from the root of the server.
+        A path above the base URL is found only if the document's paths begin at the root of the server.
         """
         wanted, known = endpoint.path, dict(zip(self._paths, self._paths, strict=True))
         if endpoint.goes_up:
@@ -150,20 +153,20 @@ class OpenApi:
         return loose
 
     def _from_server_root(self, endpoint: Endpoint) -> str:
-        """The path that an endpoint above the base URL has on the server; empty if it goes above the root."""
+        """The path on the server of an endpoint above the base URL; empty if it goes above the root."""
         segments = endpoint.path.split("/")
         left = len(self._base) - segments.count("..")
         return "/".join(["", *self._base[:left], *segments[segments.count("..") :]]) if left >= 0 else ""
 
     def _named_from_root(self) -> dict[str, str]:
-        """The document's paths that are named from the root of the server, with the parameters of the base URL filled."""
+        """The document's paths that begin at the root of the server, keyed by the path with the base URL's values."""
         if not self._from_root:
             return {}
         named = (path for path in self._paths if path not in self._below)
         return {"/".join(["", *self._filled(path)]): path for path in named}
 
     def _filled(self, path: str) -> list[str]:
-        """The segments of a path, with the base URL's in the place of parameters that stand for them."""
+        """The segments of a path, with the base URL's values in place of parameters."""
         own = _segments(path)
         shared = next((n for n in range(len(self._base), -1, -1) if _begins(path, self._base[:n])), 0)
         return [*self._base[:shared], *own[shared:]]
@@ -185,10 +188,10 @@ class OpenApi:
             query,
             None if schema is None else Shape.of(root, schema),
             bool(body.get("required")),
-            self._answer(operation),
+            self._response(operation),
         )
 
-    def _answer(self, operation: Json) -> Shape | None:
+    def _response(self, operation: Json) -> Shape | None:
         responses = operation.get("responses", {})
         codes = sorted(code for code in responses if str(code).startswith("2")) or ["default"]
         schema = _json_content(self._root, resolved(self._root, responses.get(codes[0])))
@@ -196,7 +199,7 @@ class OpenApi:
 
 
 def _json_content(root: Json, holder: Json) -> Any:
-    """The schema of the JSON that a request body or an answer holds; None where it holds none."""
+    """The schema of the JSON in a request body or a response; None if it has no JSON."""
     for kind, content in holder.get("content", {}).items():
         if re.match(r"application/([\w.-]+\+)?json\b|\*/\*", kind):
             return resolved(root, content).get("schema", {})
@@ -212,7 +215,7 @@ def _nameless(segment: str) -> str:
 
 
 def _begins(path: str, base: Sequence[str]) -> bool:
-    """Whether a path of a document begins with these segments, or with parameters that stand for them."""
+    """Whether a path of a document begins with these segments, or with parameters in their place."""
     own = _segments(path)
     return len(own) >= len(base) and all(
         theirs == ours or _nameless(theirs) == "{}" for theirs, ours in zip(own, base, strict=False)

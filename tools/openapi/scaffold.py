@@ -278,7 +278,7 @@ def _pagination(found: ListOperation, api: OpenApi, spec: Spec) -> Iterator[str]
 
 def _token(found: ListOperation, api: OpenApi) -> str | None:
     """Pages by token, where an answer has a link to the next and the API an operation that takes one value for it."""
-    answer = found.operation.answer
+    answer = found.operation.response
     link = next((name for name in _NEXT if answer is not None and name in answer.properties), None)
     following = api.find(Endpoint("GET", f"{found.endpoint.path.rstrip('/')}/next"))
     if link is None or not isinstance(following, Operation) or len(following.query) != 1:
@@ -296,7 +296,7 @@ def _count(endpoint: Endpoint, api: OpenApi) -> Iterator[str]:
     beside = endpoint.path.rstrip("/").rsplit("/", 1)[0]
     for path in (f"{beside}/count", f"{endpoint.path.rstrip('/')}/count"):
         found = api.find(Endpoint(endpoint.method, path))
-        if isinstance(found, Operation) and found.answer is not None and found.answer.kinds == {"integer"}:
+        if isinstance(found, Operation) and found.response is not None and found.response.kinds == {"integer"}:
             if found.body is None or not found.body.required:
                 yield f"count: {Endpoint(endpoint.method, path)}"
             return

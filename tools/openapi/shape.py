@@ -1,8 +1,8 @@
-"""JSON Schemas as they stand in OpenAPI documents, read as what a value may look like.
+"""The JSON Schemas of OpenAPI documents, flattened to the forms that a value can take.
 
 OpenAPI 3.0 writes a value that may be null as ``nullable: true``, 3.1 as ``anyOf`` with the type null or as a list of
-types; FastAPI wraps a ``$ref`` that has a description in ``allOf``. A :class:`Shape` has all that behind it: it is the
-list of forms, other than null, that a value may take.
+types; FastAPI wraps a ``$ref`` that has a description in ``allOf``. A :class:`Shape` hides these differences: it is the
+list of forms, other than null, that a value can take.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any, Final
 
 Json = Mapping[str, Any]
 
-_DEPTH_MAX: Final = 20  # of references that lead to references; more is a circle
+_DEPTH_MAX: Final = 20  # references that lead to references; more is a circle
 _BESIDES: Final = ("$ref", "allOf", "anyOf", "oneOf", "nullable")
 _TIMES: Final = ("date-time", "date")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a value may look like, null aside.
+    """The forms that a value can take, other than null.
 
     Attributes:
-        root: The whole document, in which references are looked up.
-        forms: Flat schemas, one of which the value fits. A form without a type is any value.
+        root: The document, in which references are looked up.
+        forms: Flat schemas; the value fits one of them. A form without a type allows any value.
     """
 
     root: Json
@@ -37,17 +37,27 @@ class Shape:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """What the value can be: string, date-time, date, integer, number, boolean, object, array; any when unsaid."""
+        """What the value can be: string, date-time, date, integer, number, boolean, object, array; or any."""
         return frozenset(_kind(form) for form in self.forms) or frozenset({"any"})
 
     @property
+    def words(self) -> str:
+        """The kinds in a message: ``an integer or a string``."""
+        return " or ".join(with_article(kind) for kind in sorted(self.kinds))
+
+    @property
+    def anything(self) -> Shape:
+        """The shape of any value, in the same document."""
+        return Shape(self.root, ({},))
+
+    @property
     def description(self) -> str:
-        """What the document says about the value."""
+        """The first description that the document has for the value, or an empty string."""
         return next((str(form["description"]) for form in self.forms if form.get("description")), "")
 
     @property
     def values(self) -> Sequence[Any] | None:
-        """The values that there can be, where the document lists them."""
+        """All values, if the document lists them."""
         listed: list[Any] = []
         for form in self.forms:
             if "const" in form:
@@ -60,7 +70,7 @@ class Shape:
 
     @property
     def items(self) -> Shape | None:
-        """The items, where the value can be a list."""
+        """The items, if the value can be a list."""
         lists = [form for form in self.forms if _kind(form) == "array"]
         if not lists:
             return None
@@ -69,7 +79,7 @@ class Shape:
 
     @property
     def properties(self) -> Mapping[str, Shape]:
-        """The properties that the document names, where the value can be an object."""
+        """The properties that the document names, if the value can be an object."""
         found: dict[str, list[Json]] = {}
         for form in self.forms:
             for name, schema in form.get("properties", {}).items():
@@ -78,12 +88,12 @@ class Shape:
 
     @property
     def required(self) -> Sequence[str]:
-        """The properties without which no form is whole."""
+        """The properties that every form requires."""
         first, *others = (list(form.get("required", ())) for form in self.forms or ({},))
         return [name for name in first if all(name in other for other in others)]
 
     def at(self, name: str) -> Shape | None:
-        """A property by its name; None where the value has none of that name."""
+        """A property by its name; None if no form has it."""
         forms: list[Json] = []
         for form in self.forms:
             if name in form.get("properties", {}):
@@ -95,7 +105,7 @@ class Shape:
         return Shape(self.root, tuple(forms)) if forms else None
 
     def follow(self, steps: Sequence[str | int]) -> Shape | Absent:
-        """What stands at the names and indexes of a path, or where the path ends."""
+        """The shape at the end of a path of names and indexes, or where the path breaks off."""
         shape = self
         for number, step in enumerate(steps):
             if shape.kinds == {"any"}:
@@ -109,14 +119,20 @@ class Shape:
 
 @dataclass(frozen=True)
 class Absent:
-    """A path leads nowhere: its last step is no part of ``within``."""
+    """A path breaks off: ``within`` does not have its last step."""
 
     steps: Sequence[str | int]
     within: Shape
 
 
+def with_article(kind: str) -> str:
+    """A kind in a message: ``an integer``, ``a list``."""
+    word = {"array": "list", "any": "any value"}.get(kind, kind)
+    return f"{'an' if word[0] in 'io' else 'a'} {word}" if kind != "any" else word
+
+
 def is_free(form: Json) -> bool:
-    """Whether an object of this form may have properties that the document does not name."""
+    """Whether an object of this form can have properties that the document does not name."""
     if _kind(form) != "object":
         return False
     additional = form.get("additionalProperties")
@@ -124,7 +140,7 @@ def is_free(form: Json) -> bool:
 
 
 def resolved(root: Json, value: Any) -> Json:
-    """An object of the document, or what its reference refers to; an empty object where that leads nowhere."""
+    """The object, or the one that it references; an empty object if the reference leads nowhere."""
     for _ in range(_DEPTH_MAX):
         if not isinstance(value, Mapping):
             return {}
@@ -135,7 +151,7 @@ def resolved(root: Json, value: Any) -> Json:
 
 
 def _lookup(root: Json, reference: Any) -> Any:
-    """What a reference within the document refers to (a JSON pointer, RFC 6901); None where that leads nowhere."""
+    """The target of a reference within the document (a JSON pointer, RFC 6901); None if it leads nowhere."""
     if not isinstance(reference, str) or not reference.startswith("#"):
         return None
     found: Any = root
@@ -145,7 +161,7 @@ def _lookup(root: Json, reference: Any) -> Any:
 
 
 def _forms(root: Json, schema: Any, depth: int) -> Iterator[Json]:
-    """The flat schemas, other than null, of which a value fits one."""
+    """The flat schemas, other than null, that a schema allows."""
     if schema is False:
         return
     if not isinstance(schema, Mapping) or depth > _DEPTH_MAX:
@@ -159,7 +175,7 @@ def _forms(root: Json, schema: Any, depth: int) -> Iterator[Json]:
     choices = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     if choices:
         parts.append([form for choice in choices for form in _forms(root, choice, depth + 1)])
-    # Last, so that a description beside a reference wins over the one of what is referred to.
+    # Last, so that a description beside a reference wins over that of the target.
     parts.append([{name: value for name, value in schema.items() if name not in _BESIDES}])
     merged: list[Json] = [{}]
     for alternatives in parts:
@@ -169,7 +185,7 @@ def _forms(root: Json, schema: Any, depth: int) -> Iterator[Json]:
 
 
 def _both(one: Json, other: Json) -> Json:
-    """A schema that holds what two schemas say of the same value."""
+    """One schema that requires what both do of the same value."""
     both = {**one, **other}
     if "properties" in one and "properties" in other:
         both["properties"] = {**one["properties"], **other["properties"]}

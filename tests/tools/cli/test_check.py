@@ -1,4 +1,4 @@
-"""`check` finds every planted mistake, and nothing in the shipped streams.yaml."""
+"""`check` finds every planted mistake, and no mistake in the shipped streams.yaml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
 
 
 class Planted(NamedTuple):
-    """A mistake: what is put in place of what (once, in the stream), and the words that tell of it and of its place."""
+    """A mistake: the text it replaces (once, in the stream), and the level, place and words of its finding."""
 
     stream: str
     right: str
@@ -42,7 +42,7 @@ MISTAKES = {
         "endpoint: GET /deployments/filter",
         "error",
         "endpoint",
-        "the server has /deployments/filter for POST only",
+        "the server accepts only POST for /deployments/filter",
     ),
     "body key": Planted(
         "flows",
@@ -50,15 +50,15 @@ MISTAKES = {
         "body: {sorts: NAME_ASC}",
         "error",
         "body.sorts",
-        'the server has no key "sorts" here and ignores it, as if it were not sent; did you mean "sort"?',
+        'the server silently ignores the unknown key "sorts"; did you mean "sort"?',
     ),
-    "filter at the top of an alternative": Planted(
+    "top key of a filter": Planted(
         "flow_runs",
         "{flow_runs: {end_time: {after_: $since}}",
         "{flow_run: {end_time: {after_: $since}}",
         "error",
         "incremental.changes[0].body.flow_run",
-        'the server has no key "flow_run" here and ignores it',
+        'the server silently ignores the unknown key "flow_run"',
     ),
     "filter key": Planted(
         "flow_runs",
@@ -66,7 +66,7 @@ MISTAKES = {
         "expected_start_tme: {after_: $since-7d}",
         "error",
         "incremental.changes[1].body.flow_runs.expected_start_tme",
-        'the server refuses the key "expected_start_tme" here; did you mean "expected_start_time"?',
+        'the server rejects the unknown key "expected_start_tme"; did you mean "expected_start_time"?',
     ),
     "key deep in a filter": Planted(
         "flow_runs",
@@ -74,7 +74,7 @@ MISTAKES = {
         "start_time: {is_nul_: true}",
         "error",
         "incremental.changes[1].body.flow_runs.start_time.is_nul_",
-        'the server refuses the key "is_nul_" here; did you mean "is_null_"?',
+        'the server rejects the unknown key "is_nul_"; did you mean "is_null_"?',
     ),
     "value of a filter": Planted(
         "flow_runs",
@@ -82,7 +82,7 @@ MISTAKES = {
         "start_time: {is_null_: [yes]}",
         "error",
         "incremental.changes[1].body.flow_runs.start_time.is_null_",
-        "expected a boolean, as the server declares it, found an array",
+        "expected a boolean, found a list",
     ),
     "sort": Planted(
         "flows",
@@ -90,7 +90,7 @@ MISTAKES = {
         "changes: [{body: {sort: UPDATED_DSC}",
         "error",
         "incremental.changes[0].body.sort",
-        '"UPDATED_DSC" is not a value that the server knows here; did you mean "UPDATED_DESC"?',
+        'the server does not accept "UPDATED_DSC" here; did you mean "UPDATED_DESC"?',
     ),
     "field": Planted(
         "flows",
@@ -98,7 +98,7 @@ MISTAKES = {
         "path: $.nmae",
         "warning",
         "fields.name",
-        'always NULL: the server declares no "nmae" for $.nmae; did you mean "name"?',
+        'always NULL: the response has no "nmae" for $.nmae; did you mean "name"?',
     ),
     "nested field": Planted(
         "flow_runs",
@@ -106,9 +106,9 @@ MISTAKES = {
         "$.state.mesage",
         "warning",
         "fields.state_message",
-        'the server declares no "mesage" for $.state.mesage; did you mean "message"?',
+        'the response has no "mesage" for $.state.mesage; did you mean "message"?',
     ),
-    "number in a text column": Planted(
+    "number in a string column": Planted(
         "flow_runs",
         "path: $.run_count, type: INT",
         "path: $.run_count, type: STRING",
@@ -116,7 +116,7 @@ MISTAKES = {
         "fields.run_count.type",
         "the server declares integer, of which every value becomes JSON text and is counted as a type_mismatch",
     ),
-    "object in a text column": Planted(
+    "object in a string column": Planted(
         "flow_runs",
         "path: $.parameters, type: JSON",
         "path: $.parameters, type: STRING",
@@ -124,7 +124,7 @@ MISTAKES = {
         "fields.parameters.type",
         "the server declares object",
     ),
-    "text in a number column": Planted(
+    "string in a number column": Planted(
         "flow_runs",
         "path: $.state_name,",
         "path: $.state_name, type: INT,",
@@ -132,7 +132,7 @@ MISTAKES = {
         "fields.state_name.type",
         "the server declares string, of which every value becomes NULL in a column of type INT; STRING fits",
     ),
-    "instant in a text column": Planted(
+    "instant in a string column": Planted(
         "flow_runs",
         "path: $.start_time, type: UTC_DATETIME",
         "path: $.start_time, type: STRING",
@@ -140,7 +140,7 @@ MISTAKES = {
         "fields.start_time.type",
         "the server declares date-time; UTC_DATETIME keeps its meaning",
     ),
-    "fraction in a whole-number column": Planted(
+    "fraction in an integer column": Planted(
         "flow_runs",
         "path: $.total_run_time, type: DOUBLE",
         "path: $.total_run_time, type: INT",
@@ -154,7 +154,7 @@ MISTAKES = {
         "path: $.name, type",
         "error",
         "fields.updated",
-        "the cursor must be an instant (date-time), where the server declares string",
+        "the cursor must be a date-time, found a string",
     ),
     "cursor that is not there": Planted(
         "flows",
@@ -162,7 +162,7 @@ MISTAKES = {
         "path: $.updatd, type",
         "error",
         "fields.updated",
-        'this column is the cursor, but the server declares no "updatd"',
+        'this column is the cursor, but the response has no "updatd"',
     ),
     "key that is not there": Planted(
         "deployments",
@@ -170,7 +170,7 @@ MISTAKES = {
         "path: $.uid,",
         "error",
         "fields.id",
-        'this column is of the primary key, but the server declares no "uid"',
+        'this column is part of the primary key, but the response has no "uid"',
     ),
     "count endpoint": Planted(
         "flows",
@@ -186,7 +186,7 @@ MISTAKES = {
         "POST /flows/filter",
         "error",
         "count",
-        "expected a whole number at $, where the server declares array",
+        "expected an integer at $, found a list",
     ),
     "keyset filter": Planted(
         "flow_runs",
@@ -194,7 +194,7 @@ MISTAKES = {
         "after: flow_runs.expected_start.after_",
         "error",
         "pagination.after",
-        'at flow_runs: the server refuses the key "expected_start" here; did you mean "expected_start_time"?',
+        'at flow_runs: the server rejects the unknown key "expected_start"; did you mean "expected_start_time"?',
     ),
     "keyset field": Planted(
         "flow_runs",
@@ -202,7 +202,7 @@ MISTAKES = {
         "field: $.name",
         "error",
         "pagination.field",
-        "expected an instant (date-time) at $.name, where the server declares string",
+        "expected a date-time at $.name, found a string",
     ),
     "sort of the tie-breaker": Planted(
         "flow_runs",
@@ -210,7 +210,7 @@ MISTAKES = {
         "tie_breaker: {sort: ID_ASC}",
         "error",
         "pagination.tie_breaker.sort",
-        '"ID_ASC" is not a value that the server knows here; did you mean "ID_DESC"?',
+        'the server does not accept "ID_ASC" here; did you mean "ID_DESC"?',
     ),
     "records": Planted(
         "flows",
@@ -218,7 +218,7 @@ MISTAKES = {
         "    count: POST /flows/count\n    records: $.rows",
         "error",
         "records",
-        "POST /flows/filter answers with array, and no list at $.rows",
+        "expected a list at $.rows; POST /flows/filter returns a list",
     ),
     "value of open": Planted(
         "flow_runs",
@@ -226,7 +226,7 @@ MISTAKES = {
         "values: [SCHEDULED, PENDNG,",
         "error",
         "incremental.open.into",
-        '"PENDNG" is not a value that the server knows here; did you mean "PENDING"?',
+        'the server does not accept "PENDNG" here; did you mean "PENDING"?',
     ),
     "field of open": Planted(
         "flow_runs",
@@ -234,7 +234,7 @@ MISTAKES = {
         "field: $.state_typ",
         "error",
         "incremental.open.field",
-        'the server declares no "state_typ" for $.state_typ; did you mean "state_type"?',
+        'the response has no "state_typ" for $.state_typ; did you mean "state_type"?',
     ),
     "lookup": Planted(
         "flow_runs",
@@ -242,31 +242,39 @@ MISTAKES = {
         "lookup: flow_runs.id.any",
         "error",
         "incremental.lookup",
-        'at flow_runs.id: the server refuses the key "any" here; did you mean "any_"?',
+        'at flow_runs.id: the server rejects the unknown key "any"; did you mean "any_"?',
     ),
-    "limit above the most": Planted(
+    "limit above the maximum": Planted(
         "flow_runs",
         "limit: 50",
         "limit: 51",
         "warning",
         "incremental.change_feed.body.limit",
-        "51 is more than the server takes here, 50 (a sync goes on without this request)",
+        "51 exceeds the server's maximum, 50 (a sync continues without this request)",
     ),
-    "list that names rows": Planted(
+    "change feed": Planted(
         "flow_runs",
         "endpoint: POST /events/filter",
         "endpoint: POST /event/filter",
         "warning",
         "incremental.change_feed.endpoint",
-        'the server has no /event/filter; did you mean "/events/filter"? (a sync goes on without this request)',
+        'the server has no /event/filter; did you mean "/events/filter"? (a sync continues without this request)',
     ),
-    "records of the list that names rows": Planted(
+    "records of the change feed": Planted(
         "flow_runs",
         "records: $.events",
         "records: $.event",
         "warning",
         "incremental.change_feed.records",
-        "POST /events/filter answers with object with events, total, next_page, and no list at $.event",
+        "expected a list at $.event; POST /events/filter returns an object with events, total, next_page",
+    ),
+    "names of the change feed": Planted(
+        "flow_runs",
+        "names: $.resource['prefect.resource.id']",
+        "names: $.resource",
+        "warning",
+        "incremental.change_feed.names",
+        "expected a string at $.resource, found an object (a sync continues without this request)",
     ),
     "parameter of the next page": Planted(
         "flow_runs",
@@ -274,7 +282,7 @@ MISTAKES = {
         "parameter: page_token",
         "error",
         "incremental.change_feed.pagination.parameter",
-        'the server has no parameter "page_token" here and ignores it; did you mean "page-token"?',
+        'the server silently ignores the unknown parameter "page_token"; did you mean "page-token"?',
     ),
     "stop_at": Planted(
         "flows",
@@ -282,7 +290,7 @@ MISTAKES = {
         "stop_at: $.tags",
         "error",
         "incremental.changes[0].stop_at",
-        "expected an instant (date-time) at $.tags, where the server declares array",
+        "expected a date-time at $.tags, found a list",
     ),
 }
 
@@ -311,13 +319,13 @@ def test_finds_a_planted_mistake(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """At its place, in words that say what the server has; with exit code 1, or 0 where a sync can live with it."""
+    """The finding has the mistake's place and says what the server expects; a warning does not fail the check."""
     path = planted(mistake, tmp_path)
     arguments = ["check", str(path), "--configuration", str(configurations[3]), "--format", "json"]
     assert main([*arguments, "--stream", mistake.stream]) == (1 if mistake.level == "error" else 0)
     found = findings(capsys)
-    said = [(f["level"], f["keypath"]) for f in found if mistake.words in f["message"]]
-    assert (mistake.level, f"streams.{mistake.stream}.{mistake.keypath}") in said, found
+    named = [(f["level"], f["keypath"]) for f in found if mistake.words in f["message"]]
+    assert (mistake.level, f"streams.{mistake.stream}.{mistake.keypath}") in named, found
     places = [f for f in found if mistake.words in f["message"]]
     assert all(0 < f["line"] <= len(path.read_text("utf-8").splitlines()) for f in places)
 
@@ -326,7 +334,7 @@ def test_finds_a_planted_mistake(
 def test_the_shipped_file_is_clean(
     major: int, configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No error on either major; on the newest no warning either, and the records of lists that hold any were seen."""
+    """No error on Prefect 2 or 3, no warning on 3, and the records of every list that has rows were sampled."""
     arguments = ["check", str(PROJECT / "streams.yaml"), "--configuration", str(configurations[major])]
     assert main([*arguments, "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -338,14 +346,14 @@ def test_the_shipped_file_is_clean(
         assert found["streams"][name]["requests"] == "ok"
 
 
-def test_an_alternative_that_is_not_known_is_a_note(
+def test_an_unsupported_alternative_is_a_note_if_another_is_supported(
     configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Prefect 2 has no filter for end_time; the other question is asked there, and check says so."""
+    """Prefect 2 cannot filter by end_time, so a sync uses the fallback there: not a mistake, but worth knowing."""
     main(["check", str(PROJECT / "streams.yaml"), "--configuration", str(configurations[2]), "--format", "json"])
     notes = [finding for finding in findings(capsys) if finding["level"] == "note"]
-    told = {note["keypath"]: note["message"] for note in notes if "alternative 2 is used instead" in note["message"]}
-    assert set(told) == {
+    places = {note["keypath"] for note in notes if "a sync uses alternative 2 instead" in note["message"]}
+    assert places == {
         "streams.flow_runs.incremental.changes[0].body.flow_runs.end_time",
         "streams.task_runs.pagination[0].after",
         "streams.task_runs.pagination[0].before",
@@ -353,10 +361,10 @@ def test_an_alternative_that_is_not_known_is_a_note(
     }
 
 
-def test_a_question_without_an_alternative_that_is_known_is_a_mistake(
+def test_alternatives_that_are_all_unsupported_are_errors(
     configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """When no alternative is known to the server, each is an error."""
+    """If the server rejects every alternative, the sync would fail, so each is an error."""
     text = SHIPPED.replace("start_time: {is_null_: false}", "start_time: {is_nul_: false}", 1)
     path = tmp_path / "streams.yaml"
     path.write_text(text, "utf-8")
@@ -369,10 +377,10 @@ def test_a_question_without_an_alternative_that_is_known_is_a_mistake(
     }
 
 
-def test_the_text_names_places_and_ends_with_a_table(
+def test_text_output_has_places_and_ends_with_a_table(
     configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lines as `validate` prints them, then a line a stream and a column an aspect, without colours in a pipe."""
+    """First the findings as `validate` prints them, then verdicts by stream and aspect; in a pipe without colors."""
     planted(MISTAKES["sort"], tmp_path)
     monkeypatch.chdir(tmp_path)
     assert main(["check", "streams.yaml", "--configuration", str(configurations[3])]) == 1
@@ -389,10 +397,10 @@ def test_the_text_names_places_and_ends_with_a_table(
     assert "\x1b" not in out
 
 
-def test_github_annotations_have_their_level(
+def test_github_annotations_have_the_level_of_the_finding(
     configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A warning is a warning in a pull request, too."""
+    """A warning must not look like an error in a pull request."""
     path = planted(MISTAKES["field"], tmp_path)
     arguments = ["check", str(path), "--configuration", str(configurations[3]), "--stream", "flows"]
     assert main([*arguments, "--format", "github"]) == 0
@@ -403,10 +411,10 @@ def test_github_annotations_have_their_level(
     "where", [lambda url: f"{url}/openapi.json", lambda url: f"{url.removesuffix('/api')}/openapi.json"]
 )
 @pytest.mark.parametrize("major", MAJORS)
-def test_the_document_may_name_paths_from_the_root_of_the_server(
+def test_paths_of_the_document_may_begin_at_the_root_of_the_server(
     where: Callable[[str], str], major: int, configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Prefect serves two documents: one names /flows/filter, the other (on Prefect 2) /api/flows/filter."""
+    """Prefect serves two documents: one has /flows/filter, the other (on Prefect 2) /api/flows/filter."""
     url = where(json.loads(configurations[major].read_text())["api_url"])
     arguments = ["check", str(PROJECT / "streams.yaml"), "--configuration", str(configurations[major])]
     assert main([*arguments, "--openapi", url]) == 0

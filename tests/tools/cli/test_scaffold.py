@@ -19,7 +19,7 @@ from tests.readme import PROJECT
 from tests.shop import STREAMS, Lines, Recorder
 from tests.tools.openapi.documents import shop
 from tools.cli import main
-from tools.cli.target import connection_of, openapi_of
+from tools.cli.target import load_openapi, resolved_spec
 from tools.openapi.lists import ListOperation, lists
 
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
@@ -33,8 +33,8 @@ CLOUD = {name for name, stream in STREAMS_SHIPPED.items() if stream.availability
 
 
 def paged_lists(configuration: Path) -> list[ListOperation]:
-    connection = connection_of(PROJECT / "streams.yaml", configuration)
-    return [one for one in lists(openapi_of(connection, None), connection.spec) if one.paged]
+    connection = resolved_spec(PROJECT / "streams.yaml", configuration)
+    return [one for one in lists(load_openapi(connection, None), connection.spec) if one.paged]
 
 
 def scaffolded(endpoint: object, configuration: Path, capsys: pytest.CaptureFixture[str]) -> str:
