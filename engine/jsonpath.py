@@ -47,7 +47,7 @@ def compile_path(text: str) -> JsonPath:
     """Compile a JSONPath.
 
     Raises:
-        ValueError: it does not start with ``$``, or jsonpath-ng cannot parse it; the message says where.
+        ValueError: it does not start with ``$``, or jsonpath-ng cannot parse it; the message quotes the path.
 
     >>> record = {"state": {"type": "COMPLETED"}, "tags": ["a", "b"], "$parent": {"id": 7}}
     >>> [compile_path(path).get(record) for path in ("$.state.type", "$.tags[1]", "$.nope.type", "$parent.id")]
@@ -70,7 +70,7 @@ def _of_parent(text: str) -> JsonPath:
     steps, plain = leading_steps(below)
     if plain:
         return JsonPath(text, getter((PARENT, *steps)))
-    get = _general(below)
+    get = _general(below, written=text)
     return JsonPath(text, lambda record: get(record.get(PARENT)))
 
 
@@ -118,16 +118,34 @@ def getter(steps: tuple[str | int, ...]) -> Getter:
     return get
 
 
-def _general(text: str) -> Getter:
+def _general(text: str, written: str | None = None) -> Getter:
+    """A function that reads a path with jsonpath-ng. ``written``: the path in streams.yaml, if ``text`` is its end."""
     from jsonpath_ng.ext.parser import parse  # slow to import, and rarely needed
 
     try:
         parsed = parse(text)
     except Exception as error:  # jsonpath-ng raises bare Exception for its syntax errors
-        reason = " ".join(str(error).split())
-        raise ValueError(f"not a JSONPath: {reason}") from None
+        shown = written or text
+        reason = _reason(" ".join(str(error).split()), len(shown) - len(text))
+        raise ValueError(f'"{shown}" is not a JSONPath: {reason}') from None
 
     def get(record: Any) -> Any:
         return [match.value for match in parsed.find(record)] or None
 
     return get
+
+
+def _reason(message: str, shift: int) -> str:
+    """What jsonpath-ng reports, in plain words; ``shift`` is added to its positions.
+
+    >>> _reason("Parse error at 1:3 near token ] (])", 0)
+    'unexpected "]" at character 4'
+    """
+    if message.startswith("Parse error near the end of string"):
+        return "it ends too early"
+    if message.startswith("Unexpected EOF in string literal"):
+        return "a quote is not closed"
+    unexpected = re.match(r"Parse error at 1:(\d+) near token (.+) \(.+\)$", message) or re.match(
+        r"Error on line 1, col (\d+): Unexpected character: (.+)$", message
+    )
+    return f'unexpected "{unexpected[2]}" at character {int(unexpected[1]) + 1 + shift}' if unexpected else message

@@ -51,17 +51,16 @@ class Text:
         if filled.type != "str":
             return filled.problem(f"expected {self.expected}, found {filled.describe()}")
         text: str = filled.yaml.value
+        # A string that came from the configuration is not repeated: it could be a secret.
+        found = filled.describe() if filled is node else f"something else in {node.yaml.value}"
         if self.pattern is not None and not re.fullmatch(self.pattern, text):
-            # A string that came from the configuration is not repeated: it could be a secret.
-            found = filled.describe() if filled is node else f"something else in {node.yaml.value}"
             return node.problem(f"expected {self.expected}, found {found}")
         if self.convert is None:
             return text
         try:
             return self.convert(text)
         except ValueError as error:
-            reason = f"expected {self.expected}, found something else in {node.yaml.value}"
-            return node.problem(str(error) if filled is node else reason)
+            return node.problem(str(error) if filled is node else f"expected {self.expected}, found {found}")
 
     @property
     def words(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.authentication.bearer import Bearer
+from engine.declare.problems import SpecError
 from engine.declare.types import Endpoint
 from engine.pagination.offset import Offset
 from engine.pagination.single import Single
@@ -88,6 +89,17 @@ def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -
     ]
     assert 'api_kee: unknown setting; did you mean "api_key"?' in text
     assert "batch_size: expected an integer; the value given (7 characters) is not" in text
+
+
+@pytest.mark.parametrize("text", ["id: $.${api_key}[", "id: ${api_key}"])
+def test_a_message_does_not_repeat_a_setting(tmp_path: Path, text: str) -> None:
+    """A value from the configuration may be a secret, also if it is part of a JSONPath that does not parse."""
+    path = tmp_path / "streams.yaml"
+    path.write_text(STREAMS.replace("id: $.id", text, 1), "utf-8")
+    with pytest.raises(SpecError) as caught:
+        resolve(path, {"api_url": "http://shop.test", "api_key": "CANARY"})
+    assert "expected a JSONPath, which starts with $, found something else in" in str(caught.value)
+    assert "CANARY" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the tools hold against an API is what a sync sends to it."""
+"""The requests that `check` compares with an API's document are those that a sync sends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Keys = frozenset[tuple[str, ...]]
 
 
 def keys(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The path of every key that holds no further keys."""
+    """The path of every innermost key."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from keys(inner, (*path, name))
@@ -35,19 +35,19 @@ def keys(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         yield path
 
 
-def declared(document: Spec) -> dict[tuple[str, str], list[Keys]]:
-    """By method and path, the keys of every form of request that the document's streams declare."""
+def declared(spec: Spec) -> dict[tuple[str, str], list[Keys]]:
+    """The keys of every form of request that the streams send, by method and path."""
     forms: dict[tuple[str, str], list[Keys]] = {}
-    for stream in document.streams.values():
-        for template in request_forms(document, stream):
-            found = frozenset(key for sent in (*template.sent, *template.query) for key in keys(sent.values))
-            forms.setdefault((template.endpoint.method, template.endpoint.path), []).append(found)
+    for stream in spec.streams.values():
+        for form in request_forms(spec, stream):
+            found = frozenset(key for sent in (*form.sent, *form.query) for key in keys(sent.values))
+            forms.setdefault((form.endpoint.method, form.endpoint.path), []).append(found)
     return forms
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_every_request_of_a_sync_is_one_that_is_told(major: int, configurations: dict[int, Path]) -> None:
-    """A first sync and one for changes, through a proxy: no endpoint and no key that the templates do not have."""
+def test_every_request_of_a_sync_has_a_form(major: int, configurations: dict[int, Path]) -> None:
+    """A first and a second sync send no endpoint or key that the forms lack, so `check` covers every request."""
     settings = json.loads(configurations[major].read_text("utf-8"))
     server = settings["api_url"].removesuffix("/api")
 
@@ -63,29 +63,29 @@ def test_every_request_of_a_sync_is_one_that_is_told(major: int, configurations:
         before = len(proxy.seen)
         state = load_state(recorder.state, proxy.url)
         runs = state.streams["flow_runs"]
-        gone = replace(runs, open=runs.open | {KEYS[0]})  # a run that was open and is no more is looked up
+        gone = replace(runs, open=runs.open | {KEYS[0]})  # a run that is no longer open is looked up
         sync(connection, state.with_stream("flow_runs", gone).dump(), recorder, Lines())
     assert before > 3
-    assert "/api/events/filter" in {seen.path for seen in proxy.seen[before:]}  # changes were asked for
+    assert "/api/events/filter" in {seen.path for seen in proxy.seen[before:]}  # the change feed was read
     forms, streams = declared(connection.spec), connection.spec.streams
     keysets = [streams[name].pagination[0] for name in ("flow_runs", "task_runs")]
     bounds = {tuple(keyset.after.split(".")) for keyset in keysets if isinstance(keyset, Keyset)}
     for seen in proxy.seen:
-        told = forms[seen.method, seen.path.removeprefix("/api")]
+        known = forms[seen.method, seen.path.removeprefix("/api")]
         sent = frozenset([*keys(seen.json), *((name,) for name in seen.query)])
         first = [sent | {bound} for bound in bounds]  # the first page of a keyset has no bound yet
-        assert sent in told or any(with_bound in told for with_bound in first), (seen.method, seen.path, sorted(sent))
+        assert sent in known or any(with_bound in known for with_bound in first), (seen.method, seen.path, sorted(sent))
 
 
 def test_the_requests_of_every_pagination_style_are_described() -> None:
-    """`check` would fail on a style that it does not know how to describe."""
+    """`check` would fail on a style whose requests it does not know."""
     for block in PAGINATION.blocks.values():
         assert _pages.dispatch(block) is not _pages.dispatch(object), block
 
 
-def test_no_form_is_told_twice() -> None:
-    """Each place of streams.yaml is walked once."""
-    document = load(PROJECT / "streams.yaml")
-    told = [template for stream in document.streams.values() for template in request_forms(document, stream)]
-    assert all(told.count(template) == 1 for template in told)
-    assert len(told) >= 15
+def test_no_form_is_repeated() -> None:
+    """Each part of streams.yaml is checked once."""
+    spec = load(PROJECT / "streams.yaml")
+    forms = [form for stream in spec.streams.values() for form in request_forms(spec, stream)]
+    assert all(forms.count(form) == 1 for form in forms)
+    assert len(forms) >= 15

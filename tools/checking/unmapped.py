@@ -36,7 +36,7 @@ def unread_lists(api: OpenApi, spec: Spec, root: Node) -> Iterator[Finding]:
         if known(one.endpoint) in read or not (one.paged or one.only_reads):
             continue
         by = ", ".join(name for endpoint, name in requested if endpoint == known(one.endpoint))
-        remarks = [*([] if one.paged else ["not paged as under api"]), *([f"requested by {by}"] if by else [])]
+        remarks = [*([] if one.paged else ["does not accept api.pagination"]), *([f"requested by {by}"] if by else [])]
         remark = f" ({'; '.join(remarks)})" if remarks else ""
         names = list(one.record.properties)
         columns = f"{', '.join(names[:_NAMES_MAX])}{' ...' if len(names) > _NAMES_MAX else ''}"

@@ -1,4 +1,4 @@
-"""`check` against a server that answers as it is told."""
+"""`check` against a server whose responses the tests choose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DECLARED = STREAMS.replace("  base_url: ${api_url}\n", "  base_url: ${api_url}\n
 
 
 class Shop:
-    """The shop's server: its records, and its document if it has one."""
+    """The shop's server: its records, and its OpenAPI document if it has one."""
 
     def __init__(self) -> None:
         self.document: Any = shop()
@@ -26,7 +26,7 @@ class Shop:
         self.status = 200
 
     def answer(self, seen: Seen) -> Reply:
-        """As Prefect does, a request for anything unknown is a 404."""
+        """Return 404 for anything unknown, as Prefect does."""
         if seen.path == "/api/openapi.json":
             return Reply({"detail": "Not Found"}, 404) if self.document is None else Reply(self.document)
         if seen.path == "/api/orders/filter":
@@ -51,18 +51,18 @@ def check(folder: Path, loopback: Loopback, *arguments: str, text: str = DECLARE
     return main(["check", file, "--configuration", configuration, *arguments])
 
 
-def test_one_request_a_stream_besides_the_document(server: tuple[Shop, Loopback], tmp_path: Path) -> None:
-    """And it asks for two rows, the fewest that offset paging asks for."""
+def test_one_request_per_stream_and_one_for_the_document(server: tuple[Shop, Loopback], tmp_path: Path) -> None:
+    """A sample has two rows, the smallest page of offset pagination."""
     assert check(tmp_path, server[1]) == 0
-    asked = [(seen.method, seen.path) for seen in server[1].seen]
-    assert asked == [("GET", "/api/openapi.json"), ("POST", "/api/orders/filter"), ("POST", "/api/shops/filter")]
+    sent = [(seen.method, seen.path) for seen in server[1].seen]
+    assert sent == [("GET", "/api/openapi.json"), ("POST", "/api/orders/filter"), ("POST", "/api/shops/filter")]
     assert server[1].seen[1].json == {"sort": "ID_DESC", "limit": 2, "offset": 0}
 
 
-def test_offline_asks_nothing_and_needs_no_configuration(
+def test_offline_sends_no_request_and_needs_no_configuration(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A saved document is enough."""
+    """A saved document is enough, for example in a pull request without secrets."""
     (tmp_path / "saved.json").write_text(json.dumps(shop("3.0.3")), "utf-8")
     (tmp_path / "streams.yaml").write_text(STREAMS, "utf-8")
     arguments = ["check", str(tmp_path / "streams.yaml"), "--offline"]
@@ -79,27 +79,28 @@ def test_offline_asks_nothing_and_needs_no_configuration(
         (DECLARED, "/openapi.json at http"),
         (STREAMS, "set openapi under api, such as /openapi.json"),
     ],
+    ids=["not served", "not declared"],
 )
-def test_without_a_document_it_says_what_is_not_checked(
+def test_without_a_document_the_unchecked_parts_are_named(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
 ) -> None:
-    """The first rows are looked at all the same; the exit code never calls that clean."""
+    """The first rows are still sampled, but exit code 2 says that not everything was checked."""
     server[0].document = None
     assert check(tmp_path, server[1], text=text) == 2
     printed = capsys.readouterr()
     assert words in printed.err
-    assert "it may ignore a key in silence and return everything" in printed.err
-    assert "checked against the first rows alone: no mistakes" in printed.out
+    assert "it may silently ignore a key and return everything" in printed.err
+    assert "checked against the first rows only: no mistakes" in printed.out
     assert printed.out.splitlines()[1].split() == ["orders", *["-"] * 7, "ok"]
 
 
-def test_without_a_document_mistakes_in_the_rows_are_still_found(
+def test_without_a_document_the_rows_are_still_checked(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 1 comes before 2."""
+    """An error gives exit code 1 even if something could not be checked."""
     server[0].document = None
     assert check(tmp_path, server[1], text=DECLARED.replace("note: $.note", "note: $.noet")) == 2
-    assert "warning: none of the first 2 records has anything at $.noet" in capsys.readouterr().out
+    assert "warning: none of the first 2 records has $.noet" in capsys.readouterr().out
     assert check(tmp_path, server[1], text=DECLARED.replace("id: $.id", "id: $.uid", 1)) == 1
     assert 'a record has no STRING for the primary key "id" at $.uid' in capsys.readouterr().out
 
@@ -108,12 +109,12 @@ def test_without_a_document_mistakes_in_the_rows_are_still_found(
     ("change", "code", "words"),
     [
         ({"id": None}, 1, 'a record has no STRING for the primary key "id"'),
-        ({"id": "the same"}, 1, "two of the first 2 records have the same key"),
-        ({"updated": "yesterday"}, 1, "2 of the first 2 records have no instant for the cursor updated"),
+        ({"id": "the same"}, 1, "two of the first 2 records have the same primary key"),
+        ({"updated": "yesterday"}, 1, "2 of the first 2 records have no date-time for the cursor updated"),
         ({"amount": "much"}, 0, "orders.amount: 2 values did not fit DOUBLE and became NULL"),
     ],
 )
-def test_records_that_are_not_as_declared(
+def test_records_that_differ_from_the_document(
     server: tuple[Shop, Loopback],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -121,24 +122,24 @@ def test_records_that_are_not_as_declared(
     code: int,
     words: str,
 ) -> None:
-    """A document may promise what the rows do not keep."""
+    """A document can be wrong about the rows, so both are checked."""
     server[0].orders = [{**order, **change} for order in orders(2)]
     assert check(tmp_path, server[1]) == code
     assert words in capsys.readouterr().out
 
 
-def test_what_the_document_has_told_is_not_told_again(
+def test_a_missing_property_is_reported_once(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A column without a property is one warning, though the rows show it, too."""
+    """The document and the rows both show that a column has no property; one warning is enough."""
     assert check(tmp_path, server[1], text=DECLARED.replace("note: $.note", "note: $.noet")) == 0
     assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines() if "$.noet" in line] == ["warning"]
 
 
-def test_what_a_request_lacks_is_a_mistake(
+def test_a_missing_required_value_is_an_error(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A key of the body or a parameter of the URL that the server requires."""
+    """The server rejects a request without a required key of the body or parameter of the URL."""
     operation = server[0].document["paths"]["/orders/filter"]["post"]
     operation["requestBody"]["content"]["application/json"]["schema"]["required"] = ["tenant", "sort"]
     parameters = [("region", True), ("zone", False)]
@@ -163,18 +164,18 @@ def test_what_a_request_lacks_is_a_mistake(
 def test_an_empty_list_is_a_note(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing was looked at, which the table does not call ok."""
+    """Nothing was sampled, so the verdict is not ok."""
     server[0].orders = []
     assert check(tmp_path, server[1], "--stream", "orders") == 0
     out = capsys.readouterr().out
-    assert "note: the list is empty on this server" in out
+    assert "note: not sampled: the list is empty on this server" in out
     assert out.splitlines()[3].split()[-1] == "-"
 
 
-def test_a_server_that_does_not_answer_is_not_clean(
+def test_a_list_without_access_is_not_checked(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A 403 on a list: the other streams are looked at, and the exit code is 2."""
+    """After a 403, the other streams are still sampled, and the exit code is 2."""
     server[0].status = 403
     assert check(tmp_path, server[1], key="s3cret") == 2
     printed = capsys.readouterr()
@@ -183,35 +184,38 @@ def test_a_server_that_does_not_answer_is_not_clean(
     assert "s3cret" not in printed.out + printed.err
 
 
-def test_a_list_that_is_refused_is_a_mistake(
+def test_a_rejected_request_is_an_error(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever the document says."""
+    """What the server does matters more than what its document says."""
     server[0].status = 422
     assert check(tmp_path, server[1]) == 1
     assert "error: orders: POST /orders/filter" in capsys.readouterr().out
 
 
-def test_a_list_that_is_documented_and_switched_off_is_a_warning(
+def test_a_documented_list_that_is_not_found_is_a_warning(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As a sync does, which skips it; without a document nothing says that it exists."""
+    """A sync skips such a list: it may be disabled. Without a document, the path is probably wrong."""
     server[0].status = 404
     assert check(tmp_path, server[1]) == 0
-    assert "returned 404 Not Found. The document has it: it may be switched off" in capsys.readouterr().out
+    assert (
+        "returned 404 Not Found. It is in the OpenAPI document, so it may be disabled on this server"
+        in capsys.readouterr().out
+    )
     server[0].document = None
     assert check(tmp_path, server[1]) == 1
     assert "error: orders: POST /orders/filter" in capsys.readouterr().out
 
 
-def test_the_key_goes_to_no_other_host(server: tuple[Shop, Loopback], tmp_path: Path) -> None:
-    """A document may be read from anywhere; who asks is told to the API alone."""
+def test_credentials_are_sent_to_no_other_host(server: tuple[Shop, Loopback], tmp_path: Path) -> None:
+    """The document may come from any host, but only the API's own host receives the API key."""
     text = DECLARED.replace("  records: [$,", '  headers: {X-Key: "${api_key}"}\n  records: [$,')
     with Loopback(server[0].answer) as elsewhere:
         assert check(tmp_path, server[1], "--openapi", f"{elsewhere.url}/openapi.json", text=text, key="s3cret") == 0
-        (asked,) = elsewhere.seen
-    assert asked.path == "/api/openapi.json"
-    assert "s3cret" not in str(asked.headers)
+        (request,) = elsewhere.seen
+    assert request.path == "/api/openapi.json"
+    assert "s3cret" not in str(request.headers)
     assert all(seen.headers["Authorization"] == "Bearer s3cret" for seen in server[1].seen)
     server[1].seen.clear()
     check(tmp_path, server[1], "--openapi", f"{server[1].url}/openapi.json", text=text, key="s3cret")
@@ -221,11 +225,11 @@ def test_the_key_goes_to_no_other_host(server: tuple[Shop, Loopback], tmp_path: 
 def test_a_secret_in_a_body_is_not_repeated(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not even as a value that the server does not know."""
+    """Not even if the server does not accept it."""
     text = DECLARED.replace("body: {sort: ID_DESC}", 'body: {sort: "${api_key}"}')
     assert check(tmp_path, server[1], text=text, key="s3cret") == 1
     printed = capsys.readouterr()
-    assert '"***" is not a value that the server knows here' in printed.out
+    assert 'the server does not accept "***" here' in printed.out
     assert "s3cret" not in printed.out + printed.err
 
 
@@ -233,18 +237,18 @@ def test_a_secret_in_a_body_is_not_repeated(
     ("arguments", "words"),
     [
         (["--stream", "order"], 'there is no stream "order"; did you mean "orders"?'),
-        (["--configuration", "nowhere.json"], "copy configuration.json.example there and fill it in"),
+        (["--configuration", "nowhere.json"], "copy configuration.json.example to it and fill it in"),
         (["--openapi", "nowhere.json"], "cannot read or write nowhere.json"),
     ],
 )
-def test_what_cannot_be_carried_out_exits_with_2(
+def test_a_command_that_cannot_run_exits_with_2(
     server: tuple[Shop, Loopback],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     words: str,
 ) -> None:
-    """With the remedy, and nothing asked of the API."""
+    """The message names the remedy, and no request is sent."""
     assert check(tmp_path, server[1], *arguments) == 2
     assert words in capsys.readouterr().err
     assert server[1].seen == []
@@ -253,7 +257,7 @@ def test_what_cannot_be_carried_out_exits_with_2(
 def test_a_wrong_configuration_exits_with_2_and_shows_no_value(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As the connector itself would say it."""
+    """The message is the connector's own."""
     assert check(tmp_path, server[1], key="a key with blanks") == 2
     err = capsys.readouterr().err
     assert "api_key: expected printable ASCII characters" in err
@@ -263,19 +267,19 @@ def test_a_wrong_configuration_exits_with_2_and_shows_no_value(
 def test_a_wrong_file_exits_with_1_as_validate_does(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every mistake with its place; the server is not asked."""
+    """Every mistake is reported with its place, and no request is sent."""
     assert check(tmp_path, server[1], text=DECLARED.replace("style: offset", "style: ofset")) == 1
     assert 'api.pagination.style: "ofset" is not a pagination style' in capsys.readouterr().out
     assert server[1].seen == []
 
 
-def test_colours_in_a_terminal_only_and_not_with_no_color(
+def test_colors_only_in_a_terminal_and_not_with_no_color(
     server: tuple[Shop, Loopback],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """https://no-color.org"""
+    """NO_COLOR (https://no-color.org) turns colors off; a pipe never has them."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     check(tmp_path, server[1])
@@ -288,27 +292,27 @@ def test_colours_in_a_terminal_only_and_not_with_no_color(
     assert "\x1b[" not in capsys.readouterr().out
 
 
-def test_a_server_that_is_not_there_is_asked_no_further(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither document nor list: one sentence for each, and not one for every stream."""
+def test_a_server_that_is_down_gets_no_further_requests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If document and first list both fail, there is one message for each, not one per stream."""
     with Loopback(lambda seen: Reply(hang_up=True)) as loopback:
         assert check(tmp_path, loopback) == 2
         assert {seen.path for seen in loopback.seen} == {"/api/openapi.json", "/api/orders/filter"}
     assert "not checked: the streams after it" in capsys.readouterr().err
 
 
-def test_credentials_in_the_address_of_a_document_are_refused(
+def test_credentials_in_the_url_of_a_document_are_rejected(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They would be repeated in every message."""
+    """Every message would show them."""
     address = server[1].url.replace("http://", "http://me:s3cret@") + "/openapi.json"
     assert check(tmp_path, server[1], "--openapi", address) == 2
-    assert "put no user or password into the URL" in (err := capsys.readouterr().err)
+    assert "remove the user and password from the URL" in (err := capsys.readouterr().err)
     assert "s3cret" not in err
 
 
 OWNER = """\
   owner:
-    description: One row per owner, of which there is one.
+    description: The one owner.
     endpoint: GET /owner
     pagination: {style: single, one: true}
     primary_key: id
@@ -320,17 +324,17 @@ OWNER = """\
 
 
 def with_owner(made: Shop, loopback: Loopback, document: Any, answer: Any) -> None:
-    """The shop's document tells what GET /owner answers, and the shop answers it, above the base URL too."""
+    """Add GET /owner to the document and to the server, also above the base URL."""
     operation = {"responses": {"200": {"content": {"application/json": {"schema": document}}}}}
     made.document["paths"]["/owner"] = {"get": operation}
     loopback.answer = lambda seen: Reply(answer) if seen.path.endswith("/owner") else made.answer(seen)
 
 
 @pytest.mark.parametrize("records", ["", "    records: $\n"])
-def test_the_one_record_of_an_object_is_checked(
+def test_a_single_record_is_checked(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], records: str
 ) -> None:
-    """Its columns by the document, and its values by the one answer."""
+    """Its columns against the document, and its values against the response."""
     owner = OWNER.replace("    primary_key", f"{records}    primary_key")
     record = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
     with_owner(*server, document=record, answer={"id": "x", "name": "Ada"})
@@ -338,49 +342,90 @@ def test_the_one_record_of_an_object_is_checked(
     assert capsys.readouterr().out.splitlines()[1].split() == ["owner", *["ok"] * 4, "-", "ok", "ok", "ok"]
     text = DECLARED + owner.replace("$.name", "$.nmae")
     assert check(tmp_path, server[1], "--stream", "owner", text=text) == 0
-    assert 'always NULL: the server declares no "nmae" for $.nmae' in capsys.readouterr().out
+    assert 'always NULL: the response has no "nmae" for $.nmae' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("pagination", ["{style: single, one: true}", "single"])
-def test_a_list_is_no_object_and_an_object_is_no_list(
+def test_a_list_is_not_a_record_and_a_record_is_not_a_list(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], pagination: str
 ) -> None:
-    """By the document, before anything is asked."""
+    """The document shows it."""
     record = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
     wrong = {"type": "array", "items": record} if pagination != "single" else record
     with_owner(*server, document=wrong, answer=None)
     text = DECLARED + OWNER.replace("pagination: {style: single, one: true}", f"pagination: {pagination}")
     check(tmp_path, server[1], "--stream", "owner", text=text)
-    words = {
-        "{style: single, one: true}": "GET /owner answers with array, and no object at $ or $.results or $.result",
-        "single": "GET /owner answers with object with id, name, and no list of objects at $ or $.results or $.result",
-    }
-    assert f"streams.owner.endpoint: error: {words[pagination]}" in capsys.readouterr().out
+    expected, returned = {
+        "{style: single, one: true}": ("an object", "a list"),
+        "single": ("a list of objects", "an object with id, name"),
+    }[pagination]
+    message = f"expected {expected} at $ or $.results or $.result; GET /owner returns {returned}"
+    assert f"streams.owner.endpoint: error: {message}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("available", ["", "    availability: the larger shops\n"])
-def test_what_lies_above_the_base_url_is_not_checked_by_the_document(
+def test_an_endpoint_above_the_base_url_is_not_checked_against_the_document(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], available: str
 ) -> None:
-    """That is said, and is neither a mistake nor an ok; the rows are looked at all the same."""
+    """A note says so, the verdict is neither an error nor ok, and the rows are still sampled."""
     with_owner(*server, document={}, answer={"id": "x"})
     text = DECLARED + OWNER.replace("GET /owner\n", f"GET ../owner\n{available}")
     assert check(tmp_path, server[1], "--stream", "owner", text=text) == 0
     out = capsys.readouterr().out
-    said = "../owner lies above the base URL; the document does not tell of it, so it is not checked"
-    assert f"streams.owner.endpoint: note: {said}" in out
-    assert "warning: none of the first 1 records has anything at $.name" in out
+    note = "../owner is above the base URL; the OpenAPI document does not cover it, so it is not checked"
+    assert f"streams.owner.endpoint: note: {note}" in out
+    assert "warning: none of the first 1 records has $.name" in out
     assert out.splitlines()[4].split() == ["owner", *["-"] * 7, "1", "warning"]
     assert server[1].seen[-1].path == "/owner"
 
 
-def test_what_is_not_there_above_the_base_url(
+def test_a_missing_endpoint_above_the_base_url(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Found by asking: a mistake, unless streams.yaml says that only some servers have it."""
+    """Only a request can find it: an error, unless streams.yaml says that only some servers have it."""
     text = DECLARED + OWNER.replace("GET /owner\n", "GET ../owner\n")
     assert check(tmp_path, server[1], "--stream", "owner", text=text) == 1
     assert "error: owner: GET ../owner at " in capsys.readouterr().out
     some = text.replace("GET ../owner\n", "GET ../owner\n    availability: the larger shops\n")
     assert check(tmp_path, server[1], "--stream", "owner", text=some) == 0
     assert "note: owner: GET ../owner at " in capsys.readouterr().out
+
+
+STAFF = """\
+  staff:
+    description: One row per member of a shop's staff.
+    endpoint: GET /shops/{shop}/staff
+    parent: {stream: shops, values: {shop: $.id}}
+    pagination: single
+    primary_key: name
+    sync_mode: full_refresh
+    fields:
+      name: $.name
+      shop: $parent.id
+"""
+
+
+def test_columns_from_the_parent_are_checked_against_the_parent(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelled $parent path is NULL in every row, like any other."""
+    assert check(tmp_path, server[1], "--stream", "staff", text=DECLARED + STAFF) == 0
+    assert "always NULL" not in capsys.readouterr().out
+    check(tmp_path, server[1], "--stream", "staff", text=DECLARED + STAFF.replace("$parent.id", "$parent.idd"))
+    assert 'always NULL: the response has no "idd" for $parent.idd; did you mean "id"?' in capsys.readouterr().out
+
+
+def test_a_secret_is_not_repeated_about_a_stream_that_is_not_sampled(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The findings from the document quote the query of a child whose parent has no rows."""
+    made, loopback = server
+    limit = {"name": "role", "in": "query", "schema": {"enum": ["seller"]}}
+    made.document["paths"]["/shops/{shop}/staff"]["get"]["parameters"] = [limit]
+    loopback.answer = lambda seen: Reply([]) if seen.path == "/api/shops/filter" else made.answer(seen)
+    text = DECLARED + STAFF.replace("    parent:", '    query: {role: "${api_key}"}\n    parent:')
+    assert check(tmp_path, loopback, "--stream", "staff", text=text, key="s3cret") == 1
+    printed = capsys.readouterr()
+    assert "note: not sampled: shops has no rows on this server" in printed.out
+    assert 'the server does not accept "***" here' in printed.out
+    assert "s3cret" not in printed.out + printed.err

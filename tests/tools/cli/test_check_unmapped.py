@@ -26,7 +26,7 @@ def test_lists_that_no_stream_reads(configurations: dict[int, Path], capsys: pyt
     """Each is a note, also one that a stream requests for another purpose; operations that change something are not."""
     notes = [note["message"] for note in check(configurations[3], capsys) if note["aspect"] == "unmapped"]
     found = {words[1]: words[2] for note in notes if (words := re.match(r"no stream reads (\w+ [^ :]+)(.*)", note))}
-    assert found["GET /deployments/{id}/schedules"].startswith(" (not paged as under api)")
+    assert found["GET /deployments/{id}/schedules"].startswith(" (does not accept api.pagination)")
     assert "GET /flow_runs/{id}/graph" in found
     assert found["POST /work_queues/filter"].startswith(": id, ")
     assert not found.keys() & {"POST /flow_runs/filter", "POST /flows/filter", "POST /variables/filter"}
@@ -64,7 +64,7 @@ def test_text_output_has_missing_and_unmapped_parts(tmp_path: Path, capsys: pyte
     file.write_text(STREAMS.replace("note: $.note", "remark: $.remark").replace("    count:", "    # count:"), "utf-8")
     assert main(arguments) == 0
     unmapped = [
-        "streams: note: no stream reads GET /shops/{shop}/staff (not paged as under api): name, boss",
+        "streams: note: no stream reads GET /shops/{shop}/staff (does not accept api.pagination): name, boss",
         'streams.orders.fields: note: no column maps "note" (STRING)',
         'streams.orders.fields: note: no column maps "buyer" (JSON)',
         'streams.orders.fields: note: no column maps "labels" (JSON)',

@@ -1,4 +1,4 @@
-"""`preview` shows rows as a sync would write them."""
+"""`preview` prints rows as a sync would write them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools.cli.terminal import clean, cut, width
 def test_rows_of_a_real_server(
     stream: str, major: int, configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A table that fits, with the key first; whole rows as JSON."""
+    """A table that fits in a line, with the key first; complete rows as JSON."""
     arguments = ["preview", stream, "--configuration", str(configurations[major]), "--rows", "3"]
     assert main([*arguments, "--file", str(PROJECT / "streams.yaml")]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -43,8 +43,8 @@ def preview(folder: Path, loopback: Loopback, *arguments: str, text: str = STREA
     return main(["preview", *arguments, *places])
 
 
-def test_one_request_for_as_many_rows_as_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ten, unless told otherwise, and never more than a page."""
+def test_one_request_for_the_requested_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten rows by default, and never more than a page."""
     with Loopback(rows_by_offset(orders(300))) as loopback:
         for arguments, limit, shown in (
             (["orders"], 10, 10),
@@ -59,7 +59,7 @@ def test_one_request_for_as_many_rows_as_wanted(tmp_path: Path, capsys: pytest.C
 
 
 def test_verbose_shows_the_request_and_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Beside the rows, so that a pipe gets rows only."""
+    """Requests go to stderr, so that a pipe has only rows."""
     text = STREAMS.replace("body: {sort: ID_DESC}", 'body: {sort: ID_DESC, token: "${api_key}"}')
     with Loopback(rows_by_offset(orders(1))) as loopback:
         assert preview(tmp_path, loopback, "orders", "--verbose", text=text, key="s3cret") == 0
@@ -70,10 +70,10 @@ def test_verbose_shows_the_request_and_no_secret(tmp_path: Path, capsys: pytest.
     assert "s3cret" not in printed.out
 
 
-def test_values_do_not_steer_the_terminal_or_break_the_table(
+def test_values_do_not_control_the_terminal_or_break_the_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Line breaks and escapes are shown as such, long texts are cut, wide letters count twice."""
+    """Line breaks and escapes are printed as escapes, long strings are cut, wide letters count twice."""
     rows = orders(4)
     for row, note in zip(rows, ["\x1b[2J\n", "x" * 500, "日本語", ""], strict=True):
         row["note"] = note
@@ -87,8 +87,8 @@ def test_values_do_not_steer_the_terminal_or_break_the_table(
     assert lines[-1] == "4 rows of orders; 4 columns"
 
 
-def test_misfits_and_empty_lists_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A value that does not fit is NULL here as in a sync."""
+def test_type_mismatches_and_empty_lists_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A value that does not fit its column is NULL, as in a sync."""
     with Loopback(rows_by_offset([{"id": "a", "amount": "much"}])) as loopback:
         assert preview(tmp_path, loopback, "orders") == 0
     printed = capsys.readouterr()
@@ -99,8 +99,8 @@ def test_misfits_and_empty_lists_are_told(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out == "orders: the list is empty\n"
 
 
-def test_what_goes_wrong_is_told_as_in_a_sync(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With exit code 2."""
+def test_failures_have_the_messages_of_a_sync(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They name the remedy but no secret; the exit code is 2."""
 
     def refuse(seen: Seen) -> Reply:
         return Reply({"detail": "no"}, 401)
@@ -119,8 +119,8 @@ def test_what_goes_wrong_is_told_as_in_a_sync(tmp_path: Path, capsys: pytest.Cap
             preview(tmp_path, loopback, "orders", "--rows", "0")
 
 
-def test_texts_are_cut_by_what_they_take_on_the_screen() -> None:
-    """A wide letter is two columns, an accent on another letter none."""
+def test_strings_are_cut_by_their_width_in_a_terminal() -> None:
+    """A wide letter takes two columns, a combining accent none."""
     assert width("日本") == 4
     assert width("e\u0301") == 1
     assert cut("日本語", 5) == "日本…"
@@ -128,10 +128,10 @@ def test_texts_are_cut_by_what_they_take_on_the_screen() -> None:
     assert clean("a\tb\u202e") == r"a\tb\u202e"
 
 
-def test_a_child_is_asked_for_with_rows_of_its_parent(
+def test_a_child_is_read_with_rows_of_its_parent(
     full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One request for the parent's first rows, one for each until there are enough; what rows hold costs none."""
+    """One request for the parent's rows, then one for each until there are enough; rows that they hold cost none."""
     configuration = tmp_path / "configuration.json"
     configuration.write_text(json.dumps({"api_url": full_servers[3].api_url}), "utf-8")
     places = ["--file", str(PROJECT / "streams.yaml"), "--configuration", str(configuration), "--rows", "4"]
@@ -141,19 +141,19 @@ def test_a_child_is_asked_for_with_rows_of_its_parent(
         rows = [json.loads(line) for line in shown.out.splitlines()]
         assert 1 <= len(rows) <= 4
         assert len({row["id"] for row in rows}) == len(rows)
-        asked = shown.err.splitlines()
-        assert 1 <= len(asked) <= 1 + most, asked
+        sent = shown.err.splitlines()
+        assert 1 <= len(sent) <= 1 + most, sent
         assert main(["preview", stream, *places]) == 0
         assert f" of {stream}; " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_child_of_rows_that_have_none(
+def test_a_child_of_parents_without_rows(
     major: int, configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No run is asked for its inputs beyond the first ones."""
+    """Only the first parents are tried, and the message says so."""
     arguments = ["preview", "flow_run_inputs", "--configuration", str(configurations[major]), "--verbose"]
     assert main([*arguments, "--file", str(PROJECT / "streams.yaml")]) == 0
     shown = capsys.readouterr()
-    assert shown.out == "flow_run_inputs: none of the first rows of flow_runs has any\n"
+    assert shown.out == "flow_run_inputs: the first rows of flow_runs have none\n"
     assert len(shown.err.splitlines()) == 11

@@ -1,4 +1,4 @@
-"""A small shop's OpenAPI document, in the spelling of either version of OpenAPI 3."""
+"""A small shop's OpenAPI document, in OpenAPI 3.0 or 3.1."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def maybe_3_1(schema: Json) -> Json:
 
 
 def maybe_3_0(schema: Json) -> Json:
-    """The schema or null, in OpenAPI 3.0: beside a reference nothing counts, so it is wrapped."""
+    """The schema or null, in OpenAPI 3.0, which ignores any key beside a reference: so that is wrapped."""
     return {"allOf": [schema], "nullable": True} if "$ref" in schema else {**schema, "nullable": True}
 
 
-def operation(answer: Json, body: Json | None = None, parameters: list[Json] | None = None) -> Json:
-    """An operation that answers with JSON."""
-    made: Json = {"responses": {"200": {"content": {"application/json": {"schema": answer}}}}}
+def operation(response: Json, body: Json | None = None, parameters: list[Json] | None = None) -> Json:
+    """An operation that returns JSON."""
+    made: Json = {"responses": {"200": {"content": {"application/json": {"schema": response}}}}}
     if body is not None:
         made["requestBody"] = {"content": {"application/json": {"schema": body}}}
     if parameters is not None:

@@ -1,4 +1,4 @@
-"""What a server would find wrong with a request."""
+"""The faults that a server would find in a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.openapi.shape import Shape
 
 @pytest.fixture(params=["3.0.3", "3.1.0"])
 def body(request: pytest.FixtureRequest) -> Shape:
-    """What orders may be asked with."""
+    """The body of the request for orders."""
     found = OpenApi(shop(request.param), "http://shop.test").find(Endpoint("POST", "/orders/filter"))
     assert isinstance(found, Operation) and found.body is not None
     return found.body
@@ -30,36 +30,36 @@ def body(request: pytest.FixtureRequest) -> Shape:
         {"orders": None},
     ],
 )
-def test_what_it_knows_is_accepted(body: Shape, value: Any) -> None:
-    """Known keys, listed values, numbers within bounds, nulls."""
+def test_known_keys_and_values_are_accepted(body: Shape, value: Any) -> None:
+    """Known keys, listed values, numbers within bounds and nulls have no faults."""
     assert faults(body, value) == []
 
 
 @pytest.mark.parametrize(
     ("value", "steps", "ignored", "words"),
     [
-        ({"sorts": "ID_DESC"}, ("sorts",), True, 'has no key "sorts" here and ignores it'),
-        ({"orders": {"ids": {}}}, ("orders", "ids"), False, 'refuses the key "ids" here; did you mean "id"?'),
+        ({"sorts": "ID_DESC"}, ("sorts",), True, 'silently ignores the unknown key "sorts"'),
+        ({"orders": {"ids": {}}}, ("orders", "ids"), False, 'rejects the unknown key "ids"; did you mean "id"?'),
         ({"orders": {"id": {"any": []}}}, ("orders", "id", "any"), True, 'did you mean "any_"?'),
         ({"sort": "ID_ASC"}, ("sort",), False, 'did you mean "ID_DESC"?'),
-        ({"sort": 3}, ("sort",), False, "expected a string, as the server declares it, found a number"),
-        ({"limit": 501}, ("limit",), False, "501 is more than the server takes here, 500"),
-        ({"offset": -1}, ("offset",), False, "-1 is less than the server takes here, 0"),
-        ({"limit": True}, ("limit",), False, "expected an integer, as the server declares it, found a boolean"),
+        ({"sort": 3}, ("sort",), False, "expected a string, found a number"),
+        ({"limit": 501}, ("limit",), False, "501 exceeds the server's maximum, 500"),
+        ({"offset": -1}, ("offset",), False, "-1 is below the server's minimum, 0"),
+        ({"limit": True}, ("limit",), False, "expected an integer, found a boolean"),
         ({"orders": {"id": {"any_": ["a", 1]}}}, ("orders", "id", "any_", 1), False, "expected a string"),
     ],
 )
-def test_what_it_does_not_know_is_told_with_its_place(
+def test_unknown_keys_and_values_are_faults(
     body: Shape, value: Any, steps: tuple[Any, ...], ignored: bool, words: str
 ) -> None:
-    """A closed object refuses a key, an open one ignores it; and never is a text of the request repeated as a guess."""
+    """A closed object rejects an unknown key and an open one ignores it, which is worse: so the fault says which."""
     (fault,) = faults(body, value)
     assert (fault.steps, fault.ignored) == (steps, ignored)
     assert words in fault.message
 
 
-def test_of_several_forms_the_nearest_is_explained() -> None:
-    """A filter or a list of filters: a mistake within the filter is not told as "expected an array"."""
+def test_the_faults_are_those_of_the_nearest_form() -> None:
+    """Where a filter or a list of filters is allowed, a mistake inside a filter must not read "expected a list"."""
     one = {"type": "object", "additionalProperties": False, "properties": {"labels": {"type": "object"}}}
     shape = Shape.of({}, {"anyOf": [{"type": "array", "items": one}, one, {"type": "null"}]})
     (fault,) = faults(shape, {"lables": {}})

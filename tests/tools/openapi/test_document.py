@@ -1,4 +1,4 @@
-"""Endpoints of streams.yaml find their operations in documents of every habit."""
+"""Endpoints of streams.yaml find their operations in OpenAPI documents, however these write their paths."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ PLACE = "/api/accounts/{account}/places/{place}"
     ],
 )
 def test_paths_from_the_root_or_below_the_base_url(prefix: str, base_url: str) -> None:
-    """A document names paths below the base URL, from the server's root, or with parameters that the URL has filled."""
+    """The document's paths may start below the base URL or at the root, or have parameters that the URL fills."""
     found = OpenApi(shop(prefix=prefix), base_url).find(ORDERS)
     assert isinstance(found, Operation)
     assert found.endpoint == ORDERS
     assert found.takes(["limit", "offset"])
 
 
-def test_a_path_that_only_looks_like_the_base_url_stays_whole() -> None:
-    """/api/orders below http://host/api is /orders only when all paths of the document begin with /api."""
+def test_a_path_is_not_cut_if_it_only_looks_like_the_base_url() -> None:
+    """/api/orders below http://host/api is /orders only if all paths of the document begin with /api."""
     document = shop()
     document["paths"]["/api/keys"] = document["paths"]["/orders/filter"]
     found = OpenApi(document, "http://shop.test/api").find(Endpoint("POST", "/api/keys"))
@@ -44,16 +44,16 @@ def test_a_path_that_only_looks_like_the_base_url_stays_whole() -> None:
 
 @pytest.mark.parametrize("path", ["/shops/{id}/staff", "/shops/berlin/staff", "/shops/{shop}/staff"])
 def test_names_of_path_parameters_do_not_matter(path: str) -> None:
-    """Nor whether a value stands in their place."""
+    """Nor does it matter if the endpoint has a value in their place."""
     assert isinstance(OpenApi(shop(), "http://shop.test").find(Endpoint("GET", path)), Operation)
 
 
-def test_what_is_not_there() -> None:
-    """The other methods of a path that is there, or the nearest path."""
+def test_a_missing_operation() -> None:
+    """The result has the path's other methods, or the nearest path, for the message."""
     api = OpenApi(shop(), "http://shop.test")
     assert api.find(Endpoint("GET", "/orders/filter")) == NoOperation(("POST",), None)
     assert api.find(Endpoint("POST", "/order/filter")) == NoOperation((), "/orders/filter")
-    # /orders/{order} is for GET: it is not what a misspelt POST means.
+    # /orders/{order} has only GET, so a misspelled POST does not mean it.
     assert api.find(Endpoint("POST", "/orders/filtre")) == NoOperation((), "/orders/filter")
     assert api.find(Endpoint("POST", "/shops//staff")) == NoOperation((), "/shops/{shop}/staff")
 
@@ -61,25 +61,25 @@ def test_what_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ([], "a list, and no OpenAPI document"),
-        ({"detail": "Not Found"}, "one with the keys detail"),
-        ({"swagger": "2.0", "paths": {}}, "one with version 2.0"),
-        ({}, "one with the keys (none)"),
+        ([], "expected an OpenAPI document, found a list"),
+        ({"detail": "Not Found"}, "version 3, found an object with the keys detail"),
+        ({"swagger": "2.0", "paths": {}}, "version 3, found version 2.0"),
+        ({}, "found an object with the keys (none)"),
     ],
 )
-def test_something_else_is_named(document: Any, words: str) -> None:
-    """A page of an older standard, or of no standard, is told by what it is."""
+def test_a_document_of_another_kind_is_an_error(document: Any, words: str) -> None:
+    """The message says what was found: an older version, or an unrelated JSON document."""
     with pytest.raises(NotOpenApi) as caught:
         OpenApi(document, "http://shop.test")
     assert words in str(caught.value)
 
 
 def test_lists_in_envelopes_are_found(tmp_path: Any) -> None:
-    """A list at the top, at one of the api's records paths, and none in an answer that is itself a record."""
+    """A list is found at the top or at one of the api's records paths, but not inside a single record."""
     from tests.shop import connection
 
-    document = connection(tmp_path, "http://shop.test/api").spec
-    found = lists(OpenApi(shop(), "http://shop.test/api"), document)
+    spec = connection(tmp_path, "http://shop.test/api").spec
+    found = lists(OpenApi(shop(), "http://shop.test/api"), spec)
     assert [(str(one.endpoint), one.records, one.paged) for one in found] == [
         ("POST /orders/filter", "$", True),
         ("POST /shops/filter", "$.results", True),
@@ -90,8 +90,8 @@ def test_lists_in_envelopes_are_found(tmp_path: Any) -> None:
 ABOVE = {"/api/accounts/{account}/staff/filter": "post", "/api/accounts/{account}": "get"}
 
 
-def test_what_lies_above_the_base_url_is_found_where_paths_begin_at_the_root() -> None:
-    """A document of the whole server tells of it; names of its path parameters do not matter."""
+def test_an_endpoint_above_the_base_url_is_found_if_paths_begin_at_the_root() -> None:
+    """Such a document covers the whole server. Names of path parameters do not matter."""
     document = shop(prefix=PLACE)
     for path, method in ABOVE.items():
         document["paths"][path] = {method: document["paths"][f"{PLACE}/orders/filter"]["post"]}
@@ -114,8 +114,8 @@ def test_what_lies_above_the_base_url_is_found_where_paths_begin_at_the_root() -
         "../../../../../../x",
     ],
 )
-def test_what_a_document_does_not_tell_of_is_outside(path: str) -> None:
-    """It may be there all the same, so it is no missing path; a path of the same name below the base URL is another."""
+def test_an_endpoint_that_the_document_does_not_cover_is_outside(path: str) -> None:
+    """The server may have it, so it is not missing. A path of the same name below the base URL is another."""
     outside = NoOperation((), None, outside=True)
     for prefix in ("", "/accounts/{account}/places/{place}", PLACE):
         api = OpenApi(shop(prefix=prefix), "https://shop.test/api/accounts/7a/places/9b")

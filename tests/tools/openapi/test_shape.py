@@ -1,4 +1,4 @@
-"""Schemas of OpenAPI 3.0 and 3.1 become the same shapes."""
+"""Schemas of OpenAPI 3.0 and 3.1 give the same shapes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def order(version: str) -> Shape:
 def test_a_path_leads_to_what_the_document_declares(
     version: str, steps: tuple[str | int, ...], kinds: set[str]
 ) -> None:
-    """Through references, allOf, values that may be null, records within records, lists and open objects."""
+    """Through references, allOf, nullable values, nested records, lists and open objects."""
     found = order(version).follow(steps)
     assert isinstance(found, Shape)
     assert found.kinds == kinds
@@ -43,8 +43,8 @@ def test_a_path_leads_to_what_the_document_declares(
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("steps", [("nmae",), ("buyer", "age"), ("id", "x"), ("id", 0), ("lines", 0, "price"), (0,)])
-def test_a_path_that_leads_nowhere_says_where_it_ends(version: str, steps: tuple[str | int, ...]) -> None:
-    """So that the message can name what there is instead."""
+def test_a_path_that_leads_nowhere_has_the_place_where_it_ends(version: str, steps: tuple[str | int, ...]) -> None:
+    """The message can then name what is there instead."""
     found = order(version).follow(steps)
     assert isinstance(found, Absent)
     assert tuple(found.steps) == steps
@@ -66,17 +66,17 @@ def test_a_path_that_leads_nowhere_says_where_it_ends(version: str, steps: tuple
     ],
 )
 def test_kinds_of_the_other_spellings(schema: Any, kinds: set[str]) -> None:
-    """Lists of types, constants, schemas without a type; what cannot be looked up could be anything."""
+    """Lists of types, constants, and schemas without a type. An unknown reference allows any value."""
     assert Shape.of(shop(), schema).kinds == kinds
 
 
-def test_a_circle_of_references_ends() -> None:
-    """A document that refers in a circle is wrong, and still no reason to hang."""
+def test_circular_references_end() -> None:
+    """A document with circular references is wrong, but must not hang the command."""
     root = {"a": {"$ref": "#/b"}, "b": {"allOf": [{"$ref": "#/a"}]}}
     assert Shape.of(root, {"$ref": "#/a"}).kinds == {"any"}
 
 
-def test_listed_values_are_known_through_references() -> None:
+def test_listed_values_are_found_through_references() -> None:
     """FastAPI wraps the reference to an enumeration in allOf when it adds a default."""
     root = shop()
     assert Shape.of(root, {"allOf": [{"$ref": "#/components/schemas/Sort"}], "default": "ID_DESC"}).values == [
@@ -87,7 +87,7 @@ def test_listed_values_are_known_through_references() -> None:
     assert Shape.of(root, {"anyOf": [{"enum": ["a"]}, {"type": "string"}]}).values is None
 
 
-def test_a_description_beside_a_reference_is_the_one_that_counts() -> None:
-    """The property's own words are nearer than those of its type."""
+def test_a_description_beside_a_reference_wins() -> None:
+    """The property's own description is more precise than that of its type."""
     root = {"t": {"type": "object", "description": "A type."}}
     assert Shape.of(root, {"allOf": [{"$ref": "#/t"}], "description": "A property."}).description == "A property."
