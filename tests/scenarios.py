@@ -1,10 +1,10 @@
 """A pytest plugin that counts failure scenarios: docs/reliability.md.
 
-A test marked ``@pytest.mark.scenario("bad-yaml")`` counts as one case of that scenario once it passes. Tests that go through
-many cases record how many, with pytest's ``record_property``:
+A test marked ``@pytest.mark.scenario("bad-yaml")`` counts as one case of that scenario once it passes. Tests that go
+through many cases record how many, with pytest's ``record_property``:
 
 - ``scenario``: a name, if a marker cannot have it; ``cases``: their number; ``seed``: what replays them;
-- ``reading``, ``storms``, ``wrong``: a way of reading, in how many storms it was tried, and after how many rows were wrong.
+- ``reading``, ``storms``, ``wrong``: a way of reading, the number of storms, and after how many of them rows were wrong.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Written by `make reliability` from what its tests counted; do not edit. All of t
 
 ## Failure scenarios
 
-Nothing was lost. Each case ended with a destination that holds every row of the server, or with a failure that says what
-happened and a state from which the next sync brings every row. The behavior of other tools was measured with airbyte-cdk
-7.39.1, dlt 1.31.0, singer-sdk 0.54.9 and tap-rest-api-msdk 1.4.2.
+Nothing was lost. Each case ended with a destination that holds every row of the server, or with a failure that says
+what happened and a state from which the next sync brings every row. The behavior of other tools was measured with
+airbyte-cdk 7.39.1, dlt 1.31.0, singer-sdk 0.54.9 and tap-rest-api-msdk 1.4.2.
 
 | Scenario | Cases | Seeds | Other tools |
 | --- | --- | --- | --- |
@@ -39,8 +39,8 @@ happened and a state from which the next sync brings every row. The behavior of 
 _READINGS: Final = """
 ## The same changes, read in other ways
 
-An API in memory on which rows are inserted, changed, deleted and committed late during syncs, with ties and a clock that is
-off. Afterwards the destination is compared with it.
+An API in memory on which rows are inserted, changed, deleted and committed late during syncs, with ties and a clock
+that is off. Afterwards the destination is compared with it.
 
 | Reading | Storms | After which rows were wrong |
 | --- | ---: | ---: |
