@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.readme import PROJECT
+from tests.readme import PROJECT, blocks
 
 
 @pytest.mark.prefect
@@ -35,3 +36,8 @@ def test_it_shows_the_main_job(tmp_path: Path) -> None:
     assert "Synced 1 flow run, 1 flow, and 1 deployment" in shown
     assert "weekly      True" in shown
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    for line in blocks("text")[0].splitlines():  # the README's excerpt, whose runs have random names
+        pattern = r"\s+".join(
+            re.escape(word) if "-" not in word or word[:4] == "send" else r"[a-z-]+" for word in line.split()
+        )
+        assert re.search(pattern, shown), line
