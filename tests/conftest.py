@@ -27,7 +27,13 @@ hypothesis.settings.load_profile("untimed")
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[int, tuple[PrefectServer, History]]]:
     """Both servers with their histories, made side by side. Tests that count rows share them."""
-    yield from started(210)
+    with ExitStack() as stack, ThreadPoolExecutor(len(MAJORS)) as pool:
+
+        def start(major: int) -> tuple[PrefectServer, History]:
+            server = stack.enter_context(PrefectServer(major))
+            return server, make_history(server.api_url, runs=210)
+
+        yield dict(zip(MAJORS, pool.map(start, MAJORS), strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -39,17 +45,6 @@ def full_servers() -> Iterator[dict[int, PrefectServer]]:
             server = stack.enter_context(PrefectServer(major, environment=EVENTS if major == 2 else None))
             make_everything(server)
             return server
-
-        yield dict(zip(MAJORS, pool.map(start, MAJORS), strict=True))
-
-
-def started(runs: int) -> Iterator[dict[int, tuple[PrefectServer, History]]]:
-    """Servers of both majors with so many flow runs each, until the test is over."""
-    with ExitStack() as stack, ThreadPoolExecutor(len(MAJORS)) as pool:
-
-        def start(major: int) -> tuple[PrefectServer, History]:
-            server = stack.enter_context(PrefectServer(major))
-            return server, make_history(server.api_url, runs=runs)
 
         yield dict(zip(MAJORS, pool.map(start, MAJORS), strict=True))
 

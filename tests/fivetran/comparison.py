@@ -1,6 +1,6 @@
-"""What a destination must hold: streams.yaml's mappings of the server's answers, by other means than the engine.
+"""What a destination must hold: the server's records, mapped as streams.yaml declares, without the engine's code.
 
-Rows are compared in one form, whatever held them: instants as microseconds since 1970, JSON decoded.
+Rows of all destinations are compared in one form: instants as microseconds since 1970, JSON decoded.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ DUCKDB_TYPES = {
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Row]
-"""Rows by their key, each with its columns and ``_fivetran_deleted``."""
+"""Rows by key, each with its columns and ``_fivetran_deleted``."""
 
 
 @cache
 def key_of(table: str) -> str:
-    """The column that identifies a row, which is called as the property is."""
+    """The primary key column of a table. The API's property has the same name."""
     key: str = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"][table]["primary_key"]
     return key
 
 
 @cache
 def columns(table: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
-    """The type and the JSONPaths of each column that stays as it is; the parent's record lies under ``parent``."""
+    """The type and JSONPaths of each column that is not volatile. A parent's record is in the property ``parent``."""
     fields = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"][table]["fields"]
     found = {}
-    for name, given in fields.items():
-        field = {"path": given} if isinstance(given, str) else given
+    for name, declared in fields.items():
+        field = {"path": declared} if isinstance(declared, str) else declared
         paths = field["path"] if isinstance(field["path"], list) else [field["path"]]
-        if not field.get("volatile"):  # differs between two answers
+        if not field.get("volatile"):  # differs between two responses
             found[name] = (
                 field.get("type", "STRING"),
                 tuple(parse(path.replace("$parent", "$.parent")) for path in paths),
@@ -56,7 +56,7 @@ def columns(table: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
 
 
 def expected(table: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a server's record, without ``_fivetran_deleted``."""
+    """The row that a record must become, without ``_fivetran_deleted``."""
     row = {}
     for name, (kind, paths) in columns(table).items():
         values = (match.value for path in paths for match in path.find(record) if match.value is not None)
@@ -73,7 +73,7 @@ def microseconds(instant: datetime) -> int:
 
 
 def in_duckdb(project: UserProject, table: str) -> Rows:
-    """The rows that `fivetran debug` has written."""
+    """The rows of a table that `fivetran debug` wrote. Their types are checked."""
     kinds = {name: kind for name, (kind, _) in columns(table).items()}
     types = project.types(table)
     assert {name: types[name] for name in kinds} == {name: DUCKDB_TYPES[kind] for name, kind in kinds.items()}
@@ -92,7 +92,7 @@ def in_duckdb(project: UserProject, table: str) -> Rows:
 
 
 def in_recorder(recorder: Recorder, table: str) -> Rows:
-    """The rows that a recorder was given."""
+    """The rows of a table in a recorder."""
     return {
         key: {
             "_fivetran_deleted" if name == "deleted" else name: microseconds(value)
@@ -104,13 +104,15 @@ def in_recorder(recorder: Recorder, table: str) -> Rows:
     }
 
 
-def differences(table: str, rows: Rows, records: Iterable[Mapping[str, Any]], but: Collection[str] = ()) -> list[str]:
-    """Where rows are not as the server's records, one line each; without the rows ``but`` these.
+def differences(
+    table: str, rows: Rows, records: Iterable[Mapping[str, Any]], ignored: Collection[str] = ()
+) -> list[str]:
+    """How rows differ from the server's records, one line for each value. ``ignored``: keys of rows to leave out.
 
-    Rows that the server does not have are not looked at.
+    Rows that the server does not have are not compared.
     """
     key = key_of(table)
-    return [line for record in records if record[key] not in but for line in _differences(table, rows, record)]
+    return [line for record in records if record[key] not in ignored for line in _differences(table, rows, record)]
 
 
 def _differences(table: str, rows: Rows, record: Mapping[str, Any]) -> Iterator[str]:
@@ -123,4 +125,4 @@ def _differences(table: str, rows: Rows, record: Mapping[str, Any]) -> Iterator[
     else:
         for name, value in want.items():
             if row[name] != value or type(row[name]) is not type(value):
-                yield f"{table} {key}: {name} is {row[name]!r} and not {value!r}"
+                yield f"{table} {key}: {name} is {row[name]!r}, expected {value!r}"

@@ -1,4 +1,4 @@
-"""The connector as a user has it: a folder in which `fivetran debug` runs, and the warehouse that it writes."""
+"""A user's copy of the connector: the folder in which `fivetran debug` runs, and the warehouse that it writes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from tests.specs import edited
+
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED = ("connector.py", "engine", "streams.yaml", "schemas", "pyproject.toml")
 
 
 @dataclass(frozen=True)
-class Debug:
-    """How a `fivetran debug` ended: its exit code, and everything that it printed."""
+class CommandResult:
+    """The exit code of a `fivetran` command, and everything that it printed."""
 
     code: int
     output: str
@@ -27,7 +30,7 @@ class Debug:
 
 @dataclass(frozen=True)
 class UserProject:
-    """A copy of what is deployed, with a configuration."""
+    """A copy of the deployed files, with a configuration."""
 
     folder: Path
 
@@ -44,39 +47,37 @@ class UserProject:
         (folder / "configuration.json").write_text(json.dumps(configuration))
         return cls(folder)
 
-    def debug(self, folder: Path | None = None) -> Debug:
+    def edit_streams(self, edit: Callable[..., str] = edited, **edits: Any) -> None:
+        """Edit streams.yaml with a function of :mod:`tests.specs`."""
+        path = self.folder / "streams.yaml"
+        path.write_text(edit(path.read_text("utf-8"), **edits), "utf-8")
+
+    def debug(self) -> CommandResult:
         """Run `fivetran debug --configuration configuration.json` as a user does."""
-        return self.fivetran("debug", "--configuration", str(self.folder / "configuration.json"), folder=folder)
+        return self.fivetran("debug", "--configuration", str(self.folder / "configuration.json"))
 
     def fivetran(
-        self, *arguments: str, folder: Path | None = None, typed: str = "", tools: Path = Path(sys.executable).parent
-    ) -> Debug:
-        """Run a command of `fivetran` in the project (or another folder), with what is typed into it.
-
-        Args:
-            arguments: Of the command.
-            folder: Where to run it.
-            typed: What a user types.
-            tools: The programs of the environment that it belongs to.
-        """
+        self, *arguments: str, stdin: str = "", executables: Path = Path(sys.executable).parent
+    ) -> CommandResult:
+        """Run a `fivetran` command in the project, with the executables of an environment."""
         home = self.folder / ".home"
         home.mkdir(exist_ok=True)
         done = subprocess.run(
-            [str(tools / "fivetran"), *arguments],
-            cwd=folder or self.folder,
+            [str(executables / "fivetran"), *arguments],
+            cwd=self.folder,
             env={
                 **{name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
-                "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+                "PATH": f"{executables}{os.pathsep}{os.environ['PATH']}",
                 "HOME": str(home),
                 "DO_NOT_TRACK": "1",
             },
-            input=typed,
+            input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=120,
         )
-        return Debug(done.returncode, done.stdout)
+        return CommandResult(done.returncode, done.stdout)
 
     @property
     def state(self) -> Any:
@@ -84,11 +85,11 @@ class UserProject:
         return json.loads((self.folder / "files" / "state.json").read_text())
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """ListRequest the warehouse."""
+        """Query the warehouse."""
         with duckdb.connect(str(self.folder / "files" / "warehouse.db"), read_only=True) as warehouse:
             warehouse.execute("SET schema = 'tester'")
             return warehouse.execute(sql).fetchall()
 
     def types(self, table: str) -> dict[str, str]:
         """The columns of a table and their DuckDB types."""
-        return {name: kind for name, kind, *_ in self.query(f"DESCRIBE tester.{table}")}
+        return {name: data_type for name, data_type, *_ in self.query(f"DESCRIBE tester.{table}")}

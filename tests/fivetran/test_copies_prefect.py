@@ -1,4 +1,4 @@
-"""`fivetran debug` copies real Prefect servers into DuckDB: every row, every value, every type."""
+"""`fivetran debug` copies real Prefect servers into DuckDB: every row, value and type."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from dev.testbed.history import TERMINAL, PrefectApi, change_history, read_all
-from tests.fivetran.conftest import MAJORS
+from tests.conftest import MAJORS
 from tests.fivetran.project import UserProject
 from tests.readme import blocks
+from tests.specs import reconciled_by_every_sync
 
 DUCKDB_TYPES = {"VARCHAR", "JSON", "TIMESTAMP WITH TIME ZONE", "DOUBLE", "INTEGER", "BOOLEAN"}
 
@@ -37,7 +38,7 @@ PROMISED: dict[str, dict[str, str]] = {
 
 
 def at(record: Any, *steps: Any) -> Any:
-    """A nested value of a record, None where there is none."""
+    """A nested value of a record, or None."""
     for step in steps:
         if isinstance(record, list):
             record = record[step] if len(record) > step else None
@@ -47,7 +48,7 @@ def at(record: Any, *steps: Any) -> Any:
 
 
 def expected(column: str, record: dict[str, Any]) -> Any:
-    """What the server's own answer says a column holds; said here a second time, apart from streams.yaml."""
+    """The value of a column by the server's record. These rules are written independently of streams.yaml."""
     if column == "state_message":
         return at(record, "state", "message")
     if column == "state_timestamp":
@@ -63,7 +64,7 @@ def expected(column: str, record: dict[str, Any]) -> Any:
 
 
 def comparable(value: Any, kind: str) -> Any:
-    """A server's value in the form in which :func:`stored` answers it."""
+    """A server's value in the form that :func:`stored` returns."""
     if value is None:
         return None
     if kind == "TIMESTAMP WITH TIME ZONE":
@@ -73,7 +74,7 @@ def comparable(value: Any, kind: str) -> Any:
 
 
 def stored(project: UserProject, table: str, types: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Every row of a table by its id: instants as microseconds, JSON decoded."""
+    """Every row of a table by id: instants as microseconds, JSON decoded."""
     columns = [
         f"epoch_us({name})" if kind == "TIMESTAMP WITH TIME ZONE" else f"{name}::VARCHAR" if kind == "JSON" else name
         for name, kind in types.items()
@@ -89,15 +90,15 @@ def stored(project: UserProject, table: str, types: dict[str, str]) -> dict[str,
 
 
 def assert_equals_the_server(project: UserProject, api_url: str, *, gone: dict[str, set[str]]) -> None:
-    """Each table holds each row of the server, column by column, and besides only the rows known to be ``gone``."""
+    """Check that each table has every row of the server, column by column, and of other rows only those ``gone``."""
     for table, promised in PROMISED.items():
         types = {n: kind for n, kind in project.types(table).items() if not n.startswith(("_fivetran", "estimated_"))}
         assert set(types.values()) <= DUCKDB_TYPES
         assert promised.items() <= types.items()
         found = stored(project, table, types)
-        answers = {record["id"]: record for record in read_all(api_url, table)}
-        assert set(found) == set(answers) | gone.get(table, set())
-        for key, record in answers.items():
+        records = {record["id"]: record for record in read_all(api_url, table)}
+        assert set(found) == set(records) | gone.get(table, set())
+        for key, record in records.items():
             for column, kind in types.items():
                 want = comparable(expected(column, record), kind)
                 assert found[key][column] == want, (table, key, column)
@@ -109,13 +110,12 @@ def live(project: UserProject, table: str) -> set[str]:
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: int) -> None:
-    """First everything, typed; then what changed, and only that; a deleted deployment is soft-deleted."""
+def test_a_whole_server_and_then_its_changes(servers: Any, tmp_path: Path, major: int) -> None:
+    """The first sync copies everything, the second only what changed. A deleted deployment is soft-deleted."""
     server, history = servers[major]
     three = {"streams": "flow_runs, flows, deployments", "batch_size": "50"}
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, **three})
-    streams = project.folder / "streams.yaml"
-    streams.write_text(streams.read_text("utf-8").replace("every: 24h", "every: 0s"), "utf-8")  # at every sync
+    project.edit_streams(reconciled_by_every_sync)
 
     first = project.debug()
     assert first.code == 0, first.output
@@ -129,7 +129,7 @@ def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: in
     lines = [line for line in first.output.splitlines() if "⚡ connector " in line]
     assert "Starting Prefect sync" in lines[0]
     assert "Sync completed successfully" in lines[-1]
-    # Both majors have a schedule for each deployment that has one, whichever way the server says it.
+    # Prefect 2 and 3 return schedules in different forms; each deployment that has one keeps it.
     scheduled = project.query("SELECT count(*) FROM deployments WHERE schedule IS NOT NULL")
     assert scheduled == [(8,)]
 
@@ -141,7 +141,7 @@ def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: in
     gone = {"deployments": changes.deployments_deleted, "flow_runs": vanished}
     assert_equals_the_server(project, server.api_url, gone=gone)
     assert live(project, "deployments") == set(history.deployments) - changes.deployments_deleted
-    # Runs that were scheduled for the deployment went with it.
+    # The runs scheduled for the deployment were deleted with it.
     assert vanished
     assert live(project, "flow_runs").isdisjoint(vanished)
     after = dict(project.query("SELECT id, _fivetran_synced::VARCHAR FROM flow_runs"))
@@ -156,7 +156,7 @@ def test_a_whole_server_then_its_changes(servers: Any, tmp_path: Path, major: in
 
 @pytest.mark.parametrize("major", MAJORS)
 def test_a_deleted_flow_is_soft_deleted(servers: Any, tmp_path: Path, major: int) -> None:
-    """With the next sync; none of the others is sent again."""
+    """By the next sync, which sends no other flow again."""
     server, _ = servers[major]
     api = PrefectApi(server.api_url)
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": "flows"})
@@ -171,8 +171,8 @@ def test_a_deleted_flow_is_soft_deleted(servers: Any, tmp_path: Path, major: int
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_url_without_api(servers: Any, tmp_path: Path, major: int) -> None:
-    """The commonest mistake: it is noticed before anything is asked, and the failure says it again."""
+def test_a_url_without_api_is_reported(servers: Any, tmp_path: Path, major: int) -> None:
+    """The most common mistake: a warning before the first request, and the remedy in the failure."""
     server, _ = servers[major]
     url = server.api_url.removesuffix("/api")
     done = UserProject.create(tmp_path / "connector", {"api_url": url, "api_key": ""}).debug()
@@ -182,14 +182,11 @@ def test_a_url_without_api(servers: Any, tmp_path: Path, major: int) -> None:
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_filter_that_prefect_does_not_know(servers: Any, tmp_path: Path, major: int) -> None:
-    """422 on a real server: the server's words reach the user."""
+def test_a_rejected_request_shows_the_message_of_prefect(servers: Any, tmp_path: Path, major: int) -> None:
+    """A 422 of a real server says which values it accepts."""
     server, _ = servers[major]
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "api_key": ""})
-    streams = project.folder / "streams.yaml"
-    streams.write_text(
-        streams.read_text().replace("body: {sort: EXPECTED_START_TIME_ASC}", "body: {sort: UPDATED_ASC}")
-    )
+    project.edit_streams(replace={"streams.flow_runs.body.sort": "UPDATED_ASC"})
     done = project.debug()
     assert done.code != 0
     assert "returned 422" in done.output
@@ -198,8 +195,8 @@ def test_a_filter_that_prefect_does_not_know(servers: Any, tmp_path: Path, major
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_the_readmes_endpoint_arrives(servers: Any, tmp_path: Path, major: int) -> None:
-    """The block of the README, appended to streams.yaml, is a new table; no line of code."""
+def test_the_table_in_the_readme_is_synced(servers: Any, tmp_path: Path, major: int) -> None:
+    """The README's block, appended to streams.yaml, is a new table without a line of code."""
     server, _ = servers[major]
     late = {r["id"]: r["name"] for r in read_all(server.api_url, "flow_runs") if r["state_name"] == "Late"}
     assert late

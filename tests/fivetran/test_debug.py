@@ -1,4 +1,4 @@
-"""What `fivetran debug` says before, besides and instead of a sync. No Prefect needed: a loopback server answers."""
+"""`fivetran debug` against a loopback server: its dependency check, errors, and no secret in its output."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def loopback() -> Iterator[Loopback]:
         yield server
 
 
-def test_the_dependency_check_is_content_and_quick(loopback: Loopback, tmp_path: Path) -> None:
-    """Fivetran's CLI finds nothing missing, unused or unpinned, and asks no registry.
+def test_the_dependency_check_passes_quickly(loopback: Loopback, tmp_path: Path) -> None:
+    """Fivetran's CLI finds no missing, unused or unpinned dependency and queries no registry.
 
-    In the whole project as it is checked out, tests and all.
+    It checks the whole project as checked out, tests included.
     """
     checkout = tmp_path / "checkout"
     checkout.mkdir()
@@ -54,11 +54,11 @@ def test_the_dependency_check_is_content_and_quick(loopback: Loopback, tmp_path:
     for complaint in ("pipreqs", "requirements", "stable version", "not needed", "Include the following"):
         assert complaint not in done.output
     assert "WARNING" not in done.output
-    assert time.monotonic() - began < 10  # asking a registry that does not answer takes 12 seconds
+    assert time.monotonic() - began < 10  # a registry that does not respond costs 12 seconds
 
 
-def test_it_runs_from_any_folder(loopback: Loopback, tmp_path: Path) -> None:
-    """Files are opened relative to the connector: Fivetran runs it from another folder."""
+def test_the_connector_runs_from_any_folder(loopback: Loopback, tmp_path: Path) -> None:
+    """Fivetran runs it from another folder, so it opens its files relative to connector.py."""
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
     code = (
         "import sys; sys.path.append(sys.argv[1]); import connector\n"
@@ -70,8 +70,8 @@ def test_it_runs_from_any_folder(loopback: Loopback, tmp_path: Path) -> None:
     assert "['flow_runs', 'flows', 'deployments', 'task_runs'," in done.stdout
 
 
-def test_an_installed_package_called_engine_does_not_get_in_the_way(loopback: Loopback, tmp_path: Path) -> None:
-    """The SDK appends the project to the path; connector.py puts it first."""
+def test_an_installed_package_named_engine_is_not_imported(loopback: Loopback, tmp_path: Path) -> None:
+    """The SDK appends the project to sys.path; connector.py puts it first."""
     impostor = tmp_path / "site" / "engine"
     impostor.mkdir(parents=True)
     (impostor / "__init__.py").write_text("raise RuntimeError('the wrong engine')")
@@ -82,8 +82,8 @@ def test_an_installed_package_called_engine_does_not_get_in_the_way(loopback: Lo
     assert done.stdout == "right\n", done.stderr
 
 
-def test_every_mistake_of_the_configuration_and_no_secret(loopback: Loopback, tmp_path: Path) -> None:
-    """Said before any request, all at once, with the setting's name; no value in the output or in a file."""
+def test_configuration_errors_are_reported_without_values(loopback: Loopback, tmp_path: Path) -> None:
+    """All at once and before any request, with the setting's name. No value is in the output or in a file."""
     wrong = {"api_url": f"ftp://{CANARY}", "api_key": f"{CANARY} ", "batch_size": "201", "api_kye": CANARY}
     project = UserProject.create(tmp_path / "connector", wrong)
     done = project.debug()
@@ -96,15 +96,14 @@ def test_every_mistake_of_the_configuration_and_no_secret(loopback: Loopback, tm
 
 
 @pytest.mark.parametrize("status", [401, 403, 422, 429, 500])
-def test_no_secret_when_a_sync_fails(loopback: Loopback, tmp_path: Path, status: int) -> None:
-    """Not in the output, the crash report, the state, even when the server repeats the key."""
+def test_a_failed_sync_shows_no_key(loopback: Loopback, tmp_path: Path, status: int) -> None:
+    """Not in the output, the crash report or the state, even if the server repeats the key."""
     loopback.answer = lambda seen: Reply(
         {"detail": f"{seen.headers.get('Authorization')}"}, status=status, headers={"Retry-After": "9999"}
     )
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": CANARY})
     if status == 500:
-        streams = project.folder / "streams.yaml"
-        streams.write_text(streams.read_text().replace("api:\n", "api:\n  retry: {attempts: 2, wait_initial: 1ms}\n"))
+        project.edit_streams(add={"api.retry": {"attempts": 2, "wait_initial": "1ms"}})
         loopback.answer = lambda seen: Reply({"detail": seen.headers.get("Authorization")}, status=500)
     done = project.debug()
     assert done.code != 0
@@ -114,13 +113,12 @@ def test_no_secret_when_a_sync_fails(loopback: Loopback, tmp_path: Path, status:
 
 
 @pytest.mark.parametrize("status", [200, 401, 422])
-def test_no_secret_of_any_setting(loopback: Loopback, tmp_path: Path, status: int) -> None:
-    """Nor the auth string in base64, nor a header's value, with a server that repeats all headers."""
+def test_a_failed_sync_shows_no_secret_setting(loopback: Loopback, tmp_path: Path, status: int) -> None:
+    """Neither the auth string, plain or in Base64, nor a header's value, though the server repeats all headers."""
     loopback.answer = lambda seen: Reply({"detail": dict(seen.headers), "secret": f"{CANARY} user"}, status=status)
     settings = {"auth_string": f"me:{CANARY} user", "headers": f"X-Id: {CANARY}-id; X-Secret: {CANARY}-secret"}
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, **settings})
-    streams = project.folder / "streams.yaml"
-    streams.write_text(streams.read_text().replace("api:\n", "api:\n  retry: {attempts: 2, wait_initial: 1ms}\n"))
+    project.edit_streams(add={"api.retry": {"attempts": 2, "wait_initial": "1ms"}})
     done = project.debug()
     assert done.code != 0
     assert f"returned {status}" in done.output
@@ -130,15 +128,15 @@ def test_no_secret_of_any_setting(loopback: Loopback, tmp_path: Path, status: in
     assert_no_canary(project, done.output, CANARY, encoded.rstrip("="))
 
 
-def test_what_json_can_spell(loopback: Loopback, tmp_path: Path) -> None:
-    """Numbers of 60 digits, NaN, NUL, half characters, depth: stored or replaced with a warning, never a traceback."""
+def test_unusual_json_is_stored_or_replaced_with_a_warning(loopback: Loopback, tmp_path: Path) -> None:
+    """Numbers of 60 digits, NaN, NUL characters, unpaired surrogates, deep nesting: none causes a traceback."""
     deep = "[" * 200 + "]" * 200
     tags = f'{{"long": {"9" * 60}, "nan": NaN, "nul": "a\\u0000b", "half": "\\ud83d", "deep": {deep}}}'
     row = f'{{"id": "1", "name": "a\\u0000b", "updated": "{UPDATED}", "tags": {tags}}}'
     loopback.answer = lambda seen: (
         Reply(body=f"[{row}]".encode())
         if "/flows/" in seen.path and not seen.json.get("offset")
-        else answer_nothing(seen)
+        else rows_by_offset([])(seen)
     )
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url})
     done = project.debug()
@@ -151,13 +149,8 @@ def test_what_json_can_spell(loopback: Loopback, tmp_path: Path) -> None:
     assert json.loads(stored) == expected
 
 
-def answer_nothing(seen: Seen) -> Reply:
-    """An API without rows."""
-    return rows_by_offset([])(seen)
-
-
 def assert_no_canary(project: UserProject, output: str, *canaries: str) -> None:
-    """No secret is in the output or in a file but the configuration itself."""
+    """Check that no secret is in the output, or in a file other than the configuration."""
     for canary in canaries or (CANARY,):
         assert canary not in output
         for path in project.folder.rglob("*"):
@@ -165,19 +158,18 @@ def assert_no_canary(project: UserProject, output: str, *canaries: str) -> None:
                 assert canary.encode() not in path.read_bytes(), path
 
 
-def test_a_broken_streams_yaml_is_said_with_its_place(loopback: Loopback, tmp_path: Path) -> None:
-    """The same lines as validate prints."""
+def test_errors_in_streams_yaml_are_reported_with_line_and_column(loopback: Loopback, tmp_path: Path) -> None:
+    """`fivetran debug` prints the same lines as `validate`."""
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
-    streams = project.folder / "streams.yaml"
-    streams.write_text(streams.read_text().replace("sync_mode: full_refresh", "sync_mode: full"))
+    project.edit_streams(replace={"streams.deployments.sync_mode": "full"})
     done = project.debug()
     assert done.code != 0
     assert 'streams.deployments.sync_mode: "full" is not a sync mode; did you mean "full_refresh"?' in done.output
     assert re.search(r"streams\.yaml:\d+:\d+ streams\.deployments", done.output)
 
 
-def test_an_older_state_is_not_misread(loopback: Loopback, tmp_path: Path) -> None:
-    """A state of another shape ends the sync with what to do; nothing is read again in silence."""
+def test_a_state_of_another_shape_fails_the_sync(loopback: Loopback, tmp_path: Path) -> None:
+    """The error says what to do. To ignore the state would silently re-read everything."""
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
     files = project.folder / "files"
     files.mkdir()

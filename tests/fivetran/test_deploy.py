@@ -1,4 +1,4 @@
-"""`fivetran deploy` and `fivetran package create`: what they upload, and that it runs where nothing else is."""
+"""`fivetran deploy` and `fivetran package create`: what they upload, and that the package runs on its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pytest
 from dev.testbed.fivetran_api import DESTINATION, FivetranApi
 from dev.testbed.history import History, read_all
 from dev.testbed.prefect_server import PrefectServer
-from tests.fivetran.project import PROJECT, Debug, UserProject
+from tests.fivetran.project import PROJECT, CommandResult, UserProject
+from tests.specs import edited
 
 KEY = "Zm9vOmJhcg=="
 SECRET = "CANARY-PREFECT-KEY"
@@ -35,7 +36,7 @@ BESIDES = {
 
 @pytest.fixture(scope="module")
 def working_copy(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
-    """The repository as it is checked out and used: every file of it, and what a user has made besides."""
+    """The repository as checked out and used: its files, and those that a user's commands create."""
     folder = tmp_path_factory.mktemp("deploy") / "connector"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
@@ -59,14 +60,14 @@ def working_copy(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
 
 @pytest.fixture
 def fivetran(working_copy: UserProject) -> Iterator[FivetranApi]:
-    """Fivetran, as the command of this project reaches it."""
+    """Fivetran's API, as the project's `fivetran` command reaches it."""
     with FivetranApi(KEY) as api:
         api.use_in(working_copy.folder / ".home")
         yield api
 
 
-def deploy(project: UserProject, *, key: str = KEY) -> Debug:
-    """As the README says."""
+def deploy(project: UserProject, *, key: str = KEY) -> CommandResult:
+    """Deploy as the README describes."""
     options = ["--destination", DESTINATION, "--connection", "prefect", "--python-version", "3.12", "--yes"]
     return project.fivetran("deploy", "--api-key", key, *options, "--configuration", "configuration.json")
 
@@ -76,8 +77,8 @@ def files_of(package: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
 
 
-def test_it_uploads_the_connector_and_nothing_else(working_copy: UserProject, fivetran: FivetranApi) -> None:
-    """No tests, no docs, no states, no warehouses; settings go to the connection, and to no file."""
+def test_deploy_uploads_only_the_connector(working_copy: UserProject, fivetran: FivetranApi) -> None:
+    """No tests, docs, states or warehouses. Settings go to the connection and into no file."""
     done = deploy(working_copy)
     assert done.code == 0, done.output
     assert "Validation of pyproject.toml completed." in done.output
@@ -99,12 +100,12 @@ def test_it_uploads_the_connector_and_nothing_else(working_copy: UserProject, fi
     assert SECRET not in done.output
 
 
-def test_it_updates_a_connection_whose_streams_changed(working_copy: UserProject, fivetran: FivetranApi) -> None:
-    """The new streams.yaml arrives; the connection stays the same."""
+def test_deploy_updates_the_connection(working_copy: UserProject, fivetran: FivetranApi) -> None:
+    """A changed streams.yaml arrives, and the connection stays the same."""
     assert deploy(working_copy).code == 0
     streams = working_copy.folder / "streams.yaml"
     before = streams.read_text("utf-8")
-    streams.write_text(before.replace("One row per flow.", "One row per flow there is."), "utf-8")
+    streams.write_text(edited(before, replace={"streams.flows.description": "One row per existing flow."}), "utf-8")
     try:
         done = deploy(working_copy)
     finally:
@@ -112,11 +113,11 @@ def test_it_updates_a_connection_whose_streams_changed(working_copy: UserProject
     assert done.code == 0, done.output
     (connection,) = fivetran.connections.values()
     newest = files_of(fivetran.packages[connection["config"]["package_id"]])
-    assert b"One row per flow there is." in newest["streams.yaml"]
+    assert b"One row per existing flow." in newest["streams.yaml"]
 
 
-def test_a_refused_key_is_said(working_copy: UserProject, fivetran: FivetranApi) -> None:
-    """Nothing is uploaded, and the exit code says so."""
+def test_a_rejected_key_fails_the_deployment(working_copy: UserProject, fivetran: FivetranApi) -> None:
+    """Nothing is uploaded, and the exit code is not 0."""
     done = deploy(working_copy, key="d3Jvbmc6a2V5")
     assert done.code != 0
     assert "401" in done.output
@@ -124,10 +125,10 @@ def test_a_refused_key_is_said(working_copy: UserProject, fivetran: FivetranApi)
     assert not fivetran.connections
 
 
-def test_the_package_runs_where_nothing_else_is(
+def test_the_package_runs_in_a_new_environment(
     working_copy: UserProject, fivetran: FivetranApi, servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path
 ) -> None:
-    """In a new environment that holds the SDK and what the package itself declares, no more."""
+    """With only the SDK and the dependencies that the package declares."""
     done = working_copy.fivetran("package", "create", "--api-key", KEY)
     assert done.code == 0, done.output
     (content,) = fivetran.packages.values()
@@ -146,7 +147,7 @@ def test_the_package_runs_where_nothing_else_is(
     server, _ = servers[3]
     project = UserProject(folder)
     (folder / "configuration.json").write_text(json.dumps({"api_url": server.api_url}), "utf-8")
-    done = project.fivetran("debug", "--configuration", "configuration.json", tools=environment / "bin")
+    done = project.fivetran("debug", "--configuration", "configuration.json", executables=environment / "bin")
     assert done.code == 0, done.output
     assert "missing" not in done.output.lower()
     for table in ("flows", "flow_runs", "deployments"):

@@ -1,4 +1,4 @@
-"""Every stream of streams.yaml, on real servers that hold rows of each: row by row, column by column."""
+"""Every stream of streams.yaml on real servers that have rows of each: every row, every column."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from dev.testbed.history import PrefectApi
 from dev.testbed.prefect_server import PrefectServer
 from engine.spec.load import resolve
 from engine.sync import sync
+from tests.conftest import MAJORS
 from tests.fivetran.comparison import differences, in_duckdb, key_of
-from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import PROJECT, UserProject
 from tests.shop import Lines, Recorder
 
 STREAMS = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"]
-ELSEWHERE = {  # Prefect Cloud's
+CLOUD = {  # tables that only Prefect Cloud has
     "webhooks", "slas", "workspace_user_access", "workspace_bot_access", "workspace_team_access", "workspaces",
     "accounts", "account_memberships", "account_roles", "workspace_roles", "service_accounts", "teams",
 }  # fmt: skip
-ONLY = {"flow_run_notification_policies": 2, "task_workers": 3}
-MOVING = {"events"}  # a server tells some of what this very test asks it
+ONE_MAJOR = {"flow_run_notification_policies": 2, "task_workers": 3}  # tables that only one major version has
+GROWING = {"events"}  # requests of the test itself add rows
 
 
 @pytest.mark.parametrize("major", MAJORS)
 def test_everything_arrives(full_servers: dict[int, PrefectServer], tmp_path: Path, major: int) -> None:
-    """All that a server tells is in the warehouse, and no secret is; a second sync sends no immutable row again."""
+    """The warehouse has every row of the server and no secret. A second sync sends no immutable row again."""
     server = full_servers[major]
     api = PrefectApi(server.api_url)
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": "all"})
     first = project.debug()
     assert first.code == 0, first.output
-    absent = ELSEWHERE | {name for name, other in ONLY.items() if other != major}
+    absent = CLOUD | {name for name, other in ONE_MAJOR.items() if other != major}
     for name in STREAMS.keys() - absent:
         rows, records = in_duckdb(project, name), read(api, name)
-        assert records, f"the test bed made no {name}"
+        assert records, f"the test bed has no {name}"
         assert differences(name, rows, records) == []
-        if name not in MOVING:
+        if name not in GROWING:
             assert {key for key, row in rows.items() if not row["_fivetran_deleted"]} == {
                 record[key_of(name)] for record in records
             }
@@ -64,10 +64,10 @@ def test_everything_arrives(full_servers: dict[int, PrefectServer], tmp_path: Pa
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_by_default_nothing_large_or_sensitive_is_copied(
+def test_large_and_sensitive_tables_are_off_by_default(
     full_servers: dict[int, PrefectServer], tmp_path: Path, major: int
 ) -> None:
-    """Logs, events, states, inputs, values of variables and blocks stay; so does what few servers have."""
+    """Logs, events, states, inputs, the values of variables and blocks. So are tables that few servers have."""
     project = UserProject.create(tmp_path / "connector", {"api_url": full_servers[major].api_url})
     done = project.debug()
     assert done.code == 0, done.output
@@ -75,16 +75,16 @@ def test_by_default_nothing_large_or_sensitive_is_copied(
     off = {name for name, stream in STREAMS.items() if not stream.get("enabled", True)}
     assert off == {
         "logs", "events", "flow_run_states", "task_run_states", "flow_run_inputs", "variables", "block_documents",
-        *ONLY, *ELSEWHERE,
+        *ONE_MAJOR, *CLOUD,
     }  # fmt: skip
     assert not tables & off
     assert {"flow_runs", "task_runs", "work_queues", "deployment_schedules"} <= tables
 
 
-def test_a_selection_is_what_is_copied(full_servers: dict[int, PrefectServer], tmp_path: Path) -> None:
-    """Only the tables that were chosen, though a child reads its parent."""
-    chosen = {"api_url": full_servers[3].api_url, "streams": "workers, flows"}
-    project = UserProject.create(tmp_path / "connector", chosen)
+def test_only_selected_tables_are_synced(full_servers: dict[int, PrefectServer], tmp_path: Path) -> None:
+    """A child reads its parent, whose table is written only if it is selected too."""
+    selected = {"api_url": full_servers[3].api_url, "streams": "workers, flows"}
+    project = UserProject.create(tmp_path / "connector", selected)
     done = project.debug()
     assert done.code == 0, done.output
     assert "Synced 8 flows and 6 workers" in done.output or "Synced 10 flows and 6 workers" in done.output
@@ -94,19 +94,20 @@ def test_a_selection_is_what_is_copied(full_servers: dict[int, PrefectServer], t
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_final_state_that_was_decided_otherwise(
+def test_a_change_between_final_states_arrives_by_its_event(
     full_servers: dict[int, PrefectServer], tmp_path: Path, major: int
 ) -> None:
-    """Arrives with the next sync where there are events: nothing else tells of it, as the run's end stays as it was."""
+    """With the next sync. Nothing else shows the change, because the run's end stays the same."""
     api = PrefectApi(full_servers[major].api_url)
     project = UserProject.create(tmp_path / "connector", {"api_url": full_servers[major].api_url})
-    streams = project.folder / "streams.yaml"
-    streams.write_text(streams.read_text("utf-8").replace("\napi:\n", "\napi:\n  lookback: 1s\n"), "utf-8")
-    connected = resolve(streams, {"api_url": full_servers[major].api_url, "streams": "flow_runs"})
+    project.edit_streams(add={"api.lookback": "1s"})
+    connected = resolve(
+        project.folder / "streams.yaml", {"api_url": full_servers[major].api_url, "streams": "flow_runs"}
+    )
     run = api.make_flow_run({"flow_id": read(api, "flows")[0]["id"], "name": "over", "state": {"type": "COMPLETED"}})
     recorder = Recorder()
     sync(connected, {}, recorder, Lines())
-    time.sleep(4)  # past the second of its end, and the overlap
+    time.sleep(4)  # longer than the lookback and the second of the run's end
     sync(connected, recorder.state, recorder, Lines())
     api.set_state(run, {"type": "FAILED"})
     chosen = {"filter": {"resource": {"id": [f"prefect.flow-run.{run}"]}}}

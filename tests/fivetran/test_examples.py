@@ -1,4 +1,4 @@
-"""An API of another shape: `fivetran debug` with the example's streams.yaml, and no line of code changed."""
+"""An API of another shape: `fivetran debug` with an example's streams.yaml, without a change to the code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = "d35k-key"
 
 
 class Desk:
-    """A help desk as its API shows it."""
+    """The API of a help desk."""
 
     def __init__(self) -> None:
         self.agents = [
@@ -48,7 +48,7 @@ class Desk:
         }
 
     def answer(self, seen: Seen) -> Reply:
-        """Response as the desk does; without the key it does not."""
+        """A page of a list, or 401 without the key."""
         if seen.headers.get("X-Api-Key") != KEY:
             return Reply({"error": "who are you?"}, status=401)
         if seen.path == "/billing/plan":
@@ -84,12 +84,12 @@ def server(desk: Desk) -> Iterator[Loopback]:
 
 
 def test_the_example_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
-    """By the same check as the project's own file."""
+    """It passes the same check as the project's own file."""
     assert main(["validate", str(EXAMPLE)]) == 0
 
 
-def test_an_api_of_another_shape_is_copied(desk: Desk, server: Loopback, tmp_path: Path) -> None:
-    """Every row and its children; then what changed, and only that."""
+def test_an_api_of_another_shape_is_synced(desk: Desk, server: Loopback, tmp_path: Path) -> None:
+    """The first sync copies every row and its children, the second only what changed."""
     project = UserProject.create(tmp_path / "connector", {"api_url": server.url, "api_key": KEY})
     shutil.copy(EXAMPLE, project.folder / "streams.yaml")
     first = project.debug()
@@ -113,8 +113,8 @@ def test_an_api_of_another_shape_is_copied(desk: Desk, server: Loopback, tmp_pat
     assert project.query("SELECT id FROM agents WHERE _fivetran_deleted") == [(5,)]
 
 
-def test_a_wrong_key_is_told(server: Loopback, tmp_path: Path) -> None:
-    """By the names of the example's own settings."""
+def test_a_rejected_key_is_reported(server: Loopback, tmp_path: Path) -> None:
+    """The error names the example's own setting and does not show the key."""
     project = UserProject.create(tmp_path / "connector", {"api_url": server.url, "api_key": "n0-such-key"})
     shutil.copy(EXAMPLE, project.folder / "streams.yaml")
     done = project.debug()

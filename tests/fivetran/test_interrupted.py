@@ -1,4 +1,4 @@
-"""What ends under a sync: the server, which comes back, and a destination that refuses a row."""
+"""Syncs during which the server restarts or the destination rejects a row."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TABLES = ("flow_runs", "flows", "deployments")
 
 @pytest.mark.prefect
 @pytest.mark.scenario("restart")
-def test_a_server_that_is_restarted_during_a_sync(tmp_path: Path, record_property: RecordProperty) -> None:
-    """Its absence is waited for. Should it take longer than that, the sync ends and the next goes on."""
+def test_a_sync_survives_a_restart_of_the_server(tmp_path: Path, record_property: RecordProperty) -> None:
+    """It retries until the server is back. If that takes too long, it fails and the next sync continues."""
     restarts = syncs = 0
     with PrefectServer(3) as server:
         seed(server.database, Shape(runs=RUNS, flows=5, deployments=10, open_runs=20))
@@ -63,46 +63,48 @@ def test_a_server_that_is_restarted_during_a_sync(tmp_path: Path, record_propert
     record_property("cases", restarts)
 
 
-class Refusing(Recorder):
-    """A destination that refuses the row of a number."""
+class Rejecting(Recorder):
+    """A destination that rejects one row, by its number."""
 
-    refused: int | None = None
+    rejected: int | None = None
 
     def upsert(self, table: str, data: dict[str, Any]) -> None:
-        """Keep a row, or do not."""
-        if self.count("upsert") == self.refused:
+        """Store a row, or reject it."""
+        if self.count("upsert") == self.rejected:
             raise ValueError("no room")
         super().upsert(table, data)
 
 
-@pytest.mark.parametrize("refused", [0, 30, 90, 150])
+@pytest.mark.parametrize("rejected", [0, 30, 90, 150])
 @pytest.mark.scenario("refused-row")
-def test_a_destination_that_refuses_a_row(
-    servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path, refused: int
+def test_a_row_that_the_destination_rejects_is_sent_again(
+    servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path, rejected: int
 ) -> None:
-    """The sync ends with the destination's own error, and no state covers a row that was not taken."""
+    """The sync raises the destination's own error, and no state covers a row that was not stored."""
     server, _ = servers[3]
     settings = {"api_url": server.api_url, "batch_size": "20", "streams": ", ".join(TABLES)}
     connection = resolve(PROJECT / "streams.yaml", settings)
-    recorder = Refusing()
-    recorder.refused = refused
+    recorder = Rejecting()
+    recorder.rejected = rejected
     with pytest.raises(ValueError, match="no room"):
         sync(connection, {}, recorder, Lines())
-    recorder.refused = None
+    recorder.rejected = None
     sync(connection, recorder.state, recorder, Lines())
     for table in TABLES:
         assert not differences(table, in_recorder(recorder, table), read_all(server.api_url, table))
 
 
 @pytest.mark.scenario("refused-row")
-def test_a_warehouse_that_refuses_a_row(servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path) -> None:
-    """`fivetran debug` fails, its state does not move; once the table takes the row, the next sync brings every row."""
+def test_a_row_that_the_warehouse_rejects_is_sent_again(
+    servers: dict[int, tuple[PrefectServer, History]], tmp_path: Path
+) -> None:
+    """`fivetran debug` fails and its state does not move. Once the table accepts the row, every row arrives."""
     server, _ = servers[3]
     project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": "flows"})
     assert project.debug().code == 0
     rows = project.query("SELECT id, name FROM flows ORDER BY id")
-    ((made,),) = project.query("SELECT sql FROM duckdb_tables() WHERE table_name = 'flows'")
-    strict = made.rstrip(" ;)") + f"), CHECK (id <> '{rows[-1][0]}'));"
+    ((definition,),) = project.query("SELECT sql FROM duckdb_tables() WHERE table_name = 'flows'")
+    strict = definition.rstrip(" ;)") + f"), CHECK (id <> '{rows[-1][0]}'));"
     warehouse = project.folder / "files" / "warehouse.db"
     with duckdb.connect(str(warehouse)) as db:
         db.execute(f"DROP TABLE tester.flows; {strict}")
@@ -110,7 +112,7 @@ def test_a_warehouse_that_refuses_a_row(servers: dict[int, tuple[PrefectServer, 
     done = project.debug()
     assert done.code != 0
     assert "CHECK constraint failed" in done.output
-    assert "since" not in project.state["streams"]["flows"]  # the keys that are to be watched are kept before the rows
+    assert "since" not in project.state["streams"]["flows"]  # the keys of known rows are saved before the rows
     with duckdb.connect(str(warehouse)) as db:
         db.execute("DROP TABLE tester.flows")
     assert project.debug().code == 0

@@ -1,4 +1,4 @@
-"""The setup form, by `fivetran configuration` as a user runs it."""
+"""The setup form: `fivetran configuration` as a user runs it."""
 
 from __future__ import annotations
 
@@ -24,28 +24,22 @@ def server() -> Iterator[PrefectServer]:
         yield started
 
 
-def tried(folder: Path, configuration: dict[str, str]) -> tuple[int, list[str], str]:
-    """Run `fivetran configuration --test`: its exit code, the tests that passed, and all that it said."""
+def run_setup_tests(folder: Path, configuration: dict[str, str]) -> tuple[int, tuple[str, ...], str]:
+    """Run `fivetran configuration --test`. Return its exit code, the setup tests that passed, and its output."""
     project = UserProject.create(folder, configuration)
     done = project.fivetran("configuration", "--test")
     assert CANARY not in done.output
     assert "Traceback" not in done.output
-    return (
-        done.code,
-        [name for name in TESTS if f"[{name} - " in done.output and passed(name, done.output)],
-        done.output,
-    )
-
-
-def passed(name: str, output: str) -> bool:
-    return any(f"[{name} - " in line and line.rstrip().endswith("PASSED") for line in output.splitlines())
+    lines = [line for line in done.output.splitlines() if line.rstrip().endswith("PASSED")]
+    passed = tuple(name for name in TESTS if any(f"[{name} - " in line for line in lines))
+    return done.code, passed, done.output
 
 
 @pytest.mark.prefect
-def test_a_right_configuration_passes(server: PrefectServer, tmp_path: Path) -> None:
-    """Every test, on a real server; the server's version is told."""
-    code, good, output = tried(tmp_path / "p", {"api_url": server.api_url, "auth_string": AUTH_STRING})
-    assert (code, tuple(good)) == (0, TESTS), output
+def test_a_valid_configuration_passes(server: PrefectServer, tmp_path: Path) -> None:
+    """All setup tests pass on a real server, and its version is logged."""
+    code, passed, output = run_setup_tests(tmp_path / "p", {"api_url": server.api_url, "auth_string": AUTH_STRING})
+    assert (code, passed) == (0, TESTS), output
     assert "the server is Prefect 3." in output
     assert "All tests passed!" in output
 
@@ -53,9 +47,9 @@ def test_a_right_configuration_passes(server: PrefectServer, tmp_path: Path) -> 
 @pytest.mark.prefect
 @pytest.mark.parametrize("settings", [{"auth_string": f"admin:{CANARY}x"}, {"api_key": CANARY}, {}])
 def test_a_wrong_key_fails_with_a_remedy(server: PrefectServer, tmp_path: Path, settings: dict[str, str]) -> None:
-    """The server answers, and the next test says which setting to look at."""
-    code, good, output = tried(tmp_path / "p", {"api_url": server.api_url, **settings})
-    assert (code, tuple(good)) == (1, TESTS[:2]), output
+    """The server responds. The next setup test fails and names the setting to check."""
+    code, passed, output = run_setup_tests(tmp_path / "p", {"api_url": server.api_url, **settings})
+    assert (code, passed) == (1, TESTS[:2]), output
     assert "returned 401 Unauthorized" in output
     setting = next(iter(settings), None)
     remedy = f"{setting} in the configuration is valid" if setting else "set api_key and auth_string"
@@ -63,40 +57,41 @@ def test_a_wrong_key_fails_with_a_remedy(server: PrefectServer, tmp_path: Path, 
 
 
 @pytest.mark.prefect
-def test_a_url_without_the_api(server: PrefectServer, tmp_path: Path) -> None:
-    """No endpoint is found there: the message says so, and what the URL usually has."""
+def test_a_url_without_api_fails_with_a_remedy(server: PrefectServer, tmp_path: Path) -> None:
+    """No endpoint exists there. The message names the setting and what its URL lacks."""
     url = server.api_url.removesuffix("/api")
-    code, good, output = tried(tmp_path / "p", {"api_url": url, "auth_string": AUTH_STRING})
-    assert (code, tuple(good)) == (1, TESTS[:1]), output
+    code, passed, output = run_setup_tests(tmp_path / "p", {"api_url": url, "auth_string": AUTH_STRING})
+    assert (code, passed) == (1, TESTS[:1]), output
     assert "none of the endpoints exists" in output
     assert "Check api_url in the configuration (api_url: this URL has no /api in its path" in output
 
 
-def test_nobody_there(tmp_path: Path) -> None:
-    """Says that the connection was refused, and which setting to look at."""
-    code, good, output = tried(tmp_path / "p", {"api_url": f"http://127.0.0.1:{free_port()}/api"})
-    assert (code, tuple(good)) == (1, TESTS[:1])
+def test_an_unreachable_server_fails_with_a_remedy(tmp_path: Path) -> None:
+    """The message says that the connection was refused, and names the setting to check."""
+    code, passed, output = run_setup_tests(tmp_path / "p", {"api_url": f"http://127.0.0.1:{free_port()}/api"})
+    assert (code, passed) == (1, TESTS[:1])
     assert "Connection refused" in output
     assert "api_url in the configuration" in output
 
 
-def test_a_wrong_setting_and_a_wrong_streams_yaml(tmp_path: Path) -> None:
-    """The first test names every mistake; a wrong streams.yaml makes no form."""
-    code, good, output = tried(tmp_path / "p", {"api_url": "https://api.prefect.cloud/api", "api_key": f"{CANARY} "})
-    assert (code, good) == (1, [])
+def test_invalid_settings_and_an_invalid_streams_yaml_fail(tmp_path: Path) -> None:
+    """The first setup test reports every mistake in the settings. An invalid streams.yaml makes no form."""
+    code, passed, output = run_setup_tests(
+        tmp_path / "p", {"api_url": "https://api.prefect.cloud/api", "api_key": f"{CANARY} "}
+    )
+    assert (code, passed) == (1, ())
     assert "api_url: expected" in output
     assert "accounts/ACCOUNT_ID/workspaces/WORKSPACE_ID" in output
     assert "api_key: expected" in output
     project = UserProject(tmp_path / "p")
-    streams = project.folder / "streams.yaml"
-    streams.write_text(streams.read_text().replace("sync_mode: full_refresh", "sync_mode: full"))
+    project.edit_streams(replace={"streams.deployments.sync_mode": "full"})
     done = project.fivetran("configuration", "--test")
     assert done.code == 1
     assert '"full" is not a sync mode' in done.output
 
 
-def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
-    """The last test names each; each table was asked for with one request for the smallest page."""
+def test_an_unreadable_table_fails_by_name(tmp_path: Path) -> None:
+    """The last setup test requests the smallest page of each table and names the tables that fail."""
 
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("/version"):
@@ -108,21 +103,21 @@ def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
         return rows_by_offset([])(seen)
 
     with Loopback(answer) as loopback:
-        code, good, output = tried(tmp_path / "p", {"api_url": loopback.url})
-        asked = [seen.json for seen in loopback.seen if seen.path.endswith("deployments/filter")]
-    assert (code, tuple(good)) == (1, TESTS[:3]), output
+        code, passed, output = run_setup_tests(tmp_path / "p", {"api_url": loopback.url})
+        requested = [seen.json for seen in loopback.seen if seen.path.endswith("deployments/filter")]
+    assert (code, passed) == (1, TESTS[:3]), output
     assert "deployments: POST /deployments/filter" in output
     assert "not for you" in output
-    assert [body["limit"] for body in asked] == [2]  # by offset pages overlap by a row, so a page has two at least
+    assert [body["limit"] for body in requested] == [2]  # offset pages overlap by one row, so they have at least two
 
 
-def test_the_form_asks_for_every_setting(tmp_path: Path) -> None:
-    """In the order of streams.yaml, with its words; secrets are typed unseen and saved encrypted."""
+def test_the_form_has_every_setting(tmp_path: Path) -> None:
+    """In the order of streams.yaml, with its descriptions. Secrets are typed without echo and saved encrypted."""
     project = UserProject.create(tmp_path / "p", {})
     (project.folder / "configuration.json").unlink()
     declared = load(PROJECT / "streams.yaml").configuration
     answers = {"api_url": "http://h/api", "api_key": CANARY}
-    done = project.fivetran("configuration", typed="".join(f"{answers.get(name, '')}\n" for name in declared))
+    done = project.fivetran("configuration", stdin="".join(f"{answers.get(name, '')}\n" for name in declared))
     assert done.code == 0, done.output
     at = -1
     for name, setting in declared.items():

@@ -1,4 +1,4 @@
-"""Syncs in the middle of a storm of changes on real servers; afterwards every column of every row is right."""
+"""Syncs during a storm of changes on real servers. Afterwards every column of every row is right."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from dev.testbed.storm import OPEN, Storm
 from dev.testbed.storm_of_everything import StormOfEverything
 from engine.spec.load import resolve
 from engine.sync import sync
+from tests.conftest import MAJORS
 from tests.fivetran.comparison import Rows, differences, expected, in_duckdb, in_recorder
-from tests.fivetran.conftest import MAJORS
 from tests.fivetran.project import UserProject
 from tests.scenarios import RecordProperty
 from tests.shop import Lines, Recorder
+from tests.specs import reconciled_by_every_sync
 
 pytestmark = [pytest.mark.long, pytest.mark.prefect]
 
@@ -38,23 +39,23 @@ REFRESHED = ("deployments", "artifact_collections", "work_pools", "work_queues")
 STATES = ("flow_run_states", "task_run_states")
 MORE_TABLES = (*TABLES, *REFRESHED[1:], "task_runs", "artifacts", "logs", *STATES)
 CHANGES = 200
-OVERLAP = "10s"
+LOOKBACK = "10s"
 PAUSE = 2.0  # seconds between syncs
-LOOK_BACK = timedelta(minutes=15)  # of streams.yaml's query for events
-# What changes about a flow run, and leaves its updated alone, when a queue, a pool or a task run changes or goes.
+EVENT_LOOKBACK = timedelta(minutes=15)  # of the query for events in streams.yaml
+# Columns of a flow run that change without its updated, if a queue, a pool or a task run changes or is deleted.
 SURROUNDINGS = ("parent_task_run_id", "work_pool_id", "work_pool_name", "work_queue_id", "work_queue_name")
-# On SQLite one writer waits for the other, and the server's own services are one already.
+# On SQLite only one thread can write, and the server's own services write too.
 THREADS = {"sqlite": 1, "postgresql": 3}
-HURRY = {
+FAST_SERVICES = {
     "PREFECT_API_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
     "PREFECT_API_SERVICES_LATE_RUNS_LOOP_SECONDS": "2",
 }
-HORIZON = timedelta(days=7)  # of streams.yaml's query for runs that ended before they started
+HORIZON = timedelta(days=7)  # of the query in streams.yaml for runs that ended before they started
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Postgres]:
-    """A PostgreSQL for all servers that want one."""
+    """One PostgreSQL for all servers that need it."""
     if postgres.installed() is None:
         pytest.skip(f"PostgreSQL is not installed: there is no initdb {postgres.PLACES}")
     with Postgres() as cluster:
@@ -66,11 +67,11 @@ def cluster() -> Iterator[Postgres]:
 def test_every_change_arrives(
     request: pytest.FixtureRequest, tmp_path: Path, major: int, database: str, record_property: RecordProperty
 ) -> None:
-    """What the first sync after the storm does not bring, the sweep does; and it is only what streams.yaml says."""
+    """The first sync after the storm misses only what streams.yaml leaves to reconciliation, which finds it."""
     url = request.getfixturevalue("cluster").create(f"prefect_{major}") if database == "postgresql" else None
     seed = int(os.environ.get("STORM_SEED") or random.randrange(10**6))
-    print(f"STORM_SEED={seed} replays the choices; what they meet depends on the threads")
-    with PrefectServer(major, database=url, background_services=True, environment=HURRY) as server:
+    print(f"STORM_SEED={seed} replays the changes; their timing depends on the threads")
+    with PrefectServer(major, database=url, background_services=True, environment=FAST_SERVICES) as server:
         make_history(server.api_url, runs=40, seed=seed)
         doomed = make_doomed_flow(api := PrefectApi(server.api_url))
         project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url})
@@ -89,26 +90,26 @@ def test_every_change_arrives(
         assert set(done) == set(Storm.kinds(major))
         assert done.total() >= CHANGES
 
-        with suppress(RuntimeError):  # the storm can have been first
+        with suppress(RuntimeError):  # the storm may have deleted it
             api.call("DELETE", f"/flows/{doomed}")
         if major == 3:
             wait_for_events(api)
-        server.restart(background_services=False)  # nothing moves any more
+        server.restart(background_services=False)  # nothing changes from here on
         (project.folder / "configuration.json").write_text(json.dumps({"api_url": server.api_url}))
         records = {table: read_all(server.api_url, table) for table in TABLES}
         debug(project)
         in_process(project, recorder)
-        unseen = only_swept(major, threads, records["flow_runs"])
-        for rows in held(project, recorder):
-            assert_equal(rows, records, but=unseen)
+        unseen = only_reconciled(major, threads, records["flow_runs"])
+        for rows in in_both(project, recorder):
+            assert_equal(rows, records, ignored=unseen)
 
-        edit(project, "every: 24h", "every: 0s")
-        for _ in range(2):  # the round that was under way, and one from beginning to end
+        project.edit_streams(reconciled_by_every_sync)
+        for _ in range(2):  # the round in progress, and a whole one
             debug(project)
             in_process(project, recorder)
-        for rows in held(project, recorder):
+        for rows in in_both(project, recorder):
             assert_equal(rows, records)
-            assert_gone_as_promised(rows, records)
+            assert_deleted_as_promised(rows, records)
     record_property("scenario", f"storm-{major}-{database}")
     record_property("cases", done.total())
     record_property("seed", seed)
@@ -116,19 +117,19 @@ def test_every_change_arrives(
 
 @pytest.mark.parametrize("major", MAJORS)
 def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_property: RecordProperty) -> None:
-    """The same of more tables, with an overlap so short that what is over is soon out of sight.
+    """The same for more tables, with so short a lookback that finished rows soon leave it.
 
-    The server's own services rest, so that nothing moves when the storm is over.
+    The server's own services are off, so nothing changes after the storm.
     """
     tables = MORE_TABLES if major == 2 else (*MORE_TABLES, "events")
     seed = int(os.environ.get("STORM_SEED") or random.randrange(10**6))
-    print(f"STORM_SEED={seed} replays the choices; what they meet depends on the server")
+    print(f"STORM_SEED={seed} replays the changes; their timing depends on the server")
     with PrefectServer(major) as server:
         storm = StormOfEverything(server.api_url, major, CHANGES, seed)
         storm.make_old_rows()
         make_history(server.api_url, runs=40, seed=seed)
         project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": ", ".join(tables)})
-        edit(project, "\napi:\n", f"\napi:\n  lookback: {OVERLAP}\n")
+        project.edit_streams(add={"api.lookback": LOOKBACK})
         recorder = Recorder()
         syncs = during([storm], [partial(in_process, project, recorder), partial(time.sleep, PAUSE)])
         assert syncs["in_process"] >= 3
@@ -141,15 +142,15 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
             wait_for_events(api)
         records = {table: read(api, table) for table in tables}
         if major == 3:
-            records["events"] = list(filter(came_soon, records["events"]))
+            records["events"] = list(filter(received_in_time, records["events"]))
         in_process(project, recorder)
         rows = {table: in_recorder(recorder, table) for table in tables}
-        unseen = only_swept(major, [storm], records["flow_runs"]) | storm.undetectable | stand_ins(records)
+        unseen = only_reconciled(major, [storm], records["flow_runs"]) | storm.undetectable | subflow_tasks(records)
         unseen |= {state["id"] for table in STATES for state in records[table] if state["parent"]["id"] in unseen}
-        assert_equal(rows, as_last_changed(rows, records), but=unseen)
+        assert_equal(rows, as_last_changed(rows, records), ignored=unseen)
 
-        edit(project, "every: 24h", "every: 0s")
-        for _ in range(2):  # the round that was under way, and one from beginning to end
+        project.edit_streams(reconciled_by_every_sync)
+        for _ in range(2):  # the round in progress, and a whole one
             in_process(project, recorder)
         rows = {table: in_recorder(recorder, table) for table in tables}
         assert_equal(rows, as_last_changed(rows, records))
@@ -162,7 +163,7 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
 
 
 def make_doomed_flow(api: PrefectApi) -> str:
-    """A flow with a deployment and with runs, open ones and finished ones, which all go when it goes; gives its id."""
+    """Make a flow whose deletion also deletes its deployment and its open and finished runs. Return its id."""
     flow = api.make_flow("doomed", [])
     api.make_deployment("doomed", flow, [])
     for kind in ("PENDING", "COMPLETED") * 3:
@@ -170,23 +171,23 @@ def make_doomed_flow(api: PrefectApi) -> str:
     return flow
 
 
-def came_soon(event: Json) -> bool:
-    """Whether an event arrived within the time after it occurred for which streams.yaml looks back."""
+def received_in_time(event: Json) -> bool:
+    """Whether an event was received so soon that the query for events still finds it."""
     occurred, received = (
         datetime.fromisoformat(event[name].replace("Z", "+00:00")) for name in ("occurred", "received")
     )
-    return received - occurred <= LOOK_BACK
+    return received - occurred <= EVENT_LOOKBACK
 
 
-def stand_ins(records: dict[str, list[Any]]) -> set[str]:
-    """The task runs that stand for subflows in runs that are over: they move with the subflow, and are only swept."""
-    over = {run["id"] for run in records["flow_runs"] if run["state_type"] in TERMINAL}
+def subflow_tasks(records: dict[str, list[Any]]) -> set[str]:
+    """Task runs of finished flow runs that represent subflows. Only reconciliation finds their changes."""
+    finished = {run["id"] for run in records["flow_runs"] if run["state_type"] in TERMINAL}
     subflows = {run["parent_task_run_id"] for run in records["flow_runs"]}
-    return {task["id"] for task in records["task_runs"] if task["flow_run_id"] in over and task["id"] in subflows}
+    return {task["id"] for task in records["task_runs"] if task["flow_run_id"] in finished and task["id"] in subflows}
 
 
 def as_last_changed(rows: dict[str, Rows], records: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The records as they must have arrived: what happens to a run's surroundings comes when the run itself changes."""
+    """The records as they must have arrived. SURROUNDINGS arrive only when the flow run itself changes."""
     runs = []
     for run in records["flow_runs"]:
         row = rows["flow_runs"].get(run["id"])
@@ -195,16 +196,8 @@ def as_last_changed(rows: dict[str, Rows], records: dict[str, list[Any]]) -> dic
     return records | {"flow_runs": runs}
 
 
-def edit(project: UserProject, old: str, new: str) -> None:
-    """Change the project's streams.yaml wherever it says so."""
-    streams = project.folder / "streams.yaml"
-    text = streams.read_text("utf-8")
-    assert old in text
-    streams.write_text(text.replace(old, new), "utf-8")
-
-
 def during(threads: list[Storm], syncs: list[Callable[[], None]]) -> Counter[str]:
-    """Run the syncs in turn while the storm lasts; answers with how many of each there were."""
+    """Run the syncs in turn while the storm lasts. Return the number of each."""
     done: Counter[str] = Counter()
     for thread in threads:
         thread.start()
@@ -226,31 +219,31 @@ def debug(project: UserProject) -> None:
 
 
 def in_process(project: UserProject, recorder: Recorder) -> None:
-    """One sync of the same streams.yaml in this process, with small pages, from the recorder's own state."""
+    """One sync of the same streams.yaml in this process, with small pages, from the recorder's state."""
     configuration = json.loads((project.folder / "configuration.json").read_text("utf-8")) | {"batch_size": "20"}
     connected = resolve(project.folder / "streams.yaml", configuration)
     sync(connected, json.loads(json.dumps(recorder.state)), recorder, Lines())
 
 
-def held(project: UserProject, recorder: Recorder) -> Iterator[dict[str, Rows]]:
-    """What either destination has."""
+def in_both(project: UserProject, recorder: Recorder) -> Iterator[dict[str, Rows]]:
+    """The rows of TABLES in each destination."""
     yield {table: in_duckdb(project, table) for table in TABLES}
     yield {table: in_recorder(recorder, table) for table in TABLES}
 
 
 def wait_for_events(api: PrefectApi) -> None:
-    """Events are written seconds after their changes, in their order: make one more and wait until it is there."""
+    """Make one more change and wait for its event. The server writes events in order, seconds after the changes."""
     run = api.make_flow_run({"flow_id": api.call("POST", "/flows/filter", {})[0]["id"], "name": "the last"})
     api.set_state(run, {"type": "COMPLETED"})
-    chosen = {"filter": {"resource": {"id": [f"prefect.flow-run.{run}"]}}}
+    body = {"filter": {"resource": {"id": [f"prefect.flow-run.{run}"]}}}
     deadline = time.monotonic() + 60
-    while not any("Completed" in event["event"] for event in api.call("POST", "/events/filter", chosen)["events"]):
+    while not any("Completed" in event["event"] for event in api.call("POST", "/events/filter", body)["events"]):
         assert time.monotonic() < deadline, "the server writes no events"
         time.sleep(0.2)
 
 
-def only_swept(major: int, threads: list[Storm], runs: list[Json]) -> set[str]:
-    """The finished runs that were perhaps changed as only the sweep finds."""
+def only_reconciled(major: int, threads: list[Storm], runs: list[Json]) -> set[str]:
+    """The finished runs that may have changes which only reconciliation finds."""
     changed = set().union(*(thread.edited for thread in threads))
     if major == 2:  # which has no events
         changed |= set().union(*(thread.final_state_changed for thread in threads))
@@ -263,19 +256,19 @@ def only_swept(major: int, threads: list[Storm], runs: list[Json]) -> set[str]:
     }
 
 
-def assert_equal(rows: dict[str, Rows], records: dict[str, list[Any]], but: Collection[str] = ()) -> None:
-    """Every row of the server is there, every column right."""
-    lines = [line for table in records for line in differences(table, rows[table], records[table], but)]
+def assert_equal(rows: dict[str, Rows], records: dict[str, list[Any]], ignored: Collection[str] = ()) -> None:
+    """Check that every row of the server is there and every column is right, but for the rows with ``ignored`` keys."""
+    lines = [line for table in records for line in differences(table, rows[table], records[table], ignored)]
     assert not lines, "\n".join([f"{len(lines)} differences", *lines[:20]])
 
 
-def assert_gone_as_promised(rows: dict[str, Rows], records: dict[str, list[Any]]) -> None:
-    """What the server has no more: finished runs stay, open runs, flows and deployments are soft-deleted."""
+def assert_deleted_as_promised(rows: dict[str, Rows], records: dict[str, list[Any]]) -> None:
+    """Check the rows gone from the server: finished runs stay; open runs, flows and deployments are soft-deleted."""
     gone = {table: rows[table].keys() - {record["id"] for record in records[table]} for table in TABLES}
     for table in ("flows", "deployments"):
         assert gone[table]
         assert all(rows[table][key]["_fivetran_deleted"] for key in gone[table])
     runs = [rows["flow_runs"][key] for key in gone["flow_runs"]]
-    assert {run["_fivetran_deleted"] for run in runs} == {True, False}  # there were some of each
+    assert {run["_fivetran_deleted"] for run in runs} == {True, False}  # some of each are gone
     for run in runs:
         assert run["_fivetran_deleted"] == (run["state_type"] in OPEN), run
