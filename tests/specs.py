@@ -13,7 +13,7 @@ def edited(
 ) -> str:
     """Edit a streams.yaml by path, such as ``api.retry.attempts`` or ``streams.runs.incremental.changes.0.fallback``.
 
-    Values are removed first, so that a block can be replaced under another key. Comments are lost.
+    Values are removed first, so that a block can be replaced under another key. Comments and anchors are lost.
 
     An edit that would change nothing is an error, because the test would prove nothing.
 
@@ -22,7 +22,7 @@ def edited(
         AssertionError: a path to add exists, or a replacement is equal to the value that is there.
     """
     assert add or replace or remove
-    spec = yaml.safe_load(text)
+    spec = _unshared(yaml.safe_load(text))
     for path in remove:
         parent, key = _find(spec, path)
         del parent[key]
@@ -42,6 +42,13 @@ def reconciled_by_every_sync(text: str) -> str:
     streams = yaml.safe_load(text)["streams"]
     reconciled = [name for name, stream in streams.items() if "reconcile" in stream.get("incremental", {})]
     return edited(text, replace={f"streams.{name}.incremental.reconcile.every": "0s" for name in reconciled})
+
+
+def _unshared(value: Any) -> Any:
+    """A copy in which values that aliases repeat are values of their own, so that an edit changes one place."""
+    if isinstance(value, dict):
+        return {name: _unshared(item) for name, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
 def _find(spec: Any, path: str) -> tuple[Any, Any]:

@@ -125,10 +125,11 @@ class _Structure:
             own.setdefault(key.value, key.start_mark.line + 1)
             self.resolve(value, path if key.tag == _MERGE_TAG else here)
         if any(key.tag == _MERGE_TAG for key, _ in node.value):
-            node.value = list(self._merged(node, path, set(own)))
+            node.value = list(self._merged(node, path))
 
-    def _merged(self, node: yaml.MappingNode, path: str, taken: set[str]) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    def _merged(self, node: yaml.MappingNode, path: str) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """The entries of a mapping, with those of merged mappings in the place of ``<<``. Its own keys win."""
+        taken = {key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE_TAG}
         for key, value in node.value:
             if key.tag != _MERGE_TAG:
                 yield key, value

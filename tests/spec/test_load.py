@@ -71,6 +71,64 @@ def test_an_alias_repeats_a_block(tmp_path: Path) -> None:
     assert document.streams["shops"].body == {"sort": "ID_DESC", "x": [1, None]}
 
 
+MERGES = """
+version: 1
+name: Shop
+api:
+  base_url: http://shop.test
+  pagination: &pages {style: offset, page_size: 50}
+streams:
+  orders: &orders
+    description: One row per order.
+    endpoint: GET /orders
+    primary_key: id
+    sync_mode: full_refresh
+    query: &query {sort: id, tags: {a: 1}}
+    fields:
+      id: $.id
+      <<: &times
+        created: {path: $.created, type: UTC_DATETIME}
+        updated: {path: $.updated, type: UTC_DATETIME}
+      name: $.name
+  shops:
+    endpoint: GET /shops
+    <<: *orders
+    pagination: {<<: *pages, limit_key: max}
+    query: {<<: [{sort: name, "<<": kept}, *query]}
+    fields: {<<: *times, updated: $.changed, id: $.id}
+"""
+
+
+def test_merge_keys_copy_the_keys_of_anchors(tmp_path: Path) -> None:
+    """Own keys win over merged ones, earlier merges over later ones. Merged columns come in the place of the merge."""
+    path = tmp_path / "streams.yaml"
+    path.write_text(MERGES, "utf-8")
+    orders, shops = load(path).streams.values()
+    assert list(orders.fields) == ["id", "created", "updated", "name"]
+    assert (shops.description, str(shops.endpoint)) == ("One row per order.", "GET /shops")
+    assert shops.pagination == (Offset(page_size=50, limit_key="max"),)
+    assert shops.query == {"sort": "name", "<<": "kept", "tags": {"a": 1}}
+    assert {name: column.type for name, column in shops.fields.items()} == {
+        "created": "UTC_DATETIME",
+        "updated": "STRING",
+        "id": "STRING",
+    }
+    assert list(shops.fields) == ["created", "updated", "id"]
+
+
+def test_a_mistake_in_a_merged_block_is_placed_in_the_anchor(tmp_path: Path) -> None:
+    """It is reported for every stream that merges the block, at the text to change."""
+    path = tmp_path / "streams.yaml"
+    path.write_text(MERGES.replace("primary_key: id", "primary_key: number"), "utf-8")
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    line = 1 + MERGES[: MERGES.index("primary_key")].count("\n")
+    assert [(problem.line, problem.keypath) for problem in caught.value.problems] == [
+        (line, "streams.orders.primary_key"),
+        (line, "streams.shops.primary_key"),
+    ]
+
+
 def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -> None:
     """All mistakes, each with the setting's name and what is expected, and none of the values."""
     path = tmp_path / "streams.yaml"
@@ -138,7 +196,7 @@ def test_the_bounds_of_batch_size(size: str, fine: bool) -> None:
     if fine:
         resolve(PROJECT / "streams.yaml", configuration)
     else:
-        with pytest.raises(ConfigurationError, match="batch_size: expected a whole number from 1 to 200"):
+        with pytest.raises(ConfigurationError, match="batch_size: expected an integer from 1 to 200"):
             resolve(PROJECT / "streams.yaml", configuration)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from engine.sync import sync
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
 from tests.shop import STREAMS, Lines, Recorder
+from tests.specs import edited
 from tests.tools.openapi.documents import shop
 from tools.cli import main
 from tools.cli.target import load_openapi, resolved_spec
@@ -29,7 +29,7 @@ ONLY = {"flow_run_notification_policies": 2, "task_workers": 3}
 # that it wants those without a name too, which no document can tell.
 NOT_COMPARED = {"events", "flow_run_inputs", "block_documents"}
 STREAMS_SHIPPED = load(PROJECT / "streams.yaml").streams
-CLOUD = {name for name, stream in STREAMS_SHIPPED.items() if stream.availability == "Prefect Cloud"}
+CLOUD = {name for name, stream in STREAMS_SHIPPED.items() if (stream.availability or "").startswith("Prefect Cloud")}
 
 
 def paged_lists(configuration: Path) -> list[ListOperation]:
@@ -48,10 +48,13 @@ def without(name: str) -> str:
     for other, stream in STREAMS_SHIPPED.items():  # in the file's order, in which no stream comes before its source
         if stream.source is not None and stream.source.stream in gone:
             gone.add(other)
-    head, streams = SHIPPED.split("\nstreams:\n")
-    blocks = re.split(r"\n(?=  \w+:\n)", streams)
-    kept = [block for block in blocks if block.lstrip().partition(":")[0] not in gone]
-    return re.sub(r"references: [\w.]+, ", "", "\n".join([head, "streams:", *kept]))
+    references = [
+        f"streams.{other}.fields.{column}.references"
+        for other, stream in STREAMS_SHIPPED.items()
+        for column, field in stream.fields.items()
+        if other not in gone and field.references is not None
+    ]
+    return edited(SHIPPED, remove=[*(f"streams.{other}" for other in gone), *references])
 
 
 def synced(streams: Path, configuration: Path) -> tuple[Recorder, Lines]:
