@@ -4,7 +4,7 @@ A test marked ``@pytest.mark.scenario("bad-yaml")`` counts as one case of that s
 through many cases record how many, with pytest's ``record_property``:
 
 - ``scenario``: a name, if a marker cannot have it; ``cases``: their number; ``seed``: what replays them;
-- ``reading``, ``storms``, ``wrong``: a way of reading, the number of storms, and after how many of them rows were wrong.
+- ``reading``, ``storms``, ``wrong``: a way of reading, the number of storms, after how many of them rows were wrong.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ INSTEAD = {
     r"\btruth value\b": "boolean",
     r"\b[Mm]isfits?\b": "type mismatch",
     r"\buntold\b|\bPagesTold\b|\bReadsTold\b": "undescribed",
-    r"\bUndeclared\b|\bRefused\b(?!\")|\bRefusals\b|\bNoAnswer\b|\bDiscreet\b|\bSpent\b": "see engine/failures.py, http, log",
+    r"\bUndeclared\b|\bRefused\b(?!\")|\bRefusals\b|\bNoAnswer\b|\bDiscreet\b": "engine/failures.py, http, log",
     r"\b[Tt]he rooms?\b|\brooms\b": "package",
     r"\bby themselves\b|\bby itself\b": "on its own, automatically",
     r"\b[Aa] text\b|\btexts\b": "string",
