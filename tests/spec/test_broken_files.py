@@ -43,7 +43,7 @@ def test_prints_exactly_its_lines(
 
 
 @pytest.mark.parametrize("path", CASES, ids=name)
-def test_every_place_lies_in_the_file(path: Path) -> None:
+def test_every_place_is_in_the_file(path: Path) -> None:
     """Editors jump to the place, so it must exist."""
     with pytest.raises(SpecError) as caught:
         load(path)

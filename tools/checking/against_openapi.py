@@ -30,12 +30,8 @@ def check_stream(api: OpenApi, spec: Spec, stream: Stream, root: Node) -> Stream
     requests = [CheckedRequest.of(api, form) for form in request_forms(spec, stream)]
     record = record_of(api, spec, stream)
     parent = record_of(api, spec, spec.streams[stream.parent.stream]) if stream.parent else None
-    if not requests:  # the parent's records hold the rows
-        if record is None:
-            place: Place = ("streams", stream.name, "parent")
-            findings.add("error", "records", place, "the parent's records have no list of objects at the path")
-        else:
-            _check_columns(findings, stream, record, parent)
+    if not requests:
+        _check_held(findings, stream, record, parent)
         return findings
     first = requests[0]
     if first.operation is None and (first.uncovered or stream.availability is not None):
@@ -51,8 +47,8 @@ def check_stream(api: OpenApi, spec: Spec, stream: Stream, root: Node) -> Stream
         request.report(findings, requests)
     if record is not None:
         _check_columns(findings, stream, record, parent)
-    elif first.operation is not None:
-        _report_no_record(findings, first.operation, first.form)
+    elif first.operation is not None and first.operation.response is not None:
+        _report_no_record(findings, first.operation.response, first.form)
     return findings
 
 
@@ -109,6 +105,9 @@ class CheckedRequest:
         findings.checked.add("paths")
         if self.operation is not None:
             findings.checked.add("requests")
+            if self.operation.response is None:
+                message = "the OpenAPI document does not describe the response, so it is not checked"
+                findings.add("note", "records", self.form.place, message)
         accepted = self._accepted_alternative(requests)
         for fault in self.faults:
             level: Level = "error"
@@ -120,7 +119,7 @@ class CheckedRequest:
             findings.add(level, fault.aspect, fault.place, fault.message + comment)
 
     def _accepted_alternative(self, requests: Sequence[CheckedRequest]) -> int | None:
-        """The number of another alternative of this request of which the server accepts every form."""
+        """The number of another alternative, if the server accepts all its requests."""
         if self.form.alternative is None:
             return None
         group, own = self.form.alternative
@@ -163,8 +162,8 @@ class CheckedRequest:
 
     def _add(self, sent: SentValues, fault: Fault) -> None:
         place = (*sent.place, *fault.steps) if sent.literal else sent.place
-        where = "" if sent.literal or len(fault.steps) < 2 else f"at {'.'.join(map(str, fault.steps[:-1]))}: "
-        self.faults.append(RequestFault("requests", place, where + fault.message, fault.ignored))
+        prefix = "" if sent.literal or len(fault.steps) < 2 else f"at {'.'.join(map(str, fault.steps[:-1]))}: "
+        self.faults.append(RequestFault("requests", place, prefix + fault.message, fault.ignored))
 
     def _check_expected(self, operation: Operation) -> None:
         form, response = self.form, operation.response
@@ -211,13 +210,10 @@ def _not_found(form: RequestForm, response: Shape, several: str) -> str:
     return f"expected {wanted} at {paths}; {form.endpoint} returns {response.words}{having}"
 
 
-def _report_no_record(findings: StreamFindings, operation: Operation, form: RequestForm) -> None:
+def _report_no_record(findings: StreamFindings, response: Shape, form: RequestForm) -> None:
     """Report why the columns were not checked, unless a finding about the stream's own ``records`` does."""
-    if operation.response is None:
-        message = "the OpenAPI document does not describe the response; columns are not checked"
-        findings.add("note", "records", form.place, message)
-    elif not any(finding.aspect == "records" and finding.level == "error" for finding in findings.found):
-        findings.add("error", "records", form.place, _not_found(form, operation.response, "list of objects"))
+    if not any(finding.aspect == "records" and finding.level == "error" for finding in findings.found):
+        findings.add("error", "records", form.place, _not_found(form, response, "list of objects"))
 
 
 def _absent(path: JsonPath, absent: Absent) -> str:
@@ -225,6 +221,19 @@ def _absent(path: JsonPath, absent: Absent) -> str:
     if isinstance(last, int):
         return f"expected a list for {path.text}, found {absent.within.words}"
     return f'the response has no "{last}" for {path.text}; {hint(last, absent.within.properties)}'
+
+
+def _check_held(findings: StreamFindings, stream: Stream, record: Shape | None, parent: Shape | None) -> None:
+    """Check a stream whose rows are in its parent's records."""
+    place: Place = ("streams", stream.name, "parent")
+    if parent is None:
+        message = "the OpenAPI document does not describe the parent's records, so columns are not checked"
+        findings.add("note", "records", place, message)
+    elif record is None:
+        paths = " or ".join(path.text for path in stream.records)
+        findings.add("error", "records", place, f"the parent's records have no list of objects at {paths}")
+    else:
+        _check_columns(findings, stream, record, parent)
 
 
 def _check_columns(findings: StreamFindings, stream: Stream, record: Shape, parent: Shape | None) -> None:

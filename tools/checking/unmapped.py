@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from textwrap import shorten
 from typing import Final
 
 from engine.declare.node import Node
@@ -16,6 +17,7 @@ from tools.openapi.lists import lists, record_of
 from tools.request_forms import request_forms
 
 _NAMES_MAX: Final = 8  # properties in a message
+_DESCRIPTION_MAX: Final = 120  # characters
 
 
 def unread_lists(api: OpenApi, spec: Spec, root: Node) -> Iterator[Finding]:
@@ -50,8 +52,9 @@ def unmapped_properties(api: OpenApi, spec: Spec, streams: Iterable[Stream], roo
         mapped = {leading_steps(path.text)[0][:1] for column in stream.fields.values() for path in column.path}
         for name, shape in record.properties.items() if record else ():
             if (name,) not in mapped:
-                about = f": {' '.join(shape.description.split())}" if shape.description else ""
-                message = f'no column maps "{name}" ({best_type(shape)}){about}'
+                message = f'no column maps "{name}" ({best_type(shape)})'
+                if shape.description:
+                    message += f": {shorten(shape.description, _DESCRIPTION_MAX, placeholder=' ...')}"
                 yield _note(root, ("streams", stream.name, "fields"), message, stream.name)
 
 

@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     verdicts = {name: {str(aspect): result.verdict(aspect) for aspect in ASPECTS} for name, result in results.items()}
     details = {"api": api.title if api else None}
     report = Report(str(file), findings, _summary(api, len(streams), findings), verdicts, details)
-    print(report.printed(options.format, TerminalStyle(sys.stdout)))
+    print(report.render(options.format, TerminalStyle(sys.stdout)))
     for sentence in unchecked:
         print(f"not checked: {sentence}", file=sys.stderr)
     if any(finding.level == "error" for finding in findings):

@@ -93,27 +93,26 @@ def _cell(value: Any) -> str:
     if value is None:
         return _NULL
     if isinstance(value, datetime):
-        shown_ = value.isoformat(" ", "seconds")
-        return shown_.replace("+00:00", "Z")
+        return value.isoformat(" ", "seconds").replace("+00:00", "Z")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_text)
     return cut(clean(text), _CELL_MAX)
 
 
-def _print_table(stream: Stream, rows: Sequence[Row], paint: TerminalStyle) -> None:
+def _print_table(stream: Stream, rows: Sequence[Row], style: TerminalStyle) -> None:
     if not rows:
         why = f"the first rows of {stream.parent.stream} have none" if stream.parent else "the list is empty"
         print(f"{stream.destination_table}: {why}")
         return
-    names = _that_fit(stream, rows, paint.width)
+    names = _that_fit(stream, rows, style.width)
     header, *lines = aligned([names, *([_cell(row[name]) for name in names] for row in rows)])
-    print(paint("bold", _GAP.join(header).rstrip()))
+    print(style("bold", _GAP.join(header).rstrip()))
     for line in lines:
         print(_GAP.join(line).rstrip())
     columns = f"{len(names)} of {len(stream.fields)} columns fit; --json prints all"
     if len(names) == len(stream.fields):
         columns = counted(len(names), "columns")
     print()
-    print(paint("dim", f"{counted(len(rows), 'rows')} of {stream.destination_table}; {columns}"))
+    print(style("dim", f"{counted(len(rows), 'rows')} of {stream.destination_table}; {columns}"))
 
 
 def _that_fit(stream: Stream, rows: Sequence[Row], room: int) -> list[str]:

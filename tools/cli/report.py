@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.declare.problems import describe
 from tools.checking.findings import LEVELS, Finding
-from tools.cli.terminal import TerminalStyle, aligned
+from tools.cli.terminal import TerminalStyle, aligned, clean
 
 _COLORS: Final = {"error": "red", "warning": "yellow", "note": "dim", "ok": "green"}
 
@@ -37,7 +37,7 @@ class Report:
         """The findings in the order of the file; at one place, the most severe first."""
         return sorted(self.findings, key=lambda one: (one.line, one.column, LEVELS.index(one.level)))
 
-    def printed(self, form: str, style: TerminalStyle) -> str:
+    def render(self, form: str, style: TerminalStyle) -> str:
         """The report as ``text``, ``json`` or ``github``."""
         return "\n".join(_FORMS[form](self, style))
 
@@ -45,12 +45,13 @@ class Report:
 def _text(report: Report, style: TerminalStyle) -> Iterator[str]:
     for finding in report.in_order:
         level = "" if finding.aspect is None else f"{style(_COLORS[finding.level], finding.level)}: "
-        yield describe(report.file, replace(finding, message=level + finding.message))
+        # A message may quote the API's OpenAPI document, which must not control the terminal.
+        yield describe(report.file, replace(finding, message=level + clean(finding.message)))
     if report.verdicts:
         yield from [""] if report.findings else []
         yield from _table(report.verdicts, style)
         yield ""
-    yield report.summary
+    yield clean(report.summary)
 
 
 def _table(verdicts: Mapping[str, Mapping[str, str]], style: TerminalStyle) -> Iterator[str]:
@@ -81,7 +82,7 @@ def _github(report: Report, style: TerminalStyle) -> Iterator[str]:
         title = _property(finding.keypath or report.file)
         place = f"file={_property(report.file)},line={finding.line},col={finding.column},title={title}"
         yield f"::{command} {place}::{_data(finding.message)}"
-    yield report.summary
+    yield clean(report.summary)
 
 
 def _data(text: str) -> str:

@@ -47,5 +47,5 @@ def run(options: argparse.Namespace) -> int:
     else:
         columns = sum(len(stream.fields) for stream in spec.streams.values())
         summary = f"{file}: no mistakes ({counted(len(spec.streams), 'streams')}, {counted(columns, 'columns')})"
-    print(Report(str(file), findings, summary).printed(options.format, TerminalStyle(sys.stdout)))
+    print(Report(str(file), findings, summary).render(options.format, TerminalStyle(sys.stdout)))
     return 1 if findings else 0

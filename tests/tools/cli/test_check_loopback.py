@@ -415,6 +415,42 @@ def test_columns_from_the_parent_are_checked_against_the_parent(
     assert 'always NULL: the response has no "idd" for $parent.idd; did you mean "id"?' in capsys.readouterr().out
 
 
+def test_a_response_that_the_document_does_not_describe_is_noted(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not checked must not look as if it were right: neither of a stream, its count, nor of its children."""
+    paths = server[0].document["paths"]
+    held = STAFF.replace("    endpoint: GET /shops/{shop}/staff\n", "").replace(
+        "    parent: {stream: shops, values: {shop: $.id}}\n    pagination: single\n",
+        "    parent: {stream: shops}\n    records: $.staff\n",
+    )
+    for path in ("/orders/count", "/shops/filter"):
+        paths[path]["post"]["responses"] = {"200": {}}
+    check(tmp_path, server[1], text=DECLARED + held)
+    out = capsys.readouterr().out
+    note = "note: the OpenAPI document does not describe the"
+    assert f"streams.orders.count: {note} response, so it is not checked" in out
+    assert f"streams.shops.endpoint: {note} response, so it is not checked" in out
+    assert f"streams.staff.parent: {note} parent's records, so columns are not checked" in out
+    paths["/shops/filter"] = shop()["paths"]["/shops/filter"]
+    check(tmp_path, server[1], text=DECLARED + held)
+    message = "error: the parent's records have no list of objects at $.staff"
+    assert f"streams.staff.parent: {message}" in capsys.readouterr().out
+
+
+def test_the_document_does_not_control_the_terminal(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Messages quote its names and descriptions, which any server can choose."""
+    document = server[0].document
+    document["info"]["title"] = "Shop\x1b[2J"
+    document["components"]["schemas"]["Order"]["properties"]["free"] = {"description": "\x1b[2J"}
+    assert check(tmp_path, server[1], "--unmapped") == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert 'no column maps "free" (JSON): \\x1b[2J' in out
+
+
 def test_a_secret_is_not_repeated_about_a_stream_that_is_not_sampled(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
