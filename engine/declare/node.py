@@ -75,6 +75,8 @@ class Node:
     yaml: pyyaml.Node
     path: str = ""
     key: pyyaml.Node | None = None
+    written: str | None = None
+    """What the file says, if settings were filled in."""
 
     def problem(self, message: str, *, at_key: bool = False) -> Any:
         """Report a mistake here, or at the key that leads here; returns ``INVALID``."""
@@ -121,7 +123,12 @@ class Node:
         return node
 
     def describe(self) -> str:
-        """What is written here, in words for an error message; a long string is not repeated."""
+        """What is written here, in words for an error message.
+
+        A value that came from a setting is not repeated, since it could be a secret, and neither is a long string.
+        """
+        if self.written is not None:
+            return f"something else in {self.written}"
         if self.type in ("mapping", "list"):
             return f"a {self.type}"
         if self.type == "null":
@@ -157,4 +164,4 @@ class Node:
         else:
             tag, text = "tag:yaml.org,2002:str", PLACEHOLDER.sub(lambda m: str(settings[m[1]]), node.value)
         filled = pyyaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
-        return dataclasses.replace(self, yaml=filled)
+        return dataclasses.replace(self, yaml=filled, written=node.value)

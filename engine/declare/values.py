@@ -51,16 +51,15 @@ class Text:
         if filled.type != "str":
             return filled.problem(f"expected {self.expected}, found {filled.describe()}")
         text: str = filled.yaml.value
-        # A string that came from the configuration is not repeated: it could be a secret.
-        found = filled.describe() if filled is node else f"something else in {node.yaml.value}"
         if self.pattern is not None and not re.fullmatch(self.pattern, text):
-            return node.problem(f"expected {self.expected}, found {found}")
+            return node.problem(f"expected {self.expected}, found {filled.describe()}")
         if self.convert is None:
             return text
         try:
             return self.convert(text)
         except ValueError as error:
-            return node.problem(str(error) if filled is node else f"expected {self.expected}, found {found}")
+            described = f"expected {self.expected}, found {filled.describe()}"
+            return node.problem(str(error) if filled is node else described)
 
     @property
     def words(self) -> str:
@@ -82,7 +81,8 @@ class Integer:
             return filled.problem(f"expected {self.words}, found {filled.describe()}")
         number = scalar_value(filled.yaml)
         if number < self.minimum or (self.maximum is not None and number > self.maximum):
-            return filled.problem(f"expected {self.words}, found {number}")
+            found = str(number) if filled is node else filled.describe()
+            return filled.problem(f"expected {self.words}, found {found}")
         return number
 
     @property
@@ -123,9 +123,7 @@ class Choice:
         if word in self.choices:
             return word
         if filled is not node:
-            return node.problem(
-                f"expected {self.noun} ({', '.join(self.choices)}), found something else in {node.yaml.value}"
-            )
+            return node.problem(f"expected {self.noun} ({', '.join(self.choices)}), found {filled.describe()}")
         if word in self.renamed:
             return node.problem(f'"{word}" is now called {self.renamed[word]}')
         return node.problem(f'"{word}" is not {self.noun}; {suggestion(word, self.choices)}')

@@ -231,3 +231,37 @@ def test_the_tables_that_users_build_on() -> None:
     modes = {name: stream.sync_mode for name, stream in streams.items()}
     kept = {"flows": "incremental", "flow_runs": "incremental", "deployments": "full_refresh"}
     assert kept.items() <= modes.items()
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "key"),
+    [
+        ("text", "CANARY-1", "concurrency"),
+        ("integer", "4242424242", "concurrency"),
+        ("text", "CANARY-1", "base_url"),
+        ("integer", "4242424242", "openapi"),
+        ("text", "CANARY-1", "pagination"),
+    ],
+)
+def test_a_setting_in_the_wrong_place_is_not_repeated(tmp_path: Path, type_: str, value: str, key: str) -> None:
+    """A secret that is used where an integer, a URL or a style belongs must not end up in a log."""
+    api = {"base_url": "http://127.0.0.1/api", "pagination": "offset", key: "${secret}"}
+    secret = f"{{description: A secret., secret: true, type: {type_}}}"
+    stream = "{description: One., endpoint: POST /x, primary_key: id, sync_mode: full_refresh, fields: {id: $.id}}"
+    lines = [f"  {name}: {text}" for name, text in api.items()]
+    text = [
+        "version: 1",
+        "name: Shop",
+        "configuration:",
+        f"  secret: {secret}",
+        "api:",
+        *lines,
+        "streams:",
+        f"  x: {stream}",
+    ]
+    path = tmp_path / "streams.yaml"
+    path.write_text("\n".join(text), "utf-8")
+    with pytest.raises(SpecError) as caught:
+        resolve(path, {"secret": value})
+    assert "${secret}" in str(caught.value)
+    assert value not in str(caught.value)
