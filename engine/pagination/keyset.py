@@ -1,14 +1,15 @@
-"""Pagination style ``keyset``: what comes after the last value seen.
+"""Pagination style ``keyset``: each page starts at the last timestamp of the page before it.
 
-For lists that are sorted by an instant that never changes for a row and that the server can filter by. Depth costs
-nothing, rows that come and go hide no others, and a walk goes on from a single value, so it can be stopped anywhere.
+For lists that are sorted by a timestamp that never changes for a row, if the server can filter by it. Every page costs
+the same, however deep it is. Rows that come and go hide no others. A paginator can resume at a single timestamp, so it
+can be stopped anywhere.
 
-The filter is inclusive: each page begins again with the rows of the last instant, which are left out by their keys.
-When a page does not get past its first instant, that instant is read whole, by offset, and the walk goes on one
-microsecond later. The end is proven by a request that brings nothing.
+The filter is inclusive: each page repeats the rows of the last timestamp, which are dropped by their keys. If a page
+holds no later timestamp, all rows of that one are read by offset, and the paginator continues a microsecond later. An
+empty page confirms the end.
 
-A walk can be halved, while it is under way, into slices: each is a walk of its own with an upper bound, so that several
-can be read at once. Positions are written ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``.
+A paginator can be split while it is in use. Each part has an upper bound, and several parts can be read at once.
+Positions have the form ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from engine.pagination.offset import Offset
 from engine.pagination.paginator import Paginator
 from engine.requests import KeyedRecord, Page, Request
 
-_STEP: Final = timedelta(microseconds=1)  # the finest instant that is told apart
+_STEP: Final = timedelta(microseconds=1)  # the resolution of timestamps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class Keyset:
     offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
 
     def paginate(self, request: Request, position: str | None = None) -> KeysetPaginator:
-        """Start at the first row, or at a position that an earlier walk had reached."""
+        """Start at the first row, or resume at a position of an earlier paginator."""
         return KeysetPaginator(self, request, position)
 
 
@@ -65,57 +66,58 @@ class KeysetPaginator:
     """One reading of a list, or of a slice of it."""
 
     def __init__(self, style: Keyset, request: Request, position: str | None) -> None:
-        at, _, end = (position or "").partition("..")
+        reached, _, upper = (position or "").partition("..")
         self._style = style
-        self._template = request.with_values({style.limit_key: max(2, style.page_size)})
-        self._at: datetime | None = parse_instant(at) if at else None
-        self._end: datetime | None = parse_instant(end) if end else None  # exclusive
+        self._limit = max(2, style.page_size)
+        self._template = request.with_values({style.limit_key: self._limit})
+        self._reached: datetime | None = parse_instant(reached) if reached else None
+        self._upper: datetime | None = parse_instant(upper) if upper else None  # exclusive
+        self._seen: set[Hashable] = set()  # the keys of the rows at the timestamp reached
+        self._tie: Paginator | None = None  # reads the rows of one timestamp by offset
+        self._largest_page = 0  # of those with more than one timestamp: the server may cut pages below the limit
+        self.rows_read = 0
         self.density = 0.0
-        """Of the last page: rows a second of the instants at which they lie."""
-        self.taken = 0
-        """How many rows it has brought."""
-        self._seen: set[Hashable] = set()  # the keys of the rows of that instant
-        self._tied: Paginator | None = None  # reads that instant by offset
-        self.request: Request | None = self._after(self._at)
+        """Rows per second of their timestamps, on the last page."""
+        self.request: Request | None = self._after(self._reached)
 
     @property
     def position(self) -> str | None:
-        """The last instant reached: another walk that starts there misses nothing."""
-        if self._at is None:
+        """The last timestamp reached. A paginator that starts there misses nothing."""
+        if self._reached is None:
             return None
-        return format_instant(self._at) + (f"..{format_instant(self._end)}" if self._end else "")
+        return format_instant(self._reached) + (f"..{format_instant(self._upper)}" if self._upper else "")
 
-    def left(self, until: datetime) -> timedelta:
-        """The time from where it stands to its end, or to an instant if it has none."""
-        if self.request is None or self._at is None:
+    def remaining(self, end: datetime) -> timedelta:
+        """The time between the timestamp reached and the upper bound, or ``end`` if there is no upper bound."""
+        if self.request is None or self._reached is None:
             return timedelta(0)
-        return (self._end or until) - self._at
+        return (self._upper or end) - self._reached
 
-    def halve(self, until: datetime) -> KeysetPaginator:
-        """End this walk half-way to its end, or to an instant if it has none; answers with a walk over the rest.
+    def split(self, end: datetime) -> KeysetPaginator:
+        """Leave the second half of the remaining time to a new paginator, which is returned.
 
-        A page that was asked for before may reach into that rest, and is cut off there.
+        A page that is already requested can reach into that half. Its rows there are dropped.
         """
-        assert self._at is not None
-        middle = self._at + self.left(until) / 2
-        end = format_instant(self._end) if self._end else ""
-        rest = KeysetPaginator(self._style, self._template, f"{format_instant(middle)}..{end}")
-        rest.density, self._end = self.density, middle
+        assert self._reached is not None
+        middle = self._reached + self.remaining(end) / 2
+        upper = format_instant(self._upper) if self._upper else ""
+        rest = KeysetPaginator(self._style, self._template, f"{format_instant(middle)}..{upper}")
+        rest.density, rest._largest_page, self._upper = self.density, self._largest_page, middle
         return rest
 
-    def _after(self, at: datetime | None) -> Request:
+    def _after(self, instant: datetime | None) -> Request:
         bounds = {}
-        if at is not None:
-            bounds[self._style.after] = format_instant(at)
-        if self._end is not None:
-            bounds[self._style.before] = format_instant(self._end - _STEP)
+        if instant is not None:
+            bounds[self._style.after] = format_instant(instant)
+        if self._upper is not None:
+            bounds[self._style.before] = format_instant(self._upper - _STEP)
         return self._template.with_at(bounds)
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
-        """Take the next page of the slice, or of the instant that is read whole."""
-        fresh = self._advance(page) if self._tied is None else self._advance_tied(self._tied, page)
-        self.taken += len(fresh)
-        return fresh
+        """Take in a page of the list, or of the rows of one timestamp."""
+        new = self._advance(page) if self._tie is None else self._advance_tie(self._tie, page)
+        self.rows_read += len(new)
+        return new
 
     def _advance(self, page: Page) -> Sequence[KeyedRecord]:
         if not page.records:
@@ -123,54 +125,57 @@ class KeysetPaginator:
             return ()
         instants = [self._instant(record) for _, record in page.records]
         self._check_order(instants)
-        if instants[-1] == self._at:
-            return self._start_tied(self._at, page)
-        if self._end is not None and instants[-1] >= self._end:
+        if instants[-1] == self._reached:
+            return self._start_tie(self._reached, page)
+        if self._upper is not None and instants[-1] >= self._upper:
             self.request = None
-            own = page.records[: bisect_left(instants, self._end)]
+            own = page.records[: bisect_left(instants, self._upper)]
             return [keyed for keyed in own if keyed[0] not in self._seen]
-        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         if instants[-1] > instants[0]:
             self.density = len(instants) / (instants[-1] - instants[0]).total_seconds()
-        self._at = instants[-1]
-        self._seen = {keyed[0] for keyed, instant in zip(page.records, instants, strict=True) if instant == self._at}
-        self.request = self._after(self._at)
-        return fresh
+            self._largest_page = max(self._largest_page, len(instants))
+        self._reached = instants[-1]
+        self._seen = {
+            keyed[0] for keyed, instant in zip(page.records, instants, strict=True) if instant == self._reached
+        }
+        self.request = self._after(self._reached)
+        return new
 
-    def _start_tied(self, at: datetime, page: Page) -> Sequence[KeyedRecord]:
-        """A page that did not get past its first instant: read that instant whole, by offset."""
+    def _start_tie(self, instant: datetime, page: Page) -> Sequence[KeyedRecord]:
+        """A page with no later timestamp: read all rows of this one by offset."""
         style = self._style
         if style.tie_breaker is None:
-            if len(page.records) >= style.page_size:
+            if len(page.records) >= (self._largest_page or self._limit):
                 raise ReadFailure(
-                    f"{len(page.records)} records share the instant {format_instant(at)}, which is as many as a page "
-                    'holds, and without the key "tie_breaker" their list cannot be read past it'
+                    f"{len(page.records)} records have the timestamp {format_instant(instant)}, which is as many as a "
+                    'page holds, so there could be more: declare a "tie_breaker", a stable sort to read them by offset'
                 )
-            self._go_on_after(at)
-            return self._unseen(page.records)
-        window = self._template.with_at({style.after: format_instant(at), style.before: format_instant(at)})
+            self._continue_after(instant)
+            return self._new(page.records)
+        window = self._template.with_at({style.after: format_instant(instant), style.before: format_instant(instant)})
         offset = Offset(page_size=style.page_size, limit_key=style.limit_key, offset_key=style.offset_key)
-        self._tied = offset.paginate(window.with_values(style.tie_breaker))
-        self.request = self._tied.request
-        return self._unseen(page.records)
+        self._tie = offset.paginate(window.with_values(style.tie_breaker))
+        self.request = self._tie.request
+        return self._new(page.records)
 
-    def _go_on_after(self, at: datetime) -> None:
-        after = at + _STEP
-        self.request = None if self._end is not None and after >= self._end else self._after(after)
+    def _continue_after(self, instant: datetime) -> None:
+        following = instant + _STEP
+        self.request = None if self._upper is not None and following >= self._upper else self._after(following)
 
-    def _advance_tied(self, tied: Paginator, page: Page) -> Sequence[KeyedRecord]:
-        records = tied.advance(page)
-        self.request = tied.request
+    def _advance_tie(self, tie: Paginator, page: Page) -> Sequence[KeyedRecord]:
+        records = tie.advance(page)
+        self.request = tie.request
         if self.request is None:
-            assert self._at is not None
-            self._tied = None
-            self._go_on_after(self._at)
-        return self._unseen(records)
+            assert self._reached is not None
+            self._tie = None
+            self._continue_after(self._reached)
+        return self._new(records)
 
-    def _unseen(self, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
-        fresh = [keyed for keyed in records if keyed[0] not in self._seen]
-        self._seen.update(k for k, _ in fresh)
-        return fresh
+    def _new(self, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
+        new = [keyed for keyed in records if keyed[0] not in self._seen]
+        self._seen.update(k for k, _ in new)
+        return new
 
     def _instant(self, record: Mapping[str, Any]) -> datetime:
         value = self._style.field.get(record)
@@ -178,13 +183,13 @@ class KeysetPaginator:
             return parse_instant(value)
         except (TypeError, ValueError, OverflowError):
             raise ReadFailure(
-                f"a record has no instant at {self._style.field.text}, by which its list is read"
+                f"a record has no timestamp at {self._style.field.text}, which the list is paginated by"
             ) from None
 
     def _check_order(self, instants: Sequence[datetime]) -> None:
-        first = instants[0] if self._at is None else self._at
+        first = instants[0] if self._reached is None else self._reached
         if list(instants) != sorted(instants) or instants[0] < first:
             raise ReadFailure(
                 f"the records are not sorted by {self._style.field.text}, or the server ignores {self._style.after}: "
-                "name the ascending sort in the stream's body, and the filter that the server knows"
+                "check the ascending sort in the stream's body, and the filters in after and before"
             )

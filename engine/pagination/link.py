@@ -1,4 +1,4 @@
-"""Pagination style ``link``: each answer links to the next page."""
+"""Pagination style ``link``: each response links to the next page."""
 
 from __future__ import annotations
 
@@ -48,20 +48,23 @@ class _LinkPaginator:
         self.request: Request | None = request
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
-        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
-        self._seen.update(k for k, _ in fresh)
+        new = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        self._seen.update(k for k, _ in new)
         link = page.next_link if self._style.link is None else self._style.link.get(page.document)
         if link is None or link == "":
             self.request = None
-            return fresh
+            return new
         if not isinstance(link, str):
-            raise ReadFailure("the link to the next page is not a text")
+            raise ReadFailure("the link to the next page is not a string")
         if link in self._links:
-            raise ReadFailure("the link to the next page came a second time: the pages go round in a circle")
+            raise ReadFailure("the link to the next page is that of an earlier page: the list would never end")
         self._links.add(link)
-        parts = urlsplit(link)
+        try:
+            parts = urlsplit(link)
+        except ValueError:
+            raise ReadFailure("the link to the next page is not a URL") from None
         own = re.sub(r"^(\.\./?)+", "/", self._template.endpoint.path)
         if parts.path and not parts.path.rstrip("/").endswith(own.rstrip("/")):
-            raise ReadFailure(f"the link to the next page leads to {parts.path}, and not to {own}, which was asked")
+            raise ReadFailure(f"the link to the next page leads to {parts.path} instead of {own}")
         self.request = replace(self._template, query=parse_qs(parts.query, keep_blank_values=True))
-        return fresh
+        return new

@@ -1,12 +1,11 @@
-"""Pagination style ``offset``: a limit, and how many rows to leave out.
+"""Pagination style ``offset``: a limit, and the number of rows to skip.
 
-Offsets count rows of a set that may change between two requests. When a row that was read is deleted, all rows after it
-move forward and the next page silently starts too late. So each page begins with the last row of the page before it: as
-long as that row is still where it was, no row was passed over. When it is not there, the walk steps back until a page
-begins with a row that it has seen. The order must be stable, which a sort in the stream's body sees to.
+The set of rows can change between two requests. If a row that was read is deleted, all rows after it move forward, and
+the next page silently starts too late. So each page starts with the last row of the page before it: if that row is
+still there, no row was skipped. Otherwise, the paginator steps back until a page starts with a row that it has read.
+The order must be stable, which a sort in the stream's body ensures.
 
-A page shorter than its limit proves nothing (servers and proxies cut pages); the end is proven by a page that holds
-only the last row.
+A short page does not confirm the end, because servers and proxies cut pages. A page with nothing but the last row does.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from engine.failures import ReadFailure
 from engine.pagination.paginator import Paginator
 from engine.requests import KeyedRecord, Page, Request
 
-_WINDOW_PAGES = 10  # how far back keys are remembered, which bounds the memory of a walk
+_WINDOW_PAGES = 10  # pages whose keys are kept, which bounds the memory
 _MAX_REPEATS = 3
 _MAX_STEPS_BACK = 20
 
@@ -64,10 +63,10 @@ class _OffsetPaginator:
         self._window: deque[Sequence[Hashable]] = deque()  # the keys of the last pages
         self._seen: set[Hashable] = set()  # the same keys
         self._previous: Sequence[Hashable] = ()
-        self._after_only_row = False  # the first page held one row, and the next must be empty
-        self._farthest = 0  # the most rows that a page has reached
-        self._repeats = 0  # of one page; one is what a row inserted before a short page looks like
-        self._steps_back = 0  # since a page last reached farther than any before it
+        self._after_only_row = False  # the first page held one row, so the next must be empty
+        self._farthest = 0  # the end of the farthest page so far
+        self._repeats = 0  # of the same page; a row inserted before a short page looks like one
+        self._steps_back = 0  # since the farthest page
         self.request: Request | None = self._at(0)
 
     def _at(self, offset: int) -> Request:
@@ -89,10 +88,10 @@ class _OffsetPaginator:
         self._repeats = self._repeats + 1 if keys == self._previous else 0
         if self._repeats == _MAX_REPEATS:
             raise ReadFailure(
-                f"offset {self._offset} brought the same {len(keys)} rows as the offset before it: the server ignores "
-                f'"{self._style.offset_key}". Declare how this endpoint pages, or `pagination: single` if it does not'
+                f"offset {self._offset} returned the same {len(keys)} rows as the offset before it: the server ignores "
+                f'"{self._style.offset_key}". Declare another pagination, or `pagination: single` for one request'
             )
-        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         if self._offset + len(keys) > self._farthest:
             self._farthest = self._offset + len(keys)
             self._steps_back = 0
@@ -100,7 +99,7 @@ class _OffsetPaginator:
         self._remember(keys)
         self._after_only_row = self._offset == 0 and len(keys) == 1
         self.request = self._at(1 if self._after_only_row else self._offset + len(keys) - 1)
-        return fresh
+        return new
 
     def _remember(self, keys: Sequence[Hashable]) -> None:
         self._window.append(keys)
@@ -109,16 +108,16 @@ class _OffsetPaginator:
             self._seen.difference_update(self._window.popleft())
 
     def _step_back(self) -> None:
-        """Rows before this offset are gone: go back, twice as far each time, until a page joins what was read.
+        """Go back, because rows before this offset are gone: twice as far each time, until a page joins the rows read.
 
         The page at offset 0 always does.
         """
         self._steps_back += 1
         if self._steps_back > _MAX_STEPS_BACK:
             raise ReadFailure(
-                f"{_MAX_STEPS_BACK} pages did not join the rows read before them: the list changes faster than it can "
-                "be read, its order is not stable, or the server gives one row at a time. Name a stable sort in the "
-                "request"
+                f"{_MAX_STEPS_BACK} pages did not start with a row that was read before: the list changes faster than "
+                "it can be read, its order is not stable, or the server returns one row at a time. Name a stable sort "
+                "in the request"
             )
         self._after_only_row = False
         self._previous = (object(),)

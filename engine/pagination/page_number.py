@@ -1,8 +1,8 @@
-"""Pagination style ``page``: pages have numbers.
+"""Pagination style ``page_number``: numbered pages.
 
-Pages by number cannot overlap, so a row that is deleted during the read moves another to a page that was read already.
-Where the answers tell how many rows there are, the read is proven by that: as many different rows as the server counts,
-and the same count from the first page to the last. Otherwise it begins again.
+Numbered pages cannot overlap, so a row that is deleted during the read moves another row to a page that was already
+read. If the responses contain a total, it confirms the read: the same total on every page, and as many different rows.
+Otherwise, the read starts over.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class _PageNumberPaginator:
         self._template = request.with_values({style.size_key: style.page_size})
         self._seen: set[Hashable] = set()  # in all rounds
         self._rounds = 0
-        self._begin()
+        self._start_over()
 
-    def _begin(self) -> None:
+    def _start_over(self) -> None:
         self._rounds += 1
         if self._rounds > _MAX_ROUNDS:
             raise ReadFailure(
-                f"in {_MAX_ROUNDS} reads of all pages the rows were never as many as the server counts: the list "
-                "changes faster than it can be read, or its order is not stable"
+                f"{_MAX_ROUNDS} reads of all pages never had as many rows as the server counts: the list changes "
+                "faster than it can be read, or its order is not stable"
             )
         self._number = self._style.first
         self._this_round: set[Hashable] = set()
@@ -72,23 +72,23 @@ class _PageNumberPaginator:
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         total = self._style.total.get(page.document) if self._style.total else None
         if self._style.total is not None and (not isinstance(total, int) or isinstance(total, bool)):
-            raise ReadFailure(f"the answer has no number of rows at {self._style.total.text}")
+            raise ReadFailure(f"the response has no total number of rows at {self._style.total.text}")
         keys = [k for k, _ in page.records]
         if keys and self._this_round.issuperset(keys) and self._style.total is None:
             raise ReadFailure(
-                f"page {self._number} holds only rows of the pages before it: the server ignores "
+                f"page {self._number} has only rows of earlier pages: the server ignores "
                 f'"{self._style.page_key}", or the order is not stable'
             )
         changed = self._number > self._style.first and total != self._total
         self._total = total
         self._this_round.update(keys)
-        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(keys)
         if changed or (not keys and total is not None and len(self._this_round) != total):
-            self._begin()
+            self._start_over()
         elif not keys or (total is not None and len(self._this_round) == total):
             self.request = None
         else:
             self._number += 1
             self.request = self._at(self._number)
-        return fresh
+        return new

@@ -1,4 +1,4 @@
-"""What a pagination style is, and the paginator that it starts."""
+"""The interfaces of a pagination style and of the paginator that it starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Paginator(Protocol):
         """Where another paginator could resume and miss nothing; None if it would have to start over."""
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
-        """Take in the response to ``request``; returns its records that no earlier page of this reading had.
+        """Take in the response to ``request``; returns the records that no earlier page had.
 
         Raises:
             ReadFailure: the pages do not add up to a complete list.
@@ -34,11 +34,11 @@ class Style(Protocol):
 
     @property
     def one_record(self) -> bool:
-        """Whether the response holds one record, and not a list."""
+        """Whether the response is one record rather than a list."""
 
     @property
     def page_size(self) -> int | None:
-        """How many rows it asks for at once; None if it does not say."""
+        """The number of rows to request per page; None if the server decides."""
 
     def paginate(self, request: Request, position: str | None = None) -> Paginator:
         """Start reading the list that ``request`` returns, or resume at a position of an earlier paginator."""

@@ -1,4 +1,4 @@
-"""Pagination style ``single``: one answer holds the whole list."""
+"""Pagination style ``single``: one response has the whole list."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Single:
     limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
 
     def paginate(self, request: Request, position: str | None = None) -> Paginator:
-        """The walk of one step."""
+        """Send one request."""
         return _SinglePaginator(self, request)
 
 
@@ -43,15 +43,15 @@ class _SinglePaginator:
     position = None
 
     def __init__(self, style: Single, request: Request) -> None:
-        self._most = style.page_size
+        self._limit = style.page_size
         limit = {} if style.page_size is None else {style.limit_key: style.page_size}
         self.request: Request | None = request.with_values(limit) if limit else request
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
-        if self._most is not None and len(page.records) >= self._most:
+        if self._limit is not None and len(page.records) >= self._limit:
             raise ReadFailure(
-                f"the answer holds as many records as were asked for ({self._most}), so that there could be more: "
-                "raise page_size, or declare how this list is read in pages"
+                f"the response has as many records as requested ({self._limit}), so there could be more: raise "
+                "page_size, or declare another pagination"
             )
         self.request = None
         return page.records

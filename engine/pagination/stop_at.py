@@ -1,4 +1,4 @@
-"""A walk that stops early: newest first, until a row is older than asked for."""
+"""Pagination that stops early: newest rows first, until a row is older than an instant."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from engine.pagination.paginator import Paginator
 from engine.requests import KeyedRecord, Page, Request
 
 
-class StopAt:
-    """Another walk over a list that is sorted by an instant, newest first, cut off where rows become older.
+class StopAtPaginator:
+    """Wraps the paginator of a list that is sorted by a timestamp, newest first; stops at the first older row.
 
-    The instant may be null in no row: a database sorts nulls first or last as it likes, so the request must leave them
-    out.
+    No row may lack the timestamp: databases sort nulls first or last as they like, so the request must exclude them.
+
+    Args:
+        paginator: Reads the list.
+        field: The timestamp in a record.
+        oldest: The oldest instant that is wanted.
     """
 
     position = None
@@ -25,25 +29,21 @@ class StopAt:
         self._paginator = paginator
         self._field = field
         self._oldest = oldest
-        self._last: datetime | None = None
         self.request: Request | None = paginator.request
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
-        """The new entries of the page that are not older."""
-        fresh = []
-        older = False
-        for keyed in self._paginator.advance(page):
-            instant = self._instant(keyed)
-            if instant < self._oldest:
-                older = True
-            else:
-                fresh.append(keyed)
-        self.request = None if older else self._paginator.request
-        return fresh
+        """Take in a page; returns its new records that are not older.
+
+        Raises:
+            ReadFailure: a record lacks the timestamp, or as the wrapped paginator raises it.
+        """
+        records = self._paginator.advance(page)
+        wanted = [keyed for keyed in records if self._instant(keyed) >= self._oldest]
+        self.request = self._paginator.request if len(wanted) == len(records) else None
+        return wanted
 
     def _instant(self, keyed: KeyedRecord) -> datetime:
-        value = self._field.get(keyed[1])
         try:
-            return parse_instant(value)
+            return parse_instant(self._field.get(keyed[1]))
         except (TypeError, ValueError, OverflowError):
-            raise ReadFailure(f"a record has no instant at {self._field.text}, until which its list is read") from None
+            raise ReadFailure(f"a record has no timestamp at {self._field.text}, the path in stop_at") from None

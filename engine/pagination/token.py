@@ -1,4 +1,4 @@
-"""Pagination style ``token``: each answer names the next page."""
+"""Pagination style ``token``: each response has a token for the next page."""
 
 from __future__ import annotations
 
@@ -58,25 +58,32 @@ class _TokenPaginator:
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         style = self._style
-        fresh = [keyed for keyed in page.records if keyed[0] not in self._seen]
-        self._seen.update(k for k, _ in fresh)
+        new = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        self._seen.update(k for k, _ in new)
         token = style.token.get(page.document)
         total = style.total.get(page.document) if style.total else None
         if token is None or token == "" or (isinstance(total, int) and len(self._seen) >= total):
             self.request = None
         elif not isinstance(token, str):
-            raise ReadFailure(f"the token at {style.token.text} is not a text")
+            raise ReadFailure(f"the token at {style.token.text} is not a string")
         else:
-            if "://" in token:
-                found = parse_qs(urlsplit(token).query).get(style.parameter)
-                if not found:
-                    raise ReadFailure(f'the link at {style.token.text} has no parameter "{style.parameter}"')
-                token = found[0]
-            if token in self._tokens:
-                raise ReadFailure(f"the token at {style.token.text} came a second time: the pages go round in a circle")
-            self._tokens.add(token)
-            if style.endpoint is None:
-                self.request = self._template.with_values({style.parameter: token})
-            else:
-                self.request = Request(style.endpoint, {style.parameter: token})
-        return fresh
+            self.request = self._following(_parameter(style, token) if "://" in token else token)
+        return new
+
+    def _following(self, token: str) -> Request:
+        if token in self._tokens:
+            where = self._style.token.text
+            raise ReadFailure(f"the token at {where} is that of an earlier page: the list would never end")
+        self._tokens.add(token)
+        values = {self._style.parameter: token}
+        if self._style.endpoint is None:
+            return self._template.with_values(values)
+        return Request(self._style.endpoint, values)
+
+
+def _parameter(style: Token, link: str) -> str:
+    """The token in a link."""
+    try:
+        return parse_qs(urlsplit(link).query)[style.parameter][0]
+    except (KeyError, ValueError):
+        raise ReadFailure(f'the link at {style.token.text} has no parameter "{style.parameter}"') from None

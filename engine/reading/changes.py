@@ -17,7 +17,7 @@ from engine.failures import NotFound, RequestRejected, Unauthorized
 from engine.instants import parse_instant
 from engine.log import Log
 from engine.pagination import Pagination, Paginator
-from engine.pagination.stop_at import StopAt
+from engine.pagination.stop_at import StopAtPaginator
 from engine.reading import ListRequest
 from engine.requests import KeyedRecord, Request
 from engine.spec.dialect import Incremental, Stream
@@ -170,7 +170,7 @@ class ChangesPass:
             request = self._request(alternative.body, alternative.query).filled({"since": since})
             paginator = (alternative.pagination or self._pagination).paginate(request)
             if alternative.stop_at is not None:
-                paginator = StopAt(paginator, alternative.stop_at, since)
+                paginator = StopAtPaginator(paginator, alternative.stop_at, since)
             pages = read(self._list(paginator))
             try:
                 first = next(pages, ())

@@ -1,9 +1,10 @@
-"""Pagination style `keyset`: no depth, no loss, and a position to go on from."""
+"""Pagination style `keyset`: pages cost the same at any depth, no row is lost, and a reading can resume."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -55,7 +56,7 @@ class Server:
         ]
         if body["sort"] == "ID":
             found.sort()
-        else:  # ties come in an order that changes from one request to the next, as on PostgreSQL
+        else:  # rows of one timestamp change their order from one request to the next, as on PostgreSQL
             found.sort(key=lambda item: (item[1], (item[0] * 7919 + self.requests * 104729) % 1009))
         offset = body.get("offset", 0)
         page = found[offset : offset + min(body["limit"], self.cap)]
@@ -65,7 +66,7 @@ class Server:
 def read(
     server: Server, size: int, between: Callable[[int], None] | None = None, stops: frozenset[int] = frozenset()
 ) -> list[int]:
-    """Read to the end; after the requests numbered in ``stops`` the walk is thrown away and begun at its position."""
+    """Read to the end. After the requests numbered in ``stops``, a new paginator resumes at the position."""
     paginator = style(size).paginate(REQUEST)
     found: list[int] = []
     for number in range(5000):
@@ -76,13 +77,13 @@ def read(
             between(number)
         if number in stops:
             paginator = style(size).paginate(REQUEST, paginator.position)
-    raise AssertionError("the walk does not end")
+    raise AssertionError("the paginator does not end")
 
 
 @pytest.mark.parametrize("size", [1, 2, 10, 200])
 @pytest.mark.parametrize("same", [1, 3, 25])
 def test_reads_every_row_once(size: int, same: int) -> None:
-    """With ties larger and smaller than a page, in order of the instant, no row twice."""
+    """In the order of the timestamps, whether more or fewer rows than a page share one."""
     server = Server({row: row // same for row in range(100)})
     found = read(server, size)
     assert sorted(found) == list(range(100))
@@ -90,34 +91,34 @@ def test_reads_every_row_once(size: int, same: int) -> None:
 
 
 def test_an_empty_list_is_one_request() -> None:
-    """Nothing there: nothing more to ask."""
+    """An empty page is the end, at the first request, too."""
     server = Server({})
     assert read(server, 10) == []
     assert server.requests == 1
 
 
-def test_depth_costs_nothing() -> None:
-    """No request carries an offset unless one instant has more rows than a page shows."""
+def test_every_page_is_one_request() -> None:
+    """However deep it is: no offset is sent unless more rows than a page share a timestamp."""
     server = Server({row: row for row in range(1000)})
     assert len(read(server, 100)) == 1000
     assert server.requests <= 16
 
 
-def test_a_whole_list_of_one_instant() -> None:
-    """Bulk inserts give thousands of rows the same instant; the walk ends and misses none."""
+def test_a_whole_list_of_one_timestamp() -> None:
+    """Bulk inserts give thousands of rows the same timestamp; the paginator ends and misses none."""
     assert sorted(read(Server(dict.fromkeys(range(300), 5)), 20)) == list(range(300))
 
 
 @pytest.mark.parametrize("value", [None, "yesterday", 5, "2024-05-01T00:00:00"])
-def test_a_record_without_its_instant_is_a_failure(value: Any) -> None:
-    """It would be passed over in silence otherwise."""
+def test_a_record_without_its_timestamp_is_a_failure(value: Any) -> None:
+    """The filter by the timestamp would silently skip such rows."""
     paginator = style(10).paginate(REQUEST)
-    with pytest.raises(ReadFailure, match=r"no instant at \$\.at"):
+    with pytest.raises(ReadFailure, match=r"no timestamp at \$\.at"):
         paginator.advance(Page([(1, {"id": 1, "at": value})]))
 
 
 def test_a_server_that_ignores_the_sort_or_the_filter_is_a_failure() -> None:
-    """Prefect ignores a filter that stands in the wrong place of the body and answers with everything."""
+    """Prefect ignores a filter in the wrong place of the body, and returns all rows."""
     paginator = style(10).paginate(REQUEST)
     unsorted = [(n, {"at": format_instant(START - timedelta(seconds=n))}) for n in range(3)]
     with pytest.raises(ReadFailure, match=r"not sorted by \$\.at, or the server ignores runs\.at\.after_"):
@@ -129,8 +130,32 @@ def test_a_server_that_ignores_the_sort_or_the_filter_is_a_failure() -> None:
         paginator.advance(page)
 
 
-def test_the_request_is_what_the_server_knows() -> None:
-    """The bound goes where `after` says, beside the stream's own filter, which is not changed for others."""
+def rows_at(*seconds: int) -> Page:
+    return Page([(n, {"at": format_instant(START + timedelta(seconds=at))}) for n, at in enumerate(seconds)])
+
+
+@pytest.mark.parametrize(
+    ("pages", "fails"),
+    [
+        ([(1, 2, 2), (2, 2), ()], False),
+        ([(1, 1), (1, 1), ()], False),  # a list of two rows
+        ([(1, 2, 2), (2, 2, 2, 2, 2), ()], True),  # as many as the limit
+        ([(1, 2, 2), (2, 2, 2)], True),  # as many as a server returns that cuts pages to three rows
+    ],
+)
+def test_without_a_tie_breaker_a_page_full_of_one_timestamp_is_a_failure(
+    pages: list[tuple[int, ...]], fails: bool
+) -> None:
+    """There could be more rows of it, which no filter by the timestamp reaches; they would be lost in silence."""
+    paginator = replace(style(5), tie_breaker=None).paginate(REQUEST)
+    with pytest.raises(ReadFailure, match="could be more") if fails else nullcontext():
+        for page in pages:
+            paginator.advance(rows_at(*page))
+        assert paginator.request is None
+
+
+def test_the_bound_joins_the_streams_own_filter() -> None:
+    """It goes to the path in `after`; the stream's body itself stays as it is for other requests."""
     paginator = style(10).paginate(REQUEST, "2024-05-01T00:00:01.500000Z")
     assert paginator.request is not None
     assert paginator.request.body == {
@@ -158,7 +183,7 @@ EDITS = st.lists(
 def test_no_row_that_exists_throughout_is_lost(
     instants: list[int], size: int, cap: int, edits: list[tuple[int, str, int, int]], stops: frozenset[int]
 ) -> None:
-    """Whatever is inserted or deleted, wherever the walk is stopped and begun again at its position."""
+    """Whatever is inserted or deleted, and wherever a new paginator resumes at the position."""
     server = Server(dict(enumerate(instants)), cap)
     fresh = iter(range(10**6, 2 * 10**6))
 

@@ -1,4 +1,4 @@
-"""Pagination style `offset`: whole in spite of changes, and never silently short."""
+"""Pagination style `offset`: complete although the list changes, or a failure, but never silently short."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Rows = list[int]
 def read(
     rows: Rows, *, size: int, cap: int = 10**6, between: Callable[[int], None] | None = None, limit: int = 2000
 ) -> list[int]:
-    """Paginator over a list that may change between the requests; answers with the rows that were new, in order."""
+    """Read a list that may change between the requests; returns the new rows in order."""
     paginator = Offset(page_size=size).paginate(POST)
     found: list[int] = []
     for number in range(limit):
@@ -32,13 +32,13 @@ def read(
         found += [record["id"] for _, record in paginator.advance(Page([(row, {"id": row}) for row in page]))]
         if between is not None:
             between(number)
-    raise AssertionError("the walk does not end")
+    raise AssertionError("the paginator does not end")
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 9, 10, 11, 19, 20, 100])
 @pytest.mark.parametrize("size", [1, 2, 10])
 def test_reads_every_row_once(count: int, size: int) -> None:
-    """A list at rest comes whole, in order, with no row twice, whatever its length and the page size."""
+    """A list that does not change is read completely and in order, whatever its length and the page size."""
     rows = list(range(count))
     assert read(rows, size=size) == rows
 
@@ -46,20 +46,20 @@ def test_reads_every_row_once(count: int, size: int) -> None:
 @pytest.mark.parametrize("cap", [2, 3, 7, 50])
 @pytest.mark.scenario("short-pages")
 def test_a_server_that_cuts_pages_loses_nothing(cap: int) -> None:
-    """A page shorter than the limit is not taken for the end."""
+    """A page shorter than the limit is not the end."""
     rows = list(range(120))
     assert read(rows, size=100, cap=cap) == rows
 
 
-def test_a_server_that_gives_one_row_at_a_time_is_a_failure() -> None:
-    """Pages of one row cannot overlap, so nothing could be proven; said, not silently cut."""
+def test_a_server_that_returns_one_row_at_a_time_is_a_failure() -> None:
+    """Pages of one row cannot overlap, so nothing confirms that no row was skipped."""
     with pytest.raises(ReadFailure, match="one row at a time"):
         read(list(range(5)), size=10, cap=1)
 
 
 @pytest.mark.scenario("offset-ignored")
 def test_a_server_that_ignores_the_offset_is_a_failure() -> None:
-    """The same page again and again ends with a message that names the remedy, not with one page or for ever."""
+    """The message names the remedy. The read neither stops after one page nor goes on forever."""
     paginator = Offset(page_size=10).paginate(POST)
     page = Page([(n, {"id": n}) for n in range(10)])
     with pytest.raises(ReadFailure, match=r"ignores \"offset\".*pagination: single"):
@@ -68,13 +68,13 @@ def test_a_server_that_ignores_the_offset_is_a_failure() -> None:
 
 
 def test_a_row_inserted_before_a_short_list_is_no_failure() -> None:
-    """The next page then looks just like the one before it."""
+    """The next page then has the same rows as the one before it, as if the server ignored the offset."""
     rows = [1, 2]
     assert set(read(rows, size=10, between=lambda number: rows.insert(0, 0) if number == 0 else None)) >= {1, 2}
 
 
-def test_rows_deleted_behind_the_reader_hide_no_others() -> None:
-    """Deleting rows that were read moves the rest forward; a plain offset would pass over as many rows."""
+def test_deleting_rows_that_were_read_hides_no_others() -> None:
+    """The rest moves forward, so a plain offset would skip as many rows."""
     rows = list(range(100))
 
     def between(number: int) -> None:
@@ -84,8 +84,8 @@ def test_rows_deleted_behind_the_reader_hide_no_others() -> None:
     assert read(rows, size=10, between=between) == list(range(100))
 
 
-def test_the_last_row_read_may_vanish() -> None:
-    """The row that joins two pages is itself deleted between them."""
+def test_the_last_row_read_can_be_deleted() -> None:
+    """Then the next page does not start with it, and the paginator steps back."""
     rows = list(range(40))
 
     def between(number: int) -> None:
@@ -95,25 +95,25 @@ def test_the_last_row_read_may_vanish() -> None:
     assert read(rows, size=10, between=between) == list(range(40))
 
 
-def test_everything_may_vanish() -> None:
-    """A list that is emptied during the read ends it."""
+def test_all_rows_can_be_deleted() -> None:
+    """A list that is emptied during the read has ended."""
     rows = list(range(40))
     assert read(rows, size=10, between=lambda number: rows.clear()) == list(range(10))
 
 
-def test_a_list_that_never_joins_is_a_failure() -> None:
-    """An order that changes with every request ends with a failure, not with an endless walk."""
+def test_an_order_that_is_not_stable_is_a_failure() -> None:
+    """An order that changes with every request does not make the read endless."""
     rows = list(range(1000))
 
     def between(number: int) -> None:
         rows[:] = [row + 1000 for row in rows]
 
-    with pytest.raises(ReadFailure, match="did not join"):
+    with pytest.raises(ReadFailure, match="did not start with a row that was read"):
         read(rows, size=10, between=between)
 
 
-def test_goes_into_the_body_or_the_query() -> None:
-    """POST carries the page in its body beside the stream's own keys, GET in its query; the names can be chosen."""
+def test_the_page_is_in_the_body_or_the_query() -> None:
+    """In the body of a POST request beside the stream's own keys, or in the query of a GET request."""
     style = Offset(page_size=5, limit_key="per_page", offset_key="skip")
     posted = style.paginate(POST).request
     assert posted is not None
@@ -130,7 +130,7 @@ EDITS = st.lists(
 
 
 def storm(rows: Rows, edits: list[tuple[int, str, int, int]]) -> Callable[[int], None]:
-    """A function that edits the list after the numbered requests: inserts new rows or deletes rows, anywhere."""
+    """A function that inserts and deletes rows after the numbered requests."""
     fresh = iter(range(10**6, 2 * 10**6))
 
     def between(number: int) -> None:
@@ -150,17 +150,17 @@ def storm(rows: Rows, edits: list[tuple[int, str, int, int]]) -> Callable[[int],
 def test_no_row_that_exists_throughout_is_lost(
     count: int, size: int, cap: int, edits: list[tuple[int, str, int, int]]
 ) -> None:
-    """Whatever is inserted or deleted during the read, every row that was there from its start to its end comes."""
+    """Whatever is inserted or deleted during the read, every row that exists from its start to its end is returned."""
     rows = list(range(count))
     try:
         found = read(rows, size=size, cap=cap, between=storm(rows, edits))
     except ReadFailure:
-        return  # loud, and the next sync reads again; that it is rare is the next test's matter
+        return  # the sync fails and the next one reads again; the last test below shows that this is rare
     assert {row for row in rows if row < count} <= set(found)
 
 
-def test_a_plain_offset_does_lose_rows_in_the_same_storm() -> None:
-    """The model can fail: the usual loop (offset plus the page's length, until a short page) loses rows in it."""
+def test_a_plain_offset_loses_rows_in_the_same_storm() -> None:
+    """The test above can fail: the usual loop, which adds the page's length to the offset, loses rows in it."""
     rows = list(range(100))
     between = storm(rows, [(1, "delete", 0, 5)])
     found: set[int] = set()
@@ -174,7 +174,7 @@ def test_a_plain_offset_does_lose_rows_in_the_same_storm() -> None:
 
 
 def test_a_few_changes_never_fail_the_read() -> None:
-    """One change a page, for many pages, is read through without a failure."""
+    """A change on each of many pages does not make the read fail."""
     for seed in range(50):
         rows = list(range(200))
         edits = [(n, "delete" if (n + seed) % 2 else "insert", (n * 37 + seed * 11) % 200, 1) for n in range(30)]

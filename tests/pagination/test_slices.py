@@ -1,4 +1,4 @@
-"""Slices of a list: every row once, and never one walk alone with a long rest."""
+"""Slices: every row is read once, and the paginators finish at about the same time."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ WIDTH = 4
 
 
 class Rows:
-    """A list of rows by their instants, of which many are shared."""
+    """A list of rows by their timestamps, many of which are the same."""
 
     def __init__(self, instants: list[datetime]) -> None:
         self.instants = sorted(instants)
         self.pages = 0
 
     def answer(self, request: Request) -> Page:
-        """The page of a request."""
+        """The page for a request."""
         body: Any = request.body
         self.pages += 1
         low = bisect_left(self.instants, parse_instant(body["after"])) if "after" in body else 0
@@ -44,7 +44,7 @@ class Rows:
 
 
 def spread(seed: int) -> Rows:
-    """Rows that crowd towards now, or lie evenly, or crowd at one place far away; a tenth at few instants."""
+    """Rows that are densest now, everywhere, or at one time long ago; a tenth of them share five timestamps."""
     dice = random.Random(seed)
     ago: tuple[Callable[[], float], ...]
     ago = (lambda: dice.expovariate(1e-5), lambda: dice.uniform(0, 1e6), lambda: abs(dice.gauss(8e5, 1e3)))
@@ -53,70 +53,70 @@ def spread(seed: int) -> Rows:
 
 
 def read(rows: Rows, slices: Slices) -> Iterator[list[int]]:
-    """Read as many slices at once as there is room for, a page of each in every turn; gives what each turn brought."""
+    """Read several slices at once, a page of each in every turn; yields the rows of each turn."""
     waiting = iter(slices)
     under_way: list[tuple[Paginator, Request]] = []
 
-    def take_another() -> None:
+    def start_another() -> None:
         paginator = next(waiting, None)
         if paginator is not None and paginator.request is not None:
             under_way.append((paginator, paginator.request))
 
     for _ in range(WIDTH):
-        take_another()
+        start_another()
     while under_way:
         turn, under_way = under_way, []
-        brought: list[int] = []
+        found: list[int] = []
         for paginator, request in turn:
-            brought += [key for key, _ in paginator.advance(rows.answer(request))]  # type: ignore[misc]
+            found += [key for key, _ in paginator.advance(rows.answer(request))]  # type: ignore[misc]
             if paginator.request is None:
-                take_another()
+                start_another()
             else:
                 under_way.append((paginator, paginator.request))
-        yield brought
+        yield found
 
 
 def opened(rows: Rows) -> tuple[Slices, list[int]]:
-    """Slices of a list whose first page was read, and what it brought."""
+    """Slices of a list whose first page was read, and that page's rows."""
     slices = Slices([STYLE.paginate(REQUEST)])
     (first,) = slices
     assert first.request is not None
-    brought: list[int] = [key for key, _ in first.advance(rows.answer(first.request))]  # type: ignore[misc]
+    found: list[int] = [key for key, _ in first.advance(rows.answer(first.request))]  # type: ignore[misc]
     slices.cut(NOW, len(rows.instants), 2 * STYLE.page_size)
-    return slices, brought
+    return slices, found
 
 
 @pytest.mark.parametrize("seed", range(15))
-def test_each_row_comes_once_and_all_walks_are_busy(seed: int) -> None:
-    """Little more is asked for than there are pages, and in little more turns than all walks together need."""
+def test_every_row_is_read_once_and_no_paginator_is_idle(seed: int) -> None:
+    """Few more requests are sent than there are pages, and few more turns taken than if work was shared perfectly."""
     rows = spread(seed)
-    slices, brought = opened(rows)
+    slices, found = opened(rows)
     turns = list(read(rows, slices))
-    brought += chain.from_iterable(turns)
-    assert sorted(brought) == list(range(len(rows.instants)))
-    pages = len(rows.instants) / (STYLE.page_size - 1)  # of which each repeats a row of the one before
+    found += chain.from_iterable(turns)
+    assert sorted(found) == list(range(len(rows.instants)))
+    pages = len(rows.instants) / (STYLE.page_size - 1)  # each repeats a row of the page before it
     assert rows.pages <= 1.35 * pages
     assert len(turns) <= 1.5 * pages / WIDTH
     assert slices.position is None
 
 
-def test_rows_of_the_future_are_not_searched_for_a_place_to_cut() -> None:
-    """The count tells of them, and no walk reaches their place before the others are over: few guesses are made."""
+def test_rows_in_the_future_cost_few_requests() -> None:
+    """They are part of the count, but no paginator reaches them before the others end, so estimates are wrong."""
     rows = Rows([NOW - timedelta(hours=n) for n in range(1000)] + [NOW + timedelta(hours=n) for n in range(1, 1000)])
-    slices, brought = opened(rows)
-    brought += chain.from_iterable(read(rows, slices))
-    assert sorted(brought) == list(range(len(rows.instants)))
+    slices, found = opened(rows)
+    found += chain.from_iterable(read(rows, slices))
+    assert sorted(found) == list(range(len(rows.instants)))
     assert rows.pages <= len(rows.instants) / (STYLE.page_size - 1) + 40
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_an_interrupted_reading_goes_on_in_every_slice(seed: int) -> None:
-    """From the position that it left: nothing is missed."""
+def test_an_interrupted_reading_resumes_in_every_slice(seed: int) -> None:
+    """From its position, without missing a row."""
     rows = spread(seed)
-    slices, brought = opened(rows)
-    brought += chain.from_iterable(islice(read(rows, slices), 20))
+    slices, found = opened(rows)
+    found += chain.from_iterable(islice(read(rows, slices), 20))
     assert slices.position is not None
     paginators = [STYLE.paginate(REQUEST, part) for part in slices.position.split(",")]
     assert len(paginators) == WIDTH
-    brought += chain.from_iterable(read(rows, Slices(paginators)))
-    assert set(brought) == set(range(len(rows.instants)))
+    found += chain.from_iterable(read(rows, Slices(paginators)))
+    assert set(found) == set(range(len(rows.instants)))
