@@ -15,6 +15,7 @@ from tools.openapi.columns import best_type
 from tools.openapi.document import OpenApi
 from tools.openapi.lists import lists, record_of
 from tools.request_forms import request_forms
+from tools.scaffold.guess import only_reads
 
 _NAMES_MAX: Final = 8  # properties in a message
 _DESCRIPTION_MAX: Final = 120  # characters
@@ -35,7 +36,7 @@ def unread_lists(api: OpenApi, spec: Spec, root: Node) -> Iterator[Finding]:
         (known(form.endpoint), stream.name): None for stream in streams for form in request_forms(spec, stream)
     }
     for one in lists(api, spec):
-        if known(one.endpoint) in read or not (one.paged or one.only_reads):
+        if known(one.endpoint) in read or not (one.paged or only_reads(one.endpoint)):
             continue
         by = ", ".join(name for endpoint, name in requested if endpoint == known(one.endpoint))
         remarks = [*([] if one.paged else ["does not accept api.pagination"]), *([f"requested by {by}"] if by else [])]

@@ -52,7 +52,7 @@ def _fits_32_bits(form: Mapping[str, object]) -> bool:
 
 
 def type_mismatch(column: str, shape: Shape) -> tuple[Literal["error", "warning"], str] | None:
-    """What is wrong with a column's type for the values of a shape; None when they fit.
+    """Why a column's type does not fit the values of a shape; None if it does.
 
     Returns:
         "error" when no value fits, "warning" when some do not or another type says more; and the sentence.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from engine.declare.types import Endpoint
 from engine.jsonpath import JsonPath, leading_steps
@@ -12,9 +11,6 @@ from engine.spec.dialect import Spec, Stream
 from tools.openapi.document import OpenApi, Operation
 from tools.openapi.shape import Absent, Shape
 from tools.request_forms import RequestForm, paged, request_forms
-
-READING: Final = ("filter", "search", "list", "query")
-"""Words that end the path of a POST request which only reads."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +37,6 @@ class ListOperation:
     def endpoint(self) -> Endpoint:
         """The endpoint of the operation."""
         return self.operation.endpoint
-
-    @property
-    def only_reads(self) -> bool:
-        """Whether the request changes nothing, judged by its method or the last word of its path."""
-        return self.endpoint.method == "GET" or self.endpoint.path.rstrip("/").rsplit("/", 1)[-1] in READING
 
 
 def lists(api: OpenApi, spec: Spec) -> list[ListOperation]:

@@ -114,7 +114,7 @@ MISTAKES = {
         "path: $.run_count, type: STRING",
         "error",
         "fields.run_count.type",
-        "the server declares integer, of which every value becomes JSON text and is counted as a type_mismatch",
+        "the server declares integer; as STRING, every value becomes JSON text, counted as a type mismatch; use LONG",
     ),
     "object in a string column": Planted(
         "flow_runs",
@@ -130,7 +130,7 @@ MISTAKES = {
         "path: $.state_name, type: INT,",
         "error",
         "fields.state_name.type",
-        "the server declares string, of which every value becomes NULL in a column of type INT; STRING fits",
+        "the server declares string; as INT, every value becomes NULL; use STRING",
     ),
     "instant in a string column": Planted(
         "flow_runs",
@@ -138,7 +138,7 @@ MISTAKES = {
         "path: $.start_time, type: STRING",
         "warning",
         "fields.start_time.type",
-        "the server declares date-time; UTC_DATETIME keeps its meaning",
+        "the server declares date-time; use UTC_DATETIME to keep its meaning",
     ),
     "fraction in an integer column": Planted(
         "flow_runs",
@@ -146,7 +146,7 @@ MISTAKES = {
         "path: $.total_run_time, type: INT",
         "warning",
         "fields.total_run_time.type",
-        "the server declares number, of which not every value fits",
+        "the server declares number; not every value fits INT; use DOUBLE",
     ),
     "cursor that is no instant": Planted(
         "flows",

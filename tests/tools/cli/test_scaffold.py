@@ -1,4 +1,4 @@
-"""`scaffold` writes streams that validate, pass `check`, and sync as they are."""
+"""Every stream that `scaffold` writes validates, passes `check`, and syncs unedited."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tools.openapi.lists import ListOperation, lists
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
 HEAD = SHIPPED[: SHIPPED.index("\nstreams:\n")] + "\nstreams:\n"
 ONLY = {"flow_run_notification_policies": 2, "task_workers": 3}
-# The server writes more events as it is asked; a request for inputs must name what they begin with, and one for blocks
-# that it wants those without a name too, which no document can tell.
+# Reading events creates more events. A request for inputs needs a prefix, and one for blocks a flag that includes those
+# without a name; the document declares neither.
 NOT_COMPARED = {"events", "flow_run_inputs", "block_documents"}
 STREAMS_SHIPPED = load(PROJECT / "streams.yaml").streams
 CLOUD = {name for name, stream in STREAMS_SHIPPED.items() if (stream.availability or "").startswith("Prefect Cloud")}
@@ -43,9 +43,9 @@ def scaffolded(endpoint: object, configuration: Path, capsys: pytest.CaptureFixt
 
 
 def without(name: str) -> str:
-    """The shipped file without a stream and those that need it, and without what refers to other streams."""
+    """The shipped file without a stream, the streams that depend on it, and references to other streams."""
     gone = {name}
-    for other, stream in STREAMS_SHIPPED.items():  # in the file's order, in which no stream comes before its source
+    for other, stream in STREAMS_SHIPPED.items():  # the file has each stream after its source
         if stream.source is not None and stream.source.stream in gone:
             gone.add(other)
     references = [
@@ -58,7 +58,7 @@ def without(name: str) -> str:
 
 
 def synced(streams: Path, configuration: Path) -> tuple[Recorder, Lines]:
-    """What a first sync writes."""
+    """The rows and log lines of a first sync."""
     recorder, lines = Recorder(), Lines()
     sync(resolve(streams, json.loads(configuration.read_text("utf-8"))), {}, recorder, lines)
     return recorder, lines
@@ -68,7 +68,7 @@ def synced(streams: Path, configuration: Path) -> tuple[Recorder, Lines]:
 def test_every_paged_list_of_the_server_validates_and_syncs(
     major: int, configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All lists that take limit and offset; those below a name in their path need a parent, which a person names."""
+    """All lists that take limit and offset, except those with a parameter in the path, which need a parent."""
     every = paged_lists(configurations[major])
     assert len(every) >= 18
     found = [one for one in every if "{" not in str(one.endpoint)]
@@ -78,9 +78,9 @@ def test_every_paged_list_of_the_server_validates_and_syncs(
     assert len(load(path).streams) == len(found)
     assert main(["check", str(path), "--configuration", str(configurations[major]), "--format", "json"]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
-    # What the document of Prefect 2 has and the server has not: an old name, and a part that is switched off.
-    lies = ["streams.deployments.fields.job_variables", "streams.automations.endpoint"] if major == 2 else []
-    assert [one["keypath"] for one in findings if one["level"] == "warning"] == lies
+    # The document of Prefect 2 declares what the server lacks: an old name of a property, and a feature that is off.
+    wrong = ["streams.deployments.fields.job_variables", "streams.automations.endpoint"] if major == 2 else []
+    assert [one["keypath"] for one in findings if one["level"] == "warning"] == wrong
     recorder, lines = synced(path, configurations[major])
     assert all("/automations/filter not found; skipping" in warning for warning in lines.warnings)
     assert len(lines.warnings) == (1 if major == 2 else 0)
@@ -89,10 +89,10 @@ def test_every_paged_list_of_the_server_validates_and_syncs(
 
 @pytest.mark.parametrize("major", MAJORS)
 @pytest.mark.parametrize("name", sorted(STREAMS_SHIPPED.keys() - CLOUD - NOT_COMPARED))
-def test_a_shipped_stream_comes_back(
+def test_a_shipped_stream_scaffolded_again_syncs_the_same_rows(
     name: str, major: int, full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Removed, and scaffolded from the live server, it brings the same rows, with the same values in common columns."""
+    """Removed and scaffolded from the live server, a stream syncs the same rows, equal in all common columns."""
     if ONLY.get(name, major) != major:
         pytest.skip(f"Prefect {major} has no {name}")
     settings = {"api_url": full_servers[major].api_url}
@@ -122,17 +122,17 @@ def test_a_shipped_stream_comes_back(
     assert rows(found)
 
 
-def test_a_list_of_each_row_of_another(
+def test_a_list_for_each_row_of_another_stream(
     full_servers: dict[int, PrefectServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The value in the path is told from the list above it, one in the query from its name; if not, that is said."""
+    """The path above a parameter names the parent, or a query parameter's own name; without one, scaffold says so."""
     configuration = tmp_path / "configuration.json"
     configuration.write_text(json.dumps({"api_url": full_servers[3].api_url}), "utf-8")
     text = scaffolded("/work_pools/{work_pool_name}/queues/filter", configuration, capsys)
     assert "    parent: {stream: work_pools, values: {work_pool_name: $.name}}\n" in text
     text = scaffolded("GET /flow_run_states/", configuration, capsys)
     assert "    parent: {stream: flow_runs, values: {flow_run_id: $.id}}\n" in text
-    assert '    query: {flow_run_id: "$flow_run_id"}\n' in text
+    assert "    query: {flow_run_id: $flow_run_id}\n" in text
     assert "    pagination: single\n" in text
     text = scaffolded("/events/filter", configuration, capsys)
     assert (
@@ -144,15 +144,15 @@ def test_a_list_of_each_row_of_another(
     alone.write_text(without("work_pools"), "utf-8")
     given = ["--append", str(alone), "--configuration", str(configuration)]
     assert main(["scaffold", "/work_pools/{work_pool_name}/queues/filter", *given]) == 1
-    assert "is asked with work_pool_name, and of no stream of streams.yaml it can be told" in capsys.readouterr().err
+    assert "needs work_pool_name, and no stream of streams.yaml provides it; scaffold" in capsys.readouterr().err
     assert main(["scaffold", "/work_pools/filter#queues", *given]) == 1
-    assert "no stream reads POST /work_pools/filter; scaffold that one first" in capsys.readouterr().err
+    assert "no stream reads POST /work_pools/filter; scaffold it first" in capsys.readouterr().err
     assert main(["scaffold", "/deployments/filter#tags", *given]) == 1
-    assert "holds no list of objects called tags; those that it holds are schedules" in capsys.readouterr().err
+    assert "have no list of objects named tags; they have schedules" in capsys.readouterr().err
 
 
-def test_the_block_reads_well(configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    """The README's example: a stable sort with its reason, the count beside the list, changes as an offer."""
+def test_a_block_gives_its_reasons(configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """A stable sort with its reason, the count endpoint beside the list, and an offer to read only changes."""
     text = scaffolded("/variables/filter", configurations[3], capsys)
     assert text.startswith(
         """\
@@ -162,7 +162,7 @@ def test_the_block_reads_well(configurations: dict[int, Path], capsys: pytest.Ca
     primary_key: id
     cursor_field: updated
     sync_mode: full_refresh
-    body: {sort: CREATED_DESC} # never changes for a row; rows of the same instant may still change places
+    body: {sort: CREATED_DESC} # never changes for a row; rows of the same instant may swap places
     count: POST /variables/count
 """
     )
@@ -172,10 +172,10 @@ def test_the_block_reads_well(configurations: dict[int, Path], capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("name", ["automations", "flows", "variables"])
-def test_the_offer_to_read_changes_is_accepted(
+def test_the_offered_lines_that_read_changes_are_valid(
     name: str, configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The commented lines in place of the sync mode are right, and check finds nothing in them."""
+    """Uncommented in place of the sync mode, they load and pass check, so the offer can be taken as it is."""
     text = scaffolded(f"/{name}/filter", configurations[3], capsys)
     text = text.replace("    sync_mode: full_refresh\n", "").replace("    #   ", "    ")
     path = tmp_path / "streams.yaml"
@@ -185,12 +185,12 @@ def test_the_offer_to_read_changes_is_accepted(
     assert "no mistakes" in capsys.readouterr().out
 
 
-# --- from documents with other habits ---------------------------------------------------------------------------------
+# --- documents of other APIs ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """A saved document, and a streams.yaml beside it that reads nothing of it yet."""
+    """A saved document, and beside it a streams.yaml that reads none of its lists but the orders."""
     document = shop()
     schemas, paths = document["components"]["schemas"], document["paths"]
     schemas["Odd"] = {
@@ -233,7 +233,7 @@ def run(folder: Path, *arguments: str) -> int:
 
 
 def test_a_request_that_reads_is_preferred_to_one_that_may_write(saved: Path) -> None:
-    """The same path may list with GET and make with POST; asked for by its method, a POST carries a warning."""
+    """GET may list what POST creates at the same path. A POST must be named, and its block warns."""
     document = json.loads((saved / "saved.json").read_text())
     document["paths"]["/odd/all"]["post"] = document["paths"]["/odd/all"]["get"]
     (saved / "saved.json").write_text(json.dumps(document), "utf-8")
@@ -245,8 +245,8 @@ def test_a_request_that_reads_is_preferred_to_one_that_may_write(saved: Path) ->
     assert (saved / "streams.yaml").read_text("utf-8").count("# Make sure that this request only reads") == 1
 
 
-def test_names_and_texts_of_any_kind_become_yaml(saved: Path) -> None:
-    """Names that Fivetran takes, paths that find the property, descriptions that stay text."""
+def test_any_name_and_description_becomes_valid_yaml(saved: Path) -> None:
+    """Fivetran keeps the column names, the paths find the properties, and descriptions stay strings."""
     assert run(saved, "GET /odd-things") == 0
     stream = load(saved / "streams.yaml").streams["odd_things"]
     assert {name: (field.path[0].text, field.type) for name, field in stream.fields.items()} == {
@@ -266,21 +266,21 @@ def test_names_and_texts_of_any_kind_become_yaml(saved: Path) -> None:
     assert stream.query == {"order_by": "-uuid"}
     assert str(stream.count) == "GET /odd-things/count"
     text = (saved / "streams.yaml").read_text("utf-8")
-    assert "# left out, since no JSONPath can name it:" in text
+    assert "# left out, no JSONPath can name it:" in text
     assert yaml.safe_load(text)["streams"]["odd_things"]["fields"].keys() == stream.fields.keys()
 
 
-def test_what_the_request_cannot_do_is_said(saved: Path) -> None:
-    """A list that is not paged is read with one request, and a required parameter is named."""
+def test_comments_name_what_the_request_lacks(saved: Path) -> None:
+    """A list without pages is read with one request, and a required parameter is named for the author to fill in."""
     assert run(saved, "/odd/all") == 0
     text = (saved / "streams.yaml").read_text("utf-8")
     assert "    pagination: single\n" in text
-    assert "# The server requires since: add what you want to ask for." in text
-    assert "# No property tells when a row changed" in text
+    assert "# The server requires since: add the value to send." in text
+    assert "# No property shows when a row changed, so every sync sends the whole list." in text
 
 
 def test_records_in_an_envelope_and_a_smaller_page(saved: Path) -> None:
-    """`$.results` is found by the api's records; a page is no larger than the server allows."""
+    """The api's records find `$.results`, and a page is no larger than the server's maximum."""
     document = json.loads((saved / "saved.json").read_text())
     document["paths"]["/shops/filter"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"][
         "limit"
@@ -296,18 +296,18 @@ def test_records_in_an_envelope_and_a_smaller_page(saved: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["/order/filter"], 1, "the server has no /order/filter; did you mean /orders/filter?"),
-        (["GET /orders/filter"], 1, "the server has /orders/filter for POST only"),
-        (["/orders/count"], 1, "POST /orders/count: the document declares no list of objects in the answer"),
+        (["GET /orders/filter"], 1, "the server has /orders/filter for POST only, not for GET"),
+        (["/orders/count"], 1, "POST /orders/count: the OpenAPI document declares no list of objects in the response"),
         (["/totals"], 1, "no property that could be a primary key; they have total"),
         (["orders"], 1, 'expected a path, or a method (GET or POST) and a path, found "orders"'),
-        (["/orders/filter"], 1, "has a stream orders; give this one another name with --name"),
-        (["/shops/filter", "--name", "My-Shops"], 2, "--name: a stream must be named with lowercase letters"),
+        (["/orders/filter"], 1, "already has a stream orders; choose another name with --name"),
+        (["/shops/filter", "--name", "My-Shops"], 2, "--name: expected lowercase letters"),
     ],
 )
 def test_what_cannot_be_scaffolded_leaves_the_file_alone(
     saved: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
 ) -> None:
-    """And says why."""
+    """The command says why, and no half-written file stays behind."""
     before = (saved / "streams.yaml").read_text("utf-8")
     assert run(saved, *arguments) == code
     assert words in capsys.readouterr().err
@@ -316,7 +316,7 @@ def test_what_cannot_be_scaffolded_leaves_the_file_alone(
 
 
 def test_append_needs_the_streams_at_the_end(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A block after another one would be something else."""
+    """Text appended after another block would not be a stream."""
     text = (saved / "streams.yaml").read_text("utf-8")
     at = text.index("api:\n")
     streams = text.index("streams:\n")
@@ -327,7 +327,7 @@ def test_append_needs_the_streams_at_the_end(saved: Path, capsys: pytest.Capture
 
 
 def test_append_keeps_the_indentation_of_the_file(saved: Path) -> None:
-    """Four blanks before a stream where the file has four."""
+    """A stream must be indented like its siblings, or the file would not be YAML."""
     lines = (saved / "streams.yaml").read_text("utf-8").splitlines()
     at = lines.index("streams:")
     deeper = lines[: at + 1] + ["  " + line for line in lines[at + 1 :]]
@@ -344,7 +344,7 @@ OWNER = {
 
 
 def with_owner(folder: Path, path: str, answer: Any, prefix: str = "") -> None:
-    """Add a path to the saved document that answers with an object: to GET, and to POST, which makes one."""
+    """Add a path to the saved document whose GET returns an object, and whose POST creates one."""
     document = json.loads((folder / "saved.json").read_text())
     operation = {"responses": {"200": {"content": {"application/json": {"schema": answer}}}}}
     document["paths"] = {prefix + known: item for known, item in document["paths"].items()}
@@ -353,7 +353,7 @@ def with_owner(folder: Path, path: str, answer: Any, prefix: str = "") -> None:
 
 
 def test_an_object_is_one_record(saved: Path) -> None:
-    """Asked for by GET, never by the POST of the same path."""
+    """GET reads it; POST at the same path would create another."""
     with_owner(saved, "/owner", OWNER)
     assert run(saved, "/owner") == 0
     stream = load(saved / "streams.yaml").streams["owner"]
@@ -364,8 +364,8 @@ def test_an_object_is_one_record(saved: Path) -> None:
     assert '    description: "One row: the owner."\n' in (saved / "streams.yaml").read_text("utf-8")
 
 
-def test_an_object_of_each_row(saved: Path) -> None:
-    """What the path needs is told from the list above it, as for a list."""
+def test_an_object_for_each_row_of_another_stream(saved: Path) -> None:
+    """The path above the parameter names the parent, as for a list."""
     with_owner(saved, "/orders/{id}/owner", OWNER)
     assert run(saved, "/orders/{id}/owner") == 0
     stream = load(saved / "streams.yaml").streams["orders_owner"]
@@ -374,14 +374,14 @@ def test_an_object_of_each_row(saved: Path) -> None:
     assert stream.pagination == (Single(one_record=True),)
 
 
-def test_what_lies_above_the_base_url(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From a document of the whole server; any other does not tell of it."""
+def test_an_endpoint_above_the_base_url(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only a document of the whole server describes it."""
     given = ["scaffold", "GET ../owner", "--openapi", str(saved / "saved.json")]
     text = (saved / "streams.yaml").read_text("utf-8")
     file = saved / "streams.yaml"
     file.write_text(text.replace("base_url: ${api_url}", "base_url: https://shop.test/v1/places/9b"), "utf-8")
     assert main([*given, "--file", str(file)]) == 1
-    assert "../owner lies above the base URL, and the document does not tell of it" in capsys.readouterr().err
+    assert "../owner is above the base URL, and the OpenAPI document does not describe it" in capsys.readouterr().err
     with_owner(saved, "/v1/places/owner", OWNER, prefix="/v1/places/{place}")
     assert main([*given, "--file", str(file)]) == 0
     out = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""What the tools say of column types is what the rows do."""
+"""check and scaffold know the column types exactly as the engine converts rows to them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "object": ({"type": "object"}, [{"a": 1}]),
     "array": ({"type": "array"}, [[1]]),
 }
-# A date-time may come without its offset, a text may be XML or base64: the document cannot say.
+# A date-time may lack its offset and a string may be XML or base64: the document does not declare it.
 UNDECIDED = {("NAIVE_DATETIME", "date-time"), ("BINARY", "string")}
 
 
@@ -34,8 +34,8 @@ def field(column: str) -> Field:
 
 @pytest.mark.parametrize("kind", SAMPLES)
 @pytest.mark.parametrize("column", [column for column in COLUMN_TYPES if column != "XML"])
-def test_a_type_that_is_said_to_fit_does_and_another_does_not(column: str, kind: str) -> None:
-    """For every column type and every kind of value, the check and the conversion agree."""
+def test_a_type_that_fits_converts_and_another_does_not(column: str, kind: str) -> None:
+    """The check and the conversion agree for every column type and kind of value: check raises no false alarm."""
     if (column, kind) in UNDECIDED:
         return
     schema, values = SAMPLES[kind]
@@ -57,23 +57,23 @@ def test_a_type_that_is_said_to_fit_does_and_another_does_not(column: str, kind:
 
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_the_best_type_is_never_wrong(kind: str) -> None:
-    """What scaffold writes, check accepts."""
+    """Every column that scaffold writes passes check."""
     shape = Shape.of({}, SAMPLES[kind][0])
     assert type_mismatch(best_type(shape), shape) is None
 
 
 def test_a_value_of_several_types_is_json() -> None:
-    """A text column would turn some of its values into JSON text; check warns of that."""
+    """A STRING column would turn some values into JSON text, so check warns and scaffold avoids it."""
     shape = Shape.of({}, {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]})
     assert best_type(shape) == "JSON"
     assert type_mismatch("STRING", shape) == (
         "warning",
-        "the server declares integer, string, of which not every value fits a column of type STRING; JSON fits",
+        "the server declares integer, string; not every value fits STRING; use JSON",
     )
 
 
-def test_whole_numbers_are_wide_unless_they_are_known_to_be_small() -> None:
-    """32 bits only where the document says so."""
+def test_integers_are_64_bits_unless_the_document_bounds_them() -> None:
+    """INT would lose larger values, so it needs a format or a maximum that proves 32 bits."""
     assert best_type(Shape.of({}, {"type": "integer"})) == "LONG"
     assert best_type(Shape.of({}, {"type": "integer", "format": "int32"})) == "INT"
     assert best_type(Shape.of({}, {"type": "integer", "maximum": 2**31})) == "LONG"
