@@ -55,7 +55,7 @@ def to_yaml(part: Line | Comment | Section, indent: str = "") -> str:
     return "".join(f"{indent}{line}\n" for line in _lines(part))
 
 
-def declared(block: Block) -> dict[str, Value]:
+def without_defaults(block: Block) -> dict[str, Value]:
     """The keys of a block that do not have their default, with their values. The only mutable default is ``{}``."""
     values = {key: getattr(block, key.attribute) for key in keys_of(type(block))}
     return {key.name: value for key, value in values.items() if value not in (key.default, {})}

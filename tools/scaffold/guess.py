@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from engine.declare.types import PATH_VALUE, Endpoint
 from engine.nouns import singular
@@ -200,7 +200,7 @@ def newest_first(operation: Operation, cursor: str) -> Mapping[str, str] | None:
     return None
 
 
-def sorts(values: Sequence[Any]) -> list[Sort]:
+def sorts(values: Sequence[object]) -> list[Sort]:
     """The values of a parameter as sorts: NAME_ASC, name:asc, or name and -name. Empty if any is something else."""
     texts = [value for value in values if isinstance(value, str)]
     if any(text.startswith("-") for text in texts):

@@ -16,7 +16,7 @@ from tools.openapi.document import NoOperation, OpenApi, Operation
 from tools.openapi.lists import ListOperation, list_operation, object_operation, paging_keys, record_of
 from tools.openapi.shape import Shape
 from tools.scaffold import guess
-from tools.scaffold.emit import Comment, Line, Section, Value, declared
+from tools.scaffold.emit import Comment, Line, Section, Value, without_defaults
 from tools.scaffold.names import column_names, first_sentence, has_path, path_of, snake_case
 
 
@@ -89,7 +89,7 @@ def scaffold(found: ListOperation, api: OpenApi, spec: Spec, name: str | None = 
         [
             Line("description", f"One row: the {one}." if single else f"One row per {one}."),
             Line("endpoint", target.endpoint),
-            *([] if target.values is None else [Line("parent", target.values)]),
+            *([] if target.parent_block is None else [Line("parent", target.parent_block)]),
             *_caution(found),
             *table.keys,
             Line("sync_mode", "full_refresh"),
@@ -165,13 +165,13 @@ class _Target:
     Attributes:
         endpoint: The endpoint as the stream declares it.
         parent: The parent; None for most lists.
-        values: The stream's ``parent`` block.
+        parent_block: The value of the stream's ``parent`` key.
         query: The parent's values in the query.
     """
 
     endpoint: Endpoint
     parent: _Parent | None = None
-    values: Value = None
+    parent_block: Value = None
     query: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -187,11 +187,11 @@ def _target(found: ListOperation, api: OpenApi, spec: Spec) -> _Target:
             )
         return _Target(found.endpoint)
     (one,) = required
-    values: Value = {"stream": parent.stream, "values": {one.variable: path_of(parent.property)}}
+    block: Value = {"stream": parent.stream, "values": {one.variable: path_of(parent.property)}}
     if not one.in_path:
-        return _Target(found.endpoint, parent, values, {one.name: f"${one.variable}"})
+        return _Target(found.endpoint, parent, block, {one.name: f"${one.variable}"})
     path = found.endpoint.path.replace(f"{{{one.name}}}", f"{{{one.variable}}}")
-    return _Target(Endpoint(found.endpoint.method, path), parent, values)
+    return _Target(Endpoint(found.endpoint.method, path), parent, block)
 
 
 def _parent(found: ListOperation, parameter: guess.RequiredParameter, api: OpenApi, spec: Spec) -> _Parent | None:
@@ -291,7 +291,7 @@ def _pagination(found: ListOperation, api: OpenApi, spec: Spec) -> Iterator[Line
     elif found.paged:
         most = guess.largest_page(found.operation, style)
         if most is not None:
-            smaller = {"style": PAGINATION.style_of(style), **declared(style), "page_size": most}
+            smaller = {"style": PAGINATION.style_of(style), **without_defaults(style), "page_size": most}
             yield Line("pagination", smaller, "the server's maximum")
     elif (by_token := guess.token_pagination(found.operation, api)) is not None:
         yield Line("pagination", by_token)

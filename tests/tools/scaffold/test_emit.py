@@ -11,7 +11,7 @@ from engine.declare.types import Endpoint
 from engine.jsonpath import compile_path
 from engine.pagination.offset import Offset
 from engine.pagination.page_number import PageNumber
-from tools.scaffold.emit import Comment, Line, Section, Value, declared, to_yaml
+from tools.scaffold.emit import Comment, Line, Section, Value, to_yaml, without_defaults
 
 
 @given(key=st.text(min_size=1), text=st.text(), comment=st.text())
@@ -53,10 +53,10 @@ def test_a_comment_cannot_become_yaml() -> None:
 def test_a_block_comes_back_without_its_defaults() -> None:
     """Keys have the names of streams.yaml, and a mapping that is empty by default is left out."""
     style = PageNumber(page_size=30, size_key="per_page", total=compile_path("$.meta.total"))
-    assert to_yaml(Line("pagination", declared(style))) == (
+    assert to_yaml(Line("pagination", without_defaults(style))) == (
         "pagination: {page_size: 30, size_key: per_page, total: $.meta.total}\n"
     )
-    assert declared(Offset(page_size=100)) == {}
+    assert without_defaults(Offset(page_size=100)) == {}
 
 
 def test_a_value_of_another_type_is_refused() -> None:
