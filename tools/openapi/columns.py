@@ -1,4 +1,4 @@
-"""Column types and the shapes of the values that fill them."""
+"""Which column types store the values that an OpenAPI document declares."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ TAKES: Final[Mapping[str, frozenset[str]]] = {
     "BINARY": frozenset({"string"}),
     "XML": frozenset({"string"}),
 }
-"""The kinds of values that a column type stores as they are. JSON stores all."""
+"""The kinds of values that a column type stores unchanged. JSON stores every kind."""
 
 _MAY_HOLD: Final[Mapping[str, frozenset[str]]] = {
     **{name: frozenset({"number"}) for name in ("SHORT", "INT", "LONG")},
     **{name: frozenset({"string"}) for name in ("NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME")},
 }
-"""The kinds of which some values fit: a number may be whole, a text may be an instant."""
+"""The kinds of which some values fit: a number may be an integer, a string may be an instant."""
 
 
 def best_type(shape: Shape) -> str:
@@ -55,7 +55,7 @@ def type_mismatch(column: str, shape: Shape) -> tuple[Literal["error", "warning"
     """Why a column's type does not fit the values of a shape; None if it does.
 
     Returns:
-        "error" when no value fits, "warning" when some do not or another type says more; and the sentence.
+        "error" if no value fits, "warning" if some do not or another type preserves more; and a message.
     """
     kinds = shape.kinds
     if column == "JSON" or kinds == {"any"}:
@@ -64,16 +64,10 @@ def type_mismatch(column: str, shape: Shape) -> tuple[Literal["error", "warning"
     fit, may = kinds & TAKES[column], kinds & _MAY_HOLD.get(column, frozenset())
     named = ", ".join(sorted(kinds - {"any"}))
     if not fit and not may and "any" not in kinds:
-        what = "becomes JSON text and is counted as a type_mismatch" if column == "STRING" else "becomes NULL"
-        return (
-            "error",
-            f"the server declares {named}, of which every value {what} in a column of type {column}; {best} fits",
-        )
+        stored = "JSON text, counted as a type mismatch" if column == "STRING" else "NULL"
+        return "error", f"the server declares {named}; as {column}, every value becomes {stored}; use {best}"
     if kinds - fit:
-        return (
-            "warning",
-            f"the server declares {named}, of which not every value fits a column of type {column}; {best} fits",
-        )
+        return "warning", f"the server declares {named}; not every value fits {column}; use {best}"
     if column in ("STRING", "NAIVE_DATETIME") and kinds & _TIMES and kinds <= _TIMES and best != column:
-        return "warning", f"the server declares {named}; {best} keeps its meaning"
+        return "warning", f"the server declares {named}; use {best} to keep its meaning"
     return None
