@@ -222,8 +222,8 @@ MISTAKES = {
     ),
     "value of open": Planted(
         "flow_runs",
-        "values: [SCHEDULED, PENDING,",
-        "values: [SCHEDULED, PENDNG,",
+        "&open_states [SCHEDULED, PENDING,",
+        "&open_states [SCHEDULED, PENDNG,",
         "error",
         "incremental.open.into",
         'the server does not accept "PENDNG" here; did you mean "PENDING"?',
