@@ -48,24 +48,27 @@ def main() -> int:
     try:
         for name in names:
             progress(f"{name}, after {time.monotonic() - began:.0f} s")
-            _keep(BENCHMARKS[name](given.full))
+            measured = BENCHMARKS[name](given.full)
+            print(f"\n{results.text(measured)}\n", flush=True)
+            _publish(measured)
     except (BenchmarkError, ServerError) as error:
         print(f"make bench: {error}", file=sys.stderr)
         return 1
-    known = results.load(RESULTS)
-    PAGE.write_text(page(known), "utf-8")
-    CHART.write_text(chart(known), "utf-8")
-    print(f"\nWrote {', '.join(str(path.relative_to(PROJECT)) for path in (RESULTS, PAGE, CHART))}")
+    if given.page:
+        _publish({})
+    print(f"Wrote {', '.join(str(path.relative_to(PROJECT)) for path in (RESULTS, PAGE, CHART))}")
     return 0
 
 
-def _keep(measured: results.Tables) -> None:
-    """Print the tables of one benchmark and save them at once: a later benchmark may fail."""
-    print(f"\n{results.text(measured)}", flush=True)
+def _publish(measured: results.Tables) -> None:
+    """Save the tables of one benchmark and write the page and the chart, at once: a later benchmark may fail."""
     known = results.load(RESULTS)
     for name in results.smaller(known, measured):
         progress(f"{name}: kept the result for {known[name].size:,} rows, which is larger (--full)")
-    results.save(RESULTS, results.merge(known, measured))
+    merged = results.merge(known, measured)
+    results.save(RESULTS, merged)
+    PAGE.write_text(page(merged), "utf-8")
+    CHART.write_text(chart(merged), "utf-8")
 
 
 if __name__ == "__main__":

@@ -89,8 +89,8 @@ def test_a_smaller_run_does_not_replace_a_larger_one() -> None:
 
 def test_a_benchmark_is_saved_when_a_later_one_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A run of 50 minutes must not lose its results to its last benchmark."""
-    kept = tmp_path / "results.json"
-    monkeypatch.setattr("dev.benchmarks.__main__.RESULTS", kept)
+    for name, suffix in (("RESULTS", ".json"), ("PAGE", ".md"), ("CHART", ".svg")):
+        monkeypatch.setattr(f"dev.benchmarks.__main__.{name}", tmp_path / f"performance{suffix}")
     monkeypatch.setattr("sys.argv", ["make bench", "breakdown", "start"])
 
     def failing(full: bool) -> dict[str, Table]:
@@ -100,7 +100,8 @@ def test_a_benchmark_is_saved_when_a_later_one_fails(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(BENCHMARKS, "start", failing)
     with pytest.raises(KeyboardInterrupt):
         main()
-    assert load(kept) == {"start": start()}
+    assert load(tmp_path / "performance.json") == {"start": start()}
+    assert (tmp_path / "performance.md").read_text("utf-8") == page({"start": start()})
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
