@@ -15,6 +15,7 @@ from engine.pagination.single import Single
 from engine.spec.configuration import ConfigurationError
 from engine.spec.load import load, resolve
 from tests.shop import STREAMS, connection
+from tests.specs import edited
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -38,9 +39,7 @@ def test_defaults_and_empty_settings(tmp_path: Path) -> None:
 
 def test_streams_inherit_from_the_api_or_say_otherwise(tmp_path: Path) -> None:
     """A stream's own pagination and records win."""
-    text = STREAMS.replace(
-        "    sync_mode: full_refresh", "    sync_mode: full_refresh\n    pagination: single\n    records: $.shops"
-    )
+    text = edited(STREAMS, add={"streams.shops.pagination": "single", "streams.shops.records": "$.shops"})
     document = connection(tmp_path, "http://shop.test/api", text).spec
     assert document.streams["shops"].pagination == (Single(),)
     assert [path.text for path in document.streams["shops"].records or ()] == ["$.shops"]
@@ -63,10 +62,9 @@ def test_a_secret_is_in_no_repr(tmp_path: Path) -> None:
 
 def test_an_alias_repeats_a_block(tmp_path: Path) -> None:
     """YAML's anchors work, so that streams can share blocks."""
-    text = STREAMS.replace("retry: {", "retry: &retry {").replace(
-        "body: {sort: ID_DESC}", "body: &b {sort: ID_DESC, x: [1, null]}"
-    )
-    text = text.replace("    endpoint: POST /shops/filter", "    endpoint: POST /shops/filter\n    body: *b")
+    body = {"sort": "ID_DESC", "x": [1, None]}
+    text = edited(STREAMS, replace={"streams.orders.body": body}, add={"streams.shops.body": body})
+    assert text.count("&id001") == text.count("*id001") == 1
     document = connection(tmp_path, "http://shop.test/api", text).spec
     assert document.streams["shops"].body == {"sort": "ID_DESC", "x": [1, None]}
 
@@ -149,13 +147,13 @@ def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -
     assert "batch_size: expected an integer; the value given (7 characters) is not" in text
 
 
-@pytest.mark.parametrize("text", ["id: $.${api_key}[", "id: ${api_key}"])
-def test_a_message_does_not_repeat_a_setting(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("path", ["$.${api_key}[", "${api_key}"])
+def test_a_message_does_not_repeat_a_setting(tmp_path: Path, path: str) -> None:
     """A value from the configuration may be a secret, also if it is part of a JSONPath that does not parse."""
-    path = tmp_path / "streams.yaml"
-    path.write_text(STREAMS.replace("id: $.id", text, 1), "utf-8")
     with pytest.raises(SpecError) as caught:
-        resolve(path, {"api_url": "http://shop.test", "api_key": "CANARY"})
+        connection(
+            tmp_path, "http://shop.test", edited(STREAMS, replace={"streams.orders.fields.id": path}), api_key="CANARY"
+        )
     assert "expected a JSONPath, which starts with $, found something else in" in str(caught.value)
     assert "CANARY" not in str(caught.value)
 

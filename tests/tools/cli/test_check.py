@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
+from tests.specs import edited
 from tools.cli import main
 
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
@@ -365,7 +366,8 @@ def test_alternatives_that_are_all_unsupported_are_errors(
     configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """If the server rejects every alternative, the sync would fail, so each is an error."""
-    text = SHIPPED.replace("start_time: {is_null_: false}", "start_time: {is_nul_: false}", 1)
+    start_time = "streams.flow_runs.incremental.changes.0.fallback.body.flow_runs.start_time"
+    text = edited(SHIPPED, replace={start_time: {"is_nul_": False}})
     path = tmp_path / "streams.yaml"
     path.write_text(text, "utf-8")
     arguments = ["check", str(path), "--configuration", str(configurations[2]), "--format", "json"]

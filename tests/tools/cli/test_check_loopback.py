@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 from dev.testbed.loopback import Loopback, Reply, Seen
-from tests.shop import STREAMS, orders
+from tests.shop import OWNER, STREAMS, orders
+from tests.specs import edited
 from tests.tools.openapi.documents import shop
 from tools.cli import main
 
-DECLARED = STREAMS.replace("  base_url: ${api_url}\n", "  base_url: ${api_url}\n  openapi: /openapi.json\n")
+DECLARED = edited(STREAMS, add={"api.openapi": "/openapi.json"})
+NOTE_MISSPELLED = edited(DECLARED, replace={"streams.orders.fields.note": "$.noet"})
+WITH_OWNER = edited(DECLARED, add={"streams.owner": OWNER})
 
 
 class Shop:
@@ -99,9 +102,9 @@ def test_without_a_document_the_rows_are_still_checked(
 ) -> None:
     """An error gives exit code 1 even if something could not be checked."""
     server[0].document = None
-    assert check(tmp_path, server[1], text=DECLARED.replace("note: $.note", "note: $.noet")) == 2
+    assert check(tmp_path, server[1], text=NOTE_MISSPELLED) == 2
     assert "warning: none of the first 2 records has $.noet" in capsys.readouterr().out
-    assert check(tmp_path, server[1], text=DECLARED.replace("id: $.id", "id: $.uid", 1)) == 1
+    assert check(tmp_path, server[1], text=edited(DECLARED, replace={"streams.orders.fields.id": "$.uid"})) == 1
     assert 'a record has no STRING for the primary key "id" at $.uid' in capsys.readouterr().out
 
 
@@ -132,7 +135,7 @@ def test_a_missing_property_is_reported_once(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The document and the rows both show that a column has no property; one warning is enough."""
-    assert check(tmp_path, server[1], text=DECLARED.replace("note: $.note", "note: $.noet")) == 0
+    assert check(tmp_path, server[1], text=NOTE_MISSPELLED) == 0
     assert [line.split(": ")[1] for line in capsys.readouterr().out.splitlines() if "$.noet" in line] == ["warning"]
 
 
@@ -152,12 +155,8 @@ def test_a_missing_required_value_is_an_error(
     assert 'streams.orders.endpoint: error: the server requires the parameter "region"' in out
     assert "zone" not in out
     assert '"sort"' not in out
-    assert (
-        check(
-            tmp_path, server[1], text=DECLARED.replace("    body: {sort", "    query: {region: north}\n    body: {sort")
-        )
-        == 1
-    )
+    text = edited(DECLARED, add={"streams.orders.query": {"region": "north"}})
+    assert check(tmp_path, server[1], text=text) == 1
     assert "region" not in capsys.readouterr().out
 
 
@@ -210,7 +209,7 @@ def test_a_documented_list_that_is_not_found_is_a_warning(
 
 def test_credentials_are_sent_to_no_other_host(server: tuple[Shop, Loopback], tmp_path: Path) -> None:
     """The document may come from any host, but only the API's own host receives the API key."""
-    text = DECLARED.replace("  records: [$,", '  headers: {X-Key: "${api_key}"}\n  records: [$,')
+    text = edited(DECLARED, add={"api.headers": {"X-Key": "${api_key}"}})
     with Loopback(server[0].answer) as elsewhere:
         assert check(tmp_path, server[1], "--openapi", f"{elsewhere.url}/openapi.json", text=text, key="s3cret") == 0
         (request,) = elsewhere.seen
@@ -226,7 +225,7 @@ def test_a_secret_in_a_body_is_not_repeated(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not even if the server does not accept it."""
-    text = DECLARED.replace("body: {sort: ID_DESC}", 'body: {sort: "${api_key}"}')
+    text = edited(DECLARED, replace={"streams.orders.body.sort": "${api_key}"})
     assert check(tmp_path, server[1], text=text, key="s3cret") == 1
     printed = capsys.readouterr()
     assert 'the server does not accept "***" here' in printed.out
@@ -268,7 +267,7 @@ def test_a_wrong_file_exits_with_1_as_validate_does(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every mistake is reported with its place, and no request is sent."""
-    assert check(tmp_path, server[1], text=DECLARED.replace("style: offset", "style: ofset")) == 1
+    assert check(tmp_path, server[1], text=edited(DECLARED, replace={"api.pagination.style": "ofset"})) == 1
     assert 'api.pagination.style: "ofset" is not a pagination style' in capsys.readouterr().out
     assert server[1].seen == []
 
@@ -310,19 +309,6 @@ def test_credentials_in_the_url_of_a_document_are_rejected(
     assert "s3cret" not in err
 
 
-OWNER = """\
-  owner:
-    description: The one owner.
-    endpoint: GET /owner
-    pagination: {style: single, one: true}
-    primary_key: id
-    sync_mode: full_refresh
-    fields:
-      id: $.id
-      name: $.name
-"""
-
-
 def with_owner(made: Shop, loopback: Loopback, document: Any, answer: Any) -> None:
     """Add GET /owner to the document and to the server, also above the base URL."""
     operation = {"responses": {"200": {"content": {"application/json": {"schema": document}}}}}
@@ -330,46 +316,56 @@ def with_owner(made: Shop, loopback: Loopback, document: Any, answer: Any) -> No
     loopback.answer = lambda seen: Reply(answer) if seen.path.endswith("/owner") else made.answer(seen)
 
 
-@pytest.mark.parametrize("records", ["", "    records: $\n"])
+@pytest.mark.parametrize("text", [WITH_OWNER, edited(WITH_OWNER, add={"streams.owner.records": "$"})])
 def test_a_single_record_is_checked(
-    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], records: str
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     """Its columns against the document, and its values against the response."""
-    owner = OWNER.replace("    primary_key", f"{records}    primary_key")
     record = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
     with_owner(*server, document=record, answer={"id": "x", "name": "Ada"})
-    assert check(tmp_path, server[1], "--stream", "owner", text=DECLARED + owner) == 0
-    assert capsys.readouterr().out.splitlines()[1].split() == ["owner", *["ok"] * 4, "-", "ok", "ok", "ok"]
-    text = DECLARED + owner.replace("$.name", "$.nmae")
     assert check(tmp_path, server[1], "--stream", "owner", text=text) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["owner", *["ok"] * 4, "-", "ok", "ok", "ok"]
+    misspelled = edited(text, replace={"streams.owner.fields.name": "$.nmae"})
+    assert check(tmp_path, server[1], "--stream", "owner", text=misspelled) == 0
     assert 'always NULL: the response has no "nmae" for $.nmae' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("pagination", ["{style: single, one: true}", "single"])
+@pytest.mark.parametrize(
+    ("text", "expected", "returned"),
+    [
+        (WITH_OWNER, "an object", "a list"),
+        (
+            edited(WITH_OWNER, replace={"streams.owner.pagination": "single"}),
+            "a list of objects",
+            "an object with id, name",
+        ),
+    ],
+    ids=["record", "list"],
+)
 def test_a_list_is_not_a_record_and_a_record_is_not_a_list(
-    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], pagination: str
+    server: tuple[Shop, Loopback],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    expected: str,
+    returned: str,
 ) -> None:
     """The document shows it."""
     record = {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}}
-    wrong = {"type": "array", "items": record} if pagination != "single" else record
+    wrong = {"type": "array", "items": record} if expected == "an object" else record
     with_owner(*server, document=wrong, answer=None)
-    text = DECLARED + OWNER.replace("pagination: {style: single, one: true}", f"pagination: {pagination}")
     check(tmp_path, server[1], "--stream", "owner", text=text)
-    expected, returned = {
-        "{style: single, one: true}": ("an object", "a list"),
-        "single": ("a list of objects", "an object with id, name"),
-    }[pagination]
     message = f"expected {expected} at $ or $.results or $.result; GET /owner returns {returned}"
     assert f"streams.owner.endpoint: error: {message}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("available", ["", "    availability: the larger shops\n"])
+@pytest.mark.parametrize("availability", [{}, {"streams.owner.availability": "the larger shops"}], ids=["all", "some"])
 def test_an_endpoint_above_the_base_url_is_not_checked_against_the_document(
-    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], available: str
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], availability: dict[str, str]
 ) -> None:
     """A note says so, the verdict is neither an error nor ok, and the rows are still sampled."""
     with_owner(*server, document={}, answer={"id": "x"})
-    text = DECLARED + OWNER.replace("GET /owner\n", f"GET ../owner\n{available}")
+    text = edited(WITH_OWNER, replace={"streams.owner.endpoint": "GET ../owner"}, add=availability)
     assert check(tmp_path, server[1], "--stream", "owner", text=text) == 0
     out = capsys.readouterr().out
     note = "../owner is above the base URL; the OpenAPI document does not cover it, so it is not checked"
@@ -383,10 +379,10 @@ def test_a_missing_endpoint_above_the_base_url(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Only a request can find it: an error, unless streams.yaml says that only some servers have it."""
-    text = DECLARED + OWNER.replace("GET /owner\n", "GET ../owner\n")
+    text = edited(WITH_OWNER, replace={"streams.owner.endpoint": "GET ../owner"})
     assert check(tmp_path, server[1], "--stream", "owner", text=text) == 1
     assert "error: owner: GET ../owner at " in capsys.readouterr().out
-    some = text.replace("GET ../owner\n", "GET ../owner\n    availability: the larger shops\n")
+    some = edited(text, add={"streams.owner.availability": "the larger shops"})
     assert check(tmp_path, server[1], "--stream", "owner", text=some) == 0
     assert "note: owner: GET ../owner at " in capsys.readouterr().out
 

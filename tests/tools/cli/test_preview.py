@@ -12,6 +12,7 @@ from dev.testbed.prefect_server import PrefectServer
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
 from tests.shop import STREAMS, orders
+from tests.specs import edited
 from tools.cli import main
 from tools.cli.terminal import clean, cut, width
 
@@ -60,7 +61,7 @@ def test_one_request_for_the_requested_rows(tmp_path: Path, capsys: pytest.Captu
 
 def test_verbose_shows_the_request_and_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Requests go to stderr, so that a pipe has only rows."""
-    text = STREAMS.replace("body: {sort: ID_DESC}", 'body: {sort: ID_DESC, token: "${api_key}"}')
+    text = edited(STREAMS, add={"streams.orders.body.token": "${api_key}"})
     with Loopback(rows_by_offset(orders(1))) as loopback:
         assert preview(tmp_path, loopback, "orders", "--verbose", text=text, key="s3cret") == 0
         assert loopback.seen[0].json["token"] == "s3cret"
@@ -112,7 +113,7 @@ def test_failures_have_the_messages_of_a_sync(tmp_path: Path, capsys: pytest.Cap
         assert "s3cret" not in err
         assert preview(tmp_path, loopback, "order") == 2
         assert 'there is no stream "order"; did you mean "orders"?' in capsys.readouterr().err
-        nested = STREAMS.replace("/orders/filter", "/shops/{shop}/orders")
+        nested = edited(STREAMS, replace={"streams.orders.endpoint": "POST /shops/{shop}/orders"})
         assert preview(tmp_path, loopback, "orders", text=nested) == 1
         assert "{shop} is not a value of the parent" in "".join(capsys.readouterr())
         with pytest.raises(SystemExit):
