@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -17,292 +18,266 @@ from tools.cli import main
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
 
 
-class Planted(NamedTuple):
-    """A mistake: the text it replaces (once, in the stream), and the level, place and words of its finding."""
+@dataclass(frozen=True)
+class Planted:
+    """A mistake: the level, place and words of its finding, and the edits that plant it, at paths within the stream."""
 
     stream: str
-    right: str
-    wrong: str
     level: str
     keypath: str
     words: str
+    replace: Mapping[str, Any] = field(default_factory=dict)
+    add: Mapping[str, Any] = field(default_factory=dict)
+    remove: Collection[str] = ()
 
 
 MISTAKES = {
     "path": Planted(
         "flows",
-        "POST /flows/filter",
-        "POST /flowz/filter",
         "error",
         "endpoint",
         'the server has no /flowz/filter; did you mean "/flows/filter"?',
+        replace={"endpoint": "POST /flowz/filter"},
     ),
     "method": Planted(
         "deployments",
-        "endpoint: POST /deployments/filter",
-        "endpoint: GET /deployments/filter",
         "error",
         "endpoint",
         "the server accepts only POST for /deployments/filter",
+        replace={"endpoint": "GET /deployments/filter"},
+        remove=["body"],
+        add={"query": {"sort": "CREATED_DESC"}},
     ),
     "body key": Planted(
         "flows",
-        "body: {sort: NAME_ASC}",
-        "body: {sorts: NAME_ASC}",
         "error",
         "body.sorts",
         'the server silently ignores the unknown key "sorts"; did you mean "sort"?',
+        replace={"body": {"sorts": "NAME_ASC"}},
     ),
     "top key of a filter": Planted(
         "flow_runs",
-        "{flow_runs: {end_time: {after_: $since}}",
-        "{flow_run: {end_time: {after_: $since}}",
         "error",
         "incremental.changes[0].body.flow_run",
         'the server silently ignores the unknown key "flow_run"',
+        replace={"incremental.changes.0.body": {"flow_run": {"end_time": {"after_": "$since"}}}},
     ),
     "filter key": Planted(
         "flow_runs",
-        "expected_start_time: {after_: $since-7d}",
-        "expected_start_tme: {after_: $since-7d}",
         "error",
         "incremental.changes[1].body.flow_runs.expected_start_tme",
         'the server rejects the unknown key "expected_start_tme"; did you mean "expected_start_time"?',
+        remove=["incremental.changes.1.body.flow_runs.expected_start_time"],
+        add={"incremental.changes.1.body.flow_runs.expected_start_tme": {"after_": "$since-7d"}},
     ),
     "key deep in a filter": Planted(
         "flow_runs",
-        "start_time: {is_null_: true}",
-        "start_time: {is_nul_: true}",
         "error",
         "incremental.changes[1].body.flow_runs.start_time.is_nul_",
         'the server rejects the unknown key "is_nul_"; did you mean "is_null_"?',
+        replace={"incremental.changes.1.body.flow_runs.start_time": {"is_nul_": True}},
     ),
     "value of a filter": Planted(
         "flow_runs",
-        "start_time: {is_null_: true}",
-        "start_time: {is_null_: [yes]}",
         "error",
         "incremental.changes[1].body.flow_runs.start_time.is_null_",
         "expected a boolean, found a list",
+        replace={"incremental.changes.1.body.flow_runs.start_time.is_null_": ["yes"]},
     ),
     "sort": Planted(
         "flows",
-        "changes: [{body: {sort: UPDATED_DESC}",
-        "changes: [{body: {sort: UPDATED_DSC}",
         "error",
         "incremental.changes[0].body.sort",
         'the server does not accept "UPDATED_DSC" here; did you mean "UPDATED_DESC"?',
+        replace={"incremental.changes.0.body.sort": "UPDATED_DSC"},
     ),
     "field": Planted(
         "flows",
-        "path: $.name",
-        "path: $.nmae",
         "warning",
         "fields.name",
         'always NULL: the response has no "nmae" for $.nmae; did you mean "name"?',
+        replace={"fields.name.path": "$.nmae"},
     ),
     "nested field": Planted(
         "flow_runs",
-        "$.state.message",
-        "$.state.mesage",
         "warning",
         "fields.state_message",
         'the response has no "mesage" for $.state.mesage; did you mean "message"?',
+        replace={"fields.state_message.path": "$.state.mesage"},
     ),
     "number in a string column": Planted(
         "flow_runs",
-        "path: $.run_count, type: INT",
-        "path: $.run_count, type: STRING",
         "error",
         "fields.run_count.type",
         "the server declares integer; as STRING, every value becomes JSON text, counted as a type mismatch; use LONG",
+        replace={"fields.run_count.type": "STRING"},
     ),
     "object in a string column": Planted(
         "flow_runs",
-        "path: $.parameters, type: JSON",
-        "path: $.parameters, type: STRING",
         "error",
         "fields.parameters.type",
         "the server declares object",
+        replace={"fields.parameters.type": "STRING"},
     ),
     "string in a number column": Planted(
         "flow_runs",
-        "path: $.state_name,",
-        "path: $.state_name, type: INT,",
         "error",
         "fields.state_name.type",
         "the server declares string; as INT, every value becomes NULL; use STRING",
+        add={"fields.state_name.type": "INT"},
     ),
     "instant in a string column": Planted(
         "flow_runs",
-        "path: $.start_time, type: UTC_DATETIME",
-        "path: $.start_time, type: STRING",
         "warning",
         "fields.start_time.type",
         "the server declares date-time; use UTC_DATETIME to keep its meaning",
+        replace={"fields.start_time.type": "STRING"},
     ),
     "fraction in an integer column": Planted(
         "flow_runs",
-        "path: $.total_run_time, type: DOUBLE",
-        "path: $.total_run_time, type: INT",
         "warning",
         "fields.total_run_time.type",
         "the server declares number; not every value fits INT; use DOUBLE",
+        replace={"fields.total_run_time.type": "INT"},
     ),
     "cursor that is no instant": Planted(
         "flows",
-        "path: $.updated, type",
-        "path: $.name, type",
         "error",
         "fields.updated",
         "the cursor must be a date-time, found a string",
+        replace={"fields.updated.path": "$.name"},
     ),
     "cursor that is not there": Planted(
         "flows",
-        "path: $.updated, type",
-        "path: $.updatd, type",
         "error",
         "fields.updated",
         'this column is the cursor, but the response has no "updatd"',
+        replace={"fields.updated.path": "$.updatd"},
     ),
     "key that is not there": Planted(
         "deployments",
-        "path: $.id,",
-        "path: $.uid,",
         "error",
         "fields.id",
         'this column is part of the primary key, but the response has no "uid"',
+        replace={"fields.id.path": "$.uid"},
     ),
     "count endpoint": Planted(
         "flows",
-        "POST /flows/count",
-        "POST /flows/counts",
         "error",
         "count",
         'the server has no /flows/counts; did you mean "/flows/count"?',
+        replace={"count": "POST /flows/counts"},
     ),
     "count of another kind": Planted(
         "flows",
-        "POST /flows/count",
-        "POST /flows/filter",
         "error",
         "count",
         "expected an integer at $, found a list",
+        replace={"count": "POST /flows/filter"},
     ),
     "keyset filter": Planted(
         "flow_runs",
-        "after: flow_runs.expected_start_time.after_",
-        "after: flow_runs.expected_start.after_",
         "error",
         "pagination.after",
         'at flow_runs: the server rejects the unknown key "expected_start"; did you mean "expected_start_time"?',
+        replace={"pagination.after": "flow_runs.expected_start.after_"},
     ),
     "keyset field": Planted(
         "flow_runs",
-        "field: $.expected_start_time",
-        "field: $.name",
         "error",
         "pagination.field",
         "expected a date-time at $.name, found a string",
+        replace={"pagination.field": "$.name"},
     ),
     "sort of the tie-breaker": Planted(
         "flow_runs",
-        "tie_breaker: {sort: ID_DESC}",
-        "tie_breaker: {sort: ID_ASC}",
         "error",
         "pagination.tie_breaker.sort",
         'the server does not accept "ID_ASC" here; did you mean "ID_DESC"?',
+        replace={"pagination.tie_breaker.sort": "ID_ASC"},
     ),
     "records": Planted(
         "flows",
-        "    count: POST /flows/count",
-        "    count: POST /flows/count\n    records: $.rows",
         "error",
         "records",
         "expected a list at $.rows; POST /flows/filter returns a list",
+        add={"records": "$.rows"},
     ),
     "value of open": Planted(
         "flow_runs",
-        "&open_states [SCHEDULED, PENDING,",
-        "&open_states [SCHEDULED, PENDNG,",
         "error",
         "incremental.open.into",
         'the server does not accept "PENDNG" here; did you mean "PENDING"?',
+        replace={"incremental.open.values.1": "PENDNG"},
     ),
     "field of open": Planted(
         "flow_runs",
-        "field: $.state_type",
-        "field: $.state_typ",
         "error",
         "incremental.open.field",
         'the response has no "state_typ" for $.state_typ; did you mean "state_type"?',
+        replace={"incremental.open.field": "$.state_typ"},
     ),
     "lookup": Planted(
         "flow_runs",
-        "lookup: flow_runs.id.any_",
-        "lookup: flow_runs.id.any",
         "error",
         "incremental.lookup",
         'at flow_runs.id: the server rejects the unknown key "any"; did you mean "any_"?',
+        replace={"incremental.lookup": "flow_runs.id.any"},
     ),
     "limit above the maximum": Planted(
         "flow_runs",
-        "limit: 50",
-        "limit: 51",
         "warning",
         "incremental.change_feed.body.limit",
         "51 exceeds the server's maximum, 50 (a sync continues without this request)",
+        replace={"incremental.change_feed.body.limit": 51},
     ),
     "change feed": Planted(
         "flow_runs",
-        "endpoint: POST /events/filter",
-        "endpoint: POST /event/filter",
         "warning",
         "incremental.change_feed.endpoint",
         'the server has no /event/filter; did you mean "/events/filter"? (a sync continues without this request)',
+        replace={"incremental.change_feed.endpoint": "POST /event/filter"},
     ),
     "records of the change feed": Planted(
         "flow_runs",
-        "records: $.events",
-        "records: $.event",
         "warning",
         "incremental.change_feed.records",
         "expected a list at $.event; POST /events/filter returns an object with events, total, next_page",
+        replace={"incremental.change_feed.records": "$.event"},
     ),
     "names of the change feed": Planted(
         "flow_runs",
-        "names: $.resource['prefect.resource.id']",
-        "names: $.resource",
         "warning",
         "incremental.change_feed.names",
         "expected a string at $.resource, found an object (a sync continues without this request)",
+        replace={"incremental.change_feed.names": "$.resource"},
     ),
     "parameter of the next page": Planted(
         "flow_runs",
-        "parameter: page-token",
-        "parameter: page_token",
         "error",
         "incremental.change_feed.pagination.parameter",
         'the server silently ignores the unknown parameter "page_token"; did you mean "page-token"?',
+        replace={"incremental.change_feed.pagination.parameter": "page_token"},
     ),
     "stop_at": Planted(
         "flows",
-        "stop_at: $.updated",
-        "stop_at: $.tags",
         "error",
         "incremental.changes[0].stop_at",
         "expected a date-time at $.tags, found a list",
+        replace={"incremental.changes.0.stop_at": "$.tags"},
     ),
 }
 
 
 def planted(mistake: Planted, folder: Path) -> Path:
     """A streams.yaml with one mistake."""
-    begin = SHIPPED.index(f"\n  {mistake.stream}:\n")
-    assert mistake.right in SHIPPED[begin:]
-    text = SHIPPED[:begin] + SHIPPED[begin:].replace(mistake.right, mistake.wrong, 1)
-    if mistake.wrong.startswith("endpoint: GET"):  # whose sort is then a parameter of the URL
-        text = text.replace("body: {sort: CREATED_DESC}", "query: {sort: CREATED_DESC}")
+    stream = f"streams.{mistake.stream}."
+    text = edited(
+        SHIPPED,
+        replace={stream + path: value for path, value in mistake.replace.items()},
+        add={stream + path: value for path, value in mistake.add.items()},
+        remove=[stream + path for path in mistake.remove],
+    )
     path = folder / "streams.yaml"
     path.write_text(text, "utf-8")
     return path
@@ -383,12 +358,12 @@ def test_text_output_has_places_and_ends_with_a_table(
     configurations: dict[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """First the findings as `validate` prints them, then verdicts by stream and aspect; in a pipe without colors."""
-    planted(MISTAKES["sort"], tmp_path)
+    path = planted(MISTAKES["sort"], tmp_path)
     monkeypatch.chdir(tmp_path)
     assert main(["check", "streams.yaml", "--configuration", str(configurations[3])]) == 1
     out = capsys.readouterr().out
     lines = out.splitlines()
-    line = next(n for n, text in enumerate(SHIPPED.splitlines(), 1) if "changes: [{body: {sort: UPDATED_DESC}" in text)
+    line = next(n for n, text in enumerate(path.read_text("utf-8").splitlines(), 1) if "UPDATED_DSC" in text)
     (error,) = (text for text in lines if ": error: " in text)
     assert error.startswith(f"streams.yaml:{line}:")
     assert " streams.flows.incremental.changes[0].body.sort: error: " in error

@@ -387,27 +387,26 @@ def test_a_missing_endpoint_above_the_base_url(
     assert "note: owner: GET ../owner at " in capsys.readouterr().out
 
 
-STAFF = """\
-  staff:
-    description: One row per member of a shop's staff.
-    endpoint: GET /shops/{shop}/staff
-    parent: {stream: shops, values: {shop: $.id}}
-    pagination: single
-    primary_key: name
-    sync_mode: full_refresh
-    fields:
-      name: $.name
-      shop: $parent.id
-"""
+STAFF = {
+    "description": "One row per member of a shop's staff.",
+    "endpoint": "GET /shops/{shop}/staff",
+    "parent": {"stream": "shops", "values": {"shop": "$.id"}},
+    "pagination": "single",
+    "primary_key": "name",
+    "sync_mode": "full_refresh",
+    "fields": {"name": "$.name", "shop": "$parent.id"},
+}
+WITH_STAFF = edited(DECLARED, add={"streams.staff": STAFF})
 
 
 def test_columns_from_the_parent_are_checked_against_the_parent(
     server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A misspelled $parent path is NULL in every row, like any other."""
-    assert check(tmp_path, server[1], "--stream", "staff", text=DECLARED + STAFF) == 0
+    assert check(tmp_path, server[1], "--stream", "staff", text=WITH_STAFF) == 0
     assert "always NULL" not in capsys.readouterr().out
-    check(tmp_path, server[1], "--stream", "staff", text=DECLARED + STAFF.replace("$parent.id", "$parent.idd"))
+    text = edited(WITH_STAFF, replace={"streams.staff.fields.shop": "$parent.idd"})
+    check(tmp_path, server[1], "--stream", "staff", text=text)
     assert 'always NULL: the response has no "idd" for $parent.idd; did you mean "id"?' in capsys.readouterr().out
 
 
@@ -416,20 +415,21 @@ def test_a_response_that_the_document_does_not_describe_is_noted(
 ) -> None:
     """What is not checked must not look as if it were right: neither of a stream, its count, nor of its children."""
     paths = server[0].document["paths"]
-    held = STAFF.replace("    endpoint: GET /shops/{shop}/staff\n", "").replace(
-        "    parent: {stream: shops, values: {shop: $.id}}\n    pagination: single\n",
-        "    parent: {stream: shops}\n    records: $.staff\n",
+    text = edited(
+        WITH_STAFF,
+        remove=["streams.staff.endpoint", "streams.staff.parent.values", "streams.staff.pagination"],
+        add={"streams.staff.records": "$.staff"},
     )
     for path in ("/orders/count", "/shops/filter"):
         paths[path]["post"]["responses"] = {"200": {}}
-    check(tmp_path, server[1], text=DECLARED + held)
+    check(tmp_path, server[1], text=text)
     out = capsys.readouterr().out
     note = "note: the OpenAPI document does not describe the"
     assert f"streams.orders.count: {note} response, so it is not checked" in out
     assert f"streams.shops.endpoint: {note} response, so it is not checked" in out
     assert f"streams.staff.parent: {note} parent's records, so columns are not checked" in out
     paths["/shops/filter"] = shop()["paths"]["/shops/filter"]
-    check(tmp_path, server[1], text=DECLARED + held)
+    check(tmp_path, server[1], text=text)
     message = "error: the parent's records have no list of objects at $.staff"
     assert f"streams.staff.parent: {message}" in capsys.readouterr().out
 
@@ -455,7 +455,7 @@ def test_a_secret_is_not_repeated_about_a_stream_that_is_not_sampled(
     limit = {"name": "role", "in": "query", "schema": {"enum": ["seller"]}}
     made.document["paths"]["/shops/{shop}/staff"]["get"]["parameters"] = [limit]
     loopback.answer = lambda seen: Reply([]) if seen.path == "/api/shops/filter" else made.answer(seen)
-    text = DECLARED + STAFF.replace("    parent:", '    query: {role: "${api_key}"}\n    parent:')
+    text = edited(WITH_STAFF, add={"streams.staff.query": {"role": "${api_key}"}})
     assert check(tmp_path, loopback, "--stream", "staff", text=text, key="s3cret") == 1
     printed = capsys.readouterr()
     assert "note: not sampled: shops has no rows on this server" in printed.out

@@ -15,7 +15,7 @@ from engine.spec.load import load, resolve
 from engine.sync import sync
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
-from tests.shop import STREAMS, Lines, Recorder
+from tests.shop import ORDERS_ONLY, Lines, Recorder
 from tests.specs import edited
 from tests.tools.openapi.documents import shop
 from tools.cli import main
@@ -223,7 +223,7 @@ def saved(tmp_path: Path) -> Path:
     paths["/totals"] = {"get": {"responses": {"200": {"content": {"application/json": {"schema": nameless}}}}}}
     schemas["Order"]["properties"]["lines"]["items"]["properties"]["sku"]["description"] = "\x1b[31m"
     (tmp_path / "saved.json").write_text(json.dumps(document), "utf-8")
-    (tmp_path / "streams.yaml").write_text(STREAMS[: STREAMS.index("  shops:")], "utf-8")
+    (tmp_path / "streams.yaml").write_text(ORDERS_ONLY, "utf-8")
     return tmp_path
 
 
@@ -317,10 +317,8 @@ def test_what_cannot_be_scaffolded_leaves_the_file_alone(
 
 def test_append_needs_the_streams_at_the_end(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Text appended after another block would not be a stream."""
-    text = (saved / "streams.yaml").read_text("utf-8")
-    at = text.index("api:\n")
-    streams = text.index("streams:\n")
-    (saved / "streams.yaml").write_text(text[:at] + text[streams:] + text[at:streams], "utf-8")
+    api = yaml.safe_load(ORDERS_ONLY)["api"]
+    (saved / "streams.yaml").write_text(edited(ORDERS_ONLY, remove=["api"], add={"api": api}), "utf-8")
     load(saved / "streams.yaml")
     assert run(saved, "/shops/filter") == 1
     assert "streams is not the last block of" in capsys.readouterr().err
@@ -377,9 +375,9 @@ def test_an_object_for_each_row_of_another_stream(saved: Path) -> None:
 def test_an_endpoint_above_the_base_url(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Only a document of the whole server describes it."""
     given = ["scaffold", "GET ../owner", "--openapi", str(saved / "saved.json")]
-    text = (saved / "streams.yaml").read_text("utf-8")
     file = saved / "streams.yaml"
-    file.write_text(text.replace("base_url: ${api_url}", "base_url: https://shop.test/v1/places/9b"), "utf-8")
+    text = edited(ORDERS_ONLY, replace={"api.base_url": "https://shop.test/v1/places/9b"})
+    file.write_text(text, "utf-8")
     assert main([*given, "--file", str(file)]) == 1
     assert "../owner is above the base URL, and the OpenAPI document does not describe it" in capsys.readouterr().err
     with_owner(saved, "/v1/places/owner", OWNER, prefix="/v1/places/{place}")
