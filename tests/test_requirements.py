@@ -13,7 +13,7 @@ LOCKED = (PROJECT / "tests" / "requirements.txt").read_text("utf-8")
 
 
 def pins(text: str) -> set[str]:
-    """The packages that a text pins, each by the name that the registry compares, and its version."""
+    """The packages that a requirements file pins, each by the name that the registry compares, and its version."""
     found = re.findall(r"^\s*\"?([A-Za-z0-9._-]+)==([^\s;\"#]+)", text, re.MULTILINE)
     return {f"{re.sub('[-_.]+', '-', name).lower()}=={version}" for name, version in found}
 

@@ -22,7 +22,7 @@ INSTEAD = {
     r"\b[Mm]isfits?\b": "type mismatch",
     r"\buntold\b|\bPagesTold\b|\bReadsTold\b": "undescribed",
     r"\bUndeclared\b|\bRefused\b(?!\")|\bRefusals\b|\bNoAnswer\b|\bDiscreet\b": "engine/failures.py, http, log",
-    r"\b[Tt]he rooms?\b|\brooms\b": "package",
+    r"\b(its|whose|the) rooms?\b": "package",
     r"\bby themselves\b|\bby itself\b": "on its own, automatically",
     r"\b[Aa] text\b|\btexts\b": "string",
     r"\bmade anew\b|\bwrite anew\b|\bbegins? anew\b": "again, rewrite, start over",

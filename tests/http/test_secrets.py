@@ -56,9 +56,9 @@ def spellings() -> Iterator[str]:
 SPELLINGS = tuple(spellings())
 
 
-def clean(*texts: object) -> None:
-    """Check that no text contains a secret."""
-    for text in texts:
+def clean(*shown: object) -> None:
+    """Check that nothing shown contains a secret."""
+    for text in shown:
         found = [spelling for spelling in SPELLINGS if spelling in str(text)]
         assert not found, f"{found} in {text}"
 

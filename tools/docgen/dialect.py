@@ -55,7 +55,7 @@ class Section:
 def page() -> str:
     """The whole page, in Markdown."""
     introduction, recipes = (_text(name) for name in ("introduction.md", "recipes.md"))
-    return "\n".join([introduction, *_Page(sections(), examples()).texts(), recipes])
+    return "\n".join([introduction, *_Page(sections(), examples()).sections_text(), recipes])
 
 
 def examples() -> Mapping[str, str]:
@@ -95,7 +95,7 @@ class _Page:
         self._sections = every
         self._examples = shown
 
-    def texts(self) -> Iterator[str]:
+    def sections_text(self) -> Iterator[str]:
         for section in self._sections:
             heading = f"{'#' * section.level} {section.heading}\n"
             if isinstance(section.about, Union):

@@ -202,10 +202,10 @@ def newest_first(operation: Operation, cursor: str) -> Mapping[str, str] | None:
 
 def sorts(values: Sequence[object]) -> list[Sort]:
     """The values of a parameter as sorts: NAME_ASC, name:asc, or name and -name. Empty if any is something else."""
-    texts = [value for value in values if isinstance(value, str)]
-    if any(text.startswith("-") for text in texts):
-        return [Sort(text, text.lstrip("-").casefold(), not text.startswith("-")) for text in texts]
-    matches = [_SORT.fullmatch(text) for text in texts]
+    strings = [value for value in values if isinstance(value, str)]
+    if any(text.startswith("-") for text in strings):
+        return [Sort(text, text.lstrip("-").casefold(), not text.startswith("-")) for text in strings]
+    matches = [_SORT.fullmatch(text) for text in strings]
     found = [Sort(m[0], m["by"].casefold(), m["order"].casefold() == "asc") for m in matches if m is not None]
     return found if len(found) == len(values) else []
 
