@@ -23,7 +23,7 @@ from tools.cli.target import load_openapi, resolved_spec
 from tools.openapi.lists import ListOperation, lists
 
 SHIPPED = (PROJECT / "streams.yaml").read_text("utf-8")
-HEAD = SHIPPED[: SHIPPED.index("\nstreams:\n")] + "\nstreams:\n"
+HEAD = edited(SHIPPED, remove=["streams"]) + "streams:\n"
 ONLY = {"flow_run_notification_policies": 2, "task_workers": 3}
 # Reading events creates more events. A request for inputs needs a prefix, and one for blocks a flag that includes those
 # without a name; the document declares neither.
