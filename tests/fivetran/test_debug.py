@@ -90,7 +90,7 @@ def test_configuration_errors_are_reported_without_values(loopback: Loopback, tm
     assert done.code != 0
     for name in ("api_url: expected", "api_key: expected", "batch_size: expected", "api_kye: unknown setting"):
         assert name in done.output
-    assert "a whole number from 1 to 200" in done.output
+    assert "an integer from 1 to 200" in done.output
     assert_no_canary(project, done.output)
     assert loopback.seen == []
 
