@@ -40,15 +40,15 @@ def key(
     """A dataclass field that is a key of a block.
 
     Args:
-        type: What its value may be.
+        type: The type of its value.
         description: For editors and for the reference page.
         default: The value when the key is absent; a key without a default is required.
-        default_text: The default as the file would write it, if that is not the value itself.
-        name: The key's name, if it is not a Python name.
-        secret: Keep the value out of the object's repr, hence out of traces and crash reports.
+        default_text: The default in YAML, if it differs from the value.
+        name: The key's name, if the attribute has another.
+        secret: Keep the value out of the object's repr, and so out of tracebacks and crash reports.
     """
     metadata = {"key": (name, type, description, default_text)}
-    if default == {}:  # dataclasses demand a factory for mutable defaults
+    if default == {}:  # dataclasses require a factory for mutable defaults
         return field(default_factory=dict, metadata=metadata, repr=not secret)
     return field(default=default, metadata=metadata, repr=not secret)
 
@@ -56,7 +56,7 @@ def key(
 class Block(Protocol):
     """A dataclass of keys. Its docstring describes it in the schema and on the reference page.
 
-    It may have a ClassVar ``required_one_of``: names of keys of which at least one must be given.
+    A ClassVar ``required_one_of`` lists keys, at least one of which must be given.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -69,7 +69,7 @@ def keys_of(block: type[Block]) -> Sequence[Key]:
     found = []
     for item in dataclasses.fields(block):
         if "key" not in item.metadata:
-            continue  # filled by the code, not by the file
+            continue  # set by the code, not by the file
         name, type_, description, default_text = item.metadata["key"]
         required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
         found.append(Key(name or item.name, item.name, type_, description, required, item.default, default_text))
@@ -77,7 +77,7 @@ def keys_of(block: type[Block]) -> Sequence[Key]:
 
 
 def required_one_of(block: type[Block]) -> tuple[str, ...]:
-    """Names of keys of which at least one must be given; empty if the block makes no such demand."""
+    """The keys of a block, at least one of which must be given; empty if none has to."""
     return getattr(block, "required_one_of", ())
 
 
@@ -99,7 +99,7 @@ class Object:
 
     @property
     def short(self) -> Key:
-        """The key that a value which is not a mapping stands for."""
+        """The key that the shorthand stands for."""
         (only,) = (k for k in keys_of(self.block) if k.name == self.shorthand)
         return only
 
@@ -112,7 +112,7 @@ def read_block(block: type[Block], node: Node, *, besides: tuple[str, ...] = ())
     Args:
         block: The dataclass.
         node: The mapping.
-        besides: Keys that the caller reads.
+        besides: Keys to skip, because the caller reads them.
     """
     keys = {k.name: k for k in keys_of(block)}
     renamed = node.context.renamed.get(block.__name__, {})
@@ -148,9 +148,9 @@ class Union:
     """A block chosen by its ``style`` key: ``{style: offset, page_size: 50}``, or just ``offset`` for its defaults.
 
     Args:
-        noun: What a style is, as in "pagination style".
+        noun: The noun for a style, such as "pagination style".
         blocks: The block of each style. The set is closed.
-        renamed: Former styles, and what they are called now.
+        renamed: Former names of styles, with the current ones.
     """
 
     noun: str
@@ -175,12 +175,12 @@ class Union:
         return block()
 
     def style_of(self, value: object) -> str:
-        """The word by which the file chooses the block that ``value`` is an object of."""
+        """The style of an object."""
         return next(word for word, block in self.blocks.items() if type(value) is block)
 
     @property
     def alone(self) -> tuple[str, ...]:
-        """The styles that can be written as their name, since no key of theirs is required."""
+        """The styles that can be written as just their name, because they require no key."""
         return tuple(word for word, block in self.blocks.items() if not any(k.required for k in keys_of(block)))
 
     @property

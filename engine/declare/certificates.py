@@ -1,4 +1,4 @@
-"""Certificates in one text (PEM), as they survive a form whose fields are a single line."""
+"""Certificates in PEM form, read from a string that a form may have squeezed into one line."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----((?:[A-Za-z0-9+/= \t\r\n]
 
 
 def certificates(text: str) -> str:
-    r"""The certificates of a text in clean PEM, without what stands between them.
+    r"""The certificates of a string in clean PEM form, without the text around them.
 
-    A field of one line turns the line breaks of a pasted file into spaces, and people write them as ``\n``.
+    A form field of one line turns the line breaks of a pasted file into spaces, and users type them as ``\n``.
     """
     found = []
     for body in _CERTIFICATE.findall(text):

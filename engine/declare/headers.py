@@ -1,4 +1,4 @@
-"""HTTP headers in one text, as a connection's settings are texts: ``Name: value; Name: value`` or a JSON object."""
+"""HTTP headers in one string, for a setting: ``Name: value; Name: value`` or a JSON object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 HEADER_NAME: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-HEADERS_EXPECTED: Final = 'headers as "Name: value; Name: value", or as a JSON object of texts'
+HEADERS_EXPECTED: Final = 'headers as "Name: value; Name: value", or as a JSON object of strings'
 
 _VALUE = r"[!-~](?:[ -~]*[!-~])?"
 _SPACE = r"[ \t\r\n]*"
@@ -17,17 +17,17 @@ _OBJECT = rf"{_SPACE}\{{{_SPACE}{_PAIR}(?:{_SPACE},{_SPACE}{_PAIR})*{_SPACE}\}}{
 _NO_EMPTY_VALUE = rf"(?![\s\S]*;{_SPACE}{HEADER_NAME}: *(?:;|$))"
 _LINES = rf"{_NO_EMPTY_VALUE}{_SPACE}{HEADER_NAME}: *{_VALUE}(?:{_SPACE}[\r\n]+{HEADER_NAME}: *{_VALUE})*{_SPACE}"
 HEADERS_PATTERN: Final = f"{_OBJECT}|{_LINES}"
-"""What :func:`parse_headers` accepts, in a form that JSON Schema's regular expressions share."""
+"""What :func:`parse_headers` accepts, as a regular expression that JSON Schema understands, too."""
 
-# A semicolon also stands inside of values (cookies); it separates headers only where another name and colon follow.
+# A semicolon can be part of a value (cookies). It separates headers only if a name and a colon follow.
 _SEPARATOR = re.compile(rf"{_SPACE}(?:;|[\r\n]){_SPACE}(?={HEADER_NAME}:)")
 
 
 def parse_headers(text: str) -> Mapping[str, str]:
-    """The headers in a text; none in an empty one.
+    """Parse headers. An empty string has none.
 
     Raises:
-        ValueError: the text has neither form. The message repeats nothing of it.
+        ValueError: the string has neither form. The message does not repeat it.
     """
     if not text:
         return {}

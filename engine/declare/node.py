@@ -1,4 +1,4 @@
-"""A YAML node together with its place, and what is known while a file is read."""
+"""YAML nodes with their places, and the context in which a file is read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACEHOLDER: Final = re.compile(r"\$\{([^}]*)\}")
 
 
 class Unknown(Exception):
-    """A rule looked at a value that was reported as wrong. Nothing follows from such a value."""
+    """Code used a value that was reported as wrong. Nothing follows from such a value."""
 
 
 class _Invalid:
@@ -44,12 +44,12 @@ class Context:
     Attributes:
         settings: The value of each ``${name}``; None for a setting whose own declaration is wrong. INVALID if the
             declarations as a whole are wrong. None while the settings themselves are read: there, ``${name}`` is text.
-        renamed: For each block, by the name of its class: former keys and styles, and what they are called now.
+        renamed: Former names of keys with the current ones, by the name of the block's class.
         problems: The mistakes found so far.
-        used: Which settings were filled in where, as pairs of keypath and name.
+        used: Where settings were filled in, as pairs of a keypath and the setting's name.
     """
 
-    settings: Mapping[str, Any] | None = field(default=None, repr=False)  # may hold secrets
+    settings: Mapping[str, Any] | None = field(default=None, repr=False)  # can contain secrets
     renamed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     used: list[tuple[str, str]] = field(default_factory=list)
@@ -62,24 +62,24 @@ def where_known(context: Context) -> Iterator[None]:
         yield
     except Unknown:
         pass
-    except TypeError:  # what a function in C raises when it is given INVALID
+    except TypeError:  # raised by functions in C for INVALID
         if not context.problems:
             raise
 
 
 @dataclass(frozen=True)
 class Node:
-    """A YAML node, the keypath that leads to it, and the key that it is the value of."""
+    """A YAML node with its keypath and, if it is the value of a key, the node of the key."""
 
     context: Context
     yaml: pyyaml.Node
     path: str = ""
     key: pyyaml.Node | None = None
     written: str | None = None
-    """What the file says, if settings were filled in."""
+    """The text in the file, if settings were filled in."""
 
     def problem(self, message: str, *, at_key: bool = False) -> Any:
-        """Report a mistake here, or at the key that leads here; returns ``INVALID``."""
+        """Report a mistake at this node, or at its key; returns ``INVALID``."""
         mark = (self.key if at_key and self.key is not None else self.yaml).start_mark
         self.context.problems.append(Problem(mark.line + 1, mark.column + 1, self.path, message))
         return INVALID
@@ -90,7 +90,7 @@ class Node:
         return scalar_type(self.yaml)
 
     def entries(self) -> Iterator[tuple[str, Node]]:
-        """The keys of a mapping, as written, and their values. Keys that are not plain words were reported before."""
+        """The keys and values of a mapping. Keys that are no strings were reported before, and are skipped."""
         for key_node, value_node in self.yaml.value:
             if isinstance(key_node, pyyaml.ScalarNode):
                 name = key_node.value
@@ -107,10 +107,9 @@ class Node:
         return dict(self.entries()).get(name) if isinstance(self.yaml, pyyaml.MappingNode) else None
 
     def at(self, *steps: str | int) -> Node:
-        """The node that the steps lead to, or the last one on the way that the file has.
+        """The node at a path, or the nearest node above it that the file has.
 
-        A list of one may be written without brackets, and a block as its one value, so a step that the file does not
-        spell out is passed over.
+        A list of one can be written without brackets, and a block as its shorthand, so missing steps are skipped.
         """
         node = self
         for step in steps:
@@ -123,9 +122,9 @@ class Node:
         return node
 
     def describe(self) -> str:
-        """What is written here, in words for an error message.
+        """The value in words, for an error message.
 
-        A value that came from a setting is not repeated, since it could be a secret, and neither is a long string.
+        A value from a setting is not repeated, because it could be a secret. A long string is not repeated, either.
         """
         if self.written is not None:
             return f"something else in {self.written}"

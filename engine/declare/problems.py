@@ -1,4 +1,4 @@
-"""What is wrong with a file, and where: mistakes are values, collected first and reported together."""
+"""Mistakes in a file, as values: they are collected first and reported together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Problem:
 
 
 class SpecError(ValueError):
-    """A streams.yaml that cannot be used; ``problems`` holds every mistake found, in file order."""
+    """A streams.yaml cannot be used. ``problems`` has every mistake, in the order of the file."""
 
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:
         self.file = file
@@ -34,7 +34,7 @@ def describe(file: str, problem: Problem) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, if one is near."""
+    """The most similar known word, if one is similar enough to be meant."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     if not near and len(word) >= 3:
@@ -43,9 +43,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """What to say after an unknown word: the nearest known one, or all of them when none is near."""
+    """A hint for an unknown word: the most similar known word, or all of them if none is similar."""
     words = list(known)
     near = nearest(word, words)
     if near is not None:
         return f'did you mean "{near}"?'
-    return f"known: {', '.join(words)}" if words else "none is known here"
+    return f"known: {', '.join(words)}" if words else "none is declared"

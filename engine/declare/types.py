@@ -73,7 +73,7 @@ CHILD_ENDPOINT: Final = Text(
     _endpoint,
     noun=ENDPOINT.noun,
 )
-"""An endpoint whose path can have ``{name}`` in it."""
+"""An endpoint whose path can contain ``{name}``, for a value from the parent's record."""
 
 PATH_VALUE: Final = re.compile(r"\{([^{}]*)\}")
-"""In an endpoint's path: the name of a value from the parent's record."""
+"""A name in an endpoint's path that a value from the parent's record replaces."""

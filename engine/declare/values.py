@@ -1,8 +1,8 @@
-"""Value types: what one value of streams.yaml may be.
+"""Value types: what a value in streams.yaml can be.
 
-A value type reads a positioned YAML node; every mistake is reported with its place rather than raised, so that all
-mistakes of a file are known at once. Lists, mappings and blocks (:mod:`engine.declare.blocks`) are value types made of
-value types. All others have ``words``, which say what they accept: "an integer from 1 to 38".
+A value type reads a YAML node. It reports mistakes with their places instead of raising, so that all mistakes of a file
+are found at once. Lists, mappings and blocks (:mod:`engine.declare.blocks`) are value types made of value types. All
+others have ``words`` that describe what they accept: "an integer from 1 to 38".
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from engine.declare.yaml import scalar_value
 
 
 class ValueType(Protocol):
-    """What a value may be."""
+    """A type of values."""
 
     def read(self, node: Node) -> Any:
-        """The value at ``node``, or INVALID after reporting what is wrong with it."""
+        """The value at a node; INVALID, and a reported mistake, if it has another type."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,14 @@ class Boolean:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words. ``noun`` says what the word is, as in "a sync mode"; ``about``, what each word means."""
+    """One of a few words.
+
+    Args:
+        noun: The noun for such a word, with its article: "a sync mode".
+        choices: The words.
+        about: The meaning of each word, for the reference page.
+        renamed: Former words, with the current ones.
+    """
 
     noun: str
     choices: tuple[str, ...]
@@ -149,7 +156,7 @@ class Constant:
         return f"`{self.value}`"
 
 
-DURATION: Final = r"(?:\d{1,9}ms|\d{1,8}s|\d{1,8}m|\d{1,6}h|\d{1,5}d)"  # at most 273 years: dates can go back that far
+DURATION: Final = r"(?:\d{1,9}ms|\d{1,8}s|\d{1,8}m|\d{1,6}h|\d{1,5}d)"  # at most 273 years, which a date can go back
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -175,7 +182,7 @@ def duration_text(span: timedelta) -> str:
 
 @dataclass(frozen=True)
 class Duration:
-    """A length of time, such as ``30s``; read as a :class:`datetime.timedelta`. ``positive``: longer than none."""
+    """A duration, such as ``30s``; read as a :class:`datetime.timedelta`. With ``positive``, 0 is a mistake."""
 
     positive: bool = False
 
@@ -214,7 +221,7 @@ JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[st
 
 @dataclass(frozen=True)
 class Json:
-    """Data that is sent as it is: any YAML that is also JSON, with ``${name}`` replaced in its strings."""
+    """Data to send: any YAML that is also JSON, with ``${name}`` replaced in its strings."""
 
     words = "any JSON value"
 
@@ -237,7 +244,7 @@ class Json:
 
 @dataclass(frozen=True)
 class JsonObject:
-    """:class:`Json` that is a mapping at its top."""
+    """:class:`Json` that is a mapping."""
 
     words = "a mapping"
 
@@ -249,7 +256,7 @@ class JsonObject:
 
 @dataclass(frozen=True)
 class OneOrMore:
-    """A value, or a list of at least one; read as a tuple."""
+    """A value, or a list of at least one; always read as a tuple."""
 
     item: ValueType
 
@@ -264,7 +271,7 @@ class OneOrMore:
 
 @dataclass(frozen=True)
 class MapOf:
-    """Names and their values, such as the streams; read as a dict in the file's order."""
+    """A mapping of names to values, such as the streams; read as a dict in the file's order."""
 
     noun: str
     value: ValueType

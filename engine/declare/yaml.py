@@ -1,7 +1,6 @@
-"""YAML text -> a tree of nodes that still know their line and column.
+"""YAML text as a tree of nodes with their lines and columns.
 
-The tree is composed, never constructed: no tag can make Python build an object, and every later check can name the
-place that it is about.
+The tree is composed but never constructed: no tag can create a Python object, and every later check can name a place.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _TOO_DEEP = f"the file is nested more than {_MAX_DEPTH} levels deep"
 
 
 class NotYaml(Exception):
-    """The text cannot be read as one YAML mapping at all; ``problem`` says where and why."""
+    """The text is not one YAML mapping; ``problem`` has the place and the reason."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -62,7 +61,7 @@ def compose(text: str) -> tuple[yaml.MappingNode, list[Problem]]:
 
 
 def _compose_slowly(text: str) -> yaml.Node | None:
-    """Parse again in pure Python: its messages are the same whatever C library PyYAML was built with."""
+    """Parse again in pure Python, whose messages do not depend on the C library that PyYAML was built with."""
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -171,7 +170,8 @@ def scalar_value(node: yaml.ScalarNode) -> Any:
     """The Python value of a scalar node (str, int, float, bool, None, date or datetime).
 
     Raises:
-        ValueError: the text has the form of a number or date but is none, such as ``2024-02-31``.
+        KeyError: a boolean by its tag that is none.
+        ValueError: a number or date by its form or tag that is none, such as ``2024-02-31``.
     """
     if scalar_type(node) == "str":
         return node.value

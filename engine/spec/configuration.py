@@ -1,7 +1,7 @@
 """The settings of a connection (configuration.json): declared in streams.yaml, checked before any request.
 
-Fivetran passes every value as a string, and an empty string for a field that was left empty. So a setting is a string
-with a pattern, and empty means absent. Nothing here ever repeats a value: it could be a secret.
+Fivetran passes every value as a string, and an empty string for an empty field. So a setting is a string with a
+pattern, and empty means absent. No message repeats a value: it could be a secret.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.declare.problems import suggestion
 from engine.declare.values import Boolean, Choice, Text
 from engine.spec.secrets import Secrets
 
-SECRET_PATTERN = "[!-~]+"  # what an HTTP header can carry unquoted; a pasted line break is the usual mistake
+SECRET_PATTERN = "[!-~]+"  # what an HTTP header can contain; the usual mistake is a pasted line break
 SECRET_EXPECTED = "printable ASCII characters without spaces or line breaks"
 
 SAMPLES: Mapping[str, str | int] = {
@@ -30,7 +30,7 @@ SAMPLES: Mapping[str, str | int] = {
     "headers": "X-Sample: sample",
     "certificates": "",
 }
-"""What ``${name}`` stands for while a file is checked without a configuration, by the setting's type."""
+"""The values of ``${name}`` while a file is checked without a configuration, by the setting's type."""
 
 
 def _regular_expression(text: str) -> str:
@@ -46,7 +46,7 @@ _PATTERN = Text(convert=_regular_expression, noun="a regular expression")
 
 @dataclass(frozen=True, kw_only=True)
 class WarnUnless:
-    """The form that values usually have. A value of another form is accepted, with a warning in the log."""
+    """A pattern of usual values. Any other value is accepted, with a warning in the log."""
 
     pattern: str = key(_PATTERN, "A regular expression that the value usually contains.")
     message: str = key(Text(), "The warning.")
@@ -86,6 +86,8 @@ class Setting:
 
     def accepts(self, value: str) -> bool:
         """Whether a non-empty value has the declared form."""
+        if self.type == "integer" and re.fullmatch(_FORMS["integer"][0], value) is None:
+            return False  # whatever the setting's own pattern accepts
         return re.fullmatch(self.value_pattern, value) is not None
 
     @property
@@ -103,7 +105,7 @@ class Setting:
         return (SECRET_PATTERN, SECRET_EXPECTED) if self.type == "text" and self.secret else _FORMS[self.type]
 
     def convert(self, value: str) -> str | int:
-        """The value as the rest of the file uses it."""
+        """The value to use in the rest of the file."""
         if self.type == "integer":
             return int(value)
         if self.type == "certificates":
@@ -122,12 +124,12 @@ _FORMS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class ConfigurationError(ValueError):
-    """A configuration that cannot be used. Says every mistake, one a line, and repeats no value."""
+    """A configuration cannot be used. The message lists every mistake, one per line, and repeats no value."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Checked settings: what ``${name}`` stands for, which of the values are secret, and what is odd about them."""
+    """Checked settings: the value of each ``${name}``, the secrets among them, and warnings about unusual values."""
 
     values: Mapping[str, str | int] = field(repr=False)
     secrets: Secrets = Secrets()
@@ -139,10 +141,10 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
 
     Args:
         declared: The settings of streams.yaml by name.
-        configuration: What Fivetran hands over: a flat object of strings. Empty strings count as absent.
+        configuration: The values that Fivetran passes: a flat object of strings. Empty strings count as absent.
 
     Raises:
-        ConfigurationError: with every mistake at once, and no value in it.
+        ConfigurationError: there are mistakes; the error has all of them and repeats no value.
     """
     problems = [
         f"{name}: unknown setting; {suggestion(name, declared)}" for name in configuration if name not in declared
@@ -154,14 +156,14 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
         given = configuration.get(name)
         if given is not None and not isinstance(given, str):
             problems.append(
-                f"{name}: expected a string, as all values of a configuration; found {type(given).__name__}"
+                f"{name}: expected a string, like all values of a configuration, found {type(given).__name__}"
             )
         elif not given and setting.required:
             problems.append(f"{name}: required and missing or empty; {setting.description}")
         elif not given:
             values[name] = "" if setting.default is None else setting.convert(setting.default)
         elif not setting.accepts(given):
-            problems.append(f"{name}: expected {setting.form}; the value given ({len(given)} characters) is not")
+            problems.append(f"{name}: expected {setting.form}; found something else ({len(given)} characters)")
         else:
             values[name] = setting.convert(given)
             if setting.secret:
@@ -174,9 +176,9 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
 
 
 def sample_settings(declared: Mapping[str, Setting], context: Context) -> dict[str, str | int | None]:
-    """Stand-ins for all settings, to check the rest of a file without a configuration.
+    """Samples of all settings, to check the rest of a file without a configuration.
 
-    None stands in for a setting whose own declaration is wrong; values that use it are not checked.
+    The sample of a setting whose own declaration is wrong is None. Values that use it are not checked.
     """
     samples: dict[str, str | int | None] = {}
     for name, setting in declared.items():

@@ -1,4 +1,4 @@
-"""From a streams.yaml file to a :class:`~engine.spec.dialect.Spec`."""
+"""Reading a streams.yaml as a :class:`~engine.spec.dialect.Spec`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from engine.spec.selection import select
 
 
 def load(path: Path, *, name: str | None = None) -> Spec:
-    """Read and check a streams.yaml without a configuration; each ``${name}`` stands for a sample value.
+    """Read and check a streams.yaml without a configuration. A sample value replaces each ``${name}``.
 
     Args:
         path: The file.
-        name: What to call the file in errors; the path itself when not given.
+        name: The file's name in error messages; the path if not given.
 
     Raises:
-        SpecError: with every mistake in the file.
+        SpecError: the file has mistakes; the error has all of them.
         OSError: the file cannot be read.
     """
     return _File(path, name or str(path)).read(None)[0]
@@ -34,10 +34,13 @@ def load(path: Path, *, name: str | None = None) -> Spec:
 
 @dataclass(frozen=True)
 class ResolvedSpec:
-    """A document whose ``${name}`` are filled in for one connection.
+    """A spec with the values of a connection's settings in place of each ``${name}``.
 
-    ``settings_behind`` says which settings' values went into a part of the document, by keypath prefix, so that an
-    error can name the setting to look at. ``selected`` names the streams that are read.
+    Attributes:
+        spec: The spec.
+        settings: The settings.
+        selected: The names of the streams that the connection syncs.
+        used: Where settings were filled in, as pairs of a keypath and the setting's name.
     """
 
     spec: Spec
@@ -47,21 +50,21 @@ class ResolvedSpec:
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The streams that the connection reads, in the file's order."""
+        """The streams that the connection syncs, in the file's order."""
         return tuple(self.spec.streams[name] for name in self.selected)
 
     def settings_behind(self, prefix: str) -> tuple[str, ...]:
-        """The names of the settings used at or below a keypath, such as ``api.authentication``."""
+        """The settings used at or below a keypath, such as ``api.authentication``, for error messages."""
         below = (name for path, name in self.used if path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")))
         return tuple(dict.fromkeys(below))
 
 
 def resolve(path: Path, configuration: Mapping[str, Any], *, name: str | None = None) -> ResolvedSpec:
-    """Read a streams.yaml for one connection: check the configuration, then fill in its values.
+    """Read a streams.yaml for a connection: check its configuration, then fill in the values.
 
     Raises:
-        SpecError: the file is wrong.
-        ConfigurationError: the configuration is wrong; no value is repeated.
+        SpecError: the file has mistakes.
+        ConfigurationError: the configuration has mistakes. The message repeats no value.
         OSError: the file cannot be read.
     """
     file = _File(path, name or str(path))
@@ -72,21 +75,21 @@ def resolve(path: Path, configuration: Mapping[str, Any], *, name: str | None = 
 
 
 def selected(spec: Spec, configuration: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the streams that a configuration selects; all else in it may still be missing or wrong.
+    """The names of the streams that a configuration selects. Its other settings can be missing or wrong.
 
     Raises:
-        ConfigurationError: the selection itself is wrong.
+        ConfigurationError: the selection is wrong.
     """
     setting = next((name for name, setting in spec.configuration.items() if setting.type == "streams"), "")
     return select(setting, str(configuration.get(setting) or ""), spec.streams)
 
 
 class _File:
-    """A file that was parsed, to be read as a document with these settings or others.
+    """A parsed file, which can be read with several sets of settings.
 
     Raises:
-        SpecError: it is not YAML.
-        OSError: it cannot be read.
+        SpecError: the file is not YAML.
+        OSError: the file cannot be read.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -102,10 +105,10 @@ class _File:
         raise SpecError(name, [problem])
 
     def read(self, settings: Mapping[str, Any] | None) -> tuple[Spec, tuple[tuple[str, str], ...]]:
-        """The spec, and which settings were filled in where; without settings, samples stand in for them.
+        """The spec, and where settings were filled in. Without settings, samples replace them.
 
         Raises:
-            SpecError: with every mistake in the file.
+            SpecError: the file has mistakes.
         """
         context = Context(renamed=RENAMED, problems=[*self._problems])
         node = Node(context, self._node)
@@ -129,7 +132,7 @@ def _settings(node: Node) -> Mapping[str, Setting]:
 
 
 def _with_defaults(spec: Spec) -> Spec:
-    """Give every stream its name, and what it takes from the api."""
+    """Give every stream its name and the api's defaults."""
     streams: dict[str, Stream] = {}
     for name, stream in spec.streams.items():
         streams[name] = replace(

@@ -1,4 +1,4 @@
-"""Former names of keys, by block: what ``validate`` says of them."""
+"""Former names of keys, by block, so that ``validate`` can report the current ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that must appear nowhere: in no log line, no error, no repr, no state."""
+"""Secrets, which must not appear in any log line, error, repr or state."""
 
 from __future__ import annotations
 
@@ -11,32 +11,30 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from engine.declare.headers import parse_headers
 
-_SHORTEST_PART: Final = (
-    4  # a shorter part of a secret ("1", "yes") would blot out words that have nothing to do with it
-)
+_SHORTEST_PART: Final = 4  # redacting a shorter part of a secret ("1", "yes") would hide unrelated words
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Secret texts, in the spellings in which a server or a library may repeat them."""
+    """Secret strings, in every encoding in which a server or a library may repeat them."""
 
-    texts: tuple[str, ...] = field(default=(), repr=False)
+    strings: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, values: Iterable[str]) -> Secrets:
-        """The secrets in these values: each whole, its parts that are secret alone, and their encodings."""
-        found = {spelling for value in values for text in (value, *_parts(value)) for spelling in _spellings(text)}
-        return cls(tuple(sorted(found, key=len, reverse=True)))  # a part must not spoil the whole that contains it
+        """The secrets in these values: each value, those of its parts that are secrets, too, and their encodings."""
+        found = {encoded for value in values for secret in (value, *_parts(value)) for encoded in _encodings(secret)}
+        return cls(tuple(sorted(found, key=len, reverse=True)))  # longest first: a value contains its parts
 
     def redact(self, text: str) -> str:
-        """The text with asterisks in place of every secret."""
-        for secret in self.texts:
+        """Replace every secret in a string with asterisks."""
+        for secret in self.strings:
             text = text.replace(secret, "***")
         return text
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Header values, tokens after their scheme, the password of ``user:password`` and of a URL with credentials."""
+    """Header values, tokens without their scheme, the password in ``user:password`` or in a URL."""
     try:
         headers = list(parse_headers(value).values())
     except ValueError:
@@ -53,7 +51,7 @@ def _parts(value: str) -> Iterator[str]:
             yield part
 
 
-def _spellings(text: str) -> Iterator[str]:
+def _encodings(text: str) -> Iterator[str]:
     yield text
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -1,4 +1,4 @@
-"""What a right streams.yaml becomes."""
+"""What a streams.yaml without mistakes is read as."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def test_settings_are_filled_in(tmp_path: Path) -> None:
-    """${name} takes the connection's value, as a number where the setting is one."""
+    """The connection's value replaces ${name}; that of an integer setting is an integer."""
     filled = connection(tmp_path, "http://shop.test/api/", api_key="s3cret", batch_size="7")
     api = filled.spec.api
-    assert api.base_url == "http://shop.test/api"  # the slash at the end is gone
+    assert api.base_url == "http://shop.test/api"  # without the trailing slash
     assert api.authentication == (Bearer(token="s3cret"),)
     assert filled.spec.streams["orders"].pagination == (Offset(page_size=7),)
 
 
 def test_defaults_and_empty_settings(tmp_path: Path) -> None:
-    """An empty setting counts as absent: Fivetran's form sends empty strings."""
+    """An empty setting counts as absent, because Fivetran's form sends empty strings."""
     api = connection(tmp_path, "http://shop.test/api", api_key="", batch_size="").spec.api
     assert api.authentication == (Bearer(token=""),)
     assert api.pagination == Offset(page_size=100)
     assert api.lookback == timedelta(minutes=5)
 
 
-def test_streams_inherit_from_the_api_or_say_otherwise(tmp_path: Path) -> None:
-    """A stream's own pagination and records win."""
+def test_streams_inherit_from_the_api_or_override_it(tmp_path: Path) -> None:
+    """A stream's own pagination and records take precedence."""
     text = edited(STREAMS, add={"streams.shops.pagination": "single", "streams.shops.records": "$.shops"})
     document = connection(tmp_path, "http://shop.test/api", text).spec
     assert document.streams["shops"].pagination == (Single(),)
@@ -47,21 +47,21 @@ def test_streams_inherit_from_the_api_or_say_otherwise(tmp_path: Path) -> None:
     assert document.streams["orders"].endpoint == Endpoint("POST", "/orders/filter")
 
 
-def test_the_settings_behind_a_part_are_known(tmp_path: Path) -> None:
-    """An error can name the setting to look at."""
+def test_the_settings_behind_a_keypath_are_known(tmp_path: Path) -> None:
+    """An error message can name the setting to check."""
     filled = connection(tmp_path, "http://shop.test/api")
     assert filled.settings_behind("api.authentication") == ("api_key",)
     assert filled.settings_behind("api.base_url") == ("api_url",)
 
 
 def test_a_secret_is_in_no_repr(tmp_path: Path) -> None:
-    """A trace or a crash report that shows the model shows no token."""
+    """A traceback or crash report that shows the spec shows no token."""
     filled = connection(tmp_path, "http://shop.test/api", api_key="s3cret")
     assert "s3cret" not in repr(filled)
 
 
 def test_an_alias_repeats_a_block(tmp_path: Path) -> None:
-    """YAML's anchors work, so that streams can share blocks."""
+    """Streams can share blocks by YAML's anchors."""
     body = {"sort": "ID_DESC", "x": [1, None]}
     text = edited(STREAMS, replace={"streams.orders.body": body}, add={"streams.shops.body": body})
     assert text.count("&id001") == text.count("*id001") == 1
@@ -144,7 +144,7 @@ def test_every_mistake_of_a_configuration_at_once_and_no_value(tmp_path: Path) -
         "batch_size",
     ]
     assert 'api_kee: unknown setting; did you mean "api_key"?' in text
-    assert "batch_size: expected an integer; the value given (7 characters) is not" in text
+    assert "batch_size: expected an integer; found something else (7 characters)" in text
 
 
 @pytest.mark.parametrize("path", ["$.${api_key}[", "${api_key}"])
@@ -176,8 +176,8 @@ def test_a_message_does_not_repeat_a_setting(tmp_path: Path, path: str) -> None:
         ("https://prefect.cloud.example.com/api", True),
     ],
 )
-def test_the_shape_of_a_url(url: str, fine: bool) -> None:
-    """A URL is http(s), without credentials (they would be logged), query or fragment; Cloud's names a workspace."""
+def test_the_form_of_a_url(url: str, fine: bool) -> None:
+    """A URL has no credentials (they would be logged), query or fragment. That of Prefect Cloud names a workspace."""
     if fine:
         resolve(PROJECT / "streams.yaml", {"api_url": url})
     else:
@@ -198,8 +198,8 @@ def test_the_bounds_of_batch_size(size: str, fine: bool) -> None:
             resolve(PROJECT / "streams.yaml", configuration)
 
 
-def test_a_url_without_api_is_noticed() -> None:
-    """It is used as it is, with a warning: a proxy may have moved the API."""
+def test_a_url_without_api_is_a_warning() -> None:
+    """It is used as it is: a proxy may serve the API at another path."""
     settings = resolve(PROJECT / "streams.yaml", {"api_url": "http://127.0.0.1:4200"}).settings
     assert len(settings.warnings) == 1
     assert "/api" in settings.warnings[0]
