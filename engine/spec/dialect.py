@@ -282,7 +282,7 @@ class Parent:
 
 @dataclass(frozen=True, kw_only=True)
 class Related(Parent):
-    """Another stream. The rows of this stream that belong to rows of it that can have changed are read."""
+    """Another stream. For each of its rows that can have changed, the rows of this stream that belong to it are read."""
 
     batch: int | None = key(
         Integer(1, 1000), "Number of those rows per request; each value is then a list.", default=100
