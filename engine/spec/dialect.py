@@ -282,7 +282,7 @@ class Parent:
 
 @dataclass(frozen=True, kw_only=True)
 class Related(Parent):
-    """Another stream. For each of its rows that can have changed, the rows of this stream that belong to it are read."""
+    """Another stream. When its rows can have changed, the rows of this stream that belong to them are read."""
 
     batch: int | None = key(
         Integer(1, 1000), "Number of those rows per request; each value is then a list.", default=100
