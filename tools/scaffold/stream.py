@@ -118,16 +118,10 @@ def scaffold_held(found: ListOperation, held: str, spec: Spec, name: str | None 
     stream = next((one for one in spec.streams.values() if one.endpoint == found.endpoint), None)
     if stream is None:
         raise CannotScaffold(f"no stream reads {found.endpoint}; scaffold it first, then the lists in its records")
-    inside = dict(guess.held_lists(found.record))
-    if held not in inside:
-        raise CannotScaffold(
-            f"the records of {found.endpoint} have no list of objects named {held}; they have "
-            f"{', '.join(inside) or 'none'}"
-        )
     (source, *_), _ = leading_steps(stream.fields[stream.primary_key[0]].path[0].text)
     holder = guess.record_noun(found.endpoint)
     parent = _Parent(stream.name, snake_case(holder), str(source))
-    table = _table(inside[held], parent)
+    table = _table(_held_record(found, held), parent)
     return Section(
         name or snake_case(f"{parent.noun}_{held}"),
         [
@@ -139,6 +133,14 @@ def scaffold_held(found: ListOperation, held: str, spec: Spec, name: str | None 
             table.fields,
         ],
     )
+
+
+def _held_record(found: ListOperation, held: str) -> Shape:
+    inside = dict(guess.held_lists(found.record))
+    if held not in inside:
+        names = ", ".join(inside) or "none"
+        raise CannotScaffold(f"the records of {found.endpoint} have no list of objects named {held}; they have {names}")
+    return inside[held]
 
 
 def _caution(found: ListOperation) -> Iterator[Comment]:
