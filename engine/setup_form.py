@@ -160,10 +160,11 @@ def _read(client: Client, stream: Stream) -> None:
     """Request the first page of a stream, as small as its pagination allows."""
     assert stream.endpoint is not None
     style = with_page_size(stream.pagination[0], 1)
-    request = style.paginate(Request(stream.endpoint, stream.query or {}, stream.body)).request
-    assert request is not None  # every paginator starts with one
+    paginator = style.paginate(Request(stream.endpoint, stream.query or {}, stream.body))
+    assert paginator.request is not None  # every paginator starts with one
+    one_record = paginator.one_record
     client.send(
-        stream.name, request, lambda document: records_of(document, stream.records, one_record=style.one_record)
+        stream.name, paginator.request, lambda document: records_of(document, stream.records, one_record=one_record)
     )
 
 

@@ -156,7 +156,9 @@ class Constant:
         return f"`{self.value}`"
 
 
-DURATION: Final = r"(?:\d{1,9}ms|\d{1,8}s|\d{1,8}m|\d{1,6}h|\d{1,5}d)"  # at most 273 years, which a date can go back
+DURATION: Final = (
+    r"(?:[0-9]{1,9}ms|[0-9]{1,8}s|[0-9]{1,8}m|[0-9]{1,6}h|[0-9]{1,5}d)"  # at most 273 years, which a date can go back
+)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -199,7 +201,7 @@ class Duration:
         return span
 
 
-SIZE: Final = r"[1-9]\d*(?:KB|MB|GB)"
+SIZE: Final = r"[1-9][0-9]{0,8}(?:KB|MB|GB)"
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ class Keyset:
     """
 
     resumable: ClassVar[bool] = True
-    one_record: ClassVar[bool] = False
 
     field: JsonPath = key(JSON_PATH, "JSONPath of the timestamp in a record. It must never be null.")
     after: str = key(BODY_PATH, "Where the request takes the lower bound, inclusive.")
@@ -64,6 +63,8 @@ class Keyset:
 
 class KeysetPaginator:
     """One reading of a list, or of a slice of it."""
+
+    one_record = False
 
     def __init__(self, style: Keyset, request: Request, position: str | None) -> None:
         reached, _, upper = (position or "").partition("..")

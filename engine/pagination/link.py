@@ -25,7 +25,6 @@ class Link:
     """
 
     resumable: ClassVar[bool] = False
-    one_record: ClassVar[bool] = False
     page_size: ClassVar[None] = None
 
     link: JsonPath | None = key(
@@ -39,6 +38,7 @@ class Link:
 
 class _LinkPaginator:
     position = None
+    one_record = False
 
     def __init__(self, style: Link, request: Request) -> None:
         self._style = style

@@ -36,7 +36,6 @@ class Offset:
     """
 
     resumable: ClassVar[bool] = False
-    one_record: ClassVar[bool] = False
 
     page_size: int = key(
         Integer(1), "Number of rows per page. Pages overlap by one row, so at least 2 are requested.", default=100
@@ -56,6 +55,7 @@ class Offset:
 
 class _OffsetPaginator:
     position = None
+    one_record = False
 
     def __init__(self, style: Offset, request: Request) -> None:
         self._style = style

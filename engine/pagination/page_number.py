@@ -31,7 +31,6 @@ class PageNumber:
     """
 
     resumable: ClassVar[bool] = False
-    one_record: ClassVar[bool] = False
 
     page_size: int = key(Integer(1), "Number of rows per page.", default=100)
     page_key: str = key(PARAMETER, "The request's parameter for the page number.", default="page")
@@ -46,6 +45,7 @@ class PageNumber:
 
 class _PageNumberPaginator:
     position = None
+    one_record = False
 
     def __init__(self, style: PageNumber, request: Request) -> None:
         self._style = style

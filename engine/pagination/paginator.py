@@ -18,6 +18,10 @@ class Paginator(Protocol):
     def position(self) -> str | None:
         """Where another paginator could resume and miss nothing; None if it would have to start over."""
 
+    @property
+    def one_record(self) -> bool:
+        """Whether the response is one record rather than a list."""
+
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         """Take in the response to ``request``; returns the records that no earlier page had.
 
@@ -31,10 +35,6 @@ class Style(Protocol):
 
     resumable: ClassVar[bool]
     """Whether its paginators have positions."""
-
-    @property
-    def one_record(self) -> bool:
-        """Whether the response is one record rather than a list."""
 
     @property
     def page_size(self) -> int | None:

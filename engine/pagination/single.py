@@ -43,6 +43,7 @@ class _SinglePaginator:
     position = None
 
     def __init__(self, style: Single, request: Request) -> None:
+        self.one_record = style.one_record
         self._limit = style.page_size
         limit = {} if style.page_size is None else {style.limit_key: style.page_size}
         self.request: Request | None = request.with_values(limit) if limit else request

@@ -24,6 +24,7 @@ class StopAtPaginator:
     """
 
     position = None
+    one_record = False
 
     def __init__(self, paginator: Paginator, field: JsonPath, oldest: datetime) -> None:
         self._paginator = paginator

@@ -24,7 +24,6 @@ class Token:
     """
 
     resumable: ClassVar[bool] = False
-    one_record: ClassVar[bool] = False
     page_size: ClassVar[None] = None
 
     token: JsonPath = key(
@@ -48,6 +47,7 @@ class Token:
 
 class _TokenPaginator:
     position = None
+    one_record = False
 
     def __init__(self, style: Token, request: Request) -> None:
         self._style = style

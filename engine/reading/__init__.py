@@ -20,8 +20,7 @@ class ListRequest:
     """A list to read: its paginator, the paths of the records in a response, and the key of a record.
 
     ``parent``: the parent record, if this is the list of its children. ``may_be_missing``: whether "not found" means an
-    empty list, as for the children of a parent that was just deleted. ``one_record``: whether a response holds a single
-    record instead of a list.
+    empty list, as for the children of a parent that was just deleted.
     """
 
     paginator: Paginator
@@ -29,7 +28,6 @@ class ListRequest:
     key: Callable[[Record], Hashable]
     parent: Record | None = None
     may_be_missing: bool = False
-    one_record: bool = False
 
 
 class StateAhead(Exception):

@@ -130,7 +130,10 @@ class PageReader:
         return self._client.send(
             stream,
             request,
-            lambda document: (document, records_of(document, list_request.records, one_record=list_request.one_record)),
+            lambda document: (
+                document,
+                records_of(document, list_request.records, one_record=list_request.paginator.one_record),
+            ),
         )
 
     def _advance(

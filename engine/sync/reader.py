@@ -282,7 +282,6 @@ class StreamReader:
             self.mapping.key,
             parent,
             may_be_missing=child,
-            one_record=self._pagination.one_record,
         )
 
     # --- children ----------------------------------------------------------------------------------------------------

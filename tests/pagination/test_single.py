@@ -136,3 +136,24 @@ def test_one_record_for_each_parent(server: Loopback, tmp_path: Path) -> None:
     recorder = Recorder()
     sync(connection(tmp_path, server.url, text), {}, recorder, Lines())
     assert {key: row["area"] for key, row in recorder.tables["facts"].items()} == {"s0": 40, "s1": 40}
+
+
+def test_a_query_for_changes_can_return_one_record(server: Loopback, tmp_path: Path) -> None:
+    """Each query has a pagination of its own, which says whether its response is a list."""
+    query = {"query": {"since": "$since"}, "pagination": {"style": "single", "one": True}}
+    text = edited(
+        SHOP,
+        add={
+            "streams.owner.cursor_field": "updated",
+            "streams.owner.incremental": {"changes": query},
+            "streams.owner.fields.updated": {"path": "$.updated", "type": "UTC_DATETIME"},
+        },
+        replace={"streams.owner.sync_mode": "incremental"},
+    )
+    server.answer = lambda seen: Reply({"id": 7, "name": "Ada", "updated": "2024-05-01T10:00:00Z"})
+    connected, recorder = connection(tmp_path, server.url, text), Recorder()
+    sync(connected, {}, recorder, Lines())
+    server.answer = lambda seen: Reply({"id": 7, "name": "Bo", "updated": "2999-05-01T10:00:00Z"})
+    sync(connected, recorder.state, recorder, Lines())
+    assert "since" in server.seen[-1].query
+    assert recorder.tables["owner"]["7"]["name"] == "Bo"
