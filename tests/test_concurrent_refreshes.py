@@ -103,3 +103,39 @@ def test_a_missing_endpoint_is_skipped(tmp_path: Path) -> None:
         sync(connection(tmp_path, server.url, STREAMS), {}, recorder, lines)
     assert list(recorder.tables) == ["visits", "floors", "doors", "chairs"]
     assert [line for line in lines.warnings if "/rooms/filter not found; skipping." in line]
+
+
+def test_a_failed_sync_leaves_no_thread(tmp_path: Path) -> None:
+    """Not even one that waits for a request which was never sent. It would keep the process from exiting."""
+
+    def of_rooms(name: str) -> dict[str, object]:
+        parent = {"stream": "rooms", "values": {"room": "$.id"}}
+        return refreshed(name) | {"endpoint": f"POST /{name}/{{room}}", "parent": parent}
+
+    # More requests than threads: the windows and the lamps of three rooms, while the floors take one of three threads.
+    children = {f"streams.{name}": of_rooms(name) for name in ("windows", "lamps")}
+    streams = edited(STREAMS, add=children, replace={"api.concurrency": 3})
+    window_requested, failed = threading.Event(), threading.Event()
+
+    def answer(seen: Seen) -> Reply:
+        if "floors" in seen.path:
+            assert window_requested.wait(20)
+            return Reply({}, 418)
+        if "windows" in seen.path or "lamps" in seen.path:
+            window_requested.set()
+            assert failed.wait(20)
+            return Reply([])
+        if "rooms" in seen.path:
+            return Reply([{"id": f"r{n}"} for n in range(3)][seen.json["offset"] :])
+        return rows(seen)
+
+    before = threading.enumerate()
+    with Loopback(answer) as server:
+        with pytest.raises(Failure, match="floors: POST /floors/filter"):
+            sync(connection(tmp_path, server.url, streams), {}, Recorder(), Lines())
+        left = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+        failed.set()
+        for thread in left:
+            thread.join(10)
+    assert left
+    assert not any(thread.is_alive() for thread in left)

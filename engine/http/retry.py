@@ -60,12 +60,13 @@ class Retrying:
                 return result
 
     def stop(self) -> None:
-        """Make threads that wait give up at once."""
+        """Make threads that wait give up at once, and send no further request."""
         self._stopped.set()
 
     def _wait_for_turn(self) -> None:
         while (seconds := self._rate_limiter.try_acquire()) > 0:
             self._sleep(seconds)
+        self._check_stopped()
         self._budget.spend_request()
 
     def _prepare_retry(self, name: str, number: int, error: RequestError) -> None:
@@ -98,5 +99,9 @@ class Retrying:
 
     def _sleep(self, seconds: float) -> None:
         self._budget.check_time(seconds)
-        if self._stopped.wait(seconds):
+        self._stopped.wait(seconds)
+        self._check_stopped()
+
+    def _check_stopped(self) -> None:
+        if self._stopped.is_set():
             raise RequestError("canceled because the sync is ending", part=None)

@@ -40,7 +40,8 @@ class PageReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        # Not cancel_futures: a thread in wait() is not woken by it. The client refuses the requests that remain.
+        self._pool.shutdown(wait=False)
 
     def read(
         self, stream: str, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False

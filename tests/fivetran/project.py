@@ -75,6 +75,7 @@ class UserProject:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="backslashreplace",  # lines of the SDK's processes can tear each other's characters
             timeout=120,
         )
         return CommandResult(done.returncode, done.stdout)
