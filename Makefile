@@ -23,7 +23,7 @@ demo: ## show the main job on an embedded Prefect 3
 	@$(MAKE) --no-print-directory --jobs 2 .venv/.done .venv-prefect-3/.done
 	@.venv/bin/python -m dev.demo
 
-unit: setup ## run the tests that need no Prefect, in half a minute
+unit: setup ## run the tests that need no Prefect
 	@$(PYTEST) -m "not prefect" $(ARGS)
 
 test: environments ## run all tests, on real Prefect 2 and 3 servers
