@@ -8,7 +8,6 @@ a finished run leave it alone; a run that ended before it started has no end (un
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -171,7 +170,8 @@ class Model:
         if seen.json["sort"] == "END_DESC":
             rows.sort(key=lambda run: run["end"] or "9", reverse=True)  # nulls first, as in PostgreSQL
         offset = seen.json.get("offset", 0)
-        return Reply(copy.deepcopy(rows[offset : offset + min(seen.json["limit"], self.cap)]), headers=headers)
+        page = rows[offset : offset + min(seen.json["limit"], self.cap)]
+        return Reply([dict(run) for run in page], headers=headers)
 
     def _events(self, since: str, at: int) -> dict[str, Any]:
         found = [event for event in self.events if parse_instant(event["at"]) >= parse_instant(since)]

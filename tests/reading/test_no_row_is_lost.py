@@ -9,6 +9,7 @@ import copy
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dev.testbed.loopback import Loopback, Reply, Seen
+from dev.testbed.loopback import Reply, Seen
 from engine.failures import Failure
 from engine.spec.load import ResolvedSpec
 from engine.sync import sync
+from tests.in_process import InProcess
 from tests.reading.model import FINAL, OPEN, STREAMS, Model
 from tests.reading.naive import STRATEGIES
 from tests.scenarios import RecordProperty
 from tests.shop import Lines, Recorder, connection
 from tests.specs import edited
+
+Tables = dict[str, dict[Any, dict[str, Any]]]
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -33,24 +37,29 @@ CHECKPOINT_ROWS = 3
 NOT_RECONCILED = edited(STREAMS, remove=["streams.runs.incremental.reconcile"])
 
 
+@dataclass
 class Warehouse(Recorder):
     """A destination that drops or keeps, if a sync fails, what was written after the last checkpoint.
 
     The SDK's local destination drops it. What Fivetran does in production is not documented.
     """
 
-    kept: Any = None
+    kept: Tables = field(default_factory=dict)
     drops: bool = True
 
     def checkpoint(self, state: dict[str, Any]) -> None:
         """Store the state and the rows."""
         super().checkpoint(state)
-        self.kept = copy.deepcopy(self.tables)
+        self.kept = self._copy(self.tables)
 
     def roll_back(self) -> None:
         """Handle a failed sync."""
         if self.drops:
-            self.tables = copy.deepcopy(self.kept) or {}
+            self.tables = self._copy(self.kept)
+
+    @staticmethod
+    def _copy(tables: Tables) -> Tables:
+        return {name: {key: dict(row) for key, row in rows.items()} for name, rows in tables.items()}
 
 
 class Storm:
@@ -107,7 +116,7 @@ class Storm:
 class World(Storm):
     """A storm, its server, a destination, and the syncs from one to the other."""
 
-    def __init__(self, server: Loopback, connected: ResolvedSpec, model: Model, seed: int) -> None:
+    def __init__(self, server: InProcess, connected: ResolvedSpec, model: Model, seed: int) -> None:
         super().__init__(model, seed)
         self.server, self.connected = server, connected
         self.recorder = Warehouse()
@@ -152,12 +161,12 @@ class World(Storm):
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Loopback]:
-    with Loopback(lambda seen: Reply([])) as loopback:
-        yield loopback
+def server() -> Iterator[InProcess]:
+    with InProcess(lambda seen: Reply([])) as server:
+        yield server
 
 
-def make_world(server: Loopback, folder: Path, model: Model, seed: int, text: str = STREAMS) -> World:
+def make_world(server: InProcess, folder: Path, model: Model, seed: int, text: str = STREAMS) -> World:
     return World(server, connection(folder, server.url, text), model, seed)
 
 
@@ -182,7 +191,7 @@ SERVERS = st.builds(
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(model=SERVERS, seed=st.integers(0, 2**32), steps=STEPS, drops=st.booleans())
 def test_every_change_arrives(
-    server: Loopback, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
+    server: InProcess, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
 ) -> None:
     """After syncs interrupted anywhere and changes of every kind, two rounds of reconciliation leave no difference."""
     world = make_world(server, tmp_path, copy.deepcopy(model), seed)
@@ -202,7 +211,7 @@ def test_every_change_arrives(
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(model=SERVERS, seed=st.integers(0, 2**32), steps=STEPS, drops=st.booleans())
 def test_what_queries_find_arrives_with_the_next_sync(
-    server: Loopback, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
+    server: InProcess, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
 ) -> None:
     """Without edits of finished runs, and with events, the next sync is enough. No reconciliation is needed."""
     world = make_world(server, tmp_path, copy.deepcopy(model), seed, NOT_RECONCILED)
@@ -235,7 +244,7 @@ STORMS = 15
 
 @pytest.mark.parametrize("name", WEAKENED)
 def test_the_model_shows_what_a_part_of_the_strategy_prevents(
-    server: Loopback, tmp_path: Path, name: str, record_property: RecordProperty
+    server: InProcess, tmp_path: Path, name: str, record_property: RecordProperty
 ) -> None:
     """Without any one part of the strategy, the same storms leave differences."""
     lost = 0
@@ -278,7 +287,7 @@ def test_the_model_shows_what_other_strategies_lose(name: str, record_property: 
     assert lost
 
 
-def test_this_strategy_loses_nothing(server: Loopback, tmp_path: Path, record_property: RecordProperty) -> None:
+def test_this_strategy_loses_nothing(server: InProcess, tmp_path: Path, record_property: RecordProperty) -> None:
     """In the storms in which the others lose rows, it leaves no difference."""
     lost = 0
     for seed in range(STORMS):
@@ -298,7 +307,7 @@ def test_this_strategy_loses_nothing(server: Loopback, tmp_path: Path, record_pr
     assert not lost
 
 
-def test_unchanged_rows_are_not_resent(server: Loopback, tmp_path: Path) -> None:
+def test_unchanged_rows_are_not_resent(server: InProcess, tmp_path: Path) -> None:
     """Neither open nor finished runs, with or without reconciliation."""
     world = make_world(server, tmp_path, Model(), 5)
     world.live_through(3 * DAY, 60)
@@ -314,7 +323,7 @@ def test_unchanged_rows_are_not_resent(server: Loopback, tmp_path: Path) -> None
         assert recorder.count("delete") == 0
 
 
-def test_reconciliation_does_not_resend_what_a_query_delivered(server: Loopback, tmp_path: Path) -> None:
+def test_reconciliation_does_not_resend_what_a_query_delivered(server: InProcess, tmp_path: Path) -> None:
     """A run that ended is sent once. Reconciliation only sends the one that was edited later."""
     world = make_world(server, tmp_path, Model(), 5)
     world.calm()
@@ -336,7 +345,7 @@ def test_reconciliation_does_not_resend_what_a_query_delivered(server: Loopback,
     assert world.differences() == set()
 
 
-def test_requests_do_not_grow_with_the_history(server: Loopback, tmp_path: Path) -> None:
+def test_requests_do_not_grow_with_the_history(server: InProcess, tmp_path: Path) -> None:
     """A change costs the same number of requests with 30 runs as with 300."""
     text = edited(STREAMS, replace={"streams.runs.pagination.page_size": 200, "api.pagination.page_size": 200})
     counts = []
@@ -359,7 +368,7 @@ def test_requests_do_not_grow_with_the_history(server: Loopback, tmp_path: Path)
     assert counts[0] == counts[1] <= 12
 
 
-def test_soft_delete_finds_every_deleted_row_within_one_round(server: Loopback, tmp_path: Path) -> None:
+def test_soft_delete_finds_every_deleted_row_within_one_round(server: InProcess, tmp_path: Path) -> None:
     """Finished runs too, and all other changes arrive as without it."""
     text = edited(STREAMS, add={"streams.runs.deleted": "soft_delete"})
     for seed in range(5):
@@ -382,7 +391,7 @@ def test_soft_delete_finds_every_deleted_row_within_one_round(server: Loopback, 
 
 
 @pytest.mark.scenario("future-state")
-def test_a_state_ahead_of_the_server_clock_re_sends_everything(server: Loopback, tmp_path: Path) -> None:
+def test_a_state_ahead_of_the_server_clock_re_sends_everything(server: InProcess, tmp_path: Path) -> None:
     """With a warning. Otherwise no row would count as changed until the clock had caught up."""
     world = make_world(server, tmp_path, Model(), 3)
     world.live_through(3 * DAY, 20)
