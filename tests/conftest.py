@@ -42,7 +42,7 @@ def full_servers() -> Iterator[dict[int, PrefectServer]]:
     with ExitStack() as stack, ThreadPoolExecutor(len(MAJORS)) as pool:
 
         def start(major: int) -> PrefectServer:
-            server = stack.enter_context(PrefectServer(major, environment=EVENTS if major == 2 else None))
+            server = stack.enter_context(PrefectServer(major, environment=EVENTS[major]))
             make_everything(server)
             return server
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
+from uuid import uuid4
 
 from dev.testbed.history import History, Json, PrefectApi, make_history
 from dev.testbed.prefect_server import PrefectServer, environment_of
@@ -18,11 +19,15 @@ from dev.testbed.prefect_server import PrefectServer, environment_of
 SECRET: Final = "canary-5ecret"
 """The value of a secret field of a block. It must never reach a warehouse."""
 
-EVENTS: Final = {"PREFECT_EXPERIMENTAL_EVENTS": "true", "PREFECT_API_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1"}
-"""Environment variables that turn on events in Prefect 2. Prefect 3 always has them."""
+EVENTS: Final[dict[int, dict[str, str]]] = {
+    2: {"PREFECT_EXPERIMENTAL_EVENTS": "true", "PREFECT_API_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1"},
+    3: {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1"},
+}
+"""Environment variables that turn on events in Prefect 2, which Prefect 3 always has, and write them every second."""
 
 FLOWS: Final = Path(__file__).with_name("everything_flows.py")
 TASK_WORKER: Final = Path(__file__).with_name("everything_task_worker.py")
+_COMPLETED_TASK_RUNS: Final = 3 + 2 * 10  # through the API, and by both runs of FLOWS
 _SETTLED_SECONDS: Final = 60.0
 
 
@@ -30,7 +35,7 @@ def make_everything(server: PrefectServer) -> History:
     """Make rows of every kind through the API, and run a real flow with tasks, logs and artifacts.
 
     Args:
-        server: Running and empty; Prefect 2 with EVENTS in its environment.
+        server: Running and empty, with EVENTS in its environment.
     """
     api = PrefectApi(server.api_url)
     history = make_history(server.api_url, runs=24)
@@ -54,7 +59,7 @@ def _make_infrastructure(api: PrefectApi) -> None:
         for queue in ("high", "low"):
             api.call("POST", f"{path}/queues", {"name": queue, "concurrency_limit": 3})
         for worker in ("worker 1", "worker 2"):
-            api.call("POST", f"{path}/workers/heartbeat", {"name": worker, "heartbeat_interval_seconds": 30})
+            api.call("POST", f"{path}/workers/heartbeat", {"name": worker, "heartbeat_interval_seconds": 3600})
     for name, value in (("answer", "42"), ("day", "2024-01-01"), ("empty", "")):
         api.call("POST", "/variables/", {"name": name, "value": value, "tags": ["a", "ü"]})
     api.call("PUT", "/saved_searches/", {"name": "failed ones", "filters": []})
@@ -145,18 +150,17 @@ def _run_flows(server: PrefectServer) -> None:
 
 
 def _wait_until_settled(api: PrefectApi) -> None:
-    """Wait until no more task runs, logs and events appear; the server shows them late."""
-    deadline, counts = time.monotonic() + _SETTLED_SECONDS, None
+    """Wait for the last task run and for an event after all others; the server shows both late."""
+    last = {"id": str(uuid4()), "event": "last", "resource": {"prefect.resource.id": "testbed"}}
+    last["occurred"] = datetime.now(timezone.utc).isoformat()
+    api.call("POST", "/events", [last])  # type: ignore[arg-type]  # a list, like that of logs
+    completed = {"task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+    deadline = time.monotonic() + _SETTLED_SECONDS
     while time.monotonic() < deadline:
-        now = (
-            api.call("POST", "/task_runs/count", {}),
-            len(read(api, "logs")),
-            api.call("POST", "/events/filter", {"limit": 1})["total"],
-        )
-        if now == counts:
+        events = api.call("POST", "/events/filter", {"filter": {"resource": {"id": ["testbed"]}}})["total"]
+        if events == 1 and api.call("POST", "/task_runs/count", completed) == _COMPLETED_TASK_RUNS:
             return
-        counts = now
-        time.sleep(6)
+        time.sleep(0.2)
     raise RuntimeError("the server did not settle")
 
 
@@ -165,7 +169,7 @@ def _wait_for_task_worker(api: PrefectApi) -> None:
     while time.monotonic() < deadline:
         if read(api, "task_workers"):
             return
-        time.sleep(0.5)
+        time.sleep(0.2)
     raise RuntimeError("the server lists no task worker")
 
 

@@ -1,6 +1,11 @@
-"""Flows with tasks, a subflow, a retry, logs and artifacts. Runs in the environment of Prefect 2 or 3."""
+"""Flows with tasks, a subflow, a retry, logs and artifacts. Runs in the environment of Prefect 2 or 3.
+
+The flows are async because Prefect 3 spends a second at the end of every synchronous run, to join its heartbeat thread.
+"""
 
 from __future__ import annotations
+
+import asyncio
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -24,20 +29,25 @@ def load(rows: list[int], attempts: list[int]) -> int:
 
 
 @flow
-def child(n: int) -> int:
+async def child(n: int) -> int:
     """A subflow, which a task run represents in its parent."""
     return load(extract(n), [])
 
 
 @flow
-def everything() -> None:
+async def everything() -> None:
     """Run a few of each."""
     for n in range(3):
-        child(n)
-    create_markdown_artifact(key="summary", markdown="# done")
+        await child(n)
+    await create_markdown_artifact(key="summary", markdown="# done")
     extract(5)
 
 
+async def twice() -> None:
+    """Run everything again."""
+    await everything()
+    await everything()
+
+
 if __name__ == "__main__":
-    everything()
-    everything()
+    asyncio.run(twice())

@@ -19,8 +19,13 @@ TESTS = ("settings_are_valid", "server_responds", "key_is_accepted", "tables_are
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[PrefectServer]:
-    with PrefectServer(3, environment={"PREFECT_SERVER_API_AUTH_STRING": AUTH_STRING}) as started:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    environment = {
+        "PREFECT_SERVER_API_AUTH_STRING": AUTH_STRING,
+        "PREFECT_SERVER_UI_ENABLED": "true",
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(tmp_path_factory.mktemp("ui")),
+    }
+    with PrefectServer(3, environment=environment) as started:
         yield started
 
 
