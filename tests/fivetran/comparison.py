@@ -33,18 +33,22 @@ Rows = Mapping[str, Row]
 
 
 @cache
+def _streams() -> dict[str, Any]:
+    streams: dict[str, Any] = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"]
+    return streams
+
+
 def key_of(table: str) -> str:
     """The primary key column of a table. The API's property has the same name."""
-    key: str = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"][table]["primary_key"]
+    key: str = _streams()[table]["primary_key"]
     return key
 
 
 @cache
 def columns(table: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
     """The type and JSONPaths of each column that is not volatile. A parent's record is in the property ``parent``."""
-    fields = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"][table]["fields"]
     found = {}
-    for name, declared in fields.items():
+    for name, declared in _streams()[table]["fields"].items():
         field = {"path": declared} if isinstance(declared, str) else declared
         paths = field["path"] if isinstance(field["path"], list) else [field["path"]]
         if not field.get("volatile"):  # differs between two responses

@@ -41,11 +41,16 @@ class UserProject:
         for name in SHIPPED:
             source = PROJECT / name
             if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, folder / name)  # compiled modules too, which spares compiling them
             else:
                 shutil.copy(source, folder / name)
-        (folder / "configuration.json").write_text(json.dumps(configuration))
-        return cls(folder)
+        project = cls(folder)
+        project.configure(configuration)
+        return project
+
+    def configure(self, configuration: dict[str, str]) -> None:
+        """Write configuration.json."""
+        (self.folder / "configuration.json").write_text(json.dumps(configuration))
 
     def edit_streams(self, edit: Callable[..., str] = edited, **edits: Any) -> None:
         """Edit streams.yaml with a function of :mod:`tests.specs`."""

@@ -72,6 +72,20 @@ def deploy(project: UserProject, *, key: str = KEY) -> CommandResult:
     return project.fivetran("deploy", "--api-key", key, *options, "--configuration", "configuration.json")
 
 
+def make_environment(folder: Path, requirements: list[str]) -> Path:
+    """Create a virtual environment and install packages, with the uv that `make setup` installs if it is there."""
+    uv = PROJECT / ".venv-uv" / "bin" / "uv"
+    if uv.exists():
+        create: list[str | Path] = [uv, "venv", "--quiet", "--python", sys.executable, folder]
+        install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
+    else:
+        create = [sys.executable, "-m", "venv", folder]
+        install = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(create, check=True, timeout=300)
+    subprocess.run([*install, *requirements], check=True, timeout=300)
+    return folder
+
+
 def files_of(package: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(package)) as archive:
         return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
@@ -135,12 +149,9 @@ def test_the_package_runs_in_a_new_environment(
     folder = tmp_path / "unpacked"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         archive.extractall(folder)
-    environment = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     pinned = (PROJECT / "tests/requirements.txt").read_text("utf-8").splitlines()
     sdk = [line.rstrip(" \\") for line in pinned if not line.startswith((" ", "#")) and "fivetran" in line]
-    install = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *sdk, "."]
-    subprocess.run(install, cwd=folder, check=True, timeout=300)
+    environment = make_environment(tmp_path / "environment", [*sdk, str(folder)])
     for name in ("build", "prefect_fivetran_connector.egg-info"):
         shutil.rmtree(folder / name, ignore_errors=True)
 

@@ -74,16 +74,16 @@ def test_every_change_arrives(
     with PrefectServer(major, database=url, background_services=True, environment=FAST_SERVICES) as server:
         make_history(server.api_url, runs=40, seed=seed)
         doomed = make_doomed_flow(api := PrefectApi(server.api_url))
-        project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url})
-        recorder = Recorder()
+        settings = {"api_url": server.api_url, "streams": ", ".join(TABLES)}
+        project = UserProject.create(tmp_path / "connector", settings)
+        in_process = partial(sync_in_process, project, recorder := Recorder(), streams="default")
         debug(project)
-        in_process(project, recorder)
+        in_process()
         threads = [
             Storm(server.api_url, major, CHANGES // THREADS[database] + 1, seed + 1000 * number)
             for number in range(THREADS[database])
         ]
-        once = partial(in_process, project, recorder)
-        syncs = during(threads, [once, partial(debug, project), *[once] * 5])
+        syncs = during(threads, [in_process, partial(debug, project), *[in_process] * 5])
         assert min(syncs.values()) >= 1
         done = sum((thread.done for thread in threads), Counter[str]())
         print(f"{done.total()} changes, {syncs}")
@@ -95,10 +95,9 @@ def test_every_change_arrives(
         if major == 3:
             wait_for_events(api)
         server.restart(background_services=False)  # nothing changes from here on
-        (project.folder / "configuration.json").write_text(json.dumps({"api_url": server.api_url}))
         records = {table: read_all(server.api_url, table) for table in TABLES}
         debug(project)
-        in_process(project, recorder)
+        in_process()
         unseen = only_reconciled(major, threads, records["flow_runs"])
         for rows in in_both(project, recorder):
             assert_equal(rows, records, ignored=unseen)
@@ -106,7 +105,7 @@ def test_every_change_arrives(
         project.edit_streams(reconciled_by_every_sync)
         for _ in range(2):  # the round in progress, and a whole one
             debug(project)
-            in_process(project, recorder)
+            in_process()
         for rows in in_both(project, recorder):
             assert_equal(rows, records)
             assert_deleted_as_promised(rows, records)
@@ -131,8 +130,8 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
         project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": ", ".join(tables)})
         project.edit_streams(add={"api.lookback": LOOKBACK})
         recorder = Recorder()
-        syncs = during([storm], [partial(in_process, project, recorder), partial(time.sleep, PAUSE)])
-        assert syncs["in_process"] >= 3
+        syncs = during([storm], [partial(sync_in_process, project, recorder), partial(time.sleep, PAUSE)])
+        assert syncs["sync_in_process"] >= 3
         print(f"{storm.done.total()} changes, {syncs}")
         assert set(StormOfEverything.kinds(major)) - set(Storm.kinds(major)) <= set(storm.done)
 
@@ -143,7 +142,7 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
         records = {table: read(api, table) for table in tables}
         if major == 3:
             records["events"] = list(filter(received_in_time, records["events"]))
-        in_process(project, recorder)
+        sync_in_process(project, recorder)
         rows = {table: in_recorder(recorder, table) for table in tables}
         unseen = only_reconciled(major, [storm], records["flow_runs"]) | storm.undetectable | subflow_tasks(records)
         unseen |= {state["id"] for table in STATES for state in records[table] if state["parent"]["id"] in unseen}
@@ -151,7 +150,7 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
 
         project.edit_streams(reconciled_by_every_sync)
         for _ in range(2):  # the round in progress, and a whole one
-            in_process(project, recorder)
+            sync_in_process(project, recorder)
         rows = {table: in_recorder(recorder, table) for table in tables}
         assert_equal(rows, as_last_changed(rows, records))
         for table in set(tables) - {"flow_runs", "flows"}:
@@ -218,10 +217,10 @@ def debug(project: UserProject) -> None:
     assert done.code == 0, done.output
 
 
-def in_process(project: UserProject, recorder: Recorder) -> None:
+def sync_in_process(project: UserProject, recorder: Recorder, **settings: str) -> None:
     """One sync of the same streams.yaml in this process, with small pages, from the recorder's state."""
-    configuration = json.loads((project.folder / "configuration.json").read_text("utf-8")) | {"batch_size": "20"}
-    connected = resolve(project.folder / "streams.yaml", configuration)
+    configuration = json.loads((project.folder / "configuration.json").read_text("utf-8")) | settings
+    connected = resolve(project.folder / "streams.yaml", configuration | {"batch_size": "20"})
     sync(connected, json.loads(json.dumps(recorder.state)), recorder, Lines())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -65,22 +66,18 @@ def guarded() -> Iterator[dict[int, Guarded]]:
         yield dict(zip(ENVIRONMENTS, pool.map(start, ENVIRONMENTS), strict=True))
 
 
-def run(server: PrefectServer, **settings: str) -> tuple[Recorder, Lines]:
+def run(server: PrefectServer, settings: dict[str, str], path: Path = STREAMS) -> tuple[Recorder, Lines]:
     """Sync three streams into a new recorder."""
     recorder, lines = Recorder(), Lines()
-    sync(
-        resolve(STREAMS, {"api_url": server.api_url, "streams": "flow_runs, flows, deployments", **settings}),
-        {},
-        recorder,
-        lines,
-    )
+    settings = {"api_url": server.api_url, "streams": "flow_runs, flows, deployments", **settings}
+    sync(resolve(path, settings), {}, recorder, lines)
     return recorder, lines
 
 
 @pytest.mark.parametrize("major", ENVIRONMENTS)
 def test_a_guarded_server_is_synced(guarded: dict[int, Guarded], major: int) -> None:
     """With the server's auth string, and with CSRF tokens fetched as required, there is no warning."""
-    recorder, lines = run(guarded[major].server, auth_string=AUTH_STRING if major == 3 else "")
+    recorder, lines = run(guarded[major].server, {"auth_string": AUTH_STRING if major == 3 else ""})
     assert {row["name"] for row in recorder.tables["flows"].values()} == {"a", "b", "c"}
     assert lines.warnings == []
 
@@ -89,19 +86,19 @@ def test_a_guarded_server_is_synced(guarded: dict[int, Guarded], major: int) -> 
 def test_wrong_credentials_fail_with_the_setting(guarded: dict[int, Guarded], settings: dict[str, str]) -> None:
     """No credentials, another auth string, or an API key in its place: the failure names the setting, not its value."""
     with pytest.raises(Unauthorized, match="returned 401 Unauthorized") as caught:
-        run(guarded[3].server, **settings)
+        run(guarded[3].server, settings)
     name = next(iter(settings), "set api_key and auth_string")
     assert name in str(caught.value)
     assert "wrong" not in str(caught.value)
 
 
 def test_an_expired_token_is_renewed(guarded: dict[int, Guarded], tmp_path: Path) -> None:
-    """A sync that takes longer than a token lives continues with a new one."""
+    """A sync that takes longer than the two seconds of a token continues with a new one."""
     path = tmp_path / "streams.yaml"
     slow = {"api.rate_limit": {"requests": 1, "per": "1s"}}
     path.write_text(edited(STREAMS.read_text("utf-8"), add=slow), "utf-8")
-    recorder, lines = Recorder(), Lines()
-    settings = {"api_url": guarded[3].server.api_url, "auth_string": AUTH_STRING}
-    sync(resolve(path, settings), {}, recorder, lines)
+    began = time.monotonic()
+    recorder, lines = run(guarded[3].server, {"auth_string": AUTH_STRING}, path)
+    assert time.monotonic() - began > 3
     assert {row["name"] for row in recorder.tables["flows"].values()} == {"a", "b", "c"}
     assert lines.warnings == []
