@@ -6,10 +6,14 @@ PYTHON ?= python3
 # Python.
 PREFECT_PYTHON ?= $(PYTHON)
 UV_VERSION = 0.13.9
-# How many tests run at a time.
+# How many tests run at a time. Those that need no Prefect wait more than they compute.
 WORKERS ?= 2
-PYTEST = .venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+UNIT_WORKERS ?= 6
+PYTEST = .venv/bin/python -m pytest --dist loadgroup --no-loadscope-reorder
 ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done
+
+# Compiled modules are kept, so that the thousand processes of the tests do not compile them again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo unit test environments coverage reliability bench lint validate generate lock clean
@@ -23,20 +27,20 @@ demo: ## show the main job on an embedded Prefect 3
 	@$(MAKE) --no-print-directory --jobs 2 .venv/.done .venv-prefect-3/.done
 	@.venv/bin/python -m dev.demo
 
-unit: setup ## run the tests that need no Prefect
-	@$(PYTEST) -m "not prefect" $(ARGS)
+unit: setup ## run the tests that need no Prefect, with a fifth of the random cases
+	@$(PYTEST) --numprocesses $(UNIT_WORKERS) --quick -m "not prefect" $(ARGS)
 
 test: environments ## run all tests, on real Prefect 2 and 3 servers
-	@$(PYTEST) --all $(ARGS)
+	@$(PYTEST) --numprocesses $(WORKERS) --all $(ARGS)
 
 environments:
 	@$(MAKE) --no-print-directory --jobs 3 $(ENVIRONMENTS)
 
 coverage: environments ## run all tests and print branch coverage
-	@$(PYTEST) --all --cov --cov-report=term:skip-covered $(ARGS)
+	@$(PYTEST) --numprocesses $(WORKERS) --all --cov --cov-report=term:skip-covered $(ARGS)
 
 reliability: environments ## run the tests that count failure scenarios, and write docs/reliability.md
-	@$(PYTEST) --all --reliability $(ARGS)
+	@$(PYTEST) --numprocesses $(WORKERS) --all --reliability $(ARGS)
 
 bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
 	@.venv/bin/python -m dev.benchmarks $(ARGS)

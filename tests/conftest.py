@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,11 @@ import pytest
 from dev.testbed.everything import EVENTS, make_everything
 from dev.testbed.history import History, make_history
 from dev.testbed.prefect_server import PrefectServer, environment_of
+from tests import effort
 
 pytest_plugins = ["tests.scenarios"]
 
 MAJORS = (3, 2)
-
-# How long an example takes says how busy the machine is, not whether the code is right.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -68,24 +66,39 @@ SHARED = ("servers", "full_servers")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a Prefect server, group those that share one, and start the longest first."""
+    """Mark the tests that need a Prefect server, group those that share a fixture, and start the longest first."""
     groups: list[list[pytest.Item]] = [[], [], []]
     for item in items:
-        if any(name in SHARED for name in getattr(item, "fixturenames", ())):
+        fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+        if any(name in SHARED for name in fixtures):
             groups[0].append(item)
             item.add_marker(pytest.mark.xdist_group("shared servers"))
             item.add_marker(pytest.mark.prefect)
-        elif item.get_closest_marker("long"):
-            groups[1].append(item)
-        else:
-            groups[2].append(item)
+            continue
+        groups[1 if item.get_closest_marker("long") else 2].append(item)
+        if any(definition.scope == "module" for definitions in fixtures.values() for definition in definitions):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items[:] = [item for group in groups for item in group]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option of `make test`."""
+    """The options of `make test` and `make unit`."""
     parser.addoption("--all", action="store_true", help="fail, rather than skip, tests that cannot run here")
+    parser.addoption("--quick", action="store_true", help="try a fifth of the random cases")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle the number of random cases, before the tests that ask for it are imported."""
+    effort.quick = config.getoption("--quick")
+    # How long an example takes says how busy the machine is, not whether the code is right.
+    hypothesis.settings.register_profile("untimed", deadline=None, max_examples=effort.cases(100))
+    hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all that was imported: it looks at living objects for a tenth of a run."""
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

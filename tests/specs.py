@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from engine.spec.dialect import Spec
+from engine.spec.load import load
+
+SHIPPED = Path(__file__).parents[1] / "streams.yaml"
+# Those in C read and write as fast as the machine allows; PyYAML's wheels have them.
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@cache
+def shipped() -> Spec:
+    """The project's own streams.yaml."""
+    return load(SHIPPED)
 
 
 def edited(
@@ -22,7 +38,7 @@ def edited(
         AssertionError: a path to add exists, or a replacement is equal to the value that is there.
     """
     assert add or replace or remove
-    spec = _unshared(yaml.safe_load(text))
+    spec = _unshared(yaml.load(text, Loader))
     for path in remove:
         parent, key = _find(spec, path)
         del parent[key]
@@ -34,12 +50,12 @@ def edited(
         parent, key = _find(spec, path)
         assert key not in parent, f"{path} exists"
         parent[key] = value
-    return yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(spec, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def reconciled_by_every_sync(text: str) -> str:
     """A streams.yaml in which every sync is due for each reconciliation that it declares."""
-    streams = yaml.safe_load(text)["streams"]
+    streams = yaml.load(text, Loader)["streams"]
     reconciled = [name for name, stream in streams.items() if "reconcile" in stream.get("incremental", {})]
     return edited(text, replace={f"streams.{name}.incremental.reconcile.every": "0s" for name in reconciled})
 

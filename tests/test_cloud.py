@@ -10,11 +10,12 @@ import pytest
 from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Unauthorized
 from engine.setup_form import setup_tests
-from engine.spec.load import load, resolve
+from engine.spec.load import resolve
 from engine.sync import sync
 from tests.fivetran.comparison import differences, in_recorder
 from tests.readme import PROJECT
 from tests.shop import Lines, Recorder
+from tests.specs import shipped
 
 Json = dict[str, Any]
 ROWS = 5
@@ -178,8 +179,8 @@ def settings(server: Loopback) -> dict[str, str]:
 
 def test_every_stream_of_prefect_cloud_is_tested() -> None:
     """All of them are off by default, and streams.yaml calls them untested: no test runs against Prefect Cloud."""
-    shipped = load(PROJECT / "streams.yaml").streams
-    cloud = {name: stream for name, stream in shipped.items() if "Prefect Cloud" in (stream.availability or "")}
+    streams = shipped().streams
+    cloud = {name: stream for name, stream in streams.items() if "Prefect Cloud" in (stream.availability or "")}
     assert cloud.keys() == set(STREAMS)
     for stream in cloud.values():
         assert not stream.enabled
@@ -216,7 +217,7 @@ def test_every_column_is_filled_by_some_row(server: Loopback) -> None:
     empty = {
         f"{name}.{column}"
         for name in STREAMS
-        for column in load(PROJECT / "streams.yaml").streams[name].fields
+        for column in shipped().streams[name].fields
         if all(row[column] is None for row in in_recorder(recorder, name).values())
     }
     assert empty == set()

@@ -24,6 +24,7 @@ from dev.testbed.loopback import Loopback, Reply, Seen
 from dev.testbed.prefect_server import PrefectServer
 from dev.testbed.seed import Shape, seed
 from engine.instants import format_instant
+from tests.effort import cases
 from tests.fivetran.comparison import columns, differences, microseconds
 from tests.killed_sync import CHECKPOINT_ROWS
 from tests.reading.model import START, STREAMS, Model
@@ -34,7 +35,7 @@ from tests.specs import edited, reconciled_by_every_sync
 pytestmark = pytest.mark.long
 
 RUNS = 4000
-KILLS = 50
+KILLS = cases(50)
 PAGE = 40
 TICK = 20  # seeded runs per instant
 
@@ -113,7 +114,7 @@ def seed_of_the_test() -> int:
 
 
 @pytest.mark.scenario("kills-scripted")
-def test_fifty_kills_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
+def test_kills_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
     """A first sync of thousands of runs and the syncs after it, each killed, while the server changes."""
     number = seed_of_the_test()
     dice = random.Random(number)
@@ -154,7 +155,7 @@ def test_fifty_kills_lose_nothing(tmp_path: Path, record_property: RecordPropert
 
 @pytest.mark.prefect
 @pytest.mark.scenario("kills-real")
-def test_fifty_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
+def test_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
     """Prefect 3 with thousands of runs, every column compared. Rows are sent twice only since the last checkpoint."""
     number = seed_of_the_test()
     dice = random.Random(number)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.nouns import counted, plural
-from engine.spec.load import load
-from tests.readme import PROJECT
+from tests.specs import shipped
 
-STREAMS = load(PROJECT / "streams.yaml").streams
+STREAMS = shipped().streams
 ONE_OF = {
     "flow runs": "flow run",
     "flows": "flow",

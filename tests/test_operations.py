@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from engine.http import decoding
-from engine.spec.load import load
 from engine.sync.writer import CHECKPOINT_ROWS, CHECKPOINT_SECONDS
 from tests.readme import OPERATIONS as PAGE
 from tests.readme import PROJECT
+from tests.specs import shipped
 
 EXPLAINED = re.findall(r"^\| `([^`]*)` \|", PAGE.split("## What the warnings mean")[1], re.MULTILINE)
-SPEC = load(PROJECT / "streams.yaml")
+SPEC = shipped()
 
 
 def literal(node: ast.expr) -> str | None:

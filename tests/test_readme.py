@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from engine.spec.configuration import check_configuration
-from engine.spec.load import load
 from tests.readme import CONTRIBUTING, OPERATIONS, PROJECT, README, blocks
+from tests.specs import shipped
 from tools.cli import main, parser
 
 LINES = (
@@ -90,14 +90,14 @@ def test_the_error_message_is_what_validate_prints(
 def test_the_configuration_is_accepted() -> None:
     """The example of a configuration passes the check, and names every setting."""
     configuration = json.loads(blocks("json", OPERATIONS)[0])
-    declared = load(PROJECT / "streams.yaml").configuration
+    declared = shipped().configuration
     check_configuration(declared, configuration)
     assert configuration.keys() == declared.keys()
 
 
 def test_every_setting_is_described() -> None:
     """Nobody has to look into streams.yaml to configure a connection."""
-    for name in load(PROJECT / "streams.yaml").configuration:
+    for name in shipped().configuration:
         assert f"`{name}`" in README and f"- `{name}`" in OPERATIONS
 
 
@@ -105,7 +105,7 @@ def test_numbers_in_the_text_are_those_of_the_code() -> None:
     """Where the text gives a default, the code has the same."""
     from engine.sync.writer import CHECKPOINT_ROWS, CHECKPOINT_SECONDS
 
-    api = load(PROJECT / "streams.yaml").api
+    api = shipped().api
     assert f"up to {api.retry.attempts} times" in README
     assert f"up to {api.retry.retry_after_max.seconds // 60} minutes" in README
     assert f"{api.limits.retries} retries spent" in README
@@ -116,7 +116,7 @@ def test_numbers_in_the_text_are_those_of_the_code() -> None:
 
 def test_the_tables_are_counted() -> None:
     """Both counts change when a stream is added: all tables, and those that the first lines do not name."""
-    tables = len(load(PROJECT / "streams.yaml").streams)
+    tables = len(shipped().streams)
     assert f"[{tables} tables](docs/streams.md)" in README
     named = re.search(r"with Fivetran: (.*?) and \[(\d+) more tables]\(docs/streams.md\)", README, re.DOTALL)
     assert named is not None

@@ -17,6 +17,8 @@ from engine.sync import sync
 from tests.shop import KEYSET, Lines, Recorder, connection
 from tests.specs import edited
 
+pytestmark = pytest.mark.long  # they wait
+
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 LATENCY = 0.01
 
@@ -93,6 +95,6 @@ def test_a_near_server_gets_two_concurrent_requests(tmp_path: Path) -> None:
     """It prepares one page while the other is processed here. More requests would only slow it down."""
     far = Far(210)
     near = far.answer
-    far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.2)  # type: ignore[method-assign]
+    far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.1)  # type: ignore[method-assign]
     lines = run(far, tmp_path, Recorder())
     assert "orders: reading 2 slices concurrently" in lines.infos

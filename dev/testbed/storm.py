@@ -45,7 +45,8 @@ class Storm(threading.Thread):
     Args:
         api_url: The server's API.
         major: 2 or 3.
-        changes: The number of changes to make; up to twice as many until each kind was made once.
+        changes: The number of changes to make; up to twice as many until each kind was made once; more until
+            ``enough`` is set.
         seed: The same seed makes the same choices among the rows that the server has. With several threads or
             background services, a replay only resembles the first run.
 
@@ -53,6 +54,7 @@ class Storm(threading.Thread):
         done: The number of changes of each kind.
         edited: Runs whose name, tags and so on were edited. For finished runs, no query of the API finds the edit.
         final_state_changed: Runs whose final state was replaced by another or the same. Only an event reports it.
+        enough: Set by others; until then the thread goes on.
         failure: The exception that ended the thread early.
     """
 
@@ -61,6 +63,7 @@ class Storm(threading.Thread):
         self.done: Counter[str] = Counter()
         self.edited: set[str] = set()
         self.final_state_changed: set[str] = set()
+        self.enough = threading.Event()
         self.failure: BaseException | None = None
         self._api, self._major, self._changes = PrefectApi(api_url), major, changes
         self._dice = random.Random(seed)
@@ -78,7 +81,8 @@ class Storm(threading.Thread):
         try:
             for change in self._all_changes():
                 total = self.done.total()
-                if total >= 2 * self._changes or (total >= self._changes and len(self.done) == len(self._names)):
+                wanted = self._changes if len(self.done) == len(self._names) else 2 * self._changes
+                if total >= wanted and self.enough.is_set():
                     return
                 try:
                     change()

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 import yaml as pyyaml
@@ -104,7 +106,11 @@ class Node:
 
     def get(self, name: str) -> Node | None:
         """The value of a key, if this is a mapping that has it."""
-        return dict(self.entries()).get(name) if isinstance(self.yaml, pyyaml.MappingNode) else None
+        return self._values.get(name)
+
+    @cached_property
+    def _values(self) -> dict[str, Node]:
+        return dict(self.entries()) if isinstance(self.yaml, pyyaml.MappingNode) else {}
 
     def at(self, *steps: str | int) -> Node:
         """The node at a path, or the nearest node above it that the file has.
@@ -117,7 +123,7 @@ class Node:
             if isinstance(step, str):
                 found = node.get(step)
             elif isinstance(node.yaml, pyyaml.SequenceNode):
-                found = next((item for index, item in enumerate(node.items()) if index == step), None)
+                found = next(islice(node.items(), step, None), None)
             node = found or node
         return node
 

@@ -10,8 +10,8 @@ import pytest
 
 from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from dev.testbed.prefect_server import PrefectServer, free_port
-from engine.spec.load import load
-from tests.fivetran.project import PROJECT, UserProject
+from tests.fivetran.project import UserProject
+from tests.specs import shipped
 
 CANARY = "CANARY-0123456789"
 AUTH_STRING = f"admin:{CANARY}"
@@ -120,7 +120,7 @@ def test_the_form_has_every_setting(tmp_path: Path) -> None:
     """In the order of streams.yaml, with its descriptions. Secrets are typed without echo and saved encrypted."""
     project = UserProject.create(tmp_path / "p", {})
     (project.folder / "configuration.json").unlink()
-    declared = load(PROJECT / "streams.yaml").configuration
+    declared = shipped().configuration
     answers = {"api_url": "http://h/api", "api_key": CANARY}
     done = project.fivetran("configuration", stdin="".join(f"{answers.get(name, '')}\n" for name in declared))
     assert done.code == 0, done.output

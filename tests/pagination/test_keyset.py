@@ -18,6 +18,7 @@ from engine.instants import format_instant, parse_instant
 from engine.jsonpath import compile_path
 from engine.pagination.keyset import Keyset
 from engine.requests import Page, Request
+from tests.effort import cases
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 REQUEST = Request(Endpoint("POST", "/runs/filter"), body={"sort": "AT_ASC", "runs": {"name": {"like_": "x"}}})
@@ -172,7 +173,7 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=cases(500))
 @given(
     instants=st.lists(st.integers(0, 40), max_size=120),
     size=st.integers(2, 20),

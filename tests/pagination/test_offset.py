@@ -13,6 +13,7 @@ from engine.declare.types import Endpoint
 from engine.failures import ReadFailure
 from engine.pagination.offset import Offset
 from engine.requests import Page, Request
+from tests.effort import cases
 
 POST = Request(Endpoint("POST", "/x/filter"), body={"sort": "ID"})
 Rows = list[int]
@@ -145,7 +146,7 @@ def storm(rows: Rows, edits: list[tuple[int, str, int, int]]) -> Callable[[int],
     return between
 
 
-@settings(max_examples=500)
+@settings(max_examples=cases(500))
 @given(count=st.integers(0, 120), size=st.integers(2, 20), cap=st.sampled_from([2, 5, 1000]), edits=EDITS)
 def test_no_row_that_exists_throughout_is_lost(
     count: int, size: int, cap: int, edits: list[tuple[int, str, int, int]]

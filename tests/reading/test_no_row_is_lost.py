@@ -22,6 +22,7 @@ from dev.testbed.loopback import Reply, Seen
 from engine.failures import Failure
 from engine.spec.load import ResolvedSpec
 from engine.sync import sync
+from tests.effort import cases
 from tests.in_process import InProcess
 from tests.reading.model import FINAL, OPEN, STREAMS, Model
 from tests.reading.naive import STRATEGIES
@@ -188,7 +189,7 @@ SERVERS = st.builds(
 )
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(model=SERVERS, seed=st.integers(0, 2**32), steps=STEPS, drops=st.booleans())
 def test_every_change_arrives(
     server: InProcess, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
@@ -208,7 +209,7 @@ def test_every_change_arrives(
     assert world.differences() == set()
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(model=SERVERS, seed=st.integers(0, 2**32), steps=STEPS, drops=st.booleans())
 def test_what_queries_find_arrives_with_the_next_sync(
     server: InProcess, tmp_path: Path, model: Model, seed: int, steps: list[tuple[float, int, int | None]], drops: bool
@@ -239,7 +240,7 @@ WEAKENED = {
     "no reconciliation": NOT_RECONCILED,
     "no lookup of rows no longer open": edited(STREAMS, replace={"streams.runs.incremental.open.values": ["NEVER"]}),
 }
-STORMS = 15
+STORMS = cases(15)
 
 
 @pytest.mark.parametrize("name", WEAKENED)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from engine.declare.problems import SpecError
 from engine.spec.load import load
-from tests.readme import PROJECT
+from tests.effort import cases
 from tests.shop import STREAMS
-from tests.specs import edited
+from tests.specs import edited, shipped
 from tools.json_schema import configuration_schema, streams_schema
 
 SCHEMA = jsonschema.Draft202012Validator(streams_schema())
@@ -44,7 +44,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 PLACES = list(places(BASE))
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(400), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(PLACES), action=st.sampled_from(["set", "delete", "add"]), value=VALUES, odd=ODD_KEYS)
 def test_the_schema_and_validate_agree_on_structure(
     tmp_path: Path, place: tuple[Any, ...], action: str, value: Any, odd: str
@@ -95,7 +95,7 @@ def patterns(schema: Any) -> Iterator[dict[str, Any]]:
 
 def test_every_pattern_has_words() -> None:
     """An editor says "expected a duration such as 500ms", not "String does not match the pattern of ..."."""
-    settings_schema = configuration_schema(load(PROJECT / "streams.yaml").configuration, "")
+    settings_schema = configuration_schema(shipped().configuration, "")
     found = [*patterns(streams_schema()), *patterns(settings_schema)]
     assert len(found) > 50
     for schema in found:

@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.spec.configuration import ConfigurationError, check_configuration
-from engine.spec.load import load, resolve
+from engine.spec.load import resolve
+from tests.specs import shipped
 from tools.cli import main
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ def test_the_example_has_placeholders_and_the_recommended_size() -> None:
     assert {value for value in example.values() if not value.startswith("<")} == {"", "200", "keep"}
 
 
-DECLARED = load(PROJECT / "streams.yaml").configuration
+DECLARED = shipped().configuration
 SCHEMA = jsonschema.Draft202012Validator(
     json.loads((PROJECT / "schemas" / "configuration.schema.json").read_text("utf-8"))
 )

@@ -15,7 +15,7 @@ from engine.pagination.single import Single
 from engine.spec.configuration import ConfigurationError
 from engine.spec.load import load, resolve
 from tests.shop import STREAMS, connection
-from tests.specs import edited
+from tests.specs import edited, shipped
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -207,7 +207,7 @@ def test_a_url_without_api_is_a_warning() -> None:
 
 def test_the_tables_that_users_build_on() -> None:
     """The columns that downstream models rely on keep their names and types."""
-    streams = load(PROJECT / "streams.yaml").streams
+    streams = shipped().streams
     promised = {
         "flows": {"id": "STRING", "name": "STRING", "tags": "JSON", "updated": "UTC_DATETIME"},
         "flow_runs": {

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from engine.declare.problems import SpecError
 from engine.spec.load import load
+from tests.effort import cases
 from tests.reading import model
 from tests.spec.test_agreement import places
 
@@ -97,7 +98,7 @@ def assert_in_file(text: str, line: int, column: int) -> None:
     assert 1 <= column <= len(lines[line - 1]) + 1
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=cases(250), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(changed=mutations())
 def test_a_changed_file_loads_or_raises_spec_error(tmp_path: Path, changed: Any) -> None:
     """No combination of wrong values crashes a rule or a conversion, and each mistake has a place in the file."""
@@ -130,7 +131,7 @@ SCRAPS = (
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.tuples(st.integers(0, len(TEXT)), st.integers(0, 30), st.sampled_from(SCRAPS)), max_size=3))
 def test_a_damaged_text_loads_or_raises_spec_error(tmp_path: Path, cuts: list[tuple[int, int, str]]) -> None:
     """The same holds for text that is no longer the YAML that was meant."""

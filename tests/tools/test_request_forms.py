@@ -15,12 +15,13 @@ from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.pagination import PAGINATION
 from engine.pagination.keyset import Keyset
 from engine.spec.dialect import Spec
-from engine.spec.load import load, resolve
+from engine.spec.load import resolve
 from engine.state import load_state
 from engine.sync import sync
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
 from tests.shop import Lines, Recorder
+from tests.specs import shipped
 from tools.request_forms import KEYS, _pages, request_forms
 
 Keys = frozenset[tuple[str, ...]]
@@ -85,7 +86,7 @@ def test_the_requests_of_every_pagination_style_are_described() -> None:
 
 def test_no_form_is_repeated() -> None:
     """Each part of streams.yaml is checked once."""
-    spec = load(PROJECT / "streams.yaml")
+    spec = shipped()
     forms = [form for stream in spec.streams.values() for form in request_forms(spec, stream)]
     assert all(forms.count(form) == 1 for form in forms)
     assert len(forms) >= 15

@@ -17,7 +17,7 @@ from engine.sync import sync
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
 from tests.shop import ORDERS_ONLY, Lines, Recorder
-from tests.specs import edited
+from tests.specs import edited, shipped
 from tests.tools.openapi.documents import shop
 from tools.cli import main
 from tools.cli.target import load_openapi, resolved_spec
@@ -29,7 +29,7 @@ ONLY = {"flow_run_notification_policies": 2, "task_workers": 3}
 # Reading events creates more events. A request for inputs needs a prefix, and one for blocks a flag that includes those
 # without a name; the document declares neither.
 NOT_COMPARED = {"events", "flow_run_inputs", "block_documents"}
-STREAMS_SHIPPED = load(PROJECT / "streams.yaml").streams
+STREAMS_SHIPPED = shipped().streams
 CLOUD = {name for name, stream in STREAMS_SHIPPED.items() if (stream.availability or "").startswith("Prefect Cloud")}
 COMPARED = sorted(STREAMS_SHIPPED.keys() - CLOUD - NOT_COMPARED)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import yaml
 
-from engine.spec.load import load
-from tests.readme import PROJECT
+from tests.specs import shipped
 from tools.docgen.dbt import sources
 
-SPEC = load(PROJECT / "streams.yaml")
+SPEC = shipped()
 
 
 def test_dbt_tests_keys_and_references() -> None:

@@ -7,12 +7,11 @@ import re
 import pytest
 
 from engine.spec.dialect import Stream
-from engine.spec.load import load
-from tests.readme import PROJECT
+from tests.specs import shipped
 from tools.docgen.promise import promise
 from tools.docgen.streams import page
 
-SPEC = load(PROJECT / "streams.yaml")
+SPEC = shipped()
 PAGE = page(SPEC)
 STREAMS = pytest.mark.parametrize("stream", SPEC.streams.values(), ids=SPEC.streams)
 

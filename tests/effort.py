@@ -1,0 +1,12 @@
+"""How many random cases a test tries: as many as it says in `make test`, a fifth of them in `make unit`."""
+
+from __future__ import annotations
+
+QUICK_SHARE = 5
+quick = False
+"""Set by the option ``--quick`` before any test is imported."""
+
+
+def cases(number: int) -> int:
+    """The number of cases to try, where ``number`` is that of a thorough run."""
+    return number // QUICK_SHARE if quick else number
