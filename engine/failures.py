@@ -35,6 +35,10 @@ class ReadFailure(Failure):
     """The server responded, but the responses do not add up to a complete list."""
 
 
+class OrderMoved(ReadFailure):
+    """The pages of a list do not join, because rows move within its order while it is read."""
+
+
 def redact_exception(error: BaseException, redact: Callable[[str], str]) -> None:
     """Remove secrets, in place, from an exception and from everything that Python would print with it.
 

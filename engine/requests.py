@@ -64,12 +64,14 @@ KeyedRecord = tuple[Hashable, Record]
 class Page:
     """The records of one response with their keys, in the server's order.
 
-    ``document``: the whole response. ``next_link``: the URL of the next page in its Link header.
+    ``document``: the whole response. ``next_link``: the URL of the next page in its Link header. ``asked_at``: when it
+    was requested, by the server's clock; None if that is unknown.
     """
 
     records: Sequence[KeyedRecord]
     document: Any = None
     next_link: str | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from engine.failures import ReadFailure
 from engine.instants import format_instant, parse_instant
 from engine.jsonpath import JsonPath
 from engine.pagination.offset import Offset
-from engine.pagination.paginator import Paginator
+from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
 
 _STEP: Final = timedelta(microseconds=1)  # the resolution of timestamps
@@ -56,7 +56,9 @@ class Keyset:
     limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
     offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
 
-    def paginate(self, request: Request, position: str | None = None) -> KeysetPaginator:
+    def paginate(
+        self, request: Request, position: str | None = None, *, is_later: IsLater | None = None
+    ) -> KeysetPaginator:
         """Start at the first row, or resume at a position of an earlier paginator."""
         return KeysetPaginator(self, request, position)
 

@@ -6,25 +6,30 @@ still there, no row was skipped. Otherwise, the paginator steps back until a pag
 The order must be stable, which a sort in the stream's body ensures.
 
 A short page does not confirm the end, because servers and proxies cut pages. A page with nothing but the last row does.
+
+A paginator can resume at an offset. Rows may have come and gone in front of it, so its position has the keys of some
+rows that were read (:class:`~engine.pagination.bookmark.Bookmark`), and reading goes on at a page that has one of them.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.declare.blocks import key
 from engine.declare.types import PARAMETER
 from engine.declare.values import Integer, JsonObject, JsonValue
-from engine.failures import ReadFailure
-from engine.pagination.paginator import Paginator
+from engine.failures import OrderMoved, ReadFailure
+from engine.pagination.bookmark import Bookmark
+from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
 
 _WINDOW_PAGES = 10  # pages whose keys are kept, which bounds the memory
 _MAX_REPEATS = 3
 _MAX_STEPS_BACK = 20
+_BOOKMARK_KEYS = 3  # one per page: should the last rows be gone, those of the page before are there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,7 @@ class Offset:
     stable: name a sort in the stream's body or query.
     """
 
-    resumable: ClassVar[bool] = False
+    resumable: ClassVar[bool] = True
 
     page_size: int = key(
         Integer(1), "Number of rows per page. Pages overlap by one row, so at least 2 are requested.", default=100
@@ -48,26 +53,36 @@ class Offset:
         default={},
     )
 
-    def paginate(self, request: Request, position: str | None = None) -> Paginator:
-        """Start at the first row."""
-        return _OffsetPaginator(self, request)
+    def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
+        """Start at the first row, or resume at a position of an earlier paginator."""
+        return _OffsetPaginator(self, request, Bookmark.parse(position))
 
 
 class _OffsetPaginator:
-    position = None
     one_record = False
 
-    def __init__(self, style: Offset, request: Request) -> None:
+    def __init__(self, style: Offset, request: Request, bookmark: Bookmark | None) -> None:
         self._style = style
         self._template = request.with_values(style.body)
         self._window: deque[Sequence[Hashable]] = deque()  # the keys of the last pages
         self._seen: set[Hashable] = set()  # the same keys
         self._previous: Sequence[Hashable] = ()
+        self._first_page: Sequence[Hashable] = ()
+        self._largest_page = 0
         self._after_only_row = False  # the first page held one row, so the next must be empty
         self._farthest = 0  # the end of the farthest page so far
         self._repeats = 0  # of the same page; a row inserted before a short page looks like one
         self._steps_back = 0  # since the farthest page
-        self.request: Request | None = self._at(0)
+        self._bookmark = bookmark  # of the last row read
+        self._search: Iterator[int] = iter(())
+        self._searching = bookmark is not None
+        if bookmark is not None:
+            self._search = bookmark.nearby(max(1, style.page_size - 1), 0)
+        self.request: Request | None = self._at(next(self._search, 0))
+
+    @property
+    def position(self) -> str | None:
+        return str(self._bookmark) if self._bookmark else None
 
     def _at(self, offset: int) -> Request:
         self._offset = offset
@@ -76,6 +91,8 @@ class _OffsetPaginator:
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         keys = [k for k, _ in page.records]
+        if self._searching:
+            return self._resume(page, keys)
         if not keys and (self._offset == 0 or self._after_only_row):
             self.request = None
             return ()
@@ -85,21 +102,45 @@ class _OffsetPaginator:
         if self._offset > 0 and len(keys) == 1 and keys[0] == self._previous[-1]:
             self.request = None
             return ()
-        self._repeats = self._repeats + 1 if keys == self._previous else 0
-        if self._repeats == _MAX_REPEATS:
-            raise ReadFailure(
-                f"offset {self._offset} returned the same {len(keys)} rows as the offset before it: the server ignores "
-                f'"{self._style.offset_key}". Declare another pagination, or `pagination: single` for one request'
-            )
+        return self._take(page, keys)
+
+    def _resume(self, page: Page, keys: Sequence[Hashable]) -> Sequence[KeyedRecord]:
+        """Look for a page with a row of the bookmark. At offset 0, the list is read from its start instead."""
+        assert self._bookmark is not None
+        if self._offset > 0 and not self._bookmark.is_in(keys):
+            self.request = self._at(next(self._search))
+            return ()
+        self._searching = False
+        return self._take(page, keys) if keys else self.advance(page)
+
+    def _take(self, page: Page, keys: Sequence[Hashable]) -> Sequence[KeyedRecord]:
+        """Take in a page that joins the rows read."""
+        self._check_progress(keys)
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         if self._offset + len(keys) > self._farthest:
             self._farthest = self._offset + len(keys)
             self._steps_back = 0
         self._previous = keys
+        self._first_page = self._first_page or keys
+        self._largest_page = max(self._largest_page, len(keys))
         self._remember(keys)
+        last_rows = [page_keys[-1] for page_keys in self._window]
+        self._bookmark = Bookmark.at(self._offset + len(keys) - 1, last_rows[-_BOOKMARK_KEYS:])
         self._after_only_row = self._offset == 0 and len(keys) == 1
         self.request = self._at(1 if self._after_only_row else self._offset + len(keys) - 1)
         return new
+
+    def _check_progress(self, keys: Sequence[Hashable]) -> None:
+        self._repeats = self._repeats + 1 if keys == self._previous else 0
+        if self._repeats < _MAX_REPEATS:
+            return
+        same = f"offset {self._offset} returned the same {len(keys)} rows as the offset before it"
+        if keys == self._first_page:
+            raise ReadFailure(
+                f'{same}: the server ignores "{self._style.offset_key}". Declare another pagination, or '
+                "`pagination: single` for one request"
+            )
+        raise OrderMoved(f"{same}, {_MAX_REPEATS} times: rows move within the list faster than it can be read")
 
     def _remember(self, keys: Sequence[Hashable]) -> None:
         self._window.append(keys)
@@ -114,10 +155,12 @@ class _OffsetPaginator:
         """
         self._steps_back += 1
         if self._steps_back > _MAX_STEPS_BACK:
-            raise ReadFailure(
-                f"{_MAX_STEPS_BACK} pages did not start with a row that was read before: the list changes faster than "
-                "it can be read, its order is not stable, or the server returns one row at a time. Name a stable sort "
-                "in the request"
+            message = f"{_MAX_STEPS_BACK} pages did not start with a row that was read before"
+            if self._largest_page == 1:
+                raise ReadFailure(f"{message}: the server returns one row at a time, so pages cannot overlap")
+            raise OrderMoved(
+                f"{message}: the list changes faster than it can be read, or its order is not stable. Name a stable "
+                "sort in the request"
             )
         self._after_only_row = False
         self._previous = (object(),)

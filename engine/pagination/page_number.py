@@ -1,36 +1,42 @@
 """Pagination style ``page_number``: numbered pages.
 
 Numbered pages cannot overlap, so a row that is deleted during the read moves another row to a page that was already
-read. If the responses contain a total, it confirms the read: the same total on every page, and as many different rows.
-Otherwise, the read starts over.
+read. If the responses contain a total, the read starts over until the total is the same on every page, and as many
+different rows were read. That finds every change of the number of rows, but not a row that is deleted while another is
+inserted.
+
+Without a total, a paginator can resume at a page. Rows may have come and gone in front of it, so its position has the
+keys of some rows of the page before (:class:`~engine.pagination.bookmark.Bookmark`), and reading goes on at a page that
+has one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from engine.declare.blocks import key
 from engine.declare.types import JSON_PATH, PARAMETER
 from engine.declare.values import Integer
-from engine.failures import ReadFailure
+from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
-from engine.pagination.paginator import Paginator
+from engine.pagination.bookmark import Bookmark
+from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
 
 _MAX_ROUNDS: Final = 20
+_BOOKMARK_KEYS: Final = 3  # spread over a page
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageNumber:
     """Page numbers in the body of a POST request or the query of a GET request. The list ends with an empty page.
 
-    The order must be stable: name a sort in the stream's body or query. With `total`, rows inserted or deleted during
-    the read cannot hide others: the read starts over until it has as many rows as the server counts.
+    The order must be stable: name a sort in the stream's body or query. Pages do not overlap, so rows inserted or
+    deleted during the read can hide others. With `total`, the read starts over until it has as many rows as the server
+    counts. If the server has another style, prefer that.
     """
-
-    resumable: ClassVar[bool] = False
 
     page_size: int = key(Integer(1), "Number of rows per page.", default=100)
     page_key: str = key(PARAMETER, "The request's parameter for the page number.", default="page")
@@ -38,47 +44,61 @@ class PageNumber:
     first: int = key(Integer(0, 1), "The number of the first page.", default=1)
     total: JsonPath | None = key(JSON_PATH, "JSONPath of the total number of rows in the response.", default=None)
 
-    def paginate(self, request: Request, position: str | None = None) -> Paginator:
-        """Start with the first page."""
-        return _PageNumberPaginator(self, request)
+    def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
+        """Start with the first page or, without a total, resume at a position of an earlier paginator."""
+        return _PageNumberPaginator(self, request, None if self.total else Bookmark.parse(position))
+
+    @property
+    def resumable(self) -> bool:
+        """Without a total: with one, all rows must be read in one go to be counted."""
+        return self.total is None
 
 
 class _PageNumberPaginator:
-    position = None
     one_record = False
 
-    def __init__(self, style: PageNumber, request: Request) -> None:
+    def __init__(self, style: PageNumber, request: Request, bookmark: Bookmark | None) -> None:
         self._style = style
         self._template = request.with_values({style.size_key: style.page_size})
         self._seen: set[Hashable] = set()  # in all rounds
+        self._first_page: Sequence[Hashable] = ()
         self._rounds = 0
         self._start_over()
+        self._bookmark = bookmark  # of the last page that was read
+        self._search: Iterator[int] = iter(())
+        if bookmark is not None:
+            self._search = bookmark.nearby(1, style.first)
+            self._go_to(next(self._search))
+        self._searching = bookmark is not None
+
+    @property
+    def position(self) -> str | None:
+        return str(self._bookmark) if self._bookmark else None
 
     def _start_over(self) -> None:
         self._rounds += 1
         if self._rounds > _MAX_ROUNDS:
-            raise ReadFailure(
+            raise OrderMoved(
                 f"{_MAX_ROUNDS} reads of all pages never had as many rows as the server counts: the list changes "
                 "faster than it can be read, or its order is not stable"
             )
-        self._number = self._style.first
         self._this_round: set[Hashable] = set()
         self._total: object = None
-        self.request: Request | None = self._at(self._number)
+        self._go_to(self._style.first)
 
-    def _at(self, number: int) -> Request:
-        return self._template.with_values({self._style.page_key: number})
+    def _go_to(self, number: int) -> None:
+        self._number = number
+        self.request: Request | None = self._template.with_values({self._style.page_key: number})
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         total = self._style.total.get(page.document) if self._style.total else None
         if self._style.total is not None and (not isinstance(total, int) or isinstance(total, bool)):
             raise ReadFailure(f"the response has no total number of rows at {self._style.total.text}")
         keys = [k for k, _ in page.records]
-        if keys and self._this_round.issuperset(keys) and self._style.total is None:
-            raise ReadFailure(
-                f"page {self._number} has only rows of earlier pages: the server ignores "
-                f'"{self._style.page_key}", or the order is not stable'
-            )
+        if not self._is_found(keys):
+            self._go_to(next(self._search))
+            return ()
+        self._check_progress(keys)
         changed = self._number > self._style.first and total != self._total
         self._total = total
         self._this_round.update(keys)
@@ -89,6 +109,23 @@ class _PageNumberPaginator:
         elif not keys or (total is not None and len(self._this_round) == total):
             self.request = None
         else:
-            self._number += 1
-            self.request = self._at(self._number)
+            if total is None:
+                self._bookmark = Bookmark.at(self._number, keys[:: max(1, len(keys) // _BOOKMARK_KEYS)])
+            self._go_to(self._number + 1)
         return new
+
+    def _is_found(self, keys: Sequence[Hashable]) -> bool:
+        """Whether a page continues the read: it has a row of the bookmark, if the read has just resumed."""
+        if self._searching and self._bookmark is not None:
+            self._searching = self._number != self._style.first and not self._bookmark.is_in(keys)
+        return not self._searching
+
+    def _check_progress(self, keys: Sequence[Hashable]) -> None:
+        """Only without a total, a page of rows that were all read before is a failure."""
+        self._first_page = self._first_page or keys
+        if not keys or not self._this_round.issuperset(keys) or self._style.total is not None:
+            return
+        message = f"page {self._number} has only rows of earlier pages"
+        if keys == self._first_page:
+            raise ReadFailure(f'{message}: the server ignores "{self._style.page_key}"')
+        raise OrderMoved(f"{message}: rows move within the list, or its order is not stable")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from engine.requests import KeyedRecord, Page, Request
+from engine.requests import KeyedRecord, Page, Record, Request
+
+IsLater = Callable[[Record], bool]
+"""Whether a record changed after the pass began, so that the next pass reads it."""
 
 
 class Paginator(Protocol):
@@ -16,7 +19,10 @@ class Paginator(Protocol):
 
     @property
     def position(self) -> str | None:
-        """Where another paginator could resume and miss nothing; None if it would have to start over."""
+        """Where another paginator could resume and miss nothing; None if it would have to start over.
+
+        It contains no comma and no white space.
+        """
 
     @property
     def one_record(self) -> bool:
@@ -26,19 +32,30 @@ class Paginator(Protocol):
         """Take in the response to ``request``; returns the records that no earlier page had.
 
         Raises:
-            ReadFailure: the pages do not add up to a complete list.
+            OrderMoved: the pages do not join, because the list's order moves.
+            ReadFailure: the pages do not add up to a complete list for another reason.
         """
 
 
 class Style(Protocol):
     """A pagination style with its options."""
 
-    resumable: ClassVar[bool]
-    """Whether its paginators have positions."""
+    @property
+    def resumable(self) -> bool:
+        """Whether a later sync can resume at a position. Tokens and links are positions only while the server accepts
+        them: whoever resumes at one that is rejected starts over.
+        """
 
     @property
     def page_size(self) -> int | None:
         """The number of rows to request per page; None if the server decides."""
 
-    def paginate(self, request: Request, position: str | None = None) -> Paginator:
-        """Start reading the list that ``request`` returns, or resume at a position of an earlier paginator."""
+    def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
+        """Start reading the list that ``request`` returns, or resume at a position of an earlier paginator.
+
+        Args:
+            request: The request of the list, without its pagination.
+            position: The position. One that another style made is ignored.
+            is_later: Lets a paginator end where only rows of the next pass follow. Without it, a list that grows as
+                fast as it is read has no end.
+        """

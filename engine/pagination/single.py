@@ -10,7 +10,7 @@ from engine.declare.blocks import key
 from engine.declare.types import PARAMETER
 from engine.declare.values import Boolean, Integer
 from engine.failures import ReadFailure
-from engine.pagination.paginator import Paginator
+from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
 
 
@@ -34,7 +34,7 @@ class Single:
     )
     limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
 
-    def paginate(self, request: Request, position: str | None = None) -> Paginator:
+    def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Send one request."""
         return _SinglePaginator(self, request)
 

@@ -1,17 +1,21 @@
-"""Pagination style ``token``: each response has a token for the next page."""
+"""Pagination style ``token``: each response has a token for the next page.
+
+A paginator can resume at a token as long as the server accepts it. Positions have the form ``ROWS@TOKEN``, with the
+number of rows before it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from engine.declare.blocks import key
 from engine.declare.types import ENDPOINT, JSON_PATH, PARAMETER, Endpoint
 from engine.failures import ReadFailure
 from engine.jsonpath import JsonPath
-from engine.pagination.paginator import Paginator
+from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
 
 
@@ -40,21 +44,26 @@ class Token:
         ENDPOINT, "The endpoint of the next pages, if it is not the stream's.", default=None
     )
 
-    def paginate(self, request: Request, position: str | None = None) -> Paginator:
-        """Start with the first page."""
-        return _TokenPaginator(self, request)
+    def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
+        """Start with the first page, or with that of a token."""
+        return _TokenPaginator(self, request, position)
 
 
 class _TokenPaginator:
-    position = None
     one_record = False
 
-    def __init__(self, style: Token, request: Request) -> None:
+    def __init__(self, style: Token, request: Request, position: str | None) -> None:
         self._style = style
         self._template = request
         self._tokens: set[str] = set()
         self._seen: set[Hashable] = set()
+        self._rows_before = 0  # this reading
+        self.position: str | None = None
         self.request: Request | None = request
+        rows, at, token = (position or "").partition("@")
+        if at and rows.isdecimal():
+            self._rows_before = int(rows)
+            self.request = self._following(unquote(token))
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         style = self._style
@@ -62,7 +71,8 @@ class _TokenPaginator:
         self._seen.update(k for k, _ in new)
         token = style.token.get(page.document)
         total = style.total.get(page.document) if style.total else None
-        if token is None or token == "" or (isinstance(total, int) and len(self._seen) >= total):
+        rows = self._rows_before + len(self._seen)
+        if token is None or token == "" or (isinstance(total, int) and rows >= total):
             self.request = None
         elif not isinstance(token, str):
             raise ReadFailure(f"the token at {style.token.text} is not a string")
@@ -75,6 +85,7 @@ class _TokenPaginator:
             where = self._style.token.text
             raise ReadFailure(f"the token at {where} is that of an earlier page: the list would never end")
         self._tokens.add(token)
+        self.position = f"{self._rows_before + len(self._seen)}@{quote(token, safe='')}"
         values = {self._style.parameter: token}
         if self._style.endpoint is None:
             return self._template.with_values(values)

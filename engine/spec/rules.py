@@ -21,6 +21,8 @@ from engine.spec.dialect import Field, Spec, Stream
 from engine.spec.selection import WORDS, select
 from engine.spec.types import KEY_TYPES
 
+_RESUMABLE: Final = "keyset, offset, or page_number without a total"
+
 _Value = TypeVar("_Value")
 
 
@@ -327,15 +329,6 @@ def reconcile_needs_a_count(stream: Stream, at: Node) -> Violations:
         yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
 
 
-def reconcile_needs_a_resumable_pagination(stream: Stream, at: Node) -> Violations:
-    """Each sync re-reads a slice; the next sync resumes behind it."""
-    if stream.reconcile is None or stream.parent is not None:
-        return
-    if not stream.pagination or not stream.pagination[0].resumable:
-        message = "needs a pagination of the stream that can resume (keyset)"
-        yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
-
-
 def related_is_not_for_children(stream: Stream, at: Node) -> Violations:
     """Children are already read for the parents that changed."""
     if at.get("parent") is not None and at.at("incremental").get("related") is not None:
@@ -457,17 +450,29 @@ def parents_form_no_cycle(spec: Spec, name: str, at: Node) -> Violations:
             return
 
 
+def reconcile_needs_a_resumable_pagination(spec: Spec, name: str, at: Node) -> Violations:
+    """Each sync re-reads a slice; the next sync resumes behind it."""
+    stream = spec.streams[name]
+    if stream.reconcile is not None and stream.parent is None and not _can_resume(spec, stream):
+        message = f"needs a pagination of the stream that can resume ({_RESUMABLE})"
+        yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
+
+
+def _can_resume(spec: Spec, stream: Stream) -> bool:
+    style = stream.pagination[0] if stream.pagination else spec.api.pagination
+    return style.resumable
+
+
 def children_reconcile_with_their_parent(spec: Spec, name: str, at: Node) -> Violations:
     """Children are re-read parent by parent, over several syncs."""
     stream = spec.streams[name]
     if stream.parent is None or stream.reconcile is None or stream.parent.stream not in spec.streams:
         return
     parent = spec.streams[stream.parent.stream]
-    resumable = parent.pagination and parent.pagination[0].resumable
-    if parent.cursor_field is None or parent.count is None or not resumable:
+    if parent.cursor_field is None or parent.count is None or not _can_resume(spec, parent):
         message = (
             f"reconciliation re-reads {stream.parent.stream}, which needs a cursor_field, a count and a pagination "
-            "that can resume (keyset)"
+            f"that can resume ({_RESUMABLE})"
         )
         yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
 
@@ -526,7 +531,6 @@ STREAM_RULES: Final = (
     lookup_needs_a_plain_key,
     optional_query_needs_reconcile,
     reconcile_needs_a_count,
-    reconcile_needs_a_resumable_pagination,
     related_is_not_for_children,
     queries_need_a_path_without_values,
     soft_delete_of_children_needs_reconcile,
@@ -543,6 +547,7 @@ SPEC_RULES: Final = (
 RELATION_RULES: Final = (
     parent_exists,
     parents_form_no_cycle,
+    reconcile_needs_a_resumable_pagination,
     children_reconcile_with_their_parent,
     references_lead_to_a_column_of_the_same_type,
 )

@@ -47,3 +47,23 @@ def test_a_link_that_cannot_be_followed_is_a_failure(links: list[Any], words: st
     with pytest.raises(ReadFailure, match=words):
         for number, link in enumerate(links):
             paginator.advance(page([number], {"next": link}))
+
+
+@pytest.mark.parametrize("link", ["https://elsewhere/api/items?after=a,b..c", "?after=3"])
+def test_a_read_resumes_at_its_link(link: str) -> None:
+    """It is one word, since positions are joined by commas."""
+    paginator = Link().paginate(GET)
+    assert paginator.position is None
+    paginator.advance(page([1], None, link))
+    position = paginator.position
+    assert position is not None
+    assert not {",", " "} & {*position}
+    resumed = Link().paginate(GET, position)
+    assert resumed.request == paginator.request
+    assert resumed.position == position
+
+
+@pytest.mark.parametrize("position", ["2024-05-01T10:00:00.000000Z", "1@%5B1%5D", "http://[x/items"])
+def test_a_position_of_another_style_is_ignored(position: str) -> None:
+    """The list is read from its start."""
+    assert Link().paginate(GET, position).request == GET

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Hashable
+from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,19 +13,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.declare.types import Endpoint
-from engine.failures import ReadFailure
+from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.offset import Offset
 from engine.requests import Page, Request
 from tests.effort import cases
 
+START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 POST = Request(Endpoint("POST", "/x/filter"), body={"sort": "ID"})
 Rows = list[int]
 
 
 def read(
-    rows: Rows, *, size: int, cap: int = 10**6, between: Callable[[int], None] | None = None, limit: int = 2000
+    rows: Rows,
+    *,
+    size: int,
+    cap: int = 10**6,
+    between: Callable[[int], None] | None = None,
+    limit: int = 2000,
+    stops: frozenset[int] = frozenset(),
 ) -> list[int]:
-    """Read a list that may change between the requests; returns the new rows in order."""
+    """Read a list that may change between the requests; returns the new rows in order.
+
+    After the requests numbered in ``stops``, a new paginator resumes at the position.
+    """
     paginator = Offset(page_size=size).paginate(POST)
     found: list[int] = []
     for number in range(limit):
@@ -33,6 +46,8 @@ def read(
         found += [record["id"] for _, record in paginator.advance(Page([(row, {"id": row}) for row in page]))]
         if between is not None:
             between(number)
+        if number in stops and paginator.request is not None:
+            paginator = Offset(page_size=size).paginate(POST, paginator.position)
     raise AssertionError("the paginator does not end")
 
 
@@ -54,8 +69,9 @@ def test_a_server_that_cuts_pages_loses_nothing(cap: int) -> None:
 
 def test_a_server_that_returns_one_row_at_a_time_is_a_failure() -> None:
     """Pages of one row cannot overlap, so nothing confirms that no row was skipped."""
-    with pytest.raises(ReadFailure, match="one row at a time"):
+    with pytest.raises(ReadFailure, match="one row at a time") as caught:
         read(list(range(5)), size=10, cap=1)
+    assert caught.type is ReadFailure
 
 
 @pytest.mark.scenario("offset-ignored")
@@ -63,9 +79,10 @@ def test_a_server_that_ignores_the_offset_is_a_failure() -> None:
     """The message names the remedy. The read neither stops after one page nor goes on forever."""
     paginator = Offset(page_size=10).paginate(POST)
     page = Page([(n, {"id": n}) for n in range(10)])
-    with pytest.raises(ReadFailure, match=r"ignores \"offset\".*pagination: single"):
+    with pytest.raises(ReadFailure, match=r"ignores \"offset\".*pagination: single") as caught:
         for _ in range(10):
             paginator.advance(page)
+    assert caught.type is ReadFailure
 
 
 def test_a_row_inserted_before_a_short_list_is_no_failure() -> None:
@@ -109,8 +126,62 @@ def test_an_order_that_is_not_stable_is_a_failure() -> None:
     def between(number: int) -> None:
         rows[:] = [row + 1000 for row in rows]
 
-    with pytest.raises(ReadFailure, match="did not start with a row that was read"):
+    with pytest.raises(OrderMoved, match="did not start with a row that was read"):
         read(rows, size=10, between=between)
+
+
+def test_the_same_page_again_and_again_in_a_list_that_moves_is_another_failure() -> None:
+    """The server does not ignore the offset, or each page would be the first one: the rows before it become more."""
+    rows = list(range(12))
+
+    def between(number: int) -> None:
+        if number > 0:
+            rows[0:0] = [100 + 2 * number, 101 + 2 * number]
+
+    with pytest.raises(OrderMoved, match="offset 15 returned the same 3 rows"):
+        read(rows, size=10, between=between)
+
+
+@pytest.mark.parametrize("key", [("a,b..c@d", 7), "\udc80", ("é", None, START), (Decimal("1.50"),)])
+def test_a_position_is_one_word_whatever_the_keys(key: Hashable) -> None:
+    """Positions are joined by commas, and keys can contain anything. Another process finds the same row by it."""
+    paginator = Offset(page_size=2).paginate(POST)
+    paginator.advance(Page([(0, {}), (key, {})]))
+    position = paginator.position
+    assert position is not None
+    assert re.fullmatch(r"1@[\w%-]+", position)
+    assert position.isascii()
+    resumed = Offset(page_size=2).paginate(POST, position)
+    assert resumed.request is not None
+    assert resumed.request.body == {"sort": "ID", "limit": 2, "offset": 1}
+    assert [k for k, _ in resumed.advance(Page([(key, {}), (9, {})]))] == [key, 9]
+
+
+@pytest.mark.parametrize("position", ["2024-05-01T10:00:00.000000Z", "5@token", "x@[]", "5@5"])
+def test_a_position_of_another_style_is_ignored(position: str) -> None:
+    """The list is read from its start."""
+    request = Offset(page_size=2).paginate(POST, position).request
+    assert request is not None
+    assert request.body == {"sort": "ID", "limit": 2, "offset": 0}
+
+
+@pytest.mark.parametrize("change", [0, -1, -250, 1, 250, -2000, 2000])
+def test_resuming_costs_few_requests(change: int) -> None:
+    """Though rows came or went before the position; after too many of them, the list is read again from its start."""
+    rows = list(range(10_000))
+    paginator, requests = Offset(page_size=100).paginate(POST), 0
+    while paginator.request is not None and requests < 60:
+        body: Any = paginator.request.body
+        paginator.advance(Page([(row, {}) for row in rows[body["offset"] : body["offset"] + 100]]))
+        requests += 1
+    rows[0 : max(0, -change)] = [-n - 1 for n in range(change)]
+    resumed, found, more = Offset(page_size=100).paginate(POST, paginator.position), set[Any](), 0
+    while resumed.request is not None:
+        body = resumed.request.body
+        found |= {key for key, _ in resumed.advance(Page([(n, {}) for n in rows[body["offset"] :][:100]]))}
+        more += 1
+    assert set(range(5940, 10_000)) <= found
+    assert more <= (50 if abs(change) <= 250 else 160)
 
 
 def test_the_page_is_in_the_body_or_the_query() -> None:
@@ -147,14 +218,22 @@ def storm(rows: Rows, edits: list[tuple[int, str, int, int]]) -> Callable[[int],
 
 
 @settings(max_examples=cases(500))
-@given(count=st.integers(0, 120), size=st.integers(2, 20), cap=st.sampled_from([2, 5, 1000]), edits=EDITS)
+@given(
+    count=st.integers(0, 120),
+    size=st.integers(2, 20),
+    cap=st.sampled_from([2, 5, 1000]),
+    edits=EDITS,
+    stops=st.frozensets(st.integers(0, 40), max_size=4),
+)
 def test_no_row_that_exists_throughout_is_lost(
-    count: int, size: int, cap: int, edits: list[tuple[int, str, int, int]]
+    count: int, size: int, cap: int, edits: list[tuple[int, str, int, int]], stops: frozenset[int]
 ) -> None:
-    """Whatever is inserted or deleted during the read, every row that exists from its start to its end is returned."""
+    """Whatever is inserted or deleted during the read, and wherever a new paginator resumes at the position, every row
+    that exists from its start to its end is returned.
+    """
     rows = list(range(count))
     try:
-        found = read(rows, size=size, cap=cap, between=storm(rows, edits))
+        found = read(rows, size=size, cap=cap, between=storm(rows, edits), stops=stops)
     except ReadFailure:
         return  # the sync fails and the next one reads again; the last test below shows that this is rare
     assert {row for row in rows if row < count} <= set(found)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.declare.types import Endpoint
-from engine.failures import ReadFailure
+from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import compile_path
 from engine.pagination.page_number import PageNumber
 from engine.requests import Page, Request
@@ -59,8 +59,9 @@ def test_with_a_total_no_row_that_exists_throughout_is_lost(seed: int) -> None:
 
 def test_a_server_that_ignores_the_page_is_a_failure() -> None:
     """The same rows again are neither the end nor new rows."""
-    with pytest.raises(ReadFailure, match='ignores "page"'):
+    with pytest.raises(ReadFailure, match='ignores "page"') as caught:
         read(PageNumber(page_size=5), lambda number, size: ([1, 2, 3], None))
+    assert caught.type is ReadFailure
 
 
 def test_a_total_that_is_never_reached_is_a_failure() -> None:
@@ -74,3 +75,46 @@ def test_a_response_without_its_total_is_a_failure() -> None:
     paginator = PageNumber(page_size=5, total=compile_path("$.sum")).paginate(GET)
     with pytest.raises(ReadFailure, match=r"no total number of rows at \$\.sum"):
         paginator.advance(page([1], {"total": 1}))
+
+
+@pytest.mark.parametrize("total", [None, compile_path("$.total")])
+def test_a_list_that_moves_is_another_failure(total: Any) -> None:
+    """It can be read again, unlike a list of a server that ignores the page."""
+    dice = random.Random(1)
+
+    def answer(number: int, size: int) -> tuple[list[int], int]:
+        rows = dice.sample(range(12), 12)
+        return rows[(number - 1) * size : number * size], 12 + number % 2
+
+    with pytest.raises(OrderMoved):
+        for _ in range(100):
+            read(PageNumber(page_size=4, total=total), answer)
+
+
+@pytest.mark.parametrize("gone", [0, 1, 17, 40, 90])
+@pytest.mark.parametrize("added", [0, 1, 17, 90])
+def test_a_resumed_read_misses_no_row(gone: int, added: int) -> None:
+    """Though rows came and went before its position."""
+    style, rows = PageNumber(page_size=10), list(range(200))
+    paginator, found = style.paginate(GET), set[Any]()
+    for turn in range(100):
+        if paginator.request is None:
+            break
+        number = paginator.request.query["page"]
+        found |= {key for key, _ in paginator.advance(page(rows[(number - 1) * 10 : number * 10]))}
+        if turn == 10:
+            del rows[:gone]
+            rows[0:0] = range(1000, 1000 + added)
+            paginator = style.paginate(GET, paginator.position)
+    assert paginator.request is None
+    assert found >= set(range(200))
+
+
+def test_with_a_total_a_read_cannot_resume() -> None:
+    """All rows must be read in one go to be counted."""
+    style = PageNumber(page_size=1, total=compile_path("$.total"))
+    paginator = style.paginate(GET)
+    paginator.advance(page([1], {"total": 2}))
+    assert paginator.position is None
+    assert not style.resumable
+    assert PageNumber().resumable

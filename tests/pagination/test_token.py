@@ -77,3 +77,25 @@ def test_a_repeated_token_is_a_failure() -> None:
     paginator.advance(page(1, token="a"))
     with pytest.raises(ReadFailure, match="would never end"):
         paginator.advance(page(2, token="a"))
+
+
+@pytest.mark.parametrize("token", ["b", "a,b..c@d/é="])
+def test_a_read_resumes_at_its_token(token: str) -> None:
+    """The rows before it count toward the total, so the token after the last record is still ignored."""
+    counting = Token(token=compile_path("$.next"), parameter="t", endpoint=NEXT, total=compile_path("$.total"))
+    paginator = counting.paginate(FIRST)
+    assert paginator.position is None
+    paginator.advance(Page([(1, {}), (2, {})], {"next": token, "total": 3}))
+    position = paginator.position
+    assert position is not None
+    assert not {",", " "} & {*position}
+    resumed = counting.paginate(FIRST, position)
+    assert resumed.request == Request(NEXT, {"t": token})
+    assert resumed.position == position
+    assert len(resumed.advance(Page([(3, {})], {"next": "broken", "total": 3}))) == 1
+    assert resumed.request is None
+
+
+def test_a_position_of_another_style_is_ignored() -> None:
+    """The list is read from its start."""
+    assert style().paginate(FIRST, "2024-05-01T10:00:00.000000Z").request == FIRST
