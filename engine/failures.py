@@ -11,12 +11,24 @@ class Failure(Exception):
     """A sync cannot go on. Its state stays where the last checkpoint left it."""
 
 
-class NotFound(Failure):
-    """The server has no such endpoint (404), or not for this method (405)."""
+class ServerDown(Failure):
+    """No request reaches the server: no connection, no such host, no TLS, or a proxy that does not forward."""
 
-    def __init__(self, message: str, url: str) -> None:
+
+class LimitReached(Failure):
+    """The sync must send no further request: it has reached a limit on requests or on time."""
+
+
+class NotFound(Failure):
+    """The server has no such endpoint (404), or not for this method (405).
+
+    ``from_api``: whether the response is the API's own, in JSON, rather than the page of a proxy in front of it.
+    """
+
+    def __init__(self, message: str, url: str, *, from_api: bool = False) -> None:
         super().__init__(message)
         self.url = url
+        self.from_api = from_api
 
 
 class Unauthorized(Failure):

@@ -40,7 +40,8 @@ class InProcess:
         seen = received(request.method, request.url, request.headers, body)
         self.seen.append(seen)
         reply = self.answer(seen)
-        headers = {name: text for name, text in reply.headers.items() if text is not None}
+        sent = {"Content-Type": "application/json", **reply.headers}
+        headers = {name: text for name, text in sent.items() if text is not None}
         response = requests.Response()
         response.request, response.url = request, request.url
         response.status_code, response.reason = reply.status, HTTPStatus(reply.status).phrase

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from engine.failures import Failure, LimitReached
 from engine.http.errors import RequestError
 from engine.spec.dialect import Limits
 
@@ -38,11 +39,16 @@ class Budget:
         most = self._limits.requests
         with self._lock:
             if most is not None and self._requests >= most:
-                raise BudgetExhausted(f"the sync has sent {most:,} requests, its limit", "api.limits.requests")
+                raise BudgetExhausted(
+                    f"the sync has sent {most:,} requests, its limit", "api.limits.requests", failure=LimitReached
+                )
             self._requests += 1
 
-    def spend_retry(self) -> None:
+    def spend_retry(self, failure: type[Failure] = Failure) -> None:
         """Count a retry.
+
+        Args:
+            failure: What the request fails with if it is not retried.
 
         Raises:
             BudgetExhausted: there were too many.
@@ -51,7 +57,9 @@ class Budget:
             if self._retries < 1:
                 most = self._limits.retries
                 raise BudgetExhausted(
-                    f"the sync has used up its {most:,} retries: the server fails too often", "api.limits.retries"
+                    f"the sync has used up its {most:,} retries: the server fails too often",
+                    "api.limits.retries",
+                    failure=failure,
                 )
             self._retries -= 1
 
@@ -68,4 +76,6 @@ class Budget:
         """
         most = self._limits.duration
         if most is not None and self._clock() - self._began + seconds > most.total_seconds():
-            raise BudgetExhausted(f"the sync would take longer than {most}, its limit", "api.limits.duration")
+            raise BudgetExhausted(
+                f"the sync would take longer than {most}, its limit", "api.limits.duration", failure=LimitReached
+            )

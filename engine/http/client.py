@@ -96,39 +96,51 @@ class Client:
         """Replace the secrets of the configuration in a string."""
         return self._secrets.redact(text)
 
-    def send(self, stream: str, request: Request, expect: Callable[[Any], Any]) -> Response:
+    def send(
+        self, stream: str, request: Request, expect: Callable[[Any], Any], *, endpoint_exists: bool = False
+    ) -> Response:
         """Send a request until the server responds as expected, or fails for good.
 
         Args:
             stream: The stream that messages name.
             request: The request.
             expect: Turns the decoded JSON into the wanted value; raises :class:`UnexpectedShape` if it cannot.
+            endpoint_exists: Whether the endpoint is known to exist. A 404 or 405 is then final only if it is the API's
+                own, in JSON; any other comes from a proxy and is retried like a 5xx.
 
         Raises:
             NotFound: 404 or 405, or the path goes above the root of the server.
             Unauthorized: 401 or 403.
             RequestRejected: 400 or 422.
+            ServerDown: no connection to the server, at the last attempt.
+            LimitReached: the sync has reached a limit of ``api.limits``: requests or duration.
             Failure: any other lasting failure, or a transient one that outlasted all attempts.
         """
         try:
-            return self._send(stream, request, expect)
+            return self._send(stream, request, expect, endpoint_exists)
         except Exception as error:
             redact_exception(error, self.redact)
             raise
 
-    def _send(self, stream: str, request: Request, expect: Callable[[Any], Any]) -> Response:
+    def _send(self, stream: str, request: Request, expect: Callable[[Any], Any], endpoint_exists: bool) -> Response:
         url = self._transport.url(request)
         if url is None:
             raise self._errors.above_the_server(stream, request, self.url(request))
         try:
-            return self._retrying.run(f"{stream}: {request}", lambda: self._attempt(stream, request, url, expect))
+            return self._retrying.run(
+                f"{stream}: {request}", lambda: self._attempt(stream, request, url, expect, endpoint_exists)
+            )
         except RequestError as error:
             remedy = self._errors.remedy(error.part)
-            raise Failure(self._errors.message(stream, request, url, error.reason, remedy)) from error
+            raise error.failure(self._errors.message(stream, request, url, error.reason, remedy)) from error
 
-    def _attempt(self, stream: str, request: Request, url: str, expect: Callable[[Any], Any]) -> Response:
+    def _attempt(
+        self, stream: str, request: Request, url: str, expect: Callable[[Any], Any], endpoint_exists: bool
+    ) -> Response:
         raw = self._exchange(request)
-        error = self._errors.transient(raw) or self._errors.failure(stream, request, url, raw)
+        error = self._errors.transient(raw, endpoint_exists=endpoint_exists) or self._errors.failure(
+            stream, request, url, raw
+        )
         if error is not None:
             raise error
         try:

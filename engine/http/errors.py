@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from engine.failures import Failure, NotFound, RequestRejected, Unauthorized
+from engine.http.decoding import NotJson, decode
 from engine.http.response import RawResponse
 from engine.requests import Request
 from engine.spec.load import ResolvedSpec
@@ -22,6 +23,7 @@ class RequestError(Exception):
         transient: Whether another attempt may succeed.
         retry_after: The wait that the server requested, in seconds.
         throttled: Whether the server wants fewer requests, so that all threads have to wait.
+        failure: What the error becomes if no other attempt is made.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class RequestError(Exception):
         transient: bool = False,
         retry_after: float | None = None,
         throttled: bool = False,
+        failure: type[Failure] = Failure,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -39,6 +42,7 @@ class RequestError(Exception):
         self.transient = transient
         self.retry_after = retry_after
         self.throttled = throttled
+        self.failure = failure
 
 
 class ErrorMapping:
@@ -64,7 +68,7 @@ class ErrorMapping:
             return None
         message = self.message(stream, request, url, *self._explanation(stream, request, url, response))
         if status in (404, 405):
-            return NotFound(message, url)
+            return NotFound(message, url, from_api=_is_json(response))
         if status in (401, 403):
             return Unauthorized(message, status)
         return RequestRejected(message) if status in (400, 422) else Failure(message)
@@ -73,9 +77,14 @@ class ErrorMapping:
         """The failure of a request whose path leads above the root of the server."""
         return NotFound(self.message(stream, request, url, "the path goes above the root of the server", ""), url)
 
-    def transient(self, response: RawResponse) -> RequestError | None:
-        """The error of a response that asks to try again later: 408, 429 or 5xx. None for any other."""
+    def transient(self, response: RawResponse, *, endpoint_exists: bool = False) -> RequestError | None:
+        """The error of a response that asks to try again later: 408, 429 or 5xx. None for any other.
+
+        If the endpoint is known to exist, a 404 or 405 that the API did not send is one too.
+        """
         throttled, retry_after = response.status == 429, response.retry_after
+        if response.status in (404, 405) and endpoint_exists and not _is_json(response):
+            return RequestError(response.returned, transient=True)
         if response.status < 500 and response.status not in (408, 429):
             return None
         return RequestError(
@@ -186,6 +195,17 @@ class ErrorMapping:
         """The start of the body. Secrets are removed first: the cut could leave half of one."""
         body = " ".join(self._resolved.settings.secrets.redact(response.text).split())
         return body if len(body) <= _EXCERPT else f"{body[:_EXCERPT]}..."
+
+
+def _is_json(response: RawResponse) -> bool:
+    """Whether a response says that it is JSON, and is."""
+    if not response.claims_json:
+        return False
+    try:
+        decode(response.body)
+    except NotJson:
+        return False
+    return True
 
 
 def _same_but_https(url: str, target: str) -> bool:

@@ -37,6 +37,11 @@ class RawResponse:
         return self.content_type in ("text/html", "application/xhtml+xml")
 
     @property
+    def claims_json(self) -> bool:
+        """Whether the media type is JSON's, or ends in +json."""
+        return self.content_type == "application/json" or self.content_type.endswith("+json")
+
+    @property
     def next_link(self) -> str | None:
         """The target of the Link header's rel="next" (RFC 8288), if there is one."""
         links = parse_header_links(self.headers.get("Link", ""))

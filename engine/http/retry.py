@@ -73,9 +73,10 @@ class Retrying:
         """Wait after a failed attempt, or raise if there must be no other."""
         attempts = self._retry.attempts
         if number == attempts:
-            raise RequestError(f"{error.reason}; gave up after {attempts} attempts", error.part) from error
+            reason = f"{error.reason}; gave up after {attempts} attempts"
+            raise RequestError(reason, error.part, failure=error.failure) from error
         seconds = self._wait(number, error)
-        self._budget.spend_retry()
+        self._budget.spend_retry(error.failure)
         if error.throttled:
             self._rate_limiter.pause(seconds)  # the server would reject the other threads' requests too
         self._log.warning(f"{name}: {error.reason}; attempt {number} of {attempts}, retrying in {seconds:.1f} s")

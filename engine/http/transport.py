@@ -14,10 +14,12 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 import requests
+from requests.adapters import ConnectTimeoutError as _NotConnected  # urllib3's own, under it
 from requests.adapters import HTTPAdapter
 from requests.exceptions import BaseHTTPError as _Urllib3Error  # type: ignore[attr-defined]  # urllib3's own, under it
 from requests.utils import should_bypass_proxies
 
+from engine.failures import Failure, ServerDown
 from engine.http.errors import RequestError
 from engine.http.response import RawResponse
 from engine.requests import Request
@@ -32,9 +34,15 @@ class TransportError(RequestError):
     """There was no response, or none within the bounds. ``dropped``: the server closed the connection."""
 
     def __init__(
-        self, reason: str, part: str | None = "api.base_url", *, transient: bool, dropped: bool = False
+        self,
+        reason: str,
+        part: str | None = "api.base_url",
+        *,
+        transient: bool,
+        dropped: bool = False,
+        failure: type[Failure] = Failure,
     ) -> None:
-        super().__init__(reason, part, transient=transient)
+        super().__init__(reason, part, transient=transient, failure=failure)
         self.dropped = dropped
 
 
@@ -177,24 +185,42 @@ def _transport_error(error: OSError | _Urllib3Error) -> TransportError:
     cause = _innermost(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         reason = f"the server's certificate is not trusted ({_description(cause)})"
-        return TransportError(reason, "api.ca_certificate", transient=False)
+        return TransportError(reason, "api.ca_certificate", transient=False, failure=ServerDown)
     reason = f"no response ({type(cause).__name__}: {_description(cause)})"
     if isinstance(error, requests.exceptions.ProxyError):
-        return TransportError(f"the proxy did not forward the request: {reason}", "api.proxy", transient=True)
+        reason = f"the proxy did not forward the request: {reason}"
+        return TransportError(reason, "api.proxy", transient=True, failure=ServerDown)
     dropped = isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError)
-    return TransportError(reason, transient=isinstance(error, _TRANSIENT), dropped=dropped)
+    failure = ServerDown if _is_unreachable(error) else Failure
+    return TransportError(reason, transient=isinstance(error, _TRANSIENT), dropped=dropped, failure=failure)
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """Whether an exception means that there was no connection, rather than no response.
+
+    urllib3 has one class, with subclasses, for unresolved names, refused connections and timeouts of both.
+    """
+    cause = _innermost(error)
+    no_tls = isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError)
+    return no_tls or any(isinstance(one, _NotConnected) for one in _causes(error))
 
 
 def _innermost(error: BaseException) -> BaseException:
     """The innermost cause of an exception of requests, which wraps the meaningful one several times."""
-    cause = error
+    return _causes(error)[-1]
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An exception of requests and its causes, from the outermost to the innermost."""
+    causes = [error]
     for _ in range(8):
+        cause = causes[-1]
         inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
         inner = inner or next((arg for arg in cause.args if isinstance(arg, BaseException)), None)
         if not isinstance(inner, BaseException):
             break
-        cause = inner
-    return cause
+        causes.append(inner)
+    return causes
 
 
 def _description(cause: BaseException) -> str:
