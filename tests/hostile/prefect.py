@@ -1,0 +1,24 @@
+"""A small stub of Prefect's API, for the project's own streams.yaml."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.hostile.api import Api
+from tests.hostile.world import World
+from tests.in_process import InProcess
+from tests.specs import SHIPPED, shipped
+
+STREAMS: Final = SHIPPED.read_text("utf-8")
+
+
+def prefect(server: InProcess, streams: str = "", **settings: str) -> World:
+    """A connection to an empty Prefect, which has every list. Some streams, or the default ones."""
+    paths = [stream.endpoint.path for stream in shipped().streams.values() if stream.endpoint is not None]
+    api = Api({path.removesuffix("/filter").strip("/"): {} for path in paths if "{" not in path and ".." not in path})
+    api.tables |= {"queues": {}, "workers": {}}
+    api.orders = {
+        "workers": lambda row: row["last_heartbeat_time"],
+        "queues": lambda row: row["priority"],
+    }
+    return World(server, api, STREAMS, streams=streams, **settings)

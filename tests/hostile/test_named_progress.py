@@ -1,0 +1,512 @@
+"""Every sync ends, and every sync that is stopped leaves the next one less to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+
+from dev.testbed.loopback import Answerer, Reply, Seen
+from engine.failures import Failure
+from tests.hostile.expected import known
+from tests.hostile.misbehaviors import NOT_FOUND, PROXY_PAGE, SERVER_ERROR, after_each, numbered, on, respond
+from tests.hostile.model import FINAL, TABLES, Model
+from tests.hostile.prefect import prefect
+from tests.hostile.world import Killed, World
+from tests.in_process import InProcess
+from tests.specs import edited
+
+ENOUGH = 150
+"""More requests than any list here needs that does not grow."""
+
+
+def only(world: World, *streams: str) -> World:
+    """The same world with some streams only."""
+    world.settings["streams"] = ",".join(streams)
+    return world
+
+
+def edit(world: World, **changes: Any) -> None:
+    """Edit the streams.yaml."""
+    world.text = edited(world.text, **changes)
+
+
+# --- rows keep coming -------------------------------------------------------------------------------------------------
+
+
+def by_keyset(seen: Seen) -> bool:
+    """Whether a request is for a page of runs by keyset."""
+    return bool((seen.json or {}).get("sort") == "EXPECTED_ASC")
+
+
+def begin_reconciliation(world: World) -> None:
+    """Sync twice: the first round of reconciliation begins with the sync after the first pass."""
+    for _ in range(2):
+        world.sync()
+        world.api.wait(600)
+
+
+def grow(model: Model) -> None:
+    """Four runs, as many as a page holds."""
+    for _ in range(4):
+        model.wait(0.1)
+        model.make_run()
+
+
+@pytest.mark.xfail(strict=True, reason="a keyset read ends on an empty page only")
+@pytest.mark.parametrize("reading", ["a first pass", "reconciliation", "soft deletion"])
+def test_a_pass_ends_though_rows_keep_coming(world: World, model: Model, reading: str) -> None:
+    """A page of new rows arrives during each request. The pass reads what existed when it began; the next, the rest."""
+    only(world, "runs")
+    if reading == "soft deletion":
+        edit(world, add={"streams.runs.deleted": "soft_delete"})
+    if reading != "a first pass":
+        begin_reconciliation(world)
+        model.wait(25 * 3600)
+    model.misbehaviors = [
+        respond(Reply(status=418), numbered(ENOUGH, 10**9)),
+        after_each(by_keyset, lambda: grow(model)),
+    ]
+    world.sync()
+    assert world.sent < ENOUGH / 3
+    model.misbehaviors.clear()
+    world.sync()
+    assert not world.wrong("runs")
+
+
+@pytest.mark.xfail(strict=True, reason="a keyset read ends on an empty page only")
+@pytest.mark.parametrize("stream", ["logs", "events"])
+@pytest.mark.parametrize("first", [True, False])
+def test_logs_and_events_end_though_more_keep_coming(server: InProcess, stream: str, first: bool) -> None:
+    """The project's tables that grow fastest: in a first pass, and in a pass over changes."""
+    world = prefect(server, stream, batch_size="10")
+    api = world.api
+
+    def log() -> None:
+        for _ in range(50):
+            api.wait(0.01)
+            api.add("logs", timestamp=api.at()) if stream == "logs" else api.notify("prefect.flow.x", occurred=api.at())
+
+    for _ in range(3):
+        log()
+    if not first:
+        world.sync()
+        api.wait(3600)
+        log()
+    api.misbehaviors = [respond(Reply(status=418), numbered(ENOUGH, 10**9)), after_each(on(f"/{stream}/"), log)]
+    world.sync(checkpoint_rows=1000)
+    assert world.sent < ENOUGH / 2
+    api.misbehaviors.clear()
+    api.wait(60)
+    world.sync(checkpoint_rows=1000)
+    assert not world.wrong(stream)
+
+
+# --- what another list names ------------------------------------------------------------------------------------------
+
+NAMES: dict[str, Any] = {
+    "another form": "run.my-note",
+    "empty": "run.",
+    "another resource": "pool.main",
+    "a path": "run.../../admin",
+    "long": f"run.{'x' * 100_000}",
+    "a number": 17,
+    "nothing": None,
+    "an object": {"run": "x"},
+    "no run": "run.00000000-0000-4000-8000-000000000000",
+    "a hex form": "run.00000000000040008000000000000000",
+}
+BLOCKING = {"another form", "empty", "a path", "long", "a hex form"}
+
+
+@pytest.mark.parametrize(
+    "name", known("a lookup of what the server refuses fails", NAMES, lambda name: name in BLOCKING)
+)
+def test_an_event_that_names_something_else_blocks_nothing(world: World, model: Model, name: str) -> None:
+    """Anyone can emit events. The other rows that events name arrive, and the next sync does not read them again."""
+    world.sync()
+    model.wait(3600)
+    run = next(key for key, row in model.tables["runs"].items() if row["state"] == "FAILED")
+    model.notify(NAMES[name])
+    model.change("runs", run, state="COMPLETED")
+    model.notify(f"run.{run}")
+    model.notify(NAMES[name])
+    world.sync()
+    assert not world.wrong("runs")
+    model.wait(3600)
+    world.sync()
+    assert not world.warehouse.count("upsert", "runs")
+
+
+@pytest.mark.xfail(strict=True, reason="a lookup of what the server refuses fails")
+def test_a_key_that_only_the_server_refuses_blocks_no_other(world: World, model: Model) -> None:
+    """A key can have the right form and be refused: the others of the same lookup arrive."""
+    world.sync()
+    model.wait(3600)
+    refused, *runs = [key for key, row in model.tables["runs"].items() if row["state"] in FINAL]
+    model.notify(f"run.{refused}")
+    for run in runs:
+        model.change("runs", run)
+        model.notify(f"run.{run}")
+
+    def refuse(seen: Seen) -> bool:
+        return refused in (seen.json or {}).get("runs", {}).get("id", {}).get("any_", ())
+
+    model.misbehaviors = [respond(Reply({"detail": "refused"}, 422), refuse)]
+    world.sync()
+    assert not world.wrong("runs")
+
+
+@pytest.mark.xfail(strict=True, reason="more events of one instant than a page holds are a failure")
+@pytest.mark.parametrize("first", [True, False])
+def test_more_events_of_one_instant_than_a_page_holds(server: InProcess, first: bool) -> None:
+    """A worker that comes up for sixty deployments dates their events alike. All arrive, and so do all other tables."""
+    world = prefect(server, "deployments,events,work_pools")
+    api = world.api
+    api.notify("prefect.flow.x", occurred=api.at(minutes=1))
+    if not first:
+        world.sync()
+        api.wait(3600)
+    instant = api.at()
+    for number in range(60):
+        deployment = api.add("deployments", name=f"deployment {number}")
+        api.notify(f"prefect.deployment.{deployment}", "prefect.deployment.ready", occurred=instant)
+    api.wait(1)
+    api.notify("prefect.flow.y")
+    api.wait(60)
+    world.sync()
+    assert not world.wrong("events")
+    assert not world.wrong("deployments")
+    api.wait(3600)
+    world.sync()
+    assert not world.warehouse.count("upsert", "events")
+
+
+# --- stopped syncs ----------------------------------------------------------------------------------------------------
+
+
+def model_of(world: World) -> Model:
+    assert isinstance(world.api, Model)
+    return world.api
+
+
+def many_runs(world: World, state: str = "COMPLETED") -> None:
+    for minute in range(60):
+        world.api.wait(1)
+        model_of(world).make_run(state, minutes=-minute)
+    world.api.wait(3600)
+
+
+def many_notes(world: World) -> None:
+    for _ in range(60):
+        world.api.wait(1)
+        world.api.add("notes")
+    world.api.wait(3600)
+
+
+def synced(world: World) -> None:
+    begin_reconciliation(world)
+    world.api.wait(3600)
+
+
+def first_pass_by_keyset(world: World) -> None:
+    many_runs(only(world, "runs"))
+
+
+def first_pass_by_offset(world: World) -> None:
+    edit(only(world, "notes"), remove=["streams.notes.deleted"])
+    many_notes(world)
+
+
+def first_pass_of_a_stream_that_finds_deleted_rows(world: World) -> None:
+    many_notes(only(world, "notes"))
+
+
+def first_pass_over_children(world: World) -> None:
+    many_runs(only(world, "steps"))
+
+
+def changes_after_a_long_pause(world: World) -> None:
+    synced(only(world, "runs"))
+    many_runs(world)
+
+
+def open_rows(world: World) -> None:
+    synced(only(world, "runs"))
+    many_runs(world, "RUNNING")
+
+
+def new_rows_newest_first(world: World) -> None:
+    synced(only(world, "notes"))
+    many_notes(world)
+
+
+def overdue_reconciliation(world: World) -> None:
+    many_runs(only(world, "runs"))
+    synced(world)
+    world.api.wait(3 * 86400)
+    for run in world.api.tables["runs"]:
+        world.api.change("runs", run)
+
+
+def overdue_reconciliation_with_changes(world: World) -> None:
+    overdue_reconciliation(world)
+    many_runs(world)
+
+
+def overdue_soft_deletion(world: World) -> None:
+    edit(world, add={"streams.runs.deleted": "soft_delete"})
+    overdue_reconciliation(world)
+    del world.api.tables["runs"][next(iter(world.api.tables["runs"]))]
+
+
+def overdue_reconciliation_of_children(world: World) -> None:
+    many_runs(only(world, "steps"))
+    synced(world)
+    world.api.wait(3 * 86400)
+    for run in world.api.tables["runs"]:
+        world.api.change("runs", run)
+        world.api.add("steps", run_id=run)
+
+
+def by_a_limit(world: World, syncs: int) -> type[Exception]:
+    """At most twelve requests a sync."""
+    if "limits" not in world.text:
+        edit(world, add={"api.limits": {"requests": 12}})
+    return Failure
+
+
+def by_a_failure(world: World, syncs: int) -> type[Exception]:
+    """The thirteenth request fails for good."""
+    world.api.misbehaviors = [respond(Reply(status=418), numbered(13))]
+    return Failure
+
+
+def by_a_kill(world: World, syncs: int) -> type[Exception]:
+    """The process ends at the thirteenth request."""
+
+    def kill(seen: Seen, answer: Answerer) -> Reply:
+        if is_last(seen):
+            raise Killed
+        return answer(seen)
+
+    is_last = numbered(13)
+    world.api.misbehaviors = [kill]
+    return Killed
+
+
+LONG_READS: dict[Callable[[World], None], str] = {
+    first_pass_by_keyset: "runs",
+    first_pass_by_offset: "notes",
+    first_pass_of_a_stream_that_finds_deleted_rows: "notes",
+    first_pass_over_children: "steps",
+    changes_after_a_long_pause: "runs",
+    open_rows: "runs",
+    new_rows_newest_first: "notes",
+    overdue_reconciliation: "runs",
+    overdue_reconciliation_with_changes: "runs",
+    overdue_soft_deletion: "runs",
+    overdue_reconciliation_of_children: "steps",
+}
+
+
+RESUMABLE = (
+    first_pass_by_keyset,
+    first_pass_by_offset,
+    first_pass_of_a_stream_that_finds_deleted_rows,
+    first_pass_over_children,
+)
+
+
+@pytest.mark.parametrize(
+    ("reading", "stopped"),
+    known(
+        "only a first pass is resumed",
+        product(LONG_READS, [by_a_limit, by_a_failure, by_a_kill]),
+        lambda reading, stopped: reading not in RESUMABLE,
+    ),
+)
+def test_a_long_read_ends_though_each_sync_is_stopped(
+    world: World, model: Model, reading: Callable[[World], None], stopped: Callable[[World, int], type[Exception]]
+) -> None:
+    """After twelve requests each time: each sync goes on where the last one stopped."""
+    reading(world)
+    for syncs in range(30):
+        stop = stopped(world, syncs)
+        if world.sync(stopped_by=(stop,)) is None:
+            break
+    else:
+        pytest.fail("30 syncs of twelve requests did not read 20 pages")
+    assert not world.wrong(LONG_READS[reading])
+
+
+@pytest.mark.xfail(strict=True, reason="the changes pass ends after reconciliation")
+def test_changes_are_done_before_reconciliation_begins(world: World, model: Model) -> None:
+    """A reconciliation that fails does not make the next sync read the same changes again."""
+    begin_reconciliation(only(world, "runs"))
+    model.wait(25 * 3600)
+    model.make_run()
+    model.misbehaviors = [respond(Reply(status=418), by_keyset)]
+    asked = []
+    for _ in range(2):
+        model.wait(3600)
+        first = len(model.requests)
+        world.may_fail()
+        queries = [(seen.json or {}).get("runs", {}) for seen in model.requests[first:]]
+        asked.append(next(query["ended"]["after_"] for query in queries if "ended" in query))
+    assert asked[0] < asked[1]
+    assert not world.wrong("runs")
+
+
+# --- rate limits ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("retry_after", [True, False])
+@pytest.mark.xfail(strict=True, reason="a request that is refused too often for its rate ends the sync")
+def test_a_rate_limit_slows_a_sync_and_does_not_end_it(world: World, model: Model, retry_after: bool) -> None:
+    """The server accepts a request whenever enough time has passed since the last one, and refuses all others."""
+    seconds = 0.9 if retry_after else 0.03
+    accepted = [0.0]
+
+    def limit(seen: Seen, answer: Answerer) -> Reply:
+        if seen.at - accepted[0] < seconds:
+            return Reply({"detail": "Too many requests"}, 429, headers={"Retry-After": "1"} if retry_after else {})
+        accepted[0] = seen.at
+        return answer(seen)
+
+    only(world, "pools", "queues", "tags")
+    if retry_after:
+        model.tables |= {"pools": {}, "queues": {}, "tags": {}}
+    retry = {"attempts": 2, "wait_initial": "10ms", "wait_max": "20ms"}
+    edit(world, replace={"api.retry": retry, "api.concurrency": 4})
+    model.misbehaviors = [limit]
+    world.sync()
+    assert not world.wrong("tags")
+
+
+# --- instants ---------------------------------------------------------------------------------------------------------
+
+
+LAST, FIRST = "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("instant", "rows"),
+    known(
+        "no instant follows the last one, and a year below 1000 is sent without its zeros",
+        product((LAST, FIRST), (1, 9)),
+        lambda instant, rows: (instant, rows) != (FIRST, 1),
+    ),
+)
+def test_every_instant_that_a_server_can_hold_is_read(world: World, model: Model, instant: str, rows: int) -> None:
+    """Alone and as a tie of more rows than a page holds, in a first pass and in reconciliation."""
+    only(world, "runs")
+    for _ in range(rows):
+        model.make_run(expected=instant)
+    begin_reconciliation(world)
+    assert not world.wrong("runs")
+    model.wait(25 * 3600)
+    model.edit_run(next(reversed(model.tables["runs"])))
+    world.sync()
+    model.wait(25 * 3600)
+    world.sync()
+    assert not world.wrong("runs")
+
+
+# --- what is dispensable ----------------------------------------------------------------------------------------------
+
+
+def paused_query(seen: Seen) -> bool:
+    """Whether a request is the optional query."""
+    return "paused" in ((seen.json or {}).get("runs") or {})
+
+
+def fail_feed(seen: Seen) -> bool:
+    """Whether a request is for events."""
+    return "/events/" in seen.path
+
+
+BROKEN = {
+    "500": SERVER_ERROR,
+    "503": Reply(status=503),
+    "403": Reply({"detail": "Forbidden"}, 403),
+    "404": NOT_FOUND,
+    "a proxy's 404": PROXY_PAGE,
+    "405": Reply(status=405),
+    "418": Reply(status=418),
+    "422": Reply({"detail": "Unprocessable"}, 422),
+    "a web page": Reply(body=b"<html>sign in</html>", headers={"Content-Type": "text/html"}),
+    "another shape": Reply({"message": "try again"}),
+    "torn": Reply(body=b'[{"id": '),
+}
+
+
+REFUSALS = {
+    fail_feed: {"403", "404", "a proxy's 404", "405", "422"},
+    paused_query: {"404", "a proxy's 404", "405", "422"},
+}
+
+
+@pytest.mark.parametrize(
+    ("which", "broken"),
+    known(
+        "what is dispensable may only be refused",
+        product((fail_feed, paused_query), BROKEN),
+        lambda which, broken: broken not in REFUSALS[which],
+    ),
+)
+def test_what_is_dispensable_may_fail_in_every_way(
+    world: World, model: Model, which: Callable[[Seen], bool], broken: str
+) -> None:
+    """A feed of changes or an optional query fails: the rest arrives. Reconciliation finds what they would find."""
+    world.sync()
+    model.wait(3600)
+    new = model.make_run()
+    runs = [key for key, row in model.tables["runs"].items() if row["state"] == "FAILED"]
+    model.change("runs", runs[0], paused=model.at())
+    model.change("runs", runs[1], state="COMPLETED")
+    model.notify(f"run.{runs[1]}")
+    model.misbehaviors = [respond(BROKEN[broken], which)]
+    world.sync()
+    assert new in world.rows("runs")
+    model.misbehaviors.clear()
+    for _ in range(2):
+        model.wait(25 * 3600)
+        world.sync()
+    assert not world.wrong("runs")
+    assert not world.wrong("steps")
+
+
+# --- one stream fails -------------------------------------------------------------------------------------------------
+
+DEPEND = {"runs": {"steps"}, "pools": {"queues"}}
+
+
+@pytest.mark.xfail(strict=True, reason="the first failure ends the sync")
+@pytest.mark.parametrize("failing", TABLES)
+@pytest.mark.parametrize("broken", ["500", "418", "422", "a web page"])
+def test_the_failure_of_one_stream_is_not_that_of_others(world: World, model: Model, failing: str, broken: str) -> None:
+    """The others are read, written and checkpointed. Then the sync fails, and its message names what failed."""
+    path = "/queues/filter" if failing == "queues" else f"/api/{failing}/"
+    world.sync()
+    model.wait(3600)
+    changed = model.make_run()
+    for table in ("notes", "tags"):
+        model.add(table)
+    model.make_pool()
+    model.misbehaviors = [respond(BROKEN[broken], on(path))]
+    message = world.fails()
+    affected = {failing} | DEPEND.get(failing, set())
+    for table in TABLES:
+        assert (f"{table}: " in message) == (table in affected), message
+        assert bool(world.wrong(table)) == (table in affected), table
+    again = world.fails()
+    assert affected == {table for table in TABLES if f"{table}: " in again}
+    assert not world.warehouse.writes()
+    model.misbehaviors.clear()
+    world.sync()
+    assert not any(world.wrong(table) for table in TABLES)
+    assert changed in world.rows("runs")
