@@ -78,8 +78,9 @@ class Page:
 class Response:
     """A decoded response.
 
-    ``requested_at``: when it was requested, by the server's clock; None if it has no Date header. ``next_link``: the
-    URL of the next page in its Link header. ``not_found``: set if a list that may be missing is, so it counts as empty.
+    ``requested_at``: when it was requested, by the server's clock; None if no response had a Date header so far.
+    ``next_link``: the URL of the next page in its Link header. ``not_found``: set if a list that may be missing is, so
+    it counts as empty.
     """
 
     value: Any

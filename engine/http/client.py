@@ -15,6 +15,7 @@ from typing import Any
 from engine.authentication import style_in_use
 from engine.failures import Failure, redact_exception
 from engine.http.budget import Budget
+from engine.http.clock import ServerClock
 from engine.http.csrf import CsrfToken
 from engine.http.decoding import NotJson, UnexpectedShape, decode
 from engine.http.errors import ErrorMapping, RequestError
@@ -53,6 +54,7 @@ class Client:
         redacting = RedactingLog(log, self.redact)
         self._retrying = Retrying(api.retry, Budget(api.limits), RateLimiter(api.rate_limit), redacting)
         self._repairs = Repairs(redacting)
+        self._clock = ServerClock()
 
     def _connect(self, title: str, style: int | None) -> Transport:
         agent = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "api"
@@ -151,7 +153,8 @@ class Client:
         except UnexpectedShape as shape:
             raise RequestError(f"returned {raw.status} with {shape}", transient=True) from shape
         self._repairs.add(stream, request, repairs)
-        return Response(value, raw.requested_at, raw.next_link)
+        self._clock.observe(raw)
+        return Response(value, self._clock.time_at(raw.sent_at), raw.next_link)
 
     def _exchange(self, request: Request) -> RawResponse:
         """Send a request. If the server requires a CSRF token, or a new one, send it again with the token."""

@@ -13,13 +13,18 @@ from requests.utils import parse_header_links
 
 @dataclass(frozen=True)
 class RawResponse:
-    """A response of any status. ``elapsed``: seconds from the request until the headers arrived."""
+    """A response of any status.
+
+    ``sent_at`` and ``received_at``: when the request was sent and when the headers arrived, in seconds of the local
+    monotonic clock.
+    """
 
     status: int
     reason: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytearray = field(repr=False)
-    elapsed: float
+    sent_at: float
+    received_at: float
 
     @property
     def returned(self) -> str:
@@ -48,27 +53,39 @@ class RawResponse:
         return next((link.get("url") for link in links if "next" in link.get("rel", "").lower().split()), None)
 
     @property
-    def requested_at(self) -> datetime | None:
-        """When the request was made, by the server's clock. None if the server sent no date."""
-        date = parse_date(self.headers.get("Date"))
-        return date - timedelta(seconds=self.elapsed) if date else None
+    def date(self) -> datetime | None:
+        """When the response was sent, by the server's clock. None if it has no Date header.
+
+        A cache passes on the server's date, and says in Age how many seconds ago that was (RFC 9111, 5.1).
+        """
+        date, age = parse_date(self.headers.get("Date")), self.headers.get("Age", "").partition(",")[0].strip()
+        try:
+            return date + timedelta(seconds=_seconds(age) or 0) if date is not None else None
+        except OverflowError:
+            return date
 
     @property
     def retry_after(self) -> float | None:
         """The wait in seconds that Retry-After requests, as seconds or as a date (RFC 9110, 10.2.3)."""
         value = self.headers.get("Retry-After", "").strip()
-        if re.fullmatch("[0-9]+", value):
-            return float(value[:9])  # nine digits are already 30 years
+        seconds = _seconds(value)
+        if seconds is not None:
+            return seconds
         until = parse_date(value)
         if until is None:
             return None
-        now = parse_date(self.headers.get("Date")) or datetime.now(timezone.utc)
+        now = self.date or datetime.now(timezone.utc)
         return max(0.0, (until - now).total_seconds())
 
     @property
     def text(self) -> str:
         """The body as a string, for messages. Invalid UTF-8 is replaced."""
         return self.body.decode("utf-8", "replace")
+
+
+def _seconds(value: str) -> float | None:
+    """A number of seconds as HTTP writes it. None if it is anything else."""
+    return float(value[:9]) if re.fullmatch("[0-9]+", value) else None  # nine digits are already 30 years
 
 
 def parse_date(value: str | None) -> datetime | None:

@@ -120,9 +120,9 @@ class Transport:
             allow_redirects=False,
             stream=True,
         ) as response:
-            elapsed = time.monotonic() - started
+            received = time.monotonic()
             body = self._body(response, started)
-        return RawResponse(response.status_code, response.reason or "", response.headers, body, elapsed)
+        return RawResponse(response.status_code, response.reason or "", response.headers, body, started, received)
 
     def _body(self, response: requests.Response, started: float) -> bytearray:
         body, most = bytearray(), self._api.limits.body

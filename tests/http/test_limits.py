@@ -191,7 +191,7 @@ def test_many_threads_share_a_client_while_requests_fail(tmp_path: Path, loopbac
 def retry_after(**headers: str) -> float | None:
     """What a response with these headers requests; _ stands for -."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return RawResponse(429, "", named, bytearray(), 0.0).retry_after
+    return RawResponse(429, "", named, bytearray(), 0.0, 0.0).retry_after
 
 
 @given(st.one_of(st.text(), st.sampled_from(["²", "9" * 400, "-1", "1.5", "Fri, 31 Dec 9999 23:59:59 -2300", " 7 "])))
