@@ -42,6 +42,12 @@ def order_of(instant: str) -> tuple[str, int]:
     return seconds, int(f"{fraction:0<9}")
 
 
+def newest_first(instant: str) -> list[int]:
+    """What orders timestamps by descending time."""
+    seconds, fraction = order_of(instant)
+    return [-int("".join(filter(str.isdigit, seconds))), -fraction]
+
+
 @dataclass
 class Api:
     """Tables of rows, and the responses to requests for them.

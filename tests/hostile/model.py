@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Final
 
-from tests.hostile.api import Api, order_of
+from tests.hostile.api import Api, newest_first
 
 STREAMS: Final = (Path(__file__).parent / "streams.yaml").read_text("utf-8")
 TABLES: Final = ("runs", "steps", "notes", "pools", "queues", "tags")
@@ -19,7 +20,7 @@ class Model(Api):
     def __init__(self, cap: int = 4) -> None:
         super().__init__({name: {} for name in (*TABLES, "events")}, cap=cap)
         self.orders = {
-            "pools": lambda row: [-part for part in _descending(row["heartbeat"])],
+            "pools": lambda row: newest_first(row["heartbeat"]),
             "queues": lambda row: row["priority"],
         }
 
@@ -34,6 +35,11 @@ class Model(Api):
         for _ in range(2):
             self.make_pool()
         self.wait(3600)
+
+    def filled(self) -> Model:
+        """The same model with a few rows of each kind."""
+        self.fill()
+        return self
 
     def make_run(self, state: str = "COMPLETED", *, minutes: float = 0, steps: int = 1, **values: object) -> str:
         """Create a run that was or will be expected to start some minutes from now."""
@@ -76,7 +82,13 @@ class Model(Api):
         """Let a pool send its heartbeat, which moves it to the front of the list and is no change of its row."""
         self.tables["pools"][pool] = {**self.tables["pools"][pool], "heartbeat": self.at()}
 
-
-def _descending(instant: str) -> list[int]:
-    seconds, fraction = order_of(instant)
-    return [int("".join(filter(str.isdigit, seconds))), fraction]
+    def shuffle(self, table: str, dice: Random, share: float) -> None:
+        """Sometimes, move a pool by its heartbeat or a queue by its priority."""
+        if dice.random() >= share:
+            return
+        key = dice.choice(sorted(self.tables[table]))
+        self.wait(1)
+        if table == "pools":
+            self.beat(key)
+        else:
+            self.tables["queues"][key] = {**self.tables["queues"][key], "priority": dice.randrange(self.made)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.api import Api
+from tests.hostile.api import Api, newest_first
 from tests.hostile.world import World
 from tests.in_process import InProcess
 from tests.specs import SHIPPED, shipped
@@ -18,7 +18,7 @@ def prefect(server: InProcess, streams: str = "", **settings: str) -> World:
     api = Api({path.removesuffix("/filter").strip("/"): {} for path in paths if "{" not in path and ".." not in path})
     api.tables |= {"queues": {}, "workers": {}}
     api.orders = {
-        "workers": lambda row: row["last_heartbeat_time"],
+        "workers": lambda row: newest_first(row["last_heartbeat_time"]),
         "queues": lambda row: row["priority"],
     }
     return World(server, api, STREAMS, streams=streams, **settings)

@@ -143,7 +143,7 @@ class World:
         stale = {key: "stale" for key in want.keys() & have.keys() if not _same(want[key], have[key])}
         return {**missing, **extra, **stale}
 
-    def revived(self, tables: Iterable[str]) -> list[tuple[str, str]]:
+    def deleted_by_mistake(self, tables: Iterable[str]) -> list[tuple[str, str]]:
         """The rows that are marked as deleted though the API has them."""
         return [
             (table, key)
