@@ -411,10 +411,10 @@ def test_a_historical_re_sync_deletes_what_is_gone(
     if stopped_at:
         model.misbehaviors = [respond(Reply(status=418), numbered(stopped_at))]
         world.fails()
-        truncates += world.warehouse.count("truncate", stream)
+        truncates += world.warehouse.durable("truncate", stream)
         model.misbehaviors.clear()
     world.sync()
-    truncates += world.warehouse.count("truncate", stream)
+    truncates += world.warehouse.durable("truncate", stream)
     assert not world.wrong(stream)
     assert truncates == 1
 
@@ -447,13 +447,13 @@ def test_a_first_pass_that_is_resumed_after_the_clock_was_set_back(world: World,
 # --- instants, keys and values ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ties", known("digits after the microsecond are cut", (3, 20), lambda ties: ties > 3))
+@pytest.mark.parametrize("alike", known("digits after the microsecond are cut", (3, 20), lambda alike: alike > 3))
 @pytest.mark.parametrize("digits", ["1234567", "123456789"])
-def test_timestamps_finer_than_a_microsecond(world: World, model: Model, ties: int, digits: str) -> None:
+def test_timestamps_finer_than_a_microsecond(world: World, model: Model, alike: int, digits: str) -> None:
     """Rows of one instant, and others within the same microsecond: an instant that was cut is no exact bound."""
     only(world, "runs")
     second = "2024-04-30T00:00:00"
-    for number in range(ties):
+    for number in range(alike):
         model.make_run(expected=f"{second}.{digits}Z")
         model.make_run(expected=f"{second}.12345{number:02}Z")
     model.make_run(expected=f"{second}.123456999Z")

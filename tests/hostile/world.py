@@ -65,6 +65,12 @@ class Warehouse(Recorder):
         if self.drops:
             self.tables = {name: {key: dict(row) for key, row in rows.items()} for name, rows in self.kept.items()}
 
+    def durable(self, operation: str, table: str) -> int:
+        """How often an operation was called before the last checkpoint."""
+        checkpoints = [at for at, (name, _) in enumerate(self.operations) if name == "checkpoint"]
+        until = checkpoints[-1] if checkpoints else 0
+        return self.operations[:until].count((operation, table))
+
     def writes(self) -> list[tuple[str, Any]]:
         """The operations on rows."""
         return [one for one in self.operations if one[0] != "checkpoint"]
