@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Final
+
+EARLIEST: Final = datetime.min.replace(tzinfo=timezone.utc)
+LATEST: Final = datetime.max.replace(tzinfo=timezone.utc)
 
 if sys.version_info >= (3, 11):
     from_iso: Final = datetime.fromisoformat
@@ -40,4 +43,24 @@ def parse_instant(text: str) -> datetime:
 
 def format_instant(instant: datetime) -> str:
     """Format an instant in UTC with microseconds: ``2024-05-01T10:00:00.000000Z``."""
-    return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def shifted(instant: datetime, by: timedelta) -> datetime:
+    """The instant that much later, or earlier; at most the first or the last one that exists."""
+    try:
+        return instant + by
+    except OverflowError:
+        return LATEST if by > timedelta(0) else EARLIEST
+
+
+def clamped(text: str) -> datetime:
+    """What :func:`parse_instant` returns; the first or the last instant that exists for one outside of its years.
+
+    Raises:
+        ValueError: as :func:`parse_instant` raises it.
+    """
+    try:
+        return parse_instant(text)
+    except OverflowError:
+        return EARLIEST if text.startswith("0") else LATEST

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from engine.declare.types import PATH_VALUE, Endpoint
 from engine.declare.values import DURATION, duration
 from engine.failures import NotFound
-from engine.instants import format_instant
+from engine.instants import format_instant, shifted
 
 Record = Mapping[str, Any]
 
@@ -106,7 +106,7 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
         return template
     value, before = values[match[1]], match[2]
     if isinstance(value, datetime):
-        return format_instant(value - duration(before) if before else value)
+        return format_instant(shifted(value, -duration(before)) if before else value)
     return template if before else value
 
 

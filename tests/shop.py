@@ -60,7 +60,7 @@ KEYSET = edited(
             "field": "$.made",
             "after": "made.after_",
             "before": "made.before_",
-            "tie_breaker": {"sort": "ID_DESC"},
+            "tie_breaker": {"body": {"sort": "ID_DESC"}},
             "page_size": 10,
         }
     },

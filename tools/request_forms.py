@@ -167,9 +167,13 @@ def _(style: Keyset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
     if style.tie_breaker is None:
         yield bounded.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
         return
-    tied = bounded.sending(style.tie_breaker, (*place, "tie_breaker"))
-    offset = Offset(page_size=style.page_size, limit_key=style.limit_key, offset_key=style.offset_key)
-    yield from _pages(offset, tied, place)
+    here = (*place, "tie_breaker")
+    tied = bounded.sending(style.tie_breaker.body, (*here, "body")) if style.tie_breaker.body else bounded
+    if style.tie_breaker.pagination is None:
+        yield from _pages(style.tie_pagination, tied, place)
+    else:
+        tied = tied.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
+        yield from _pages(style.tie_pagination, tied, (*here, "pagination"))
 
 
 @_pages.register

@@ -9,31 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from engine.declare.blocks import Union
 from engine.pagination.keyset import Keyset
 from engine.pagination.link import Link
-from engine.pagination.offset import Offset
-from engine.pagination.page_number import PageNumber
 from engine.pagination.paginator import Paginator
-from engine.pagination.single import Single
+from engine.pagination.tie_breaker import LIST_PAGINATION, ListPagination
 from engine.pagination.token import Token
 
 __all__ = ["PAGINATION", "Pagination", "Paginator", "with_page_size"]
 
-Pagination = Keyset | Link | Offset | PageNumber | Single | Token
+Pagination = Keyset | ListPagination
 
-PAGINATION: Final = Union(
-    "pagination style",
-    {
-        "offset": Offset,
-        "page_number": PageNumber,
-        "keyset": Keyset,
-        "link": Link,
-        "token": Token,
-        "single": Single,
-    },
-    renamed={"page": "page_number", "object": "single with `one: true`"},
-)
+PAGINATION: Final = replace(LIST_PAGINATION, blocks={**LIST_PAGINATION.blocks, "keyset": Keyset})
 
 
 def with_page_size(style: Pagination, size: int) -> Pagination:

@@ -4,12 +4,20 @@ For lists that are sorted by a timestamp that never changes for a row, if the se
 the same, however deep it is. Rows that come and go hide no others. A paginator can resume at a single timestamp, so it
 can be stopped anywhere.
 
-The filter is inclusive: each page repeats the rows of the last timestamp, which are dropped by their keys. If a page
-holds no later timestamp, all rows of that one are read by offset, and the paginator continues a microsecond later. An
-empty page confirms the end.
+The filters are inclusive: each page repeats the rows of the last timestamp, which are dropped by their keys. If a page
+holds no later timestamp, all rows of that one are read in the style of the ``tie_breaker``, and the paginator continues
+a microsecond later. An empty page confirms the end.
+
+Timestamps are known to the microsecond, but a server's can be finer. So no bound is taken to be exact: upper bounds lie
+at the next microsecond, and rows that are dated there are left to the reading that starts there.
+
+A list that grows while it is read would have no end. New rows are mostly dated now. So after its first page, the
+paginator reads what is dated later than the server's clock, and then returns: up to there, the list no longer grows. If
+the rows ahead are new ones, too, it leaves those for later in the same way, until it is ahead of all of them.
 
 A paginator can be split while it is in use. Each part has an upper bound, and several parts can be read at once.
-Positions have the form ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``.
+Positions have the form ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``. While the rows ahead are
+read, their position follows after a comma.
 """
 
 from __future__ import annotations
@@ -20,17 +28,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from engine.declare.blocks import key
+from engine.declare.blocks import Object, key
 from engine.declare.types import BODY_PATH, JSON_PATH, PARAMETER
-from engine.declare.values import Integer, JsonObject, JsonValue
+from engine.declare.values import Integer
 from engine.failures import ReadFailure
-from engine.instants import format_instant, parse_instant
+from engine.instants import EARLIEST, LATEST, clamped, format_instant, parse_instant, shifted
 from engine.jsonpath import JsonPath
 from engine.pagination.offset import Offset
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.tie_breaker import ListPagination, TieBreaker
 from engine.requests import KeyedRecord, Page, Request
 
 _STEP: Final = timedelta(microseconds=1)  # the resolution of timestamps
+_CLOCK: Final = timedelta(seconds=1)  # the resolution of the server's clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,45 +48,110 @@ class Keyset:
     """Each page starts where the last one ended, by a filter on a timestamp that never changes for a row.
 
     The stream's body names the ascending sort by that timestamp. If more rows share a timestamp than fit a page, they
-    are read by offset, in the order that `tie_breaker` names.
+    are read as `tie_breaker` says.
     """
 
     resumable: ClassVar[bool] = True
 
-    field: JsonPath = key(JSON_PATH, "JSONPath of the timestamp in a record. It must never be null.")
+    field: JsonPath = key(
+        JSON_PATH,
+        "JSONPath of the timestamp in a record. It should never be null: rows without one are read only if the sort "
+        "puts them first, or if the whole list fits a page.",
+    )
     after: str = key(BODY_PATH, "Where the request takes the lower bound, inclusive.")
     before: str = key(BODY_PATH, "Where the request takes the upper bound, inclusive.")
-    tie_breaker: Mapping[str, JsonValue] | None = key(
-        JsonObject(),
-        "Keys of the body while rows of one timestamp are read by offset: a stable sort. Without it, no offset is "
-        "sent, and more rows of one timestamp than fit a page are a failure.",
+    tie_breaker: TieBreaker | None = key(
+        Object(TieBreaker),
+        "How rows of one timestamp are read, if there are more of them than a page holds. Without it, they are a "
+        "failure.",
         default=None,
     )
     page_size: int = key(Integer(1), "Number of rows per page. At least 2 are requested.", default=100)
     limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
     offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
 
+    @property
+    def tie_pagination(self) -> ListPagination:
+        """The style that reads the rows of one timestamp."""
+        declared = self.tie_breaker.pagination if self.tie_breaker else None
+        return declared or Offset(page_size=self.page_size, limit_key=self.limit_key, offset_key=self.offset_key)
+
     def paginate(
         self, request: Request, position: str | None = None, *, is_later: IsLater | None = None
     ) -> KeysetPaginator:
         """Start at the first row, or resume at a position of an earlier paginator."""
-        return KeysetPaginator(self, request, position)
+        return KeysetPaginator(self, request, _Bounds.parse(position), is_later)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """The part of a list to read. ``after``: inclusive. ``before``: exclusive. None is no bound."""
+
+    after: datetime | None = None
+    before: datetime | None = None
+
+    @staticmethod
+    def parse(position: str | None) -> _Bounds:
+        """The bounds that a position stands for; none for that of another style."""
+        after, _, before = (position or "").partition("..")
+        try:
+            return _Bounds(parse_instant(after), parse_instant(before) if before else None)
+        except (ValueError, OverflowError):
+            return _Bounds()
+
+    def __str__(self) -> str:
+        assert self.after is not None
+        return format_instant(self.after) + (f"..{format_instant(self.before)}" if self.before else "")
+
+
+@dataclass(frozen=True)
+class _Tie:
+    """The reading of rows that share a timestamp; with None, of rows that have none."""
+
+    paginator: Paginator
+    instant: datetime | None
+
+
+@dataclass(frozen=True)
+class _Lead:
+    """How far a paginator starts ahead of the rows that another one met. ``asked_at``: when that met them."""
+
+    by: timedelta
+    asked_at: datetime
 
 
 class KeysetPaginator:
-    """One reading of a list, or of a slice of it."""
+    """One reading of a list, or of a part of it.
+
+    Args:
+        style: The style.
+        request: The request of the list.
+        bounds: The part.
+        is_later: Whether a record belongs to the next pass.
+        lead: Set if another paginator reads up to this one's lower bound.
+    """
 
     one_record = False
 
-    def __init__(self, style: Keyset, request: Request, position: str | None) -> None:
-        reached, _, upper = (position or "").partition("..")
+    def __init__(
+        self,
+        style: Keyset,
+        request: Request,
+        bounds: _Bounds,
+        is_later: IsLater | None = None,
+        lead: _Lead | None = None,
+    ) -> None:
         self._style = style
         self._limit = max(2, style.page_size)
         self._template = request.with_values({style.limit_key: self._limit})
-        self._reached: datetime | None = parse_instant(reached) if reached else None
-        self._upper: datetime | None = parse_instant(upper) if upper else None  # exclusive
+        self._reached = bounds.after
+        self._upper = bounds.before  # exclusive
+        self._is_later = is_later
+        self._lead = lead
         self._seen: set[Hashable] = set()  # the keys of the rows at the timestamp reached
-        self._tie: Paginator | None = None  # reads the rows of one timestamp by offset
+        self._untimed: set[Hashable] = set()  # the keys of the rows without a timestamp
+        self._tie: _Tie | None = None
+        self._ahead: KeysetPaginator | None = None  # reads what lies behind the upper bound
         self._largest_page = 0  # of those with more than one timestamp: the server may cut pages below the limit
         self.rows_read = 0
         self.density = 0.0
@@ -88,7 +163,8 @@ class KeysetPaginator:
         """The last timestamp reached. A paginator that starts there misses nothing."""
         if self._reached is None:
             return None
-        return format_instant(self._reached) + (f"..{format_instant(self._upper)}" if self._upper else "")
+        own = str(_Bounds(self._reached, self._upper))
+        return own if self._ahead is None else f"{own},{self._ahead.position}"
 
     def remaining(self, end: datetime) -> timedelta:
         """The time between the timestamp reached and the upper bound, or ``end`` if there is no upper bound."""
@@ -103,22 +179,28 @@ class KeysetPaginator:
         """
         assert self._reached is not None
         middle = self._reached + self.remaining(end) / 2
-        upper = format_instant(self._upper) if self._upper else ""
-        rest = KeysetPaginator(self._style, self._template, f"{format_instant(middle)}..{upper}")
+        rest = KeysetPaginator(self._style, self._template, _Bounds(middle, self._upper), self._is_later)
         rest.density, rest._largest_page, self._upper = self.density, self._largest_page, middle
         return rest
 
     def _after(self, instant: datetime | None) -> Request:
+        self._is_bounded = instant is not None
         bounds = {}
         if instant is not None:
             bounds[self._style.after] = format_instant(instant)
         if self._upper is not None:
-            bounds[self._style.before] = format_instant(self._upper - _STEP)
+            bounds[self._style.before] = format_instant(self._upper)
         return self._template.with_at(bounds)
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
-        """Take in a page of the list, or of the rows of one timestamp."""
-        new = self._advance(page) if self._tie is None else self._advance_tie(self._tie, page)
+        """Take in a page of the list, of the rows ahead, or of the rows of one timestamp."""
+        if self._ahead is not None:
+            new = self._advance_ahead(self._ahead, page)
+        elif self._tie is not None:
+            new = self._advance_tie(self._tie, page)
+        else:
+            new = self._advance(page)
+            self._look_ahead(page.asked_at, new)
         self.rows_read += len(new)
         return new
 
@@ -126,65 +208,141 @@ class KeysetPaginator:
         if not page.records:
             self.request = None
             return ()
-        instants = [self._instant(record) for _, record in page.records]
+        instants, timed, untimed = self._by_timestamp(page.records)
+        if not timed:
+            return self._start_untimed(untimed)
         self._check_order(instants)
         if instants[-1] == self._reached:
-            return self._start_tie(self._reached, page)
-        if self._upper is not None and instants[-1] >= self._upper:
+            return [*self._without_timestamp(untimed), *self._start_tie(self._reached, timed)]
+        own = timed if self._upper is None else timed[: bisect_left(instants, self._upper)]
+        new = [*self._without_timestamp(untimed), *(keyed for keyed in own if keyed[0] not in self._seen)]
+        if len(own) < len(timed):
             self.request = None
-            own = page.records[: bisect_left(instants, self._upper)]
-            return [keyed for keyed in own if keyed[0] not in self._seen]
-        new = [keyed for keyed in page.records if keyed[0] not in self._seen]
+            return new
         if instants[-1] > instants[0]:
             self.density = len(instants) / (instants[-1] - instants[0]).total_seconds()
-            self._largest_page = max(self._largest_page, len(instants))
+            self._largest_page = max(self._largest_page, len(page.records))
         self._reached = instants[-1]
-        self._seen = {
-            keyed[0] for keyed, instant in zip(page.records, instants, strict=True) if instant == self._reached
-        }
+        self._seen = {keyed[0] for keyed in timed[bisect_left(instants, self._reached) :]}
         self.request = self._after(self._reached)
         return new
 
-    def _start_tie(self, instant: datetime, page: Page) -> Sequence[KeyedRecord]:
-        """A page with no later timestamp: read all rows of this one by offset."""
+    # --- rows ahead --------------------------------------------------------------------------------------------------
+
+    def _look_ahead(self, asked_at: datetime | None, new: Sequence[KeyedRecord]) -> None:
+        """Read first what is ahead of the rows that arrive now, unless this page is ahead of them itself."""
+        reached = self._reached
+        if self._is_later is None or asked_at is None or reached is None or self._upper is not None:
+            return
+        if self.request is None or self._tie is not None:
+            return
+        is_ahead = reached >= shifted(asked_at, _CLOCK)
+        if is_ahead and not (new and all(self._is_later(record) for _, record in new)):
+            return
+        before = self._lead or _Lead(timedelta(0), asked_at)
+        lead = _Lead(max(_CLOCK, 2 * before.by, 2 * (asked_at - before.asked_at)), asked_at)
+        start = shifted(max(asked_at, reached), lead.by)
+        self._ahead = KeysetPaginator(self._style, self._template, _Bounds(start), self._is_later, lead)
+        self._upper, self.request = start, self._ahead.request
+
+    def _advance_ahead(self, ahead: KeysetPaginator, page: Page) -> Sequence[KeyedRecord]:
+        new = ahead.advance(page)
+        self.request = ahead.request
+        if self.request is None:
+            self._ahead = None
+            self.request = self._after(self._reached)
+        return new
+
+    # --- rows of one timestamp, and of none ---------------------------------------------------------------------------
+
+    def _start_tie(self, instant: datetime, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
+        """A page with no later timestamp: read all rows of this one."""
         style = self._style
         if style.tie_breaker is None:
-            if len(page.records) >= (self._largest_page or self._limit):
+            if len(records) >= (self._largest_page or self._limit):
                 raise ReadFailure(
-                    f"{len(page.records)} records have the timestamp {format_instant(instant)}, which is as many as a "
-                    'page holds, so there could be more: declare a "tie_breaker", a stable sort to read them by offset'
+                    f"{len(records)} records have the timestamp {format_instant(instant)}, which is as many as a page "
+                    'holds, so there could be more: declare a "tie_breaker", which says how to read them'
                 )
             self._continue_after(instant)
-            return self._new(page.records)
-        window = self._template.with_at({style.after: format_instant(instant), style.before: format_instant(instant)})
-        offset = Offset(page_size=style.page_size, limit_key=style.limit_key, offset_key=style.offset_key)
-        self._tie = offset.paginate(window.with_values(style.tie_breaker))
-        self.request = self._tie.request
-        return self._new(page.records)
+            return self._new(records)
+        bounds = {style.after: format_instant(instant)}
+        if instant < LATEST:
+            bounds[style.before] = format_instant(instant + _STEP)
+        window = self._template.with_at(bounds).with_values(style.tie_breaker.body)
+        self._tie = _Tie(style.tie_pagination.paginate(window), instant)
+        self.request = self._tie.paginator.request
+        return self._new(records)
+
+    def _start_untimed(self, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
+        """A page without any timestamp: read the list in its own order, until the rows have timestamps."""
+        assert self.request is not None
+        if self._style.tie_breaker is not None:
+            self._tie = _Tie(self._style.tie_pagination.paginate(self.request), None)
+            self.request = self._tie.paginator.request
+        elif not self._is_bounded:
+            self.request = self._after(EARLIEST)
+        elif len(records) < (self._largest_page or self._limit):
+            self.request = None
+        else:
+            raise ReadFailure(
+                f"{len(records)} records have no timestamp at {self._style.field.text}, which is as many as a page "
+                'holds, so there could be more: declare a "tie_breaker", which says how to read them'
+            )
+        return self._without_timestamp(records)
+
+    def _advance_tie(self, tie: _Tie, page: Page) -> Sequence[KeyedRecord]:
+        records = tie.paginator.advance(page)
+        self.request = tie.paginator.request
+        instants, timed, untimed = self._by_timestamp(records)
+        if tie.instant is not None:
+            timed = [keyed for keyed, at in zip(timed, instants, strict=True) if at == tie.instant]
+            if self.request is None:
+                self._tie = None
+                self._continue_after(tie.instant)
+        elif timed and not self._is_bounded:  # the filter finds these
+            self._tie = None
+            timed, self.request = [], self._after(EARLIEST)
+        elif self._upper is not None:
+            timed = [keyed for keyed, at in zip(timed, instants, strict=True) if at < self._upper]
+        return [*self._without_timestamp(untimed), *self._new(timed)]
 
     def _continue_after(self, instant: datetime) -> None:
-        following = instant + _STEP
-        self.request = None if self._upper is not None and following >= self._upper else self._after(following)
-
-    def _advance_tie(self, tie: Paginator, page: Page) -> Sequence[KeyedRecord]:
-        records = tie.advance(page)
-        self.request = tie.request
-        if self.request is None:
-            assert self._reached is not None
-            self._tie = None
-            self._continue_after(self._reached)
-        return self._new(records)
+        following = shifted(instant, _STEP)
+        is_end = following == instant or (self._upper is not None and following >= self._upper)
+        self.request = None if is_end else self._after(following)
 
     def _new(self, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
         new = [keyed for keyed in records if keyed[0] not in self._seen]
         self._seen.update(k for k, _ in new)
         return new
 
-    def _instant(self, record: Mapping[str, Any]) -> datetime:
+    def _without_timestamp(self, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
+        new = [keyed for keyed in records if keyed[0] not in self._untimed]
+        self._untimed.update(k for k, _ in new)
+        return new
+
+    # --- timestamps --------------------------------------------------------------------------------------------------
+
+    def _by_timestamp(
+        self, records: Sequence[KeyedRecord]
+    ) -> tuple[Sequence[datetime], Sequence[KeyedRecord], Sequence[KeyedRecord]]:
+        """The timestamps, the records that have one, and those that do not."""
+        instants, timed, untimed = list[datetime](), list[KeyedRecord](), list[KeyedRecord]()
+        for keyed in records:
+            instant = self._instant(keyed[1])
+            if instant is None:
+                untimed.append(keyed)
+            else:
+                instants.append(instant)
+                timed.append(keyed)
+        return instants, timed, untimed
+
+    def _instant(self, record: Mapping[str, Any]) -> datetime | None:
         value = self._style.field.get(record)
         try:
-            return parse_instant(value)
-        except (TypeError, ValueError, OverflowError):
+            return None if value is None else clamped(value)
+        except (TypeError, ValueError):
             raise ReadFailure(
                 f"a record has no timestamp at {self._style.field.text}, which the list is paginated by"
             ) from None

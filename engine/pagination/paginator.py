@@ -21,7 +21,7 @@ class Paginator(Protocol):
     def position(self) -> str | None:
         """Where another paginator could resume and miss nothing; None if it would have to start over.
 
-        It contains no comma and no white space.
+        It contains no white space. A comma joins the positions of paginators that read a part each.
         """
 
     @property

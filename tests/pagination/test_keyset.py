@@ -17,6 +17,8 @@ from engine.failures import ReadFailure
 from engine.instants import format_instant, parse_instant
 from engine.jsonpath import compile_path
 from engine.pagination.keyset import Keyset
+from engine.pagination.tie_breaker import TieBreaker
+from engine.pagination.token import Token
 from engine.requests import Page, Request
 from tests.effort import cases
 
@@ -29,17 +31,24 @@ def style(size: int) -> Keyset:
         field=compile_path("$.at"),
         after="runs.at.after_",
         before="runs.at.before_",
-        tie_breaker={"sort": "ID"},
+        tie_breaker=TieBreaker(body={"sort": "ID"}),
         page_size=size,
     )
 
 
 @dataclass
 class Server:
-    """Rows by id with their instant (in microseconds after START), filtered, sorted and cut as a server does."""
+    """Rows by id with their instant after START, or None, filtered, sorted and cut as a server does.
 
-    rows: dict[int, int]
+    Instants count microseconds or, with ``finer``, tenths of them. Rows without one come first if ``nulls`` is -1, last
+    if it is 1; a filter finds them only if ``nulls_pass``.
+    """
+
+    rows: dict[int, int | None]
     cap: int = 10**6
+    finer: bool = False
+    nulls: int = 1
+    nulls_pass: bool = False
     requests: int = 0
 
     def answer(self, request: Request) -> Page:
@@ -47,21 +56,33 @@ class Server:
         body: Any = request.body
         assert body["runs"]["name"] == {"like_": "x"}  # the stream's own filter stays
         window = body["runs"].get("at", {})
-        low = parse_instant(window["after_"]) if "after_" in window else START
-        high = parse_instant(window["before_"]) if "before_" in window else None
-        found = [
-            (row, at)
-            for row, at in self.rows.items()
-            if START + timedelta(microseconds=at) >= low
-            and (high is None or START + timedelta(microseconds=at) <= high)
-        ]
-        if body["sort"] == "ID":
-            found.sort()
-        else:  # rows of one timestamp change their order from one request to the next, as on PostgreSQL
-            found.sort(key=lambda item: (item[1], (item[0] * 7919 + self.requests * 104729) % 1009))
+        found = [(row, at) for row, at in self.rows.items() if self._passes(at, window)]
+        found.sort(key=(lambda item: (item[0],)) if body["sort"] == "ID" else self._order)
         offset = body.get("offset", 0)
         page = found[offset : offset + min(body["limit"], self.cap)]
-        return Page([(row, {"id": row, "at": format_instant(START + timedelta(microseconds=at))}) for row, at in page])
+        return Page([(row, {"id": row, "at": self._text(at)}) for row, at in page])
+
+    def _order(self, item: tuple[int, int | None]) -> tuple[int, ...]:
+        """Rows of one timestamp change their order from one request to the next, as on PostgreSQL."""
+        row, at = item
+        if at is None:
+            return self.nulls, 0, row
+        shuffled = 0 if self.nulls_pass else self.requests * 104729
+        return 0, at, (row * 7919 + shuffled) % 1009
+
+    def _passes(self, at: int | None, window: Any) -> bool:
+        if at is None:
+            return not window or self.nulls_pass
+        low = self._parsed(window["after_"]) if "after_" in window else -(10**18)
+        return low <= at <= (self._parsed(window["before_"]) if "before_" in window else 10**18)
+
+    def _parsed(self, text: str) -> int:
+        return (parse_instant(text) - START) // timedelta(microseconds=1) * (10 if self.finer else 1)
+
+    def _text(self, at: int | None) -> str | None:
+        if at is None or not self.finer:
+            return None if at is None else format_instant(START + timedelta(microseconds=at))
+        return format_instant(START + timedelta(microseconds=at // 10)).replace("Z", f"{at % 10}Z")
 
 
 def read(
@@ -110,9 +131,9 @@ def test_a_whole_list_of_one_timestamp() -> None:
     assert sorted(read(Server(dict.fromkeys(range(300), 5)), 20)) == list(range(300))
 
 
-@pytest.mark.parametrize("value", [None, "yesterday", 5, "2024-05-01T00:00:00"])
+@pytest.mark.parametrize("value", ["yesterday", 5, "2024-05-01T00:00:00", "", False, []])
 def test_a_record_without_its_timestamp_is_a_failure(value: Any) -> None:
-    """The filter by the timestamp would silently skip such rows."""
+    """It is not null, so the API is not what streams.yaml says."""
     paginator = style(10).paginate(REQUEST)
     with pytest.raises(ReadFailure, match=r"no timestamp at \$\.at"):
         paginator.advance(Page([(1, {"id": 1, "at": value})]))
@@ -178,14 +199,22 @@ EDITS = st.lists(
     instants=st.lists(st.integers(0, 40), max_size=120),
     size=st.integers(2, 20),
     cap=st.sampled_from([2, 5, 1000]),
+    finer=st.booleans(),
     edits=EDITS,
     stops=st.frozensets(st.integers(0, 40), max_size=4),
 )
 def test_no_row_that_exists_throughout_is_lost(
-    instants: list[int], size: int, cap: int, edits: list[tuple[int, str, int, int]], stops: frozenset[int]
+    instants: list[int | None],
+    size: int,
+    cap: int,
+    finer: bool,
+    edits: list[tuple[int, str, int, int]],
+    stops: frozenset[int],
 ) -> None:
-    """Whatever is inserted or deleted, and wherever a new paginator resumes at the position."""
-    server = Server(dict(enumerate(instants)), cap)
+    """Whatever is inserted or deleted, wherever a new paginator resumes at the position, and however fine the server's
+    timestamps are.
+    """
+    server = Server(dict(enumerate(instants)), cap, finer)
     fresh = iter(range(10**6, 2 * 10**6))
 
     def between(number: int) -> None:
@@ -198,3 +227,120 @@ def test_no_row_that_exists_throughout_is_lost(
 
     found = read(server, size, between, stops)
     assert {row for row in server.rows if row < 10**6} <= set(found)
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 500])
+@pytest.mark.parametrize("at", [10**7 + 7, 10**7])
+def test_many_rows_of_one_timestamp_that_is_finer_than_a_microsecond(count: int, at: int) -> None:
+    """A filter by the microsecond that they are shown in finds none of them, so no bound is taken to be exact."""
+    rows: dict[int, int | None] = {n: 10 * n for n in range(50)}
+    rows |= dict.fromkeys(range(100, 100 + count), at)
+    rows |= {n: at + 1 + n % 13 for n in range(1000, 1100)}
+    assert sorted(read(Server(rows, finer=True), 100)) == sorted(rows)
+
+
+@pytest.mark.parametrize("finer", [False, True])
+def test_two_parts_have_all_rows_at_the_bound_between_them(finer: bool) -> None:
+    """Each row is in one of them, though the bound is less fine than the server's timestamps."""
+    server = Server({row: row for row in range(100) if row % 10}, finer=finer)
+    middle, found = format_instant(START + timedelta(microseconds=5)), list[Any]()
+    for position in (f"{format_instant(START)}..{middle}", middle):
+        paginator = style(30).paginate(REQUEST, position)
+        while paginator.request is not None:
+            found += [key for key, _ in paginator.advance(server.answer(paginator.request))]
+    assert sorted(found) == list(server.rows)
+
+
+@settings(max_examples=cases(300))
+@given(
+    instants=st.lists(st.none() | st.integers(0, 40), max_size=60),
+    size=st.integers(2, 20),
+    nulls=st.sampled_from([-1, 1]),
+    nulls_pass=st.booleans(),
+)
+def test_rows_without_a_timestamp_hide_no_others(
+    instants: list[int | None], size: int, nulls: int, nulls_pass: bool
+) -> None:
+    """They are read if the server returns them: those that sort first, or that a filter lets pass."""
+    server = Server(dict(enumerate(instants)), nulls=nulls, nulls_pass=nulls_pass)
+    found = read(server, size)
+    assert len(found) == len(set(found))
+    expected = {row for row, at in server.rows.items() if at is not None or nulls < 0 or nulls_pass}
+    assert expected <= set(found)
+
+
+def test_without_a_tie_breaker_rows_without_a_timestamp_are_no_failure() -> None:
+    """As many as a page holds, which sort first: the others are read by the filter, which they do not pass."""
+    server = Server({row: None if row < 20 else row for row in range(50)}, nulls=-1)
+    paginator, found = replace(style(5), tie_breaker=None).paginate(REQUEST), list[Any]()
+    while paginator.request is not None:
+        found += [key for key, _ in paginator.advance(server.answer(paginator.request))]
+    assert found == [*range(5), *range(20, 50)]
+
+
+def test_rows_without_a_timestamp_do_not_move_the_position() -> None:
+    """It is that of the last row that has one."""
+    paginator = style(5).paginate(REQUEST)
+    paginator.advance(Page([(1, {"at": None}), (2, {"at": format_instant(START)}), (3, {"at": None})]))
+    assert paginator.position == format_instant(START)
+    assert paginator.request is not None
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"])
+@pytest.mark.parametrize("count", [1, 30])
+def test_the_first_and_the_last_instant(text: str, count: int) -> None:
+    """Schedules hold such dates. They are asked for with four digits, and nothing is added to the last."""
+    rows = [text] * count
+    paginator, found = style(10).paginate(REQUEST), list[Any]()
+    for _ in range(20):
+        if paginator.request is None:
+            break
+        body: Any = paginator.request.body
+        window = body["runs"].get("at", {})
+        page = [
+            (n, {"at": at}) for n, at in enumerate(rows) if window.get("after_", "") <= at <= window.get("before_", "~")
+        ]
+        page = page[body.get("offset", 0) :][: body["limit"]]
+        found += [key for key, _ in paginator.advance(Page(page))]
+        assert paginator.position == text
+    assert paginator.request is None
+    assert sorted(found) == list(range(count))
+
+
+@pytest.mark.parametrize(("text", "year"), [("0001-01-01T00:00:00+05:00", 1), ("9999-12-31T23:59:59-05:00", 9999)])
+def test_an_instant_outside_of_the_years_that_exist_is_the_nearest_one(text: str, year: int) -> None:
+    """In UTC, these are in the years 0 and 10000."""
+    paginator = style(10).paginate(REQUEST)
+    paginator.advance(Page([(1, {"at": text})]))
+    assert paginator.position is not None
+    assert paginator.position.startswith(f"{year:04}-")
+
+
+@pytest.mark.parametrize("position", ["1200@%5B%22a%22%5D", "", "x..y", "2024-05-01T10:00:00.000000Z..soon"])
+def test_a_position_of_another_style_is_ignored(position: str) -> None:
+    """The list is read from its start."""
+    assert style(10).paginate(REQUEST, position).request == style(10).paginate(REQUEST).request
+
+
+def test_the_tie_breaker_can_name_another_style() -> None:
+    """A server without an offset reads rows of one timestamp by a token. Its first request has the keyset's filter."""
+    token = Token(token=compile_path("$.next"), parameter="token", endpoint=Endpoint("GET", "/runs/next"))
+    tied = replace(style(3), tie_breaker=TieBreaker(pagination=token))
+    paginator, same = tied.paginate(REQUEST), {"at": format_instant(START)}
+    paginator.advance(Page([(n, same) for n in range(3)]))
+    paginator.advance(Page([(n, same) for n in range(3)]))
+    assert paginator.request is not None
+    assert paginator.request.body == {
+        "sort": "AT_ASC",
+        "limit": 3,
+        "runs": {
+            "name": {"like_": "x"},
+            "at": {"after_": "2024-05-01T00:00:00.000000Z", "before_": "2024-05-01T00:00:00.000001Z"},
+        },
+    }
+    assert paginator.advance(Page([(n, same) for n in (2, 1, 0)], {"next": "a"})) == []
+    assert paginator.request == Request(Endpoint("GET", "/runs/next"), {"token": "a"})
+    assert paginator.advance(Page([(3, same), (4, {"at": "2024-05-01T00:00:00.000001Z"})], {})) == [(3, same)]
+    assert paginator.request is not None
+    assert paginator.request.body is not None
+    assert paginator.request.body["runs"]["at"] == {"after_": "2024-05-01T00:00:00.000001Z"}

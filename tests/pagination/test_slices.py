@@ -17,10 +17,17 @@ from engine.jsonpath import compile_path
 from engine.pagination import Paginator
 from engine.pagination.keyset import Keyset
 from engine.pagination.slices import Slices
+from engine.pagination.tie_breaker import TieBreaker
 from engine.requests import Page, Request
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
-STYLE = Keyset(field=compile_path("$.made"), after="after", before="before", tie_breaker={"sort": "id"}, page_size=20)
+STYLE = Keyset(
+    field=compile_path("$.made"),
+    after="after",
+    before="before",
+    tie_breaker=TieBreaker(body={"sort": "id"}),
+    page_size=20,
+)
 REQUEST = Request(Endpoint("POST", "/rows"))
 WIDTH = 4
 

@@ -45,7 +45,7 @@ streams:
       field: $.expected
       after: runs.expected.after_
       before: runs.expected.before_
-      tie_breaker: {sort: ID_DESC}
+      tie_breaker: {body: {sort: ID_DESC}}
       page_size: 4
     count: POST /runs/count
     incremental:

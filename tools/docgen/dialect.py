@@ -77,7 +77,7 @@ def sections() -> Sequence[Section]:
                 found.append(Section(name, level, block))
                 for k in keys_of(block):
                     add(k.type, k.name, 3)
-            case Union() if value_type not in unions:
+            case Union(noun=noun) if all(union.noun != noun for union in unions):
                 unions.append(value_type)
 
     for k in keys_of(Spec):
@@ -147,8 +147,14 @@ class _Page:
         raise TypeError(f"no words for {type(value_type).__name__}")
 
     def _link(self, about: type[Block] | Union, words: str | None = None) -> str:
-        (section,) = (section for section in self._sections if section.about is about)
+        (section,) = (section for section in self._sections if _is_about(section, about))
         return f"[{words or section.heading}](#{section.title.lower().replace(' ', '-')})"
+
+
+def _is_about(section: Section, about: type[Block] | Union) -> bool:
+    if isinstance(section.about, Union) and isinstance(about, Union):
+        return section.about.noun == about.noun  # the same styles, or some of them
+    return section.about is about
 
 
 def _text(name: str) -> str:

@@ -192,9 +192,9 @@ MISTAKES = {
     "sort of the tie-breaker": Planted(
         "flow_runs",
         "error",
-        "pagination.tie_breaker.sort",
+        "pagination.tie_breaker.body.sort",
         'the server does not accept "ID_ASC" here; did you mean "ID_DESC"?',
-        replace={"pagination.tie_breaker.sort": "ID_ASC"},
+        replace={"pagination.tie_breaker.body.sort": "ID_ASC"},
     ),
     "records": Planted(
         "flows",
