@@ -269,7 +269,7 @@ class KeysetPaginator:
         bounds = {style.after: format_instant(instant)}
         if instant < LATEST:
             bounds[style.before] = format_instant(instant + _STEP)
-        window = self._template.with_at(bounds).with_values(style.tie_breaker.body)
+        window = self._template.with_values(style.tie_breaker.body).with_at(bounds)
         self._tie = _Tie(style.tie_pagination.paginate(window), instant)
         self.request = self._tie.paginator.request
         return self._new(records)

@@ -1,5 +1,8 @@
 """Pagination style ``token``: each response has a token for the next page.
 
+If the server sorts by something that rows share, their order can change from page to page, so that one row is on two of
+them and another on none. If the responses contain a total, the read starts over until it has as many different rows.
+
 A paginator can resume at a token as long as the server accepts it. Positions have the form ``ROWS@TOKEN``, with the
 number of rows before it.
 """
@@ -8,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from engine.declare.blocks import key
 from engine.declare.types import ENDPOINT, JSON_PATH, PARAMETER, Endpoint
-from engine.failures import ReadFailure
+from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
+
+_MAX_ROUNDS: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +41,8 @@ class Token:
     parameter: str = key(PARAMETER, "The URL parameter for the token.")
     total: JsonPath | None = key(
         JSON_PATH,
-        "JSONPath of the total number of records in the response. Once that many have been read, the connector ignores "
-        "any further token: some servers end with one that they reject.",
+        "JSONPath of the total number of records in the response. The read starts over until it has that many. Any "
+        "further token is ignored: some servers end with one that they reject.",
         default=None,
     )
     endpoint: Endpoint | None = key(
@@ -56,8 +61,9 @@ class _TokenPaginator:
         self._style = style
         self._template = request
         self._tokens: set[str] = set()
-        self._seen: set[Hashable] = set()
-        self._rows_before = 0  # this reading
+        self._seen: set[Hashable] = set()  # in all rounds
+        self._rounds = 1
+        self._rows_before = 0  # the token at which the read resumed
         self.position: str | None = None
         self.request: Request | None = request
         rows, at, token = (position or "").partition("@")
@@ -71,14 +77,27 @@ class _TokenPaginator:
         self._seen.update(k for k, _ in new)
         token = style.token.get(page.document)
         total = style.total.get(page.document) if style.total else None
-        rows = self._rows_before + len(self._seen)
-        if token is None or token == "" or (isinstance(total, int) and rows >= total):
+        missing = total - self._rows_before - len(self._seen) if isinstance(total, int) else None
+        is_last = token is None or token == ""
+        if is_last and missing is not None and missing > 0:
+            self._start_over()
+        elif is_last or (missing is not None and missing <= 0):
             self.request = None
         elif not isinstance(token, str):
             raise ReadFailure(f"the token at {style.token.text} is not a string")
         else:
             self.request = self._following(_parameter(style, token) if "://" in token else token)
         return new
+
+    def _start_over(self) -> None:
+        self._rounds += 1
+        if self._rounds > _MAX_ROUNDS:
+            raise OrderMoved(
+                f"{_MAX_ROUNDS} reads of all pages never had as many different rows as the server counts: its order is "
+                "not stable, or the primary key is not unique"
+            )
+        self._tokens.clear()
+        self._rows_before, self.position, self.request = 0, None, self._template
 
     def _following(self, token: str) -> Request:
         if token in self._tokens:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.declare.types import Endpoint
-from engine.failures import ReadFailure
+from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import compile_path
 from engine.pagination.token import Token
 from engine.requests import Page, Request
@@ -99,3 +99,22 @@ def test_a_read_resumes_at_its_token(token: str) -> None:
 def test_a_position_of_another_style_is_ignored() -> None:
     """The list is read from its start."""
     assert style().paginate(FIRST, "2024-05-01T10:00:00.000000Z").request == FIRST
+
+
+def test_with_a_total_the_read_starts_over_until_it_has_as_many_rows() -> None:
+    """Rows that the server sorts alike change places between two pages, so one is on both and another on none."""
+    counting = Token(token=compile_path("$.next"), parameter="t", endpoint=NEXT, total=compile_path("$.total"))
+    paginator, found = counting.paginate(FIRST), list[Any]()
+    for keys, token in (([1, 2], "a"), ([2, 4], None), ([1, 2], "a"), ([3, 4], None)):
+        assert paginator.request == (Request(NEXT, {"t": "a"}) if keys[1] == 4 else FIRST)
+        found += [key for key, _ in paginator.advance(Page([(k, {}) for k in keys], {"next": token, "total": 4}))]
+    assert paginator.request is None
+    assert found == [1, 2, 4, 3]
+
+
+def test_a_total_that_is_never_reached_is_a_failure() -> None:
+    """The number of times that the read starts over is bounded."""
+    paginator = Token(token=compile_path("$.next"), parameter="t", total=compile_path("$.total")).paginate(FIRST)
+    with pytest.raises(OrderMoved, match="never had as many different rows"):
+        for _ in range(20):
+            paginator.advance(Page([(1, {})], {"total": 2}))
