@@ -26,7 +26,12 @@ from engine.spec.load import ResolvedSpec, resolve
 from engine.sync.pages import records_of
 
 # A person waits at the form, so a transient failure is retried only once.
-_RETRY: Final = Retry(attempts=2, wait_initial=timedelta(milliseconds=500), retry_after_max=timedelta(seconds=5))
+_RETRY: Final = Retry(
+    attempts=2,
+    wait_initial=timedelta(milliseconds=500),
+    retry_after_max=timedelta(seconds=5),
+    throttled_max=timedelta(seconds=10),
+)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ api:
   pagination: {style: offset, page_size: "${batch_size}"}
   records: [$, $.results, $.result]
   timeout: {connect: 2s, read: 300ms}
-  retry: {attempts: 4, wait_initial: 10ms, wait_max: 40ms, retry_after_max: 2s}
+  retry: {attempts: 4, wait_initial: 10ms, wait_max: 40ms, retry_after_max: 2s, throttled_max: 3s}
 streams:
   orders:
     description: One row per order.

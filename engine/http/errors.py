@@ -22,7 +22,8 @@ class RequestError(Exception):
         part: The part of streams.yaml to look at, such as ``api.proxy``. None if nothing can be done.
         transient: Whether another attempt may succeed.
         retry_after: The wait that the server requested, in seconds.
-        throttled: Whether the server wants fewer requests, so that all threads have to wait.
+        throttled: Whether the server wants fewer requests, so that all threads have to wait. Such a request is sent
+            again however often.
         failure: What the error becomes if no other attempt is made.
     """
 
@@ -80,16 +81,22 @@ class ErrorMapping:
     def transient(self, response: RawResponse, *, endpoint_exists: bool = False) -> RequestError | None:
         """The error of a response that asks to try again later: 408, 429 or 5xx. None for any other.
 
-        If the endpoint is known to exist, a 404 or 405 that the API did not send is one too.
+        If the endpoint is known to exist, a 404 or 405 that the API did not send is one too. The error is not transient
+        if the server requests too long a wait.
         """
-        throttled, retry_after = response.status == 429, response.retry_after
+        retry_after, longest = response.retry_after, self._api.retry.retry_after_max.total_seconds()
         if response.status in (404, 405) and endpoint_exists and not _is_json(response):
             return RequestError(response.returned, transient=True)
         if response.status < 500 and response.status not in (408, 429):
             return None
-        return RequestError(
-            response.returned, transient=True, retry_after=retry_after, throttled=throttled or retry_after is not None
-        )
+        if retry_after is not None and retry_after > longest:
+            return RequestError(
+                f"{response.returned}; the server requests a wait of {retry_after:.0f} s, more than retry_after_max "
+                f"({longest:.0f} s)",
+                "api.retry.retry_after_max",
+            )
+        throttled = response.status == 429 or (response.status == 503 and retry_after is not None)
+        return RequestError(response.returned, transient=True, retry_after=retry_after, throttled=throttled)
 
     def not_json(self, response: RawResponse, reason: str) -> RequestError:
         """The error of a successful response whose body is not JSON. Transient: a proxy may have stepped in."""
@@ -133,7 +140,7 @@ class ErrorMapping:
             return f"Request fewer rows at a time ({self.named('api.pagination')}), or raise {part} in streams.yaml"
         if part.startswith("api.limits"):
             return f"The next sync continues from the last checkpoint; the limit is {part} in streams.yaml"
-        if part == "api.retry.retry_after_max":
+        if part in ("api.retry.retry_after_max", "api.retry.throttled_max"):
             return f"Sync less often, or raise {part} in streams.yaml"
         return self._odd_url() or f"Check that the server is up and {self.named('api.base_url')} is right"
 

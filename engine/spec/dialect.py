@@ -84,6 +84,12 @@ class Retry:
         "The longest `Retry-After` that the connector waits for. If the server sends a longer one, the sync ends.",
         default=timedelta(minutes=10),
     )
+    throttled_max: timedelta = key(
+        Duration(),
+        "How long a rate limit may hold up one request altogether. A request that the server throttles (429, or 503 "
+        "with `Retry-After`) is sent again until it is accepted; that counts neither as an attempt nor as a retry.",
+        default=timedelta(hours=1),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +215,8 @@ class Api:
     retry: Retry = key(Object(Retry), "How transient failures are retried.", default=Retry())
     rate_limit: RateLimit | None = key(
         Object(RateLimit),
-        "How fast requests may follow each other. Without it, only a 429 response slows them down.",
+        "How fast requests may follow each other. Servers that throttle requests (429) need no such limit: the "
+        "connector learns the rate that they accept.",
         default=None,
     )
     limits: Limits = key(Object(Limits), "What one sync may spend.", default=Limits())

@@ -48,7 +48,6 @@ TRANSIENT = {
     "502 with HTML": Reply(body=b"<html>bad gateway</html>", status=502, headers={"Content-Type": "text/html"}),
     "503": Reply({"exception_message": "Service Unavailable"}, status=503),
     "408": Reply(status=408),
-    "429 without Retry-After": Reply(status=429),
     "read timeout": Reply([], delay=0.6),
     "body cut": Reply(orders(10), cut=100),
     "JSON cut, length right": Reply(body=b'[{"id": "o1", "upda'),
@@ -97,6 +96,43 @@ def test_a_lasting_failure_ends_the_sync_and_moves_no_state(tmp_path: Path, loop
         sync(connection(tmp_path, loopback.url, ORDERS_ONLY, batch_size="10"), {}, recorder, Lines())
     assert recorder.count("checkpoint") == 0
     assert len([s for s in loopback.seen if (s.json or {}).get("offset", 0) > 0]) == 4
+
+
+@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.scenario("transient-failure")
+def test_a_429_is_waited_out_and_no_row_is_lost(tmp_path: Path, loopback: Loopback, at: int) -> None:
+    """It is no failure: it counts neither as an attempt nor as a retry, of which there are none here."""
+    rows, waiting = rows_by_offset(orders(25)), [Reply(status=429)] * 5
+
+    def answer(seen: Seen) -> Reply:
+        pages = [s for s in loopback.seen if s.path.endswith("/filter")]
+        return waiting.pop() if waiting and len(pages) > at else rows(seen)
+
+    loopback.answer = answer
+    text = edited(ORDERS_ONLY, replace={"api.retry.attempts": 1}, add={"api.limits": {"retries": 1}})
+    recorder, lines = run(tmp_path, loopback.url, text=text)
+    assert sorted(recorder.tables["orders"]) == [row["id"] for row in orders(25)]
+    assert len(lines.warnings) == 1
+    assert lines.warnings[0].startswith("orders: POST /orders/filter (")
+    assert "returned 429 Too Many Requests; all requests pause for 0.0 s" in lines.warnings[0]
+
+
+@pytest.mark.scenario("lasting-failure")
+def test_a_429_that_lasts_ends_the_sync_and_moves_no_state(tmp_path: Path, loopback: Loopback) -> None:
+    """After throttled_max. The failure says what the server requested and which key to raise."""
+    good = rows_by_offset(orders(25))
+    loopback.answer = lambda seen: Reply(status=429) if (seen.json or {}).get("offset", 0) > 0 else good(seen)
+    recorder = Recorder()
+    text = edited(ORDERS_ONLY, replace={"api.retry.throttled_max": "200ms"})
+    with pytest.raises(
+        Failure,
+        match=r"^orders: POST /orders/filter .*offset=9.* at http://127.*: returned 429 Too Many Requests; rate limits "
+        r"would hold up the request for 0 s, more than throttled_max \(0 s\); the server requests no particular wait\. "
+        r"Sync less often, or raise api\.retry\.throttled_max in streams\.yaml\.$",
+    ):
+        sync(connection(tmp_path, loopback.url, text, batch_size="10"), {}, recorder, Lines())
+    assert recorder.count("checkpoint") == 0
+    assert len([s for s in loopback.seen if (s.json or {}).get("offset", 0) > 0]) > 4
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -45,25 +45,13 @@ def test_a_rate_limit_spreads_requests_evenly() -> None:
     """600 per minute is one every 0.1 s. Time without requests earns no burst."""
     clock = Clock()
     limiter = RateLimiter(RateLimit(requests=600, per=timedelta(minutes=1)), clock)
-    assert limiter.try_acquire() == 0
-    assert limiter.try_acquire() == pytest.approx(0.1)
+    assert limiter.try_acquire().wait == 0
+    assert limiter.try_acquire().wait == pytest.approx(0.1)
     clock.now += 0.1
-    assert limiter.try_acquire() == 0
+    assert limiter.try_acquire().wait == 0
     clock.now += 60
-    assert limiter.try_acquire() == 0
-    assert limiter.try_acquire() == pytest.approx(0.1)
-
-
-def test_without_a_rate_limit_only_a_pause_delays_requests() -> None:
-    """A shorter pause does not end a longer one."""
-    clock = Clock()
-    limiter = RateLimiter(None, clock)
-    assert [limiter.try_acquire() for _ in range(100)] == [0.0] * 100
-    limiter.pause(5)
-    limiter.pause(1)
-    assert limiter.try_acquire() == pytest.approx(5)
-    clock.now += 5
-    assert limiter.try_acquire() == 0
+    assert limiter.try_acquire().wait == 0
+    assert limiter.try_acquire().wait == pytest.approx(0.1)
 
 
 def test_a_rate_limit_holds_for_all_threads(tmp_path: Path, loopback: Loopback) -> None:
@@ -146,9 +134,10 @@ def test_the_requests_of_a_sync_are_limited(tmp_path: Path, loopback: Loopback) 
     assert len(loopback.seen) == 3
 
 
-def test_the_duration_of_a_sync_is_limited(tmp_path: Path, loopback: Loopback) -> None:
-    """A wait that would exceed the limit is not begun."""
-    loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "2"})
+@pytest.mark.parametrize("status", [429, 500])
+def test_the_duration_of_a_sync_is_limited(tmp_path: Path, loopback: Loopback, status: int) -> None:
+    """A wait that would exceed the limit is not begun, for a retry or for a rate limit."""
+    loopback.answer = lambda seen: Reply(status=status, headers={"Retry-After": "2"})
     text = edited(FULL_SHOP, add={"api.limits": {"duration": "1s"}})
     with pytest.raises(Failure, match=r"would take longer than 0:00:01, its limit"):
         run(full_shop(tmp_path, loopback.url, text))
@@ -158,7 +147,10 @@ def test_the_duration_of_a_sync_is_limited(tmp_path: Path, loopback: Loopback) -
 def test_closing_a_client_wakes_waiting_threads(tmp_path: Path, loopback: Loopback) -> None:
     """A sync that failed in one thread ends without waiting minutes for a retry in another."""
     loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "300"})
-    lines, text = Lines(), edited(FULL_SHOP, replace={"api.retry.retry_after_max": "10m"})
+    lines, text = (
+        Lines(),
+        edited(FULL_SHOP, replace={"api.retry.retry_after_max": "10m", "api.retry.throttled_max": "1h"}),
+    )
     client = Client(full_shop(tmp_path, loopback.url, text), lines)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(request_orders, client)
@@ -216,7 +208,7 @@ def test_retry_after_as_seconds_and_as_a_date() -> None:
 
 
 def test_a_retry_does_not_delay_other_threads(tmp_path: Path, loopback: Loopback) -> None:
-    """A failed request concerns no other. Only a 429 or Retry-After pauses all threads."""
+    """A failed request concerns no other. Only a rate limit pauses all threads."""
     release = threading.Event()
 
     def answer(seen: Seen) -> Reply:

@@ -152,8 +152,9 @@ def test_a_server_that_repeats_what_it_is_sent(
     tmp_path: Path, settings: dict[str, str], answer: Callable[[Seen], Reply]
 ) -> None:
     """Every status, and every malformed body."""
+    text = edited(FULL_SHOP, replace={"api.retry.throttled_max": "100ms"})
     with Loopback(answer) as server:
-        fails_cleanly(full_shop(tmp_path, server.url, **settings))
+        fails_cleanly(full_shop(tmp_path, server.url, text, **settings))
         headers = server.seen[0].headers
     assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # it was there to be repeated
     assert "Authorization" in headers
@@ -294,7 +295,8 @@ def test_commands(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the commands print about a failure, retries and findings included."""
-    monkeypatch.setattr("tools.cli.target._FEWER_RETRIES", Retry(attempts=2, wait_initial=timedelta(milliseconds=1)))
+    retry = Retry(attempts=2, wait_initial=timedelta(milliseconds=1), throttled_max=timedelta(milliseconds=100))
+    monkeypatch.setattr("tools.cli.target._FEWER_RETRIES", retry)
     file = str(tmp_path / "streams.yaml")
     with Loopback(ECHOES[name]) as server:
         assert command(tmp_path, server.url, "preview", "orders", "--file", file, "--verbose") == 2

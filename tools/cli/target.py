@@ -22,7 +22,12 @@ from engine.spec.dialect import Api, Retry, Spec, Stream
 from engine.spec.load import ResolvedSpec, load, resolve
 from tools.openapi.document import NotOpenApi, OpenApi
 
-_FEWER_RETRIES: Final = Retry(attempts=2, wait_initial=timedelta(seconds=1), retry_after_max=timedelta(seconds=30))
+_FEWER_RETRIES: Final = Retry(
+    attempts=2,
+    wait_initial=timedelta(seconds=1),
+    retry_after_max=timedelta(seconds=30),
+    throttled_max=timedelta(minutes=1),
+)
 
 
 class CommandError(Exception):
