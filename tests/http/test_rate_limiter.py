@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from engine.failures import Failure
+from engine.http.budget import Budget
 from engine.http.client import Client
+from engine.http.errors import RequestError
 from engine.http.rate_limiter import RateLimiter, Turn
+from engine.http.retry import Retrying
 from engine.http.throttle_log import ThrottleLog
-from engine.spec.dialect import RateLimit
+from engine.spec.dialect import Limits, RateLimit, Retry
 from tests.http.full_shop import FULL_SHOP, ORDERS, full_shop, request_orders, run
 from tests.http.throttled import Spaced, Threads, Throttle, TokenBucket, Window
 from tests.shop import Lines, orders
@@ -306,6 +309,20 @@ def test_a_server_that_accepts_nothing_any_more_holds_up_the_sync_once(tmp_path:
             assert len(loopback.seen) - before <= most
         accepts = True
         assert request_orders(client).value == []
+
+
+def test_any_number_of_pauses_in_a_row() -> None:
+    """Backoff doubles, and a float does so only a thousand times."""
+    numbers = iter(range(1100))
+
+    def attempt() -> str:
+        if next(numbers, None) is None:
+            return "accepted"
+        raise RequestError("returned 429", transient=True, throttled=True)
+
+    retry = Retry(attempts=1, wait_max=timedelta(0))
+    retrying = Retrying(retry, Budget(Limits(retries=1)), RateLimiter(None), Lines())
+    assert retrying.run("orders", attempt) == "accepted"
 
 
 def test_the_failure_says_what_the_server_requested(tmp_path: Path, loopback: Loopback) -> None:
