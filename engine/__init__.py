@@ -10,7 +10,7 @@ Packages and modules, each of which imports only from those before it:
 - http: sending requests, with retries and limits;
 - rows: from records to typed rows;
 - state: what is kept between syncs;
-- reading: which records are changes;
+- reading: one file per algorithm: which lists are read, and which records are changes;
 - sync: the loop over the streams;
 - setup_form: the setup form of a connection and its tests.
 

@@ -51,6 +51,13 @@ class OrderMoved(ReadFailure):
     """The pages of a list do not join, because rows move within its order while it is read."""
 
 
+def ends_sync(failure: Failure) -> bool:
+    """Whether a failure would meet every stream: the server is down, it rejects the key, or a limit is reached."""
+    return isinstance(failure, (ServerDown, LimitReached)) or (
+        isinstance(failure, Unauthorized) and failure.status == 401
+    )
+
+
 def redact_exception(error: BaseException, redact: Callable[[str], str]) -> None:
     """Remove secrets, in place, from an exception and from everything that Python would print with it.
 

@@ -19,11 +19,11 @@ from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.log import Log, RedactingLog
 from engine.pagination import with_page_size
+from engine.reading.pages import records_of
 from engine.requests import Request
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Retry, ServerVersion, Spec, Stream
 from engine.spec.load import ResolvedSpec, resolve
-from engine.sync.pages import records_of
 
 # A person waits at the form, so a transient failure is retried only once.
 _RETRY: Final = Retry(

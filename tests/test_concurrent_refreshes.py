@@ -86,12 +86,12 @@ def test_refreshes_are_requested_concurrently(tmp_path: Path) -> None:
 
 
 def test_a_failed_refresh_leaves_the_other_tables_consistent(tmp_path: Path) -> None:
-    """Tables before it are complete; tables after it are unchanged, even if their lists were read already."""
+    """The others are complete. The failure names the one that is not, which is unchanged."""
     with Loopback(lambda seen: Reply({}, 418) if "doors" in seen.path else rows(seen)) as server:
         recorder = Recorder()
         with pytest.raises(Failure, match="doors: POST /doors/filter"):
             sync(connection(tmp_path, server.url, STREAMS), {}, recorder, Lines())
-    assert list(recorder.tables) == ["visits", "floors", "rooms"]
+    assert list(recorder.tables) == ["visits", "floors", "rooms", "chairs"]
     assert all(len(table) == 5 and not any(r["deleted"] for r in table.values()) for table in recorder.tables.values())
     assert recorder.operations[-1][0] == "checkpoint"
 
@@ -120,7 +120,7 @@ def test_a_failed_sync_leaves_no_thread(tmp_path: Path) -> None:
     def answer(seen: Seen) -> Reply:
         if "floors" in seen.path:
             assert window_requested.wait(20)
-            return Reply({}, 418)
+            return Reply({}, 401)
         if "windows" in seen.path or "lamps" in seen.path:
             window_requested.set()
             assert failed.wait(20)

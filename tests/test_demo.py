@@ -33,7 +33,7 @@ def test_it_shows_the_main_job(tmp_path: Path) -> None:
         assert f"\n{step}/6 " in shown
     assert "load-orders     Completed  3" in shown
     assert "send-report     Failed     2" in shown
-    assert "Synced 1 flow run, 1 flow, and 1 deployment" in shown
+    assert "Synced 1 flow run, 1 flow, and 0 deployments" in shown
     assert "weekly      True" in shown
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
     for line in blocks("text")[0].splitlines():  # the README's excerpt, whose runs have random names

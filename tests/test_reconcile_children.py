@@ -96,14 +96,18 @@ def server(shop: Shop) -> Iterator[Loopback]:
         yield loopback
 
 
+def earlier(instant: str, hours: float) -> str:
+    return format_instant(parse_instant(instant) - timedelta(hours=hours))
+
+
 def run(folder: Path, server: Loopback, shop: Shop, recorder: Recorder, hours_later: float = 0) -> None:
-    """One sync, with every round of reconciliation begun this many hours earlier."""
+    """One sync, with every earlier round of reconciliation, and what queries covered, this many hours earlier."""
     state = json.loads(json.dumps(recorder.state))
     for stream in state.get("streams", {}).values():
-        for name in ("began", "previous") if hours_later and "reconcile" in stream else ():
-            stream["reconcile"][name] = format_instant(
-                parse_instant(stream["reconcile"][name]) - timedelta(hours=hours_later)
-            )
+        for name in ("began", "previous", "newest") if hours_later and "reconcile" in stream else ():
+            stream["reconcile"][name] = earlier(stream["reconcile"][name], hours_later)
+        for intervals in stream.get("covered", {}).values():
+            intervals[:] = ["..".join(earlier(at, hours_later) for at in one.split("..")) for one in intervals]
     shop.requested.clear()
     recorder.operations.clear()
     sync(connection(folder, server.url, STREAMS), state, recorder, Lines())
@@ -135,8 +139,6 @@ def test_reconciliation_skips_what_queries_delivered(tmp_path: Path, server: Loo
     shop.notes["o5"].append("closed again")
     run(tmp_path, server, shop, recorder)
     assert shop.requested == ["o5"]
-    shop.orders["o5"]["closed"] = shop.orders["o5"]["updated"] = format_instant(
-        datetime.now(timezone.utc) - timedelta(minutes=10)
-    )
+    shop.orders["o5"]["closed"] = shop.orders["o5"]["updated"] = earlier(now, 25)
     run(tmp_path, server, shop, recorder, hours_later=25)
     assert shop.requested == []

@@ -128,10 +128,15 @@ def _(constant: Constant, definitions: dict[str, Schema]) -> Schema:
     return {"const": constant.value}
 
 
-@json_schema.register(Duration)
-@json_schema.register(Size)
-def _(value: Duration | Size, definitions: dict[str, Schema]) -> Schema:
-    return {"type": "string", "pattern": f"^{value.pattern}$", "patternErrorMessage": f"expected {value.expected}"}
+@json_schema.register
+def _(span: Duration, definitions: dict[str, Schema]) -> Schema:
+    pattern = rf"^{span.pattern}$|{_PLACEHOLDER}"
+    return {"type": "string", "pattern": pattern, "patternErrorMessage": f"expected {span.expected}"}
+
+
+@json_schema.register
+def _(size: Size, definitions: dict[str, Schema]) -> Schema:
+    return {"type": "string", "pattern": f"^{size.pattern}$", "patternErrorMessage": f"expected {size.expected}"}
 
 
 @json_schema.register

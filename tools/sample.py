@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from engine.http.client import Client
 from engine.log import Log
 from engine.pagination import with_page_size
+from engine.reading.backfill import read_all
+from engine.reading.batch import Batch
+from engine.reading.children import children_of
+from engine.reading.pages import PageReader
+from engine.reading.source import sources
 from engine.requests import Record, Request
 from engine.spec.dialect import Spec, Stream
-from engine.sync.pages import PageReader
-from engine.sync.reader import readers
 
 
 def first_rows(
@@ -39,21 +43,18 @@ def first_rows(
     Raises:
         Failure: the server did not return a list.
     """
-    found: list[Record] = []
     small = replace(spec, streams={**spec.streams, stream.name: _with_pages_of(rows, stream)})
     with PageReader(client, 1, on_request) as pages:
-        reader = readers(small, pages, log)[stream.name]
+        source = sources(small, pages, log)[stream.name]
         if stream.parent is None:
-            batch = next(reader.read_all(ahead=False), None)
-            return [record for _, record in batch.records][:rows] if batch else []
+            batch = next(read_all(source, ahead=False), Batch())
+            return [record for _, record in batch.records][:rows]
         if parents is None:
             parents = first_rows(client, spec, spec.streams[stream.parent.stream], rows, log, on_request)
-        for records in reader.children_of([((), parent) for parent in parents]):
-            found += [record for _, record in records]
-            if len(found) >= rows:
-                return found[:rows]
-        reader.check_endpoint_exists()
-    return found
+        assert source.parent is not None
+        keyed = [(source.parent.mapping.key(parent), parent) for parent in parents]
+        batches = children_of(source, keyed, None, lambda parent, keys: set(keys))
+        return list(islice((record for batch in batches for _, record in batch.records), rows))
 
 
 def _with_pages_of(rows: int, stream: Stream) -> Stream:

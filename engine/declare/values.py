@@ -193,9 +193,12 @@ class Duration:
     expected = "a duration such as 500ms, 30s, 5m, 24h or 7d"
 
     def read(self, node: Node) -> Any:
-        if not isinstance(node.yaml, yaml.ScalarNode) or not re.fullmatch(DURATION, node.yaml.value):
-            return node.problem(f"expected {self.expected}, found {node.describe()}")
-        span = duration(node.yaml.value)
+        filled = node.filled()
+        if filled is None:
+            return INVALID
+        if not isinstance(filled.yaml, yaml.ScalarNode) or not re.fullmatch(DURATION, filled.yaml.value):
+            return node.problem(f"expected {self.expected}, found {filled.describe()}")
+        span = duration(filled.yaml.value)
         if self.positive and not span:
             return node.problem(f"expected a duration longer than 0, found {node.describe()}")
         return span

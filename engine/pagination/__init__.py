@@ -11,11 +11,14 @@ from typing import Final
 
 from engine.pagination.keyset import Keyset
 from engine.pagination.link import Link
+from engine.pagination.offset import Offset
+from engine.pagination.page_number import PageNumber
 from engine.pagination.paginator import Paginator
 from engine.pagination.tie_breaker import LIST_PAGINATION, ListPagination
 from engine.pagination.token import Token
+from engine.requests import Request
 
-__all__ = ["PAGINATION", "Pagination", "Paginator", "with_page_size"]
+__all__ = ["PAGINATION", "Pagination", "Paginator", "is_stable", "paginate_unjoined", "with_page_size"]
 
 Pagination = Keyset | ListPagination
 
@@ -27,3 +30,17 @@ def with_page_size(style: Pagination, size: int) -> Pagination:
     if isinstance(style, (Link, Token)):
         return style
     return replace(style, page_size=size)
+
+
+def paginate_unjoined(style: Pagination, request: Request) -> Paginator:
+    """Read a list whose order moves. Only pages that are counted from the start need to join."""
+    return style.paginate_unjoined(request) if isinstance(style, (Offset, PageNumber)) else style.paginate(request)
+
+
+def is_stable(style: Pagination, request: Request) -> bool:
+    """Whether no row moves within the order of the list while it is read, as declared or as its request suggests."""
+    if not isinstance(style, (Offset, PageNumber)):
+        return True
+    if style.stable is not None:
+        return style.stable
+    return bool(request.body or request.query or (isinstance(style, Offset) and style.body))

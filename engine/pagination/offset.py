@@ -20,10 +20,11 @@ from typing import ClassVar
 
 from engine.declare.blocks import key
 from engine.declare.types import PARAMETER
-from engine.declare.values import Integer, JsonObject, JsonValue
+from engine.declare.values import Boolean, Integer, JsonObject, JsonValue
 from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.bookmark import Bookmark
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.unjoined import UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
 _WINDOW_PAGES = 10  # pages whose keys are kept, which bounds the memory
@@ -47,6 +48,13 @@ class Offset:
     )
     limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
     offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
+    stable: bool | None = key(
+        Boolean(),
+        "Whether rows keep their places while the list is read. If not, as in a list sorted by priority or by the last "
+        "heartbeat, a full refresh of more than one page is read until two readings agree. By default, a list is "
+        "stable if its request has a body or a query, which can name a sort.",
+        default=None,
+    )
     body: Mapping[str, JsonValue] = key(
         JsonObject(),
         "Keys of the request in this style, in place of the stream's: a stable sort.",
@@ -56,6 +64,15 @@ class Offset:
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start at the first row, or resume at a position of an earlier paginator."""
         return _OffsetPaginator(self, request, Bookmark.parse(position))
+
+    def paginate_unjoined(self, request: Request) -> Paginator:
+        """Read a list whose order moves: page after page until one is empty, whether or not they join."""
+        template = request.with_values(self.body)
+
+        def page_at(pages: int, rows: int) -> Request:
+            return template.with_values({self.limit_key: self.page_size, self.offset_key: rows})
+
+        return UnjoinedPaginator(page_at)
 
 
 class _OffsetPaginator:

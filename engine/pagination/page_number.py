@@ -18,11 +18,12 @@ from typing import Final
 
 from engine.declare.blocks import key
 from engine.declare.types import JSON_PATH, PARAMETER
-from engine.declare.values import Integer
+from engine.declare.values import Boolean, Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.bookmark import Bookmark
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.unjoined import UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
 _MAX_ROUNDS: Final = 20
@@ -42,11 +43,27 @@ class PageNumber:
     page_key: str = key(PARAMETER, "The request's parameter for the page number.", default="page")
     size_key: str = key(PARAMETER, "The request's parameter for the page size.", default="page_size")
     first: int = key(Integer(0, 1), "The number of the first page.", default=1)
+    stable: bool | None = key(
+        Boolean(),
+        "Whether rows keep their places while the list is read. If not, as in a list sorted by priority or by the last "
+        "heartbeat, a full refresh of more than one page is read until two readings agree. By default, a list is "
+        "stable if its request has a body or a query, which can name a sort.",
+        default=None,
+    )
     total: JsonPath | None = key(JSON_PATH, "JSONPath of the total number of rows in the response.", default=None)
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start with the first page or, without a total, resume at a position of an earlier paginator."""
         return _PageNumberPaginator(self, request, None if self.total else Bookmark.parse(position))
+
+    def paginate_unjoined(self, request: Request) -> Paginator:
+        """Read a list whose order moves: page after page until one is empty, whatever the total."""
+        template = request.with_values({self.size_key: self.page_size})
+
+        def page_at(pages: int, rows: int) -> Request:
+            return template.with_values({self.page_key: self.first + pages})
+
+        return UnjoinedPaginator(page_at)
 
     @property
     def resumable(self) -> bool:

@@ -23,7 +23,6 @@ class StopAtPaginator:
         oldest: The oldest instant that is wanted.
     """
 
-    position = None
     one_record = False
 
     def __init__(self, paginator: Paginator, field: JsonPath, oldest: datetime) -> None:
@@ -31,6 +30,11 @@ class StopAtPaginator:
         self._field = field
         self._oldest = oldest
         self.request: Request | None = paginator.request
+
+    @property
+    def position(self) -> str | None:
+        """The position of the wrapped paginator."""
+        return self._paginator.position
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         """Take in a page; returns its new records that are not older.

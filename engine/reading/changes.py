@@ -1,228 +1,342 @@
 """Changes since the last pass: queries for rows that can have changed, and lookups of rows that are no longer open.
 
-The first pass reads the whole list. Each later pass reads the union of the declared queries: rows that finished since
-the last pass, rows that are still open, rows that a change feed names. Rows that are open in the destination and in no
-result are looked up by key; those that no longer exist are deleted. What no query can find is left to reconciliation,
-which re-reads the whole list, a slice at each sync, within a declared time.
+A pass reads the union of what the stream declares, step by step: the rows that belong to changed rows of another
+stream, the queries, the rows that are still open. Rows that are open in the destination and in no result are looked up
+by key; those that no longer exist are deleted. Last come the rows that a change feed names. What none of these finds is
+left to reconciliation.
+
+A pass can be interrupted and resumed: a position is the name of a step, a colon, and a position within the step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+import uuid
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
 
-from engine.failures import NotFound, RequestRejected, Unauthorized
-from engine.instants import parse_instant
-from engine.log import Log
-from engine.pagination import Pagination, Paginator
+from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
+from engine.instants import EARLIEST, shifted
+from engine.jsonpath import JsonPath
+from engine.pagination import paginate_unjoined
 from engine.pagination.stop_at import StopAtPaginator
-from engine.reading import ListRequest
+from engine.reading.backfill import existing, read_all
+from engine.reading.batch import Batch, DeletedRow
+from engine.reading.children import after, children_of, joined, split
+from engine.reading.pages import ListPage, ListRequest
+from engine.reading.source import IsLater, Source
 from engine.requests import KeyedRecord, Request
-from engine.spec.dialect import Incremental, Stream
+from engine.rows.mapping import instant_at
+from engine.spec.dialect import ChangeFeed, Fallback, Incremental
+from engine.state import Interval, fingerprint
 
-LOOKUP_SIZE: Final = 100  # keys per request
+_MAX_REJECTED: Final = 20  # lookups in a row
 
-
-def is_open(incremental: Incremental | None) -> Callable[[Mapping[str, Any]], bool]:
-    """A predicate for records: whether a record can still change without leaving a trace."""
-    rows = incremental.open if incremental else None
-    if rows is None:
-        return lambda record: False
-    return lambda record: rows.field.get(record) in rows.values
+Found = Batch | DeletedRow
 
 
-def already_delivered(
-    incremental: Incremental | None, lookback: timedelta, accepted: Mapping[int, int]
-) -> Callable[[Mapping[str, Any], datetime | None], bool]:
-    """A predicate for records and their cursors: whether a query delivered the change that set the cursor.
-
-    A query did if the timestamp that it filters by moved together with the cursor. Up to a tenth of the lookback counts
-    as together; the rest is left for changes that become visible late.
-
-    Args:
-        incremental: The queries.
-        lookback: How far before the last pass each pass looks.
-        accepted: For each query, by its index, the index of the alternative that the server accepts.
-    """
-    queries = incremental.changes if incremental else ()
-    filters = {queries[query].alternatives[choice].filters_by for query, choice in accepted.items()}
-    paths = [path for path in filters if path is not None]
-    tolerance = lookback / 10
-    return lambda record, cursor: (
-        cursor is not None and any(_moved_together(cursor, path.get(record), tolerance) for path in paths)
-    )
-
-
-def _moved_together(cursor: datetime, value: Any, tolerance: timedelta) -> bool:
-    try:
-        return isinstance(value, str) and abs(cursor - parse_instant(value)) <= tolerance
-    except (ValueError, OverflowError):
-        return False
-
-
-Read = Callable[[ListRequest], Iterator[Sequence[KeyedRecord]]]
-
-
-@dataclass(frozen=True)
-class DeletedRow:
-    """The key of a row that is open in the destination and no longer exists on the server."""
-
-    key: str
-
-
+@dataclass
 class ChangesPass:
-    """One pass over the changes of a stream. It decides which lists to read; the caller reads them.
+    """One pass over the changes of a stream.
 
-    Args:
-        stream: An incremental stream.
-        key: Returns the key of a record.
-        pagination: The pagination of queries that declare none.
+    Attributes:
+        source: The stream.
         since: The start of the last complete pass minus the lookback.
-        previously_open: The keys of rows that are open in the destination.
-        accepted: For each query, by its index, the index of the alternative that the server accepts. The pass adds what
-            it finds out; the caller keeps it for the rest of the sync.
-        log: Receives what the server does not support.
-        seen: Receives the keys of all records that the pass yields.
+        open: The keys of rows that are open in the destination.
+        parent: For a stream that reads the children of other rows: the pass over the changes of those.
+        parent_changed: Whether a row of the parent changed, so that its children are read.
+        is_later: Whether a change happened after the pass began.
+        seen: The keys of all records that the pass found.
+        covered: For each query that was read to its end, the interval of ``filters_by`` in which it found every row.
     """
 
-    def __init__(
-        self,
-        stream: Stream,
-        key: Callable[[Mapping[str, Any]], Hashable],
-        pagination: Pagination,
-        since: datetime,
-        previously_open: Iterable[str],
-        accepted: dict[int, int],
-        log: Log,
-        seen: set[Hashable] | None = None,
-    ) -> None:
-        assert stream.incremental is not None
-        self._incremental = stream.incremental
-        self._stream = stream
-        self._key = key
-        self._pagination = pagination
-        self._since = since
-        self._previously_open = set(previously_open)
-        self._accepted = accepted
-        self._log = log
-        self._seen: set[Hashable] = set() if seen is None else seen
+    source: Source
+    since: datetime
+    open: frozenset[str] = frozenset()
+    parent: ChangesPass | None = None
+    parent_changed: Callable[[KeyedRecord], bool] = lambda parent: True
+    is_later: IsLater | None = None
+    seen: set[Hashable] = field(default_factory=set)
+    covered: dict[str, Interval] = field(default_factory=dict)
+    _began: datetime | None = None
+    _rejected: int = 0
+    _ignored: list[str] = field(default_factory=list)
 
-    def run(
-        self,
-        read: Read,
-        children: Iterable[Sequence[KeyedRecord]] = (),
-        repeat_since: Callable[[], datetime | None] | None = None,
-    ) -> Iterator[Sequence[KeyedRecord] | DeletedRow]:
-        """Yield the records that can have changed, page by page and each once, and the open rows that were deleted.
+    def run(self, position: str | None = None, *, for_children: bool = False) -> Iterator[Found]:
+        """Yield the records that can have changed, each once, and the open rows that were deleted.
 
-        A row can slip between the lists: still open while the queries for finished rows are read, and finished once the
+        A row can slip between the steps: still open while the queries for finished rows are read, and finished once the
         open rows are read. The next pass finds the row, which has changed since, but not those of its children that
         changed before. So if the caller reads the children of these rows, the queries are sent a second time.
 
         Args:
-            read: Reads a list.
-            children: Pages of records whose parents, rows of another stream, can have changed.
-            repeat_since: Given if the caller reads the children of these rows. Returns the start of this pass minus the
-                lookback, or None if the server sends no dates.
+            position: Where an interrupted pass stopped.
+            for_children: Whether the children of these rows are read.
         """
-        yield from self._unseen(children)
-        yield from self._run_queries(read, self._since)
-        if (opened := self._incremental.open) is not None:
-            request = self._request(opened.body).with_at({opened.into: [*opened.values]})
-            yield from self._unseen(read(self._list(self._pagination.paginate(request))))
-        if repeat_since is not None and len(self._incremental.changes) + (opened is not None) > 1:
-            yield from self._run_queries(read, repeat_since() or self._since)
-        keys = [key for key in sorted(self._previously_open) if (key,) not in self._seen]
-        keys += [
-            key for key in self._changed_keys(read) if (key,) not in self._seen and key not in self._previously_open
-        ]
-        for at in range(0, len(keys), LOOKUP_SIZE):
-            yield from self._look_up(read, keys[at : at + LOOKUP_SIZE])
+        steps = self._steps(for_children)
+        reached, _, inner = (position or "").partition(":")
+        names = list(steps)
+        for name in names[names.index(reached) if reached in names else 0 :]:
+            at = inner if name == reached else ""
+            for found in steps[name](at or None):
+                if isinstance(found, DeletedRow):
+                    yield found
+                    continue
+                at = found.position or at
+                self._began = self._began or found.asked_at
+                yield replace(self._unseen(found), position=f"{name}:{at}")
 
-    def _unseen(self, pages: Iterable[Sequence[KeyedRecord]]) -> Iterator[Sequence[KeyedRecord]]:
-        for records in pages:
-            unseen = [keyed for keyed in records if keyed[0] not in self._seen]
-            self._seen.update(key for key, _ in unseen)
-            yield unseen
+    def _steps(self, for_children: bool) -> Mapping[str, Callable[[str | None], Iterator[Found]]]:
+        """What to read, in order, each by a name that stays the same as long as the declaration does."""
+        incremental = self.source.stream.incremental
+        if incremental is None:
+            return {"list": partial(read_all, self.source)}
+        steps: dict[str, Callable[[str | None], Iterator[Found]]] = {}
+        if self.parent is not None:
+            steps["children"] = partial(self._children_of_changed, self.parent)
+        queries = range(len(incremental.changes))
+        steps |= {f"query {number + 1}": partial(self._query, number) for number in queries}
+        if incremental.open is not None:
+            steps["open"] = self._open_rows
+        if for_children and len(queries) + (incremental.open is not None) > 1:
+            steps |= {f"query {number + 1} again": partial(self._query_again, number) for number in queries}
+        if self.open:
+            steps["lookup"] = self._no_longer_open
+        if incremental.change_feed is not None:
+            steps["change feed"] = partial(self._named_by, incremental.change_feed)
+        return steps
 
-    def _info(self, line: str) -> None:
-        self._log.info(f"{self._stream.name}: {line}")
+    def _unseen(self, batch: Batch) -> Batch:
+        unseen = [keyed for keyed in batch.records if keyed[0] not in self.seen]
+        self.seen.update(key for key, _ in unseen)
+        return replace(batch, records=unseen, counted=0)
 
-    def _request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
-        endpoint = self._stream.endpoint
-        assert endpoint is not None  # the spec requires one for queries
-        return Request(endpoint, {**(self._stream.query or {}), **(query or {})}, body)
+    @property
+    def _incremental(self) -> Incremental:
+        assert self.source.stream.incremental is not None
+        return self.source.stream.incremental
 
-    def _list(self, paginator: Paginator) -> ListRequest:
-        return ListRequest(paginator, self._stream.records, self._key)
-
-    def _run_queries(self, read: Read, since: datetime) -> Iterator[Sequence[KeyedRecord]]:
-        for query in range(len(self._incremental.changes)):
-            yield from self._unseen(self._first_accepted(read, query, since))
-
-    def _first_accepted(self, read: Read, query: int, since: datetime) -> Iterator[Sequence[KeyedRecord]]:
-        """The result of a query, by the first of its alternatives that the server accepts."""
-        alternatives = self._incremental.changes[query].alternatives
-        for at in range(self._accepted.get(query, 0), len(alternatives)):
-            alternative = alternatives[at]
-            request = self._request(alternative.body, alternative.query).filled({"since": since})
-            paginator = (alternative.pagination or self._pagination).paginate(request)
-            if alternative.stop_at is not None:
-                paginator = StopAtPaginator(paginator, alternative.stop_at, since)
-            pages = read(self._list(paginator))
-            try:
-                first = next(pages, ())
-            except (RequestRejected, NotFound):
-                is_last = at + 1 == len(alternatives)
-                if is_last and self._incremental.changes[query].optional:
-                    self._info(f"the server rejects query {query + 1}; reconciliation finds what it would have found")
-                    return
-                if is_last:
-                    raise
-                self._info(
-                    f"the server rejects alternative {at + 1} of {len(alternatives)} for query {query + 1}; "
-                    "trying the next"
-                )
+    def _children_of_changed(self, parent: ChangesPass, position: str | None) -> Iterator[Batch]:
+        """The records that belong to those rows of the parent that changed."""
+        at, last = split(position)
+        for found in parent.run(at, for_children=True):
+            if isinstance(found, DeletedRow):
                 continue
-            self._accepted[query] = at
-            yield first
-            yield from pages
-            return
+            changed = [keyed for keyed in after(found.records, last) if self.parent_changed(keyed)]
+            yield Batch((), found.asked_at, joined(at, last))
+            for children in children_of(self.source, changed, found.asked_at, existing):
+                yield replace(children, position=joined(at, children.position or last))
+            at, last = found.position, ""
+            yield Batch((), found.asked_at, at)
 
-    def _changed_keys(self, read: Read) -> list[str]:
-        """The keys of the rows that the change feed names, each once, in the order of the feed."""
-        feed = self._incremental.change_feed
-        if feed is None:
-            return []
-        request = Request(feed.endpoint, {}, feed.body).filled({"since": self._since})
-        keys: dict[str, None] = {}
-        has_begun = False
-        try:
-            for records in read(ListRequest(feed.pagination.paginate(request), (feed.records,), feed.own_key.get)):
-                has_begun = True
-                for _, record in records:
-                    name = feed.names.get(record)
-                    if isinstance(name, str) and name.startswith(feed.prefix):
-                        keys[name.removeprefix(feed.prefix)] = None
-        except NotFound:
-            if has_begun:
-                raise
-            self._info(f"the server has no {feed.endpoint}; reconciliation finds the changes that only it names")
-        except (RequestRejected, Unauthorized) as failure:
-            if has_begun or (isinstance(failure, Unauthorized) and failure.status != 403):
-                raise
-            self._log.warning(
-                f"{self._stream.name}: {feed.endpoint} cannot be read; reconciliation finds the changes that only it "
-                f"names. {failure}"
+    # --- queries -----------------------------------------------------------------------------------------------------
+
+    def _query(self, number: int, position: str | None, since: datetime | None = None) -> Iterator[Batch]:
+        batches = self._first_accepted(number, since or self.since, position)
+        optional = self._incremental.changes[number].optional
+        return self._unless_rejected(number, batches) if optional else batches
+
+    def _query_again(self, number: int, position: str | None) -> Iterator[Batch]:
+        """Once more, for rows that moved between the steps of this pass."""
+        return self._query(number, position, self._began and shifted(self._began, -self.source.lookback))
+
+    def _first_accepted(self, number: int, since: datetime, position: str | None) -> Iterator[Batch]:
+        """The result of a query, by the first of its alternatives that the server accepts.
+
+        A position within a query is the index of the alternative, a slash, and a position in its list.
+        """
+        query, source = self._incremental.changes[number], self.source
+        resumed, _, inner = (position or "").partition("/")
+        for at in range(int(resumed or source.accepted.get(number, 0)), len(query.alternatives)):
+            has_begun = False
+            try:
+                for batch in self._alternative(query.alternatives[at], since, inner or None):
+                    has_begun = True
+                    source.accepted[number] = at
+                    yield replace(batch, position=f"{at}/{batch.position or ''}")
+                return
+            except (RequestRejected, NotFound):
+                if has_begun or at + 1 == len(query.alternatives):
+                    raise
+            source.info(
+                f"the server rejects alternative {at + 1} of {len(query.alternatives)} for query {number + 1}; "
+                "trying the next"
             )
-        return list(keys)
+            inner = ""
 
-    def _look_up(self, read: Read, keys: Sequence[str]) -> Iterator[Sequence[KeyedRecord] | DeletedRow]:
-        assert self._incremental.lookup is not None  # the spec requires it
-        request = self._request(self._incremental.lookup_body).with_at({self._incremental.lookup: list(keys)})
-        yield from self._unseen(read(self._list(self._pagination.paginate(request))))
-        for key in keys:
-            if (key,) not in self._seen and key in self._previously_open:
-                yield DeletedRow(key)
+    def _alternative(self, query: Fallback, since: datetime, position: str | None) -> Iterator[Batch]:
+        """The result of a query. Read to its end, it covers an interval."""
+        newest = since
+        try:
+            for page in self._pages(query, since, position):
+                newest = max(newest, _newest(page, query.filters_by))
+                yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
+        except OrderMoved:
+            for page in self.source.read_until_settled(partial(self._list, query, since, joined=False)):
+                yield Batch(page.new, page.asked_at)
+        if newest > since == self.since:
+            self.covered[query_name(query)] = Interval(since, newest)
+
+    def _pages(self, query: Fallback, since: datetime, position: str | None) -> Iterator[ListPage]:
+        return self.source.read([self._list(query, since, position)])
+
+    def _list(
+        self, query: Fallback, since: datetime, position: str | None = None, *, joined: bool = True
+    ) -> ListRequest:
+        request = self.source.request(query.body, query.query).filled({"since": since})
+        style = query.pagination or self.source.default_pagination
+        is_later = self.source.changed_later(self.is_later)
+        paginator = style.paginate(request, position, is_later=is_later)
+        if not joined:
+            paginator = paginate_unjoined(style, request)
+        if query.stop_at is not None:
+            paginator = StopAtPaginator(paginator, query.stop_at, since)
+        return self.source.listed(paginator)
+
+    # --- open rows ---------------------------------------------------------------------------------------------------
+
+    def _open_rows(self, position: str | None) -> Iterator[Batch]:
+        opened = self._incremental.open
+        assert opened is not None
+        request = self.source.request(opened.body).with_at({opened.into: [*opened.values]})
+
+        style, listed = self.source.default_pagination, self.source.listed
+        try:
+            for page in self.source.read([listed(style.paginate(request, position))]):
+                yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
+        except OrderMoved:
+            for page in self.source.read_until_settled(lambda: listed(paginate_unjoined(style, request))):
+                yield Batch(page.new, page.asked_at)
+
+    def _no_longer_open(self, position: str | None) -> Iterator[Found]:
+        """The rows that are open in the destination and were not found. Those that are gone are asked for twice."""
+        keys = [key for key in sorted(self.open) if key > (position or "") and (key,) not in self.seen]
+        size = self.source.lookup_size
+        for at in range(0, len(keys), size):
+            group = keys[at : at + size]
+            found = set[Hashable]()
+            for _ in range(2):
+                missing = [key for key in group if (key,) not in found]
+                for batch in self.source.lookup(missing):
+                    found.update(key for key, _ in batch.records)
+                    yield replace(batch, position=position)
+            yield from (DeletedRow((key,)) for key in group if (key,) not in found)
+            position = group[-1]
+            yield Batch((), self._began, position)
+
+    # --- the change feed ---------------------------------------------------------------------------------------------
+
+    def _named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
+        return self._unless_unreadable(feed, self._rows_named_by(feed, position))
+
+    def _rows_named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
+        """The rows that the change feed names. What it names is not trusted: it can be no key of this stream."""
+        looked_up = set(self.open)
+        for page in self._feed_pages(feed, position):
+            names = [feed.names.get(record) for _, record in page.new]
+            prefixed = [name for name in names if isinstance(name, str) and name.startswith(feed.prefix)]
+            keys = dict.fromkeys(name.removeprefix(feed.prefix) for name in prefixed)
+            unseen = [key for key in keys if (key,) not in self.seen and key not in looked_up]
+            looked_up.update(unseen)
+            yield from self._look_up_named(feed, unseen)
+            yield Batch((), page.asked_at, page.list_request.paginator.position)
+
+    def _feed_pages(self, feed: ChangeFeed, position: str | None) -> Iterator[ListPage]:
+        request = Request(feed.endpoint, {}, feed.body).filled({"since": self.since})
+        for start in dict.fromkeys((position, None)):  # a position can be a token that has expired
+            has_begun = False
+            try:
+                paginator = feed.pagination.paginate(request, start)
+                for page in self.source.read([ListRequest(paginator, (feed.records,), feed.own_key.get)]):
+                    has_begun = True
+                    yield page
+                return
+            except RequestRejected:
+                if has_begun or start is None:
+                    raise
+
+    def _look_up_named(self, feed: ChangeFeed, keys: Sequence[str]) -> Iterator[Batch]:
+        """The records of these keys. Keys that the server rejects are left out, which halving the request finds."""
+        usable = [key for key in keys if self._has_form_of_key(key)]
+        self._ignore(feed, [key for key in keys if key not in usable])
+        size = self.source.lookup_size
+        waiting = [usable[at : at + size] for at in range(0, len(usable), size)]
+        while waiting:
+            group = waiting.pop()
+            try:
+                yield from [replace(batch, position=None) for batch in self.source.lookup(group)]
+                self._rejected = 0
+            except RequestRejected:
+                self._rejected += 1
+                if self._rejected > _MAX_REJECTED:
+                    raise
+                if len(group) == 1:
+                    self._ignore(feed, group)
+                else:
+                    waiting += [group[: len(group) // 2], group[len(group) // 2 :]]
+
+    def _has_form_of_key(self, key: str) -> bool:
+        """Whether a string can be a key: if the keys known are UUIDs, it is one."""
+        known = next(iter(self.open), None) or next((str(key[0]) for key in self.seen if isinstance(key, tuple)), None)
+        return known is None or not _is_uuid(known) or _is_uuid(key)
+
+    def _ignore(self, feed: ChangeFeed, keys: Sequence[str]) -> None:
+        if keys and not self._ignored:
+            self.source.warning(
+                f"{feed.endpoint} names keys that are none of {self.source.stream.name}, such as {keys[0][:100]!r}; "
+                "they are ignored"
+            )
+        self._ignored += keys[:1]
+
+    # --- what reconciliation can do without --------------------------------------------------------------------------
+
+    def _unless_rejected(self, number: int, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches of an optional query, as far as it can be read."""
+        name = f"query {number + 1}"
+        try:
+            yield from batches
+        except Failure as failure:
+            if ends_sync(failure):
+                raise
+            if isinstance(failure, (RequestRejected, NotFound)):
+                self.source.info(f"the server rejects {name}; reconciliation finds what it would have found")
+            else:
+                self.source.warning(f"{name} failed; reconciliation finds what it would have found. {failure}")
+
+    def _unless_unreadable(self, feed: ChangeFeed, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The rows that a change feed names, as far as it can be read."""
+        try:
+            yield from batches
+        except Failure as failure:
+            known = isinstance(failure, (RequestRejected, NotFound, Unauthorized))
+            if ends_sync(failure) or (self._incremental.reconcile is None and not known):
+                raise
+            if isinstance(failure, NotFound):
+                self.source.info(
+                    f"the server has no {feed.endpoint}; reconciliation finds the changes that only it names"
+                )
+            else:
+                self.source.warning(
+                    f"{feed.endpoint} cannot be read; reconciliation finds the changes that only it names. {failure}"
+                )
+
+
+def query_name(query: Fallback) -> str:
+    """A name of a query for the state: another query, another name."""
+    parts = {"body": query.body, "query": query.query, "filters_by": str(query.filters_by), "stop_at": query.stop_at}
+    return fingerprint(parts).hex()
+
+
+def _newest(page: ListPage, path: JsonPath | None) -> datetime:
+    """The newest timestamp on a page at a path."""
+    instants = (instant_at(path, record) for _, record in page.new) if path is not None else ()
+    return max((at for at in instants if at is not None), default=EARLIEST)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False

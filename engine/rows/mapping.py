@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.failures import ReadFailure
+from engine.instants import parse_instant
 from engine.jsonpath import Getter, JsonPath
 from engine.nouns import counted
 from engine.requests import Record
@@ -98,6 +99,15 @@ class RowMapping:
         if name not in self._first_mismatch:
             key = ", ".join(f"{part}={get(record)}" for part, get, _ in self._key)
             self._first_mismatch[name] = f"the first was {_json_type(value)}, in the row with {key}"
+
+
+def instant_at(path: JsonPath, record: Record) -> datetime | None:
+    """The instant at a path of a record; None if there is none."""
+    value = path.get(record)
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _key_of(paths: tuple[JsonPath, ...]) -> str | None:

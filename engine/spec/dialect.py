@@ -285,6 +285,12 @@ class Parent:
         default={},
     )
     batch: int | None = key(Integer(1, 1000), "Number of parents per request; each value is then a list.", default=None)
+    moves_cursor: bool = key(
+        Boolean(),
+        "Whether a change of a child moves its parent's cursor field, so that the children of unchanged parents need "
+        "not be read. If not, the children of parents that are open are read at each sync.",
+        default=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,6 +300,7 @@ class Related(Parent):
     batch: int | None = key(
         Integer(1, 1000), "Number of those rows per request; each value is then a list.", default=100
     )
+    moves_cursor: bool = key(Boolean(), "As in `parent`.", default=False)
     body: Mapping[str, JsonValue] | None = key(
         JsonObject(), "Body of a POST request, with `$name` for the values, and a stable sort.", default=None
     )

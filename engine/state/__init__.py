@@ -1,10 +1,10 @@
 """The state that a connection keeps between syncs: one small, versioned JSON document that a person can read.
 
-    {"version": 3, "api": "http://127.0.0.1:4200/api",
+    {"version": 4, "api": "http://127.0.0.1:4200/api",
      "streams": {"flow_runs": {"since": "2024-05-01T10:00:00.000000Z", "recent": "s0me+Fingerpr1nts"}}}
 
-``since`` moves only when a pass over a stream is complete. An interrupted pass that can be resumed is stored beside it
-as ``"pass": {"began": "2024-05-01T10:00:00.000000Z", "position": "..."}``. ``api`` is the base URL that was read.
+``since`` moves only when a pass over a stream is complete. An interrupted pass is stored beside it as
+``"pass": {"began": "2024-05-01T10:00:00.000000Z", "position": "..."}``. ``api`` is the base URL that was read.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
 
-VERSION: Final = 3
+VERSION: Final = 4
 RECENT_MAX: Final = 1000  # fingerprints per stream: 8 KB of state
+KNOWN_MAX: Final = 5000  # rows of a full refresh whose versions are kept, each in 30 bytes if its key is a UUID
+INTERVALS_MAX: Final = 40  # per query
 _RECENT_TOTAL: Final = 1500  # fingerprints of all streams: 12 KB
 _FINGERPRINT_BYTES: Final = 6
 
@@ -34,23 +36,72 @@ class StateError(Failure):
 
 @dataclass(frozen=True)
 class PassState:
-    """An unfinished pass: when it began by the server's clock, and the position up to which its rows were sent."""
+    """An unfinished pass.
+
+    ``began``: when, by the server's clock or, if it sends no dates, by this machine's. ``position``: up to where its
+    rows were sent; None if it has to start over. Then it only shows that the pass has begun.
+    """
 
     began: datetime
-    position: str
+    position: str | None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The instants from ``start`` to ``end``, inclusive."""
+
+    start: datetime
+    end: datetime
+
+    def __contains__(self, instant: datetime) -> bool:
+        return self.start <= instant <= self.end
+
+
+Covered = Mapping[str, tuple[Interval, ...]]
+"""Per query, the intervals in which it found every change."""
+
+
+def with_intervals(covered: Covered, found: Mapping[str, Interval]) -> Covered:
+    """The intervals so far with those of one pass. Of many, the latest are kept."""
+    joined = dict(covered)
+    for query, interval in found.items():
+        intervals = list(covered.get(query, ()))
+        if intervals and interval.start <= intervals[-1].end:
+            last = intervals.pop()
+            interval = Interval(last.start, max(last.end, interval.end))
+        joined[query] = (*intervals, interval)[-INTERVALS_MAX:]
+    return joined
 
 
 @dataclass(frozen=True)
 class ReconcileState:
     """A round of reconciliation, which reads the whole list once.
 
-    ``began``, ``previous``: when this round and the one before it began. ``position``, ``rows``: how far it is.
+    ``began``: when. ``previous``: rows with an earlier cursor were right when the round before this one began.
+    ``newest``: the newest cursor known when this round began. ``position``, ``rows``: how far it is. ``total``: the
+    rows of the round before.
     """
 
     began: datetime
     previous: datetime
     position: str | None = None
     rows: int = 0
+    newest: datetime | None = None
+    total: int | None = None
+
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """The rows that the last full refresh left: their versions by key or, if there are too many, none.
+
+    ``digest``: a fingerprint of all keys and versions together.
+    """
+
+    digest: str
+    versions: Mapping[Key, bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,9 +110,10 @@ class StreamState:
 
     ``since``: all rows with an earlier cursor are in the destination. ``recent``: fingerprints of row versions at or
     after ``since`` that are there too, so that the lookback does not send them twice. If there are too many, some are
-    left out, and those rows are sent again. ``current_pass``: the pass that was interrupted, if it can be resumed.
-    ``open``: keys of rows that could still change when they were sent; or of all rows, if deleted ones are to be
-    detected.
+    left out, and those rows are sent again. ``current_pass``: the pass that was interrupted. ``open``: keys of rows
+    that could still change when they were sent; or of all rows, if deleted ones are to be detected. ``covered``: the
+    intervals in which each query found every change. ``rows``: what a full refresh left. ``made_by``, ``read_by``:
+    fingerprints of the declaration of what the rows are, and of how they are read.
     """
 
     since: datetime | None = None
@@ -69,6 +121,10 @@ class StreamState:
     current_pass: PassState | None = None
     open: frozenset[str] = frozenset()
     reconcile: ReconcileState | None = None
+    covered: Covered = field(default_factory=dict)
+    rows: KnownRows | None = None
+    made_by: str | None = None
+    read_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +163,7 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
     if not document:
         return State(api)
     version = document.get("version")
-    if version not in (1, 2, VERSION):
+    if version not in (1, 2, 3, VERSION):
         raise StateError(
             f"the saved state has version {version!r}; this connector reads version {VERSION}. "
             "Deploy the version that wrote it, or reset the state (a historical re-sync) to read everything again."
@@ -139,23 +195,62 @@ def _address(url: Any) -> tuple[str, str]:
 def _dump(stream: StreamState, share: float) -> dict[str, Any]:
     document: dict[str, Any] = {}
     if stream.since is not None:
-        recent = sorted(stream.recent)[: int(share * len(stream.recent))]
-        document |= {"since": format_instant(stream.since), "recent": _joined(recent)}
+        document["since"] = format_instant(stream.since)
+    if stream.recent or stream.since is not None:
+        document["recent"] = _joined(sorted(stream.recent)[: int(share * len(stream.recent))])
     if stream.current_pass is not None:
-        document["pass"] = {
-            "began": format_instant(stream.current_pass.began),
-            "position": stream.current_pass.position,
-        }
+        began, position = stream.current_pass.began, stream.current_pass.position
+        document["pass"] = {"began": format_instant(began), "position": position}
     if stream.open:
         document["open"] = _pack(stream.open)
     if stream.reconcile is not None:
-        document["reconcile"] = {
-            "began": format_instant(stream.reconcile.began),
-            "previous": format_instant(stream.reconcile.previous),
-            "position": stream.reconcile.position,
-            "rows": stream.reconcile.rows,
+        document["reconcile"] = _dump_reconcile(stream.reconcile)
+    if stream.covered:
+        document["covered"] = {
+            query: [f"{format_instant(one.start)}..{format_instant(one.end)}" for one in intervals]
+            for query, intervals in stream.covered.items()
         }
+    if stream.rows is not None:
+        document["rows"] = _dump_rows(stream.rows)
+    for name, value in (("made_by", stream.made_by), ("read_by", stream.read_by)):
+        if value is not None:
+            document[name] = value
     return document
+
+
+def _dump_reconcile(reconcile: ReconcileState) -> dict[str, Any]:
+    return {
+        "began": format_instant(reconcile.began),
+        "previous": format_instant(reconcile.previous),
+        "position": reconcile.position,
+        "rows": reconcile.rows,
+        "newest": format_instant(reconcile.newest) if reconcile.newest else None,
+        "total": reconcile.total,
+    }
+
+
+def _dump_rows(rows: KnownRows) -> dict[str, Any]:
+    if rows.versions is None:
+        return {"digest": rows.digest}
+    keys = sorted(rows.versions, key=repr)
+    single = [key[0] for key in keys if len(key) == 1 and isinstance(key[0], str)]
+    packed = _pack(frozenset(single)) if len(single) == len(keys) else None
+    if isinstance(packed, str):
+        keys = sorted(keys)
+    return {
+        "digest": rows.digest,
+        "keys": packed if isinstance(packed, str) else [list(key) for key in keys],
+        "versions": _joined([rows.versions[key] for key in keys]),
+    }
+
+
+def _known_rows(document: Mapping[str, Any]) -> KnownRows:
+    if "keys" not in document:
+        return KnownRows(str(document["digest"]))
+    packed = document["keys"]
+    keys = [(key,) for key in _unpacked(packed)] if isinstance(packed, str) else [tuple(key) for key in packed]
+    versions = _split(document["versions"], _FINGERPRINT_BYTES)
+    return KnownRows(str(document["digest"]), dict(zip(keys, versions, strict=True)))
 
 
 def _pack(keys: frozenset[str]) -> Any:
@@ -170,9 +265,11 @@ def _pack(keys: frozenset[str]) -> Any:
 
 
 def _unpack(packed: Any) -> frozenset[str]:
-    if isinstance(packed, list):
-        return frozenset(map(str, packed))
-    return frozenset(str(uuid.UUID(bytes=part)) for part in _split(packed, 16))
+    return frozenset(map(str, packed) if isinstance(packed, list) else _unpacked(packed))
+
+
+def _unpacked(packed: str) -> list[str]:
+    return [str(uuid.UUID(bytes=part)) for part in _split(packed, 16)]
 
 
 def _joined(parts: Iterable[bytes]) -> str:
@@ -189,20 +286,38 @@ def _split(text: str, length: int) -> list[bytes]:
 
 def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
     current_pass, reconcile = document.get("pass"), document.get("reconcile" if version >= 3 else "sweep")
-    if not document.keys() & {"since", "pass", "open"}:
+    if not document.keys() & {"since", "pass", "open", "rows", "made_by"}:
         raise KeyError("since")
     return StreamState(
         parse_instant(document["since"]) if "since" in document else None,
         frozenset(_split(document.get("recent", ""), _FINGERPRINT_BYTES)) if version >= 2 else frozenset(),
-        current_pass and PassState(parse_instant(current_pass["began"]), str(current_pass["position"])),
+        PassState(parse_instant(current_pass["began"]), current_pass["position"]) if current_pass else None,
         _unpack(document.get("open", [])),
-        reconcile
-        and ReconcileState(
-            parse_instant(reconcile["began"]),
-            parse_instant(reconcile["previous"]),
-            reconcile["position"],
-            int(reconcile["rows"]),
-        ),
+        _reconcile_state(reconcile) if reconcile else None,
+        {
+            str(query): tuple(_interval(text) for text in intervals)
+            for query, intervals in document.get("covered", {}).items()
+        },
+        _known_rows(document["rows"]) if "rows" in document else None,
+        document.get("made_by"),
+        document.get("read_by"),
+    )
+
+
+def _interval(text: str) -> Interval:
+    start, end = text.split("..")
+    return Interval(parse_instant(start), parse_instant(end))
+
+
+def _reconcile_state(document: Mapping[str, Any]) -> ReconcileState:
+    newest = document.get("newest")
+    return ReconcileState(
+        parse_instant(document["began"]),
+        parse_instant(document["previous"]),
+        document["position"],
+        int(document["rows"]),
+        parse_instant(newest) if newest else None,
+        document.get("total"),
     )
 
 
@@ -216,3 +331,19 @@ def fingerprint(row: Mapping[str, Any], excluding: Collection[str] = ()) -> byte
         row = {name: value for name, value in row.items() if name not in excluding}
     text = json.dumps(row, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=_FINGERPRINT_BYTES).digest()
+
+
+class Digest:
+    """A fingerprint of a set of rows, in whatever order they are added."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, key: Key, version: bytes) -> None:
+        """Add a row that is not in the set."""
+        content = hashlib.blake2b(repr(key).encode() + version, digest_size=16).digest()
+        self._sum = (self._sum + int.from_bytes(content, "big")) % 2**128
+
+    def hex(self) -> str:
+        """The fingerprint: 32 digits."""
+        return f"{self._sum:032x}"

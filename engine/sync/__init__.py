@@ -11,15 +11,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from engine.destination import Destination
-from engine.failures import Failure, NotFound, Unauthorized
+from engine.failures import Failure
 from engine.http.client import Client
 from engine.log import Log, RedactingLog
-from engine.nouns import counted
-from engine.spec.dialect import Stream
+from engine.reading.pages import PageReader
+from engine.reading.source import sources
 from engine.spec.load import ResolvedSpec
 from engine.state import load_state
-from engine.sync.pages import PageReader
-from engine.sync.reader import readers
+from engine.sync.outcome import Outcome
 from engine.sync.stream import StreamSync
 from engine.sync.writer import CHECKPOINT_ROWS, CHECKPOINT_SECONDS, Writer
 
@@ -44,43 +43,37 @@ def sync(
         checkpoint_seconds: Checkpoint after this many seconds.
 
     Raises:
-        Failure: a stream could not be read completely. Its state and that of the streams after it have not moved.
+        Failure: streams could not be read completely; the message names each. Their states show how far they are. The
+            other streams are complete, unless the server is down, rejects the key, or a limit is reached: that ends
+            the sync at once.
     """
     spec, concurrency = resolved.spec, resolved.spec.api.concurrency
     log = RedactingLog(log, resolved.settings.secrets.redact)
     log.info(f"Starting {spec.title} sync")
     for warning in resolved.settings.warnings:
         log.warning(warning)
-    writer = Writer(destination, load_state(state, spec.api.base_url), checkpoint_rows, checkpoint_seconds)
-    counts: dict[str, int] = {}
-    missing: list[str] = []
-    inaccessible: list[Unauthorized] = []
+    before = load_state(state, spec.api.base_url)
+    writer = Writer(destination, before, checkpoint_rows, checkpoint_seconds)
+    opened = {name: stream.open for name, stream in before.streams.items()}
+    outcome = Outcome(resolved, log)
     with (
         Client(resolved, log) as client,
         PageReader(client, concurrency) as pages,
         _Background(concurrency) as background,
     ):
-        reader = readers(spec, pages, log)
-        syncs = [StreamSync(reader[stream.name], spec.api.lookback, writer, log) for stream in resolved.streams]
-        for one in _in_order(syncs, background):
-            try:
-                counts[one.stream.name] = one.run()
-            except NotFound as not_found:
-                log.warning(f"{not_found.url} not found; skipping.")
-                missing.append(not_found.url)
-            except Unauthorized as forbidden:
-                # Not every key has access to what only some servers have, such as the account above a workspace.
-                if forbidden.status != 403 or one.stream.availability is None:
-                    raise
-                log.warning(f"{one.stream.name}: this API key has no access; skipping. {forbidden}")
-                inaccessible.append(forbidden)
-    if not counts and inaccessible:
-        raise inaccessible[0]
-    if not counts:
-        warning = " ".join(resolved.settings.warnings)
-        settings = " and ".join(resolved.settings_behind("api.base_url")) or "api.base_url"
-        raise Failure(f"none of the endpoints exists: {', '.join(missing)}. Check {settings}. {warning}".rstrip())
-    log.info(f"Synced {_listed([_counted(one, counts[one.name]) for one in resolved.streams if one.name in counts])}")
+        source = sources(spec, pages, log)
+        syncs = [StreamSync(source[stream.name], writer, opened) for stream in resolved.streams]
+        try:
+            for one in _in_order(syncs, background):
+                outcome.of(one, one.run)
+            for one in syncs:
+                outcome.of(one, one.reconcile)
+        except Failure:
+            writer.checkpoint()
+            raise
+        writer.checkpoint()
+        outcome.check()
+    log.info(f"Synced {outcome}")
     log.info("Sync completed successfully")
 
 
@@ -101,15 +94,3 @@ class _Background(ThreadPoolExecutor):
 
     def __exit__(self, *failure: object) -> None:
         self.shutdown(wait=False, cancel_futures=True)
-
-
-def _counted(stream: Stream, rows: int) -> str:
-    """``150 flow runs``"""
-    return counted(rows, stream.name.replace("_", " "), stream.singular)
-
-
-def _listed(items: Sequence[str]) -> str:
-    """``150 flow runs, 30 flows, and 10 deployments``"""
-    if len(items) < 3:
-        return " and ".join(items)
-    return f"{', '.join(items[:-1])}, and {items[-1]}"

@@ -21,7 +21,7 @@ class Writer:
         destination: Receives rows and checkpoints.
         state: The state of the last sync.
         checkpoint_rows: A checkpoint is due after this many rows.
-        checkpoint_seconds: A checkpoint is due after this many seconds, if there are any rows.
+        checkpoint_seconds: A checkpoint is due after this many seconds, if there is anything new.
     """
 
     def __init__(self, destination: Destination, state: State, checkpoint_rows: int, checkpoint_seconds: float) -> None:
@@ -29,6 +29,7 @@ class Writer:
         self._destination = destination
         self._checkpoint_rows = checkpoint_rows
         self._checkpoint_seconds = checkpoint_seconds
+        self._saved = state
         self._rows = 0
         self._last = time.monotonic()
 
@@ -43,24 +44,42 @@ class Writer:
         self._rows += 1
 
     def truncate(self, table: str) -> None:
-        """Soft-delete all rows of a table. A later upsert revives its row."""
-        self._destination.truncate(table)
+        """Soft-delete all rows of a table. A later upsert revives its row.
 
-    def checkpoint_when_due(self, stream: Stream, state: StreamState) -> None:
-        """Checkpoint after enough rows or seconds. ``state`` covers only rows of the stream that were written."""
+        A truncate deletes by the time of the sync, so checkpoints separate it from the rows before and after it.
+        """
+        if self._rows:
+            self._checkpoint()
+        self._destination.truncate(table)
+        self._rows += 1
+
+    def saved(self, stream: Stream) -> StreamState:
+        """The state of a stream as of the last checkpoint."""
+        return self._saved.streams.get(stream.name, StreamState())
+
+    def save(self, stream: Stream, state: StreamState) -> None:
+        """Note the state of a stream, which covers only rows that were written. A checkpoint follows when it is due."""
         self.state = self.state.with_stream(stream.name, state)
-        seconds = time.monotonic() - self._last
-        if self._rows >= self._checkpoint_rows or (self._rows and seconds >= self._checkpoint_seconds):
+        if self.is_due():
             self.checkpoint()
 
-    def complete(self, stream: Stream, state: StreamState | None) -> None:
-        """Checkpoint with this state of a stream. None: the stream keeps no state."""
-        if state is not None:
-            self.state = self.state.with_stream(stream.name, state)
-        self.checkpoint()
+    def is_due(self, waiting: int = 0) -> bool:
+        """Whether a checkpoint is due, once so many waiting rows are written too."""
+        late = time.monotonic() - self._last >= self._checkpoint_seconds
+        return late or self._rows + waiting >= self._checkpoint_rows
 
     def checkpoint(self) -> None:
-        """Make everything written so far durable."""
+        """Make everything written so far durable, with the state that covers it, if there is anything new."""
+        if self._rows or self.state != self._saved:
+            self._checkpoint()
+
+    def checkpoint_rows(self) -> None:
+        """Make rows durable, if any were written. A state that moved without any row waits for the next checkpoint."""
+        if self._rows:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
         self._destination.checkpoint(self.state.dump())
+        self._saved = self.state
         self._rows = 0
         self._last = time.monotonic()

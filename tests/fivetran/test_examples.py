@@ -108,7 +108,7 @@ def test_an_api_of_another_shape_is_synced(desk: Desk, server: Loopback, tmp_pat
     del desk.agents[5]
     second = project.debug()
     assert second.code == 0, second.output
-    assert "Synced 119 agents, 1 plan, 1 ticket, 2 ticket watchers, and 1 comment" in second.output
+    assert "Synced 0 agents, 0 plan, 1 ticket, 2 ticket watchers, and 1 comment" in second.output
     assert project.query("SELECT status FROM tickets WHERE id = 8") == [("closed",)]
     assert project.query("SELECT id FROM agents WHERE _fivetran_deleted") == [(5,)]
 

@@ -333,12 +333,12 @@ def test_a_long_read_ends_though_each_sync_is_stopped(
 ) -> None:
     """After twelve requests each time: each sync goes on where the last one stopped."""
     reading(world)
-    for syncs in range(30):
+    for syncs in range(45):
         stop = stopped(world, syncs)
         if world.sync(stopped_by=(stop,)) is None:
             break
     else:
-        pytest.fail("30 syncs of twelve requests did not read 20 pages")
+        pytest.fail("45 syncs of twelve requests did not read 20 pages")
     assert not world.wrong(LONG_READS[reading])
 
 

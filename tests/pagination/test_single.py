@@ -14,9 +14,9 @@ from engine.failures import Failure, ReadFailure
 from engine.http.decoding import UnexpectedShape
 from engine.jsonpath import compile_path
 from engine.pagination.single import Single
+from engine.reading.pages import records_of
 from engine.requests import Page, Request
 from engine.sync import sync
-from engine.sync.pages import records_of
 from tests.shop import OWNER, STREAMS, Lines, Recorder, connection
 from tests.specs import edited
 
@@ -114,7 +114,7 @@ def test_a_response_without_the_record_deletes_nothing(
 
 
 def test_one_record_for_each_parent(server: Loopback, tmp_path: Path) -> None:
-    """The response for a child can be one record, too. A parent that was deleted meanwhile has none."""
+    """The response for a child can be one record, too. If the API does not find it, the parent has none."""
     facts = {
         "description": "One row of facts per shop.",
         "endpoint": "GET /shops/{shop}/facts",
@@ -128,7 +128,7 @@ def test_one_record_for_each_parent(server: Loopback, tmp_path: Path) -> None:
 
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("/facts"):
-            return Reply(status=404) if "/s2/" in seen.path else Reply({"area": 40})
+            return Reply({"detail": "No facts"}, 404) if "/s2/" in seen.path else Reply({"area": 40})
         at = seen.json["offset"]
         return Reply([{"id": f"s{n}", "name": "x"} for n in range(3)][at : at + seen.json["limit"]])
 

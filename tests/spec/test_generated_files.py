@@ -37,7 +37,7 @@ def test_the_example_has_placeholders_and_the_recommended_size() -> None:
     example = json.loads((PROJECT / "configuration.json.example").read_text("utf-8"))
     assert example["batch_size"] == "200"
     assert {name for name, value in example.items() if re.fullmatch("<.*>", value)} == {"api_url", "api_key"}
-    assert {value for value in example.values() if not value.startswith("<")} == {"", "200", "keep"}
+    assert {value for value in example.values() if not value.startswith("<")} == {"", "200", "24h", "keep"}
 
 
 DECLARED = shipped().configuration

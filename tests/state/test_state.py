@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from engine.instants import format_instant
-from engine.state import RECENT_MAX, PassState, ReconcileState, State, StateError, StreamState, fingerprint, load_state
+from engine.state import (
+    INTERVALS_MAX,
+    RECENT_MAX,
+    Interval,
+    KnownRows,
+    PassState,
+    ReconcileState,
+    State,
+    StateError,
+    StreamState,
+    fingerprint,
+    load_state,
+    with_intervals,
+)
 
 API = "http://127.0.0.1:4200/api"
 SINCE = datetime(2024, 5, 1, 10, 0, 0, 5, tzinfo=timezone.utc)
@@ -30,7 +43,7 @@ def test_a_person_can_read_it() -> None:
     """The version, the API, and an instant for each stream."""
     state = State(API).with_stream("flows", StreamState(SINCE))
     assert state.dump() == {
-        "version": 3,
+        "version": 4,
         "api": "http://127.0.0.1:4200/api",
         "streams": {"flows": {"since": "2024-05-01T10:00:00.000005Z", "recent": ""}},
     }
@@ -60,6 +73,39 @@ def test_unfinished_passes_and_reconciliations_survive() -> None:
     assert load_state(json.loads(json.dumps(state.dump())), API) == state
 
 
+@pytest.mark.parametrize(
+    "keys", [[(key,) for key in UUIDS], [("a", 1), ("b", 2)], [("x",), ("ü",)], [(7,), (8,)], [("a",), (1,)], []]
+)
+def test_the_rows_of_a_full_refresh_survive(keys: list[tuple[Any, ...]]) -> None:
+    """With their versions, whatever the keys are."""
+    rows = KnownRows("5" * 32, {key: f"{number:06}".encode() for number, key in enumerate(keys)})
+    state = State(API).with_stream("shops", StreamState(rows=rows))
+    assert load_state(json.loads(json.dumps(state.dump())), API) == state
+
+
+def test_a_row_of_a_full_refresh_costs_at_most_32_bytes() -> None:
+    """If its key is a UUID: 22 for the key, 8 for the version."""
+    rows = KnownRows("5" * 32, {(key,): b"6 byte" for key in UUIDS})
+    document = State(API).with_stream("shops", StreamState(rows=rows)).dump()
+    assert len(json.dumps(document)) <= 32 * len(UUIDS) + 300
+
+
+def test_intervals_join_where_they_meet() -> None:
+    """And the latest are kept."""
+    at = [SINCE + timedelta(minutes=n) for n in range(1000)]
+    covered = with_intervals({}, {"q": Interval(at[0], at[5])})
+    covered = with_intervals(covered, {"q": Interval(at[4], at[9])})
+    assert covered == {"q": (Interval(at[0], at[9]),)}
+    covered = with_intervals(covered, {"q": Interval(at[12], at[13]), "r": Interval(at[0], at[1])})
+    assert covered == {"q": (Interval(at[0], at[9]), Interval(at[12], at[13])), "r": (Interval(at[0], at[1]),)}
+    state = State(API).with_stream("a", StreamState(SINCE, covered=covered, made_by="x", read_by="y"))
+    assert load_state(json.loads(json.dumps(state.dump())), API) == state
+    for n in range(20, 900, 3):
+        covered = with_intervals(covered, {"q": Interval(at[n], at[n + 1])})
+    assert len(covered["q"]) == INTERVALS_MAX
+    assert covered["q"][-1].end == at[n + 1]
+
+
 def test_an_empty_state_is_the_first_sync() -> None:
     """Fivetran passes {} in the first sync and after a re-sync."""
     assert load_state({}, API) == State(API)
@@ -69,14 +115,14 @@ def test_an_empty_state_is_the_first_sync() -> None:
     "document",
     [
         {"last_updated": "2024-05-01T10:00:00Z"},
-        {"version": 4, "streams": {}},
+        {"version": 5, "streams": {}},
         {"version": 3},
-        {"version": 3, "streams": {"a": {"since": "yesterday", "recent": ""}}},
-        {"version": 3, "streams": {"a": {"recent": ""}}},
-        {"version": 3, "streams": ["a"]},
-        {"version": 3, "streams": {"a": {"since": "2024-05-01T10:00:00Z", "recent": "AAAAAA=="}}},
-        {"version": 3, "streams": {"a": {"since": "2024-05-01T10:00:00Z", "open": "not base64"}}},
-        {"version": 3, "streams": {"a": None}},
+        {"version": 4, "streams": {"a": {"since": "yesterday", "recent": ""}}},
+        {"version": 4, "streams": {"a": {"recent": ""}}},
+        {"version": 4, "streams": ["a"]},
+        {"version": 4, "streams": {"a": {"since": "2024-05-01T10:00:00Z", "recent": "AAAAAA=="}}},
+        {"version": 4, "streams": {"a": {"since": "2024-05-01T10:00:00Z", "open": "not base64"}}},
+        {"version": 4, "streams": {"a": None}},
     ],
 )
 @pytest.mark.scenario("bad-state")

@@ -1,4 +1,4 @@
-"""The change filter: which records of an incremental stream are sent."""
+"""The window of a pass: which records of an incremental stream are sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.reading import ChangeFilter, StateAhead
+from engine.reading.window import StateAhead, Window
 from engine.state import RECENT_MAX, StreamState
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -20,14 +20,14 @@ def minutes(count: float) -> datetime:
 
 def one_pass(state: StreamState, at: float, versions: dict[str, datetime | None]) -> tuple[set[str], StreamState]:
     """A pass that begins at a minute and reads rows with these cursors: the rows sent, and the state after it."""
-    changes = ChangeFilter(state, LOOKBACK)
-    changes.page_requested(minutes(at))
+    changes = Window(state, LOOKBACK)
+    changes.asked(minutes(at))
     sent = {name for name, cursor in versions.items() if is_change(changes, {"id": name, "updated": cursor})}
     return sent, changes.final_state()
 
 
-def is_change(changes: ChangeFilter, row: dict[str, Any]) -> bool:
-    return changes.in_window(row["updated"]) and changes.not_yet_delivered(row, row["updated"])
+def is_change(changes: Window, row: dict[str, Any]) -> bool:
+    return changes.includes(row["updated"]) and changes.is_new(row, row["updated"])
 
 
 def test_each_version_of_a_row_is_sent_once() -> None:
@@ -63,20 +63,28 @@ def test_a_cursor_equal_to_since_is_sent() -> None:
     assert one_pass(state, 1, {"tie": minutes(-5)})[0] == {"tie"}
 
 
-def test_a_pass_without_a_server_clock_moves_nothing() -> None:
-    """The client's clock is no substitute. The next pass reads the same changes again."""
-    before = StreamState(minutes(-60))
-    changes = ChangeFilter(before, LOOKBACK)
-    changes.page_requested(None)
+def test_without_a_server_clock_the_newest_cursor_stands_in() -> None:
+    """Less the time that the pass took: rows that changed meanwhile can be older than the newest cursor."""
+    clock = iter([minutes(1000), *[minutes(1003)] * 20])
+    changes = Window(StreamState(minutes(-60)), LOOKBACK, now=lambda: next(clock))
+    changes.asked(None)
     assert is_change(changes, {"id": "a", "updated": minutes(0)})
+    assert changes.final_state().since == minutes(0) - LOOKBACK - timedelta(minutes=3)
+
+
+def test_without_a_server_clock_and_changes_nothing_moves() -> None:
+    """The next pass looks for the same changes again."""
+    before = StreamState(minutes(-60))
+    changes = Window(before, LOOKBACK)
+    changes.asked(None)
     assert changes.final_state() == before
 
 
 def test_two_versions_with_the_same_cursor_are_both_sent() -> None:
     """Two changes within one tick of the server's clock, the first of them read in between."""
     _, state = one_pass(StreamState(), 0, {"x": minutes(-1)})
-    changes = ChangeFilter(state, LOOKBACK)
-    changes.page_requested(minutes(1))
+    changes = Window(state, LOOKBACK)
+    changes.asked(minutes(1))
     assert not is_change(changes, {"id": "x", "updated": minutes(-1)})
     assert is_change(changes, {"id": "x", "updated": minutes(-1), "note": "the same tick"})
 
@@ -84,50 +92,50 @@ def test_two_versions_with_the_same_cursor_are_both_sent() -> None:
 def test_a_state_ahead_of_the_server_clock_is_detected() -> None:
     """Compared with it, no row would count as changed. A second is only the resolution of a Date header."""
     _, state = one_pass(StreamState(), 0, {})
-    ChangeFilter(state, LOOKBACK).page_requested(minutes(-5) - timedelta(seconds=1))
+    Window(state, LOOKBACK).asked(minutes(-5) - timedelta(seconds=1))
     with pytest.raises(StateAhead):
-        ChangeFilter(state, LOOKBACK).page_requested(minutes(-6))
+        Window(state, LOOKBACK).asked(minutes(-6))
 
 
 def test_the_earliest_request_is_the_start() -> None:
     """Responses to concurrent requests can arrive in any order."""
-    changes = ChangeFilter(StreamState(), LOOKBACK)
-    changes.page_requested(minutes(0))
-    changes.page_requested(minutes(-1))
-    changes.page_requested(minutes(1))
+    changes = Window(StreamState(), LOOKBACK)
+    changes.asked(minutes(0))
+    changes.asked(minutes(-1))
+    changes.asked(minutes(1))
     assert changes.start == minutes(-1)
 
 
 def test_a_start_that_moves_back_sends_no_row_twice() -> None:
     """Responses to concurrent requests arrive in any order, and their dates have no fractions of a second."""
     row = {"id": "x", "updated": minutes(-5) - timedelta(seconds=1)}
-    changes = ChangeFilter(StreamState(), LOOKBACK)
-    changes.page_requested(NOON)
+    changes = Window(StreamState(), LOOKBACK)
+    changes.asked(NOON)
     assert is_change(changes, row)
-    changes.page_requested(NOON - timedelta(seconds=1))
-    changes = ChangeFilter(changes.final_state(), LOOKBACK)
-    changes.page_requested(minutes(1))
+    changes.asked(NOON - timedelta(seconds=1))
+    changes = Window(changes.final_state(), LOOKBACK)
+    changes.asked(minutes(1))
     assert not is_change(changes, row)
 
 
 def test_volatile_columns_make_no_change() -> None:
     """The server recomputes them, so they differ between two reads of an unchanged row."""
     row = {"id": "a", "updated": minutes(-1), "estimate": 1}
-    changes = ChangeFilter(StreamState(), LOOKBACK, volatile={"estimate"})
-    changes.page_requested(minutes(0))
+    changes = Window(StreamState(), LOOKBACK, volatile={"estimate"})
+    changes.asked(minutes(0))
     assert is_change(changes, row)
-    later = ChangeFilter(changes.final_state(), LOOKBACK, volatile={"estimate"})
-    later.page_requested(minutes(1))
+    later = Window(changes.final_state(), LOOKBACK, volatile={"estimate"})
+    later.asked(minutes(1))
     assert not is_change(later, {**row, "estimate": 2})
     assert is_change(later, {**row, "id": "b"})
 
 
 def test_a_resumed_pass_keeps_its_start() -> None:
     """The next pass reads what changed since the pass began, however late it was resumed."""
-    changes = ChangeFilter(StreamState(), LOOKBACK)
-    changes.page_requested(minutes(0))
-    resumed = ChangeFilter(changes.checkpoint_state("here"), LOOKBACK)
-    resumed.page_requested(minutes(50))
+    changes = Window(StreamState(), LOOKBACK)
+    changes.asked(minutes(0))
+    resumed = Window(changes.checkpoint_state("here"), LOOKBACK)
+    resumed.asked(minutes(50))
     assert resumed.final_state() == StreamState(minutes(-5))
 
 

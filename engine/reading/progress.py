@@ -18,28 +18,28 @@ class Progress:
     def __init__(self, stream: Stream, log: Log) -> None:
         self._stream = stream
         self._log = log
-        self._total: int | None = None
-        self._of_total = 0
+        self.total: int | None = None
+        self.of_total = 0
         self._began = self._reported_at = time.monotonic()
         self.rows = 0
 
     def expect(self, total: int) -> None:
         """Note how many records there are, by the server's count."""
-        self._total = total
+        self.total = total
         self._log.info(f"{self._stream.name}: {counted(total, 'rows')} to read")
 
     def read(self, rows: int, of_total: int) -> None:
         """Note that new rows were read. ``of_total``: how many of the records in :meth:`expect` that was."""
         self.rows += rows
-        self._of_total += of_total
+        self.of_total += of_total
         now = time.monotonic()
         if now - self._reported_at >= PROGRESS_SECONDS:
             self._reported_at = now
             self._log.info(f"{self._stream.name}: {self._describe(now)}")
 
     def _describe(self, now: float) -> str:
-        if not self._total:
+        if not self.total:
             return f"{counted(self.rows, 'rows')} read"
-        share = min(1.0, self._of_total / self._total)
+        share = min(1.0, self.of_total / self.total)
         left = (now - self._began) * (1 - share) / share if share else 0.0
-        return f"{self.rows:,} of {counted(self._total, 'rows')} read ({share:.0%}, about {left:.0f} s left)"
+        return f"{self.rows:,} of {counted(self.total, 'rows')} read ({share:.0%}, about {left:.0f} s left)"

@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from engine.failures import Failure, NotFound, ReadFailure
+from engine.failures import Failure, NotFound, OrderMoved, ReadFailure
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.jsonpath import PARENT, JsonPath
-from engine.reading import ListRequest
+from engine.pagination import Paginator
 from engine.requests import KeyedRecord, Page, Record, Request, Response
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """A list to read: its paginator, the paths of the records in a response, and the key of a record.
+
+    ``parent``: the parent's key and record, if this is the list of its children. Such a list may not be found, because
+    its parent was just deleted. ``endpoint_exists``: whether the endpoint is known to exist, so that a 404 that is not
+    the API's own is transient. ``of``: the key of the first row that the list belongs to.
+    """
+
+    paginator: Paginator
+    records: Sequence[JsonPath]
+    key: Callable[[Record], Hashable]
+    parent: KeyedRecord | None = None
+    endpoint_exists: bool = False
+    of: Hashable = None
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """A page of a list. ``size``: the number of records in the response; ``new``: those that no earlier page had.
+
+    ``continues``: whether it is not the first page of its list. ``not_found``: set if the list is not found, which
+    happens to lists of children.
+    """
+
+    list_request: ListRequest
+    size: int
+    new: Sequence[KeyedRecord]
+    asked_at: datetime | None
+    continues: bool = False
+    not_found: NotFound | None = None
+
+
+@dataclass(frozen=True)
+class _InFlight:
+    """A request that was sent: its list, and the first request of that list."""
+
+    list_request: ListRequest
+    request: Request
+    first: Request
 
 
 class PageReader:
@@ -45,7 +89,7 @@ class PageReader:
 
     def read(
         self, stream: str, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
-    ) -> Iterator[tuple[ListRequest, Response, Page, Sequence[KeyedRecord]]]:
+    ) -> Iterator[ListPage]:
         """Yield the pages of lists as they arrive, each with the records that no earlier page of its list had.
 
         The next page of a list is fetched while the current one is processed. Iteration ends only when every list is
@@ -60,19 +104,18 @@ class PageReader:
 
         Raises:
             NotFound: the server returned 404 or 405 to the first request of a list.
+            OrderMoved: the order of a list moves while it is read, so its pages do not add up.
             ReadFailure: the pages do not add up to a complete list.
             Failure: a request failed for good.
         """
         waiting = iter(lists)
-        # Each request in flight, after its list and before the first request of that list.
-        in_flight: dict[Future[Response], tuple[ListRequest, Request, Request]] = {}
+        in_flight: dict[Future[Response], _InFlight] = {}
 
         def launch(list_request: ListRequest, first: Request | None = None) -> None:
             request = list_request.paginator.request
             if request is not None:
-                first = first or request
-                future = self._pool.submit(self._fetch, stream, list_request, request, None if begun else first)
-                in_flight[future] = list_request, request, first
+                sent = _InFlight(list_request, request, first or request)
+                in_flight[self._pool.submit(self._fetch, stream, sent, begun)] = sent
 
         try:
             for list_request in islice(waiting, width):
@@ -80,18 +123,17 @@ class PageReader:
             while in_flight:
                 done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
                 for future in done:
-                    list_request, request, first = in_flight.pop(future)
-                    response = future.result()
-                    page, records = self._advance(stream, list_request, request, response)
-                    has_more = response.not_found is None and list_request.paginator.request is not None
+                    sent = in_flight.pop(future)
+                    page = self._advance(stream, sent, future.result())
+                    has_more = page.not_found is None and sent.list_request.paginator.request is not None
                     if not has_more:
                         for following in islice(waiting, 1):
                             launch(following)
                     elif ahead:
-                        launch(list_request, first)
-                    yield list_request, response, page, records
+                        launch(sent.list_request, sent.first)
+                    yield page
                     if has_more and not ahead:
-                        launch(list_request, first)
+                        launch(sent.list_request, sent.first)
         finally:
             for future in in_flight:
                 future.cancel()
@@ -105,52 +147,53 @@ class PageReader:
         number: int = self._client.send(stream, request, _integer).value
         return number
 
-    def _fetch(self, stream: str, list_request: ListRequest, request: Request, first: Request | None) -> Response:
+    def _fetch(self, stream: str, sent: _InFlight, begun: bool) -> Response:
+        is_first = sent.request is sent.first and not begun
         try:
-            return self._send(stream, list_request, request)
+            return self._send(stream, sent.list_request, sent.request, not is_first)
         except NotFound as not_found:
-            if list_request.may_be_missing and (request is first or self._is_missing(stream, list_request, first)):
+            if sent.list_request.parent is not None and (is_first or self._is_missing(stream, sent)):
                 return Response((None, []), None, not_found=not_found)
-            if request is first:
+            if is_first:
                 raise
             raise Failure(f"{not_found} The endpoint existed earlier in this sync; sync again.") from None
 
-    def _is_missing(self, stream: str, list_request: ListRequest, first: Request | None) -> bool:
+    def _is_missing(self, stream: str, sent: _InFlight) -> bool:
         """Whether a list is missing from its first page on now: its parent was deleted while it was read."""
-        if first is None:
-            return False
         try:
-            self._send(stream, list_request, first)
+            self._send(stream, sent.list_request, sent.first, True)
         except NotFound:
             return True
         return False
 
-    def _send(self, stream: str, list_request: ListRequest, request: Request) -> Response:
+    def _send(self, stream: str, list_request: ListRequest, request: Request, endpoint_exists: bool) -> Response:
         if self._on_request is not None:
             self._on_request(request)
-        return self._client.send(
-            stream,
-            request,
-            lambda document: (
-                document,
-                records_of(document, list_request.records, one_record=list_request.paginator.one_record),
-            ),
-        )
+        one_record = list_request.paginator.one_record
 
-    def _advance(
-        self, stream: str, list_request: ListRequest, request: Request, response: Response
-    ) -> tuple[Page, Sequence[KeyedRecord]]:
+        def expected(document: Any) -> tuple[Any, list[dict[str, Any]]]:
+            return document, records_of(document, list_request.records, one_record=one_record)
+
+        known = endpoint_exists or list_request.endpoint_exists
+        return self._client.send(stream, request, expected, endpoint_exists=known)
+
+    def _advance(self, stream: str, sent: _InFlight, response: Response) -> ListPage:
+        list_request = sent.list_request
         document, records = response.value
         if response.not_found is not None:
-            return Page([], None, None), ()
+            return ListPage(list_request, 0, (), response.requested_at, not_found=response.not_found)
         if list_request.parent is not None:
             for record in records:
-                record[PARENT] = list_request.parent
+                record[PARENT] = list_request.parent[1]
         try:
-            page = Page([(list_request.key(record), record) for record in records], document, response.next_link)
-            return page, list_request.paginator.advance(page)
+            keyed = [(list_request.key(record), record) for record in records]
+            page = Page(keyed, document, response.next_link, response.requested_at)
+            new = list_request.paginator.advance(page)
+            continues = sent.request is not sent.first
+            return ListPage(list_request, len(keyed), new, response.requested_at, continues)
         except ReadFailure as failure:
-            raise ReadFailure(f"{stream}: {request} at {self._client.url(request)}: {failure}.") from failure
+            kind = OrderMoved if isinstance(failure, OrderMoved) else ReadFailure
+            raise kind(f"{stream}: {sent.request} at {self._client.url(sent.request)}: {failure}.") from failure
 
 
 def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = False) -> list[dict[str, Any]]:

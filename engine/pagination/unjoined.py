@@ -1,0 +1,47 @@
+"""Pages of a list whose order moves, so that no two of them need to join.
+
+One reading proves nothing: a row can move from a page not yet read to one that was read. Whoever reads such a list
+reads it until two readings agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from engine.failures import ReadFailure
+from engine.requests import KeyedRecord, Page, Request
+
+_MAX_REPEATS = 3
+
+
+class UnjoinedPaginator:
+    """Reads page after page until one is empty.
+
+    Args:
+        page_at: The request of a page, by the number of pages and of rows before it.
+    """
+
+    position = None
+    one_record = False
+
+    def __init__(self, page_at: Callable[[int, int], Request]) -> None:
+        self._page_at = page_at
+        self._pages = self._rows = self._repeats = 0
+        self._previous: Sequence[Hashable] = ()
+        self.request: Request | None = page_at(0, 0)
+
+    def advance(self, page: Page) -> Sequence[KeyedRecord]:
+        """Take in a page; returns its records.
+
+        Raises:
+            ReadFailure: page after page is the same.
+        """
+        keys = [key for key, _ in page.records]
+        self._repeats = self._repeats + 1 if keys and keys == self._previous else 0
+        if self._repeats == _MAX_REPEATS:
+            raise ReadFailure(f"{_MAX_REPEATS} pages in a row hold the same {len(keys)} rows")
+        self._previous = keys
+        self._pages += 1
+        self._rows += len(keys)
+        self.request = self._page_at(self._pages, self._rows) if keys else None
+        return page.records

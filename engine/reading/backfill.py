@@ -1,0 +1,133 @@
+"""The whole list of a stream: resumable, and in several slices at once if it is long and the server far away.
+
+A child stream has no list of its own. Its records are those of all rows of its parent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic
+from typing import Final
+
+from engine.failures import OrderMoved, RequestRejected
+from engine.pagination.keyset import Keyset
+from engine.pagination.slices import Slices
+from engine.reading.batch import Batch
+from engine.reading.children import after, children_of, joined, split
+from engine.reading.source import IsLater, Source
+from engine.requests import KeyedRecord, Record
+
+_PAGES_WORTH_SLICING: Final = 20
+_PAGES_WORTH_A_SLICE: Final = 2
+
+
+def read_all(
+    source: Source,
+    position: str | None = None,
+    *,
+    ahead: bool = True,
+    is_later: IsLater | None = None,
+    of: Callable[[Record], bool] | None = None,
+) -> Iterator[Batch]:
+    """Read the whole list, from its start or from a position. It ends once the list is confirmed to be complete.
+
+    Args:
+        source: The stream.
+        position: The position of an earlier batch.
+        ahead: Whether to fetch pages before they are wanted, and several slices at once.
+        is_later: Whether a change happened after the pass began.
+        of: For a child stream: selects the parent records whose children are read; by default, all.
+    """
+    if source.parent is None or source.stream.parent is None:
+        yield from _list(source, position, ahead, is_later)
+        return
+    at, last = split(position)
+    for batch in read_all(source.parent, at, ahead=ahead, is_later=is_later):
+        parents = [keyed for keyed in after(batch.records, last) if of is None or of(keyed[1])]
+        # The parent's own page counts as asked for first, so that the pass began no later than it.
+        yield Batch((), batch.asked_at, joined(at, last))
+        for children in children_of(source, parents, batch.asked_at, existing):
+            yield replace(children, position=joined(at, children.position or last))
+        at, last = batch.position, ""
+        yield Batch((), batch.asked_at, at, batch.counted)
+
+
+def existing(source: Source, keys: Sequence[Hashable]) -> set[Hashable]:
+    """Those of the keys that the server still has a row for, by a lookup or else by the whole list."""
+    incremental = source.stream.incremental
+    if incremental is not None and incremental.lookup is not None:
+        batches = source.lookup([str(key[0]) for key in keys if isinstance(key, tuple)])
+    else:
+        batches = read_all(source)
+    return {key for batch in batches for key, _ in batch.records} & set(keys)
+
+
+def _list(source: Source, position: str | None, ahead: bool, is_later: IsLater | None) -> Iterator[Batch]:
+    """The list of the stream's own endpoint, by the first pagination style that the server accepts."""
+    delivered: set[Hashable] = set()  # with the first page of a style that the server rejected at the second
+    while True:
+        first: Sequence[KeyedRecord] = ()
+        pages = 0
+        try:
+            for pages, batch in enumerate(_list_in_style(source, position, ahead, is_later), start=1):
+                yield _without(batch, delivered)
+                if pages == 1:
+                    first = batch.records
+            return
+        except OrderMoved:
+            for page in source.read_until_settled(lambda: source.list_request(joined=False)):
+                yield Batch(page.new, page.asked_at, None, len(page.new), page.continues)
+            return
+        except RequestRejected:
+            # A position can be a token that has expired: start over. Otherwise the server rejects the style.
+            if pages > 1 or (position is None and not source.try_next_style()):
+                raise
+        delivered.update(key for key, _ in first)
+        position = None
+
+
+def _without(batch: Batch, keys: set[Hashable]) -> Batch:
+    return replace(batch, records=[keyed for keyed in batch.records if keyed[0] not in keys]) if keys else batch
+
+
+def _list_in_style(source: Source, position: str | None, ahead: bool, is_later: IsLater | None) -> Iterator[Batch]:
+    lists = [source.list_request(part, is_later=is_later) for part in (position.split(",") if position else [None])]
+    slices, first = Slices([one.paginator for one in lists]), lists[0].paginator
+    first_request, width = first.request, min(len(lists), source.concurrency)
+    if ahead and position is None:
+        began = monotonic()
+        for page in source.read(lists[:1], ahead=False):
+            if first.request is not None and page.size >= (source.pagination.page_size or math.inf):
+                width = _cut(source, slices, monotonic() - began, page.asked_at)
+            yield Batch(page.new, page.asked_at, slices.position, len(page.new))
+            break
+    begun = first.request is not first_request
+    for page in source.read(map(source.listed, slices), width=width, ahead=ahead, begun=begun):
+        yield Batch(page.new, page.asked_at, slices.position, len(page.new), begun or page.continues)
+
+
+def _cut(source: Source, slices: Slices, page_seconds: float, now: datetime | None) -> int:
+    """Cut the rest of a long list into slices; returns how many of them to read at once.
+
+    The server is busy all the time if as many requests are in flight as its own share of a page's time fits into the
+    whole time, plus one while a response is processed here. A count costs the server next to nothing, so the time of a
+    count is the network's share. The count also gives the log its percentage.
+    """
+    began = monotonic()
+    total = source.count()
+    network_seconds = monotonic() - began
+    if total is None:
+        return 1
+    source.progress.expect(total)
+    style = source.pagination
+    if now is None or not isinstance(style, Keyset) or total < _PAGES_WORTH_SLICING * style.page_size:
+        return 1
+    server_seconds = max(page_seconds - network_seconds, page_seconds / 16)
+    width = min(source.concurrency, round(page_seconds / server_seconds) + 1)
+    if width > 1:
+        slices.cut(now, total, _PAGES_WORTH_A_SLICE * style.page_size)
+        source.info(f"reading {width} slices concurrently")
+    return width

@@ -1,0 +1,161 @@
+"""Children: the records of a stream that belong to rows of another one, its parent.
+
+A position among children is a position among the parents and, if a page of parents is done in part, the key of the last
+parent that is done: ``2024-05-01T10:00:00.000000Z after ["a"]``, with the key quoted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+from engine.failures import Failure, NotFound, OrderMoved, ReadFailure
+from engine.jsonpath import PARENT
+from engine.pagination import paginate_unjoined
+from engine.reading.batch import Batch
+from engine.reading.pages import ListPage, ListRequest, children_in
+from engine.reading.source import Source
+from engine.requests import KeyedRecord, Record
+from engine.spec.dialect import Parent, Related
+
+_AFTER: Final = " after "
+
+Existing = Callable[[Source, Sequence[Hashable]], set[Hashable]]
+"""Which rows of a source still exist, by their keys."""
+
+
+def children_of(
+    source: Source, rows: Sequence[KeyedRecord], asked_at: datetime | None, existing: Existing
+) -> Iterator[Batch]:
+    """The records that belong to these rows of the source's parent.
+
+    "Not found" means that a row has no children only if the row itself is gone.
+
+    Args:
+        source: The source of the child stream.
+        rows: Rows of its parent.
+        asked_at: When those rows were requested.
+        existing: Asks for rows of the parent again.
+
+    Raises:
+        NotFound: the server does not have the endpoint.
+        Failure: a request failed for good, or the children of a row that exists are not found.
+    """
+    declared = source.stream.source
+    assert declared is not None  # it has a parent
+    if source.stream.endpoint is None:
+        yield Batch([keyed for _, record in rows for keyed in _embedded_in(source, record)], asked_at)
+        return
+    missing: dict[Hashable, NotFound] = {}
+    groups = [*_groups(rows, declared.batch or 1)]
+    done = set[Hashable]()  # the first keys of groups that are done
+    for page in _pages(source, declared, groups):
+        if page.not_found is not None and page.list_request.parent is not None:
+            if not (page.not_found.from_api and page.list_request.paginator.one_record):  # otherwise, it has no record
+                missing[page.list_request.parent[0]] = page.not_found
+                continue
+        else:
+            source.has_children = True
+        if page.list_request.paginator.request is None:
+            done.add(page.list_request.of)
+        yield Batch(page.new, page.asked_at, _last_done(groups, done), continues=page.continues)
+    if missing:
+        yield from _again(source, declared, [keyed for keyed in rows if keyed[0] in missing], missing, existing)
+
+
+def _last_done(groups: Sequence[Sequence[KeyedRecord]], done: set[Hashable]) -> str | None:
+    """The last parent before the first that is not done."""
+    last = None
+    for group in groups:
+        if group[0][0] not in done:
+            break
+        last = group[-1][0]
+    return _quoted(last) if last is not None else None
+
+
+def _quoted(key: Hashable) -> str:
+    return quote(json.dumps(key, default=str))
+
+
+def split(position: str | None) -> tuple[str | None, str]:
+    """The position among the parents, and the quoted key of the last parent of the page that follows that is done."""
+    parents, _, last = (position or "").partition(_AFTER)
+    return parents or None, last
+
+
+def joined(parents: str | None, last: str | None) -> str | None:
+    """The reverse of :func:`split`."""
+    return f"{parents or ''}{_AFTER}{last}" if last else parents
+
+
+def after(rows: Sequence[KeyedRecord], last: str) -> Sequence[KeyedRecord]:
+    """The rows after the one with this quoted key; all rows if it is not among them."""
+    keys = [_quoted(key) for key, _ in rows] if last else []
+    return rows[keys.index(last) + 1 :] if last in keys else rows
+
+
+def _pages(source: Source, declared: Parent, groups: Sequence[Sequence[KeyedRecord]]) -> Iterator[ListPage]:
+    try:
+        requests = (_list_request(source, declared, group) for group in groups)
+        yield from source.read(requests, width=source.concurrency)
+    except OrderMoved:
+        for group in groups:
+            yield from source.read_until_settled(partial(_list_request, source, declared, group, joined=False))
+
+
+def _again(
+    source: Source,
+    declared: Parent,
+    rows: Sequence[KeyedRecord],
+    missing: Mapping[Hashable, NotFound],
+    existing: Existing,
+) -> Iterator[Batch]:
+    """Ask once more for the children that were not found of rows that exist."""
+    assert source.parent is not None
+    alive = existing(source.parent, list(missing))
+    if alive and source.has_children is None:
+        raise missing[next(iter(alive))]
+    groups = [[keyed] for keyed in rows if keyed[0] in alive]
+    for page in _pages(source, declared, groups):
+        if page.not_found is not None:
+            row = f"Its row in {source.parent.stream.name} exists"
+            raise Failure(f"{page.not_found} {row}, so nothing is concluded from that; sync again.")
+        yield Batch(page.new, page.asked_at, continues=page.continues)
+
+
+def _embedded_in(source: Source, parent: Record) -> Iterator[KeyedRecord]:
+    """The records of a stream without an endpoint, which are inside its parent's record."""
+    try:
+        for record in children_in(parent, source.stream.records):
+            record[PARENT] = parent
+            yield source.mapping.key(record), record
+    except ReadFailure as failure:
+        raise ReadFailure(f"{source.stream.name}: {failure}.") from None
+
+
+def _list_request(source: Source, parent: Parent, group: Sequence[KeyedRecord], *, joined: bool = True) -> ListRequest:
+    values = {name: _value(source, parent, name, group) for name in parent.values}
+    request, pagination = source.request(source.stream.body), source.pagination
+    if isinstance(parent, Related):
+        request, pagination = source.request(parent.body, parent.query), source.default_pagination
+    filled = request.filled(values)
+    paginator = pagination.paginate(filled) if joined else paginate_unjoined(pagination, filled)
+    return source.listed(paginator, None if parent.batch else group[0], of=group[0][0])
+
+
+def _value(source: Source, parent: Parent, name: str, group: Sequence[KeyedRecord]) -> Any:
+    path = parent.values[name]
+    found = [path.get(record) for _, record in group]
+    if any(value is None for value in found):
+        raise ReadFailure(
+            f'{source.stream.name}: a record of {parent.stream} has no value at {path.text} for "{name}".'
+        )
+    return found if parent.batch else found[0]
+
+
+def _groups(rows: Sequence[KeyedRecord], size: int) -> Iterator[Sequence[KeyedRecord]]:
+    return (rows[at : at + size] for at in range(0, len(rows), size))

@@ -1,0 +1,114 @@
+"""Reconciliation: re-reading the whole list, a slice at each sync, for changes that no query found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.jsonpath import JsonPath
+from engine.reading.backfill import read_all
+from engine.reading.batch import Batch
+from engine.reading.changes import query_name
+from engine.reading.source import IsLater, Source
+from engine.requests import Record
+from engine.rows.mapping import instant_at
+from engine.spec.dialect import Stream
+from engine.state import Covered, Interval, ReconcileState
+
+IsDelivered = Callable[[Record, datetime | None], bool]
+
+
+def is_delivered(stream: Stream, covered: Covered, lookback: timedelta) -> IsDelivered:
+    """A predicate for records and their cursors: whether a query delivered the change that set the cursor.
+
+    A query did if the timestamp that it filters by moved together with the cursor, inside an interval in which the
+    query found every change. Up to a tenth of the lookback counts as together; the rest is left for changes that become
+    visible late.
+    """
+    queries = stream.incremental.changes if stream.incremental else ()
+    alternatives = [alternative for query in queries for alternative in query.alternatives]
+    known: list[tuple[JsonPath, tuple[Interval, ...]]] = [
+        (query.filters_by, covered[query_name(query)])
+        for query in alternatives
+        if query.filters_by is not None and query_name(query) in covered
+    ]
+    tolerance = lookback / 10
+
+    def delivered(record: Record, cursor: datetime | None) -> bool:
+        if cursor is None:
+            return False
+        for path, intervals in known:
+            at = instant_at(path, record)
+            if at is not None and abs(cursor - at) <= tolerance and any(at in interval for interval in intervals):
+                return True
+        return False
+
+    return delivered
+
+
+def parent_changed(parent: Source, since: datetime, delivered: IsDelivered) -> Callable[[Record], bool]:
+    """A predicate for parent records: whether the parent changed since an instant in a way that no query finds."""
+
+    def changed(record: Record) -> bool:
+        cursor = parent.mapping.cursor(record) if parent.stream.cursor_field else None
+        return (cursor is None or cursor >= since) and not delivered(record, cursor)
+
+    return changed
+
+
+@dataclass
+class Slice:
+    """The slice of a round that is due.
+
+    After it, the share of the list that was read is the share of the round's time that has elapsed. Once the time is
+    over, the slice is the rest of the list. The server's count shares out the work; without one, the last round's does,
+    and without that, the list is read when the time is over.
+
+    Attributes:
+        source: The stream.
+        before: The round so far.
+        every: The time of a round.
+        now: The start of this sync, by the server's clock.
+        rows: The rows that this slice has read.
+        ended: Whether the list was read to its end.
+    """
+
+    source: Source
+    before: ReconcileState
+    every: timedelta
+    now: datetime
+    rows: int = 0
+    ended: bool = False
+
+    def is_due(self) -> bool:
+        """Whether there is anything to read at this sync."""
+        elapsed = self.now - self.before.began
+        if elapsed <= timedelta(0) and self.every:
+            return False
+        if elapsed >= self.every:
+            self._due: float = math.inf
+            return True
+        total = self.source.count() or self.before.total or 0
+        self._due = total * (elapsed / self.every)
+        return self._due > self.before.rows
+
+    def read(self, is_later: IsLater, of: Callable[[Record], bool] | None) -> Iterator[Batch]:
+        """The batches of the slice. Each has the position from which the next slice could go on."""
+        page = self.source.pagination.page_size or 1
+        ahead = self._due - self.before.rows > 2 * page  # otherwise, what is fetched ahead may not be wanted
+        for batch in read_all(self.source, self.before.position, ahead=ahead, is_later=is_later, of=of):
+            self.rows += batch.counted
+            yield batch
+            if batch.position is not None and self.before.rows + self.rows >= self._due:
+                return
+        self.ended = True
+
+    def state(self, position: str | None, newest: datetime | None) -> ReconcileState:
+        """The round after this slice, or the next round if it has ended."""
+        rows = self.before.rows + self.rows
+        if not self.ended:
+            return replace(self.before, position=position, rows=rows) if position else self.before
+        began = max(self.now, self.before.began + self.every)
+        return ReconcileState(began, self.before.newest or self.before.began, newest=newest, total=rows)

@@ -1,0 +1,210 @@
+"""One stream on the server: its list, its queries, lookups by key, the children of its parent's rows, and its count.
+
+What it finds out about the server (which pagination style and which queries it accepts) it keeps for the whole sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from engine.failures import Failure, OrderMoved
+from engine.log import Log
+from engine.nouns import counted
+from engine.pagination import Pagination, Paginator, is_stable, paginate_unjoined
+from engine.reading.batch import Batch
+from engine.reading.pages import ListPage, ListRequest, PageReader
+from engine.reading.progress import Progress
+from engine.requests import KeyedRecord, Record, Request
+from engine.rows.mapping import RowMapping
+from engine.spec.dialect import Spec, Stream
+
+_LOOKUP_SIZE: Final = 100  # keys per request
+_MAX_READS: Final = 8  # of a list whose order moves
+
+IsLater = Callable[[datetime], bool]
+"""Whether a change with this cursor happened after the pass began, so that the next pass reads it."""
+
+
+class Source:
+    """Reads one stream. ``parent`` is the source of the rows that determine its requests, if other rows do."""
+
+    def __init__(self, spec: Spec, stream: Stream, parent: Source | None, pages: PageReader, log: Log) -> None:
+        self.stream = stream
+        self.parent = parent
+        self.mapping = RowMapping(stream)
+        self.progress = Progress(stream, log)
+        self.lookback = spec.api.lookback
+        self.default_pagination = spec.api.pagination
+        self.concurrency = pages.concurrency
+        self.log = log
+        self.accepted: dict[int, int] = {}
+        """For each query, by its index, the index of the alternative that the server accepts."""
+        self.has_children: bool | None = None
+        """For a child stream: whether its endpoint exists; None until a request for children was answered."""
+        self._style = 0  # the index of the first pagination style that the server has not rejected
+        self._pages = pages
+        self._duplicates_reported = False
+
+    @property
+    def what(self) -> str:
+        """What is read, in words."""
+        if self.stream.endpoint is None and self.stream.parent is not None:
+            return f"the records of {self.stream.parent.stream}"
+        return str(self.stream.endpoint)
+
+    def info(self, line: str) -> None:
+        """Log a line about this stream."""
+        self.log.info(f"{self.stream.name}: {line}")
+
+    def warning(self, line: str) -> None:
+        """Log a warning about this stream."""
+        self.log.warning(f"{self.stream.name}: {line}")
+
+    # --- the list ----------------------------------------------------------------------------------------------------
+
+    @property
+    def pagination(self) -> Pagination:
+        """The style in which the list is read: the first of those declared that the server accepts."""
+        return self.stream.pagination[self._style]
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether no row moves within the order of the list while it is read."""
+        stable = self.stream.endpoint is None or is_stable(self.pagination, self.request(self.stream.body))
+        return stable and (self.parent is None or self.parent.is_stable)
+
+    def try_next_style(self) -> bool:
+        """Go on with the next declared style, because the server rejects this one; False if there is none."""
+        if self._style + 1 == len(self.stream.pagination):
+            return False
+        self._style += 1
+        self.info(f"the server rejects pagination style {self._style}; trying the next")
+        return True
+
+    def list_request(
+        self, position: str | None = None, *, is_later: IsLater | None = None, joined: bool = True
+    ) -> ListRequest:
+        """The stream's own list, from its start or from a position. ``joined``: whether its pages must join."""
+        request = self.request(self.stream.body)
+        if not joined:
+            return self.listed(paginate_unjoined(self.pagination, request))
+        return self.listed(self.pagination.paginate(request, position, is_later=self.changed_later(is_later)))
+
+    def changed_later(self, is_later: IsLater | None) -> Callable[[Record], bool] | None:
+        """The same for records, if they have a cursor."""
+        if is_later is None or self.stream.cursor_field is None:
+            return None
+        cursor_of = self.mapping.cursor
+        return lambda record: (cursor := cursor_of(record)) is not None and is_later(cursor)
+
+    def listed(self, paginator: Paginator, parent: KeyedRecord | None = None, of: Hashable = None) -> ListRequest:
+        """A list of this stream's records. ``of``: the key of the first row that they belong to."""
+        known = parent is not None and bool(self.has_children)
+        return ListRequest(paginator, self.stream.records, self.mapping.key, parent, endpoint_exists=known, of=of)
+
+    def request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
+        """A request to the stream's endpoint."""
+        assert self.stream.endpoint is not None  # the spec requires one for everything but embedded records
+        return Request(self.stream.endpoint, {**(self.stream.query or {}), **(query or {})}, body)
+
+    def read(
+        self, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
+    ) -> Iterator[ListPage]:
+        """The pages of lists of this stream's records, as :meth:`PageReader.read` yields them."""
+        for page in self._pages.read(self.stream.name, lists, width=width, ahead=ahead, begun=begun):
+            self._report_duplicates(page.new)
+            yield page
+
+    def read_until_settled(self, list_request: Callable[[], ListRequest]) -> Iterator[ListPage]:
+        """The pages of one list whose order moves: it is read until a reading finds no further key.
+
+        Args:
+            list_request: Makes the list, whose pages need not join.
+
+        Raises:
+            OrderMoved: after many readings, each of which found further keys.
+        """
+        self.info("rows change their places while the list is read; reading it until two readings agree")
+        found = set[Hashable]()
+        for number in range(_MAX_READS):
+            before = len(found)
+            for page in self.read([list_request()]):
+                new = [keyed for keyed in page.new if keyed[0] not in found]
+                found.update(key for key, _ in new)
+                yield replace(page, new=new)
+            if number > 0 and len(found) == before:
+                return
+        raise OrderMoved(
+            f"{self.stream.name}: {_MAX_READS} readings of {self.stream.endpoint} each found rows that none before had "
+            "found: name a stable sort in the request, or filters that make the list shorter."
+        )
+
+    # --- by key ------------------------------------------------------------------------------------------------------
+
+    @property
+    def lookup_size(self) -> int:
+        """The number of keys per lookup: at most what fits a page."""
+        return max(1, min(_LOOKUP_SIZE, (self.default_pagination.page_size or _LOOKUP_SIZE + 1) - 1))
+
+    def lookup(self, keys: Sequence[str]) -> Iterator[Batch]:
+        """The records that have one of these keys."""
+        incremental = self.stream.incremental
+        assert incremental is not None and incremental.lookup is not None  # the spec requires it for lookups
+        size = self.lookup_size
+        for at in range(0, len(keys), size):
+            values = {incremental.lookup: list(keys[at : at + size])}
+            request = self.request(incremental.lookup_body).with_at(values)
+            for page in self.read([self.listed(self.default_pagination.paginate(request))]):
+                yield Batch(page.new, page.asked_at)
+
+    # --- the count ---------------------------------------------------------------------------------------------------
+
+    def count(self) -> int | None:
+        """The server's count of the records, or of its parent's for a child stream; None if there is no such count."""
+        if self.parent is not None and self.stream.parent is not None:
+            return self.parent.count()
+        if self.stream.count is None:
+            return None
+        try:
+            return self._pages.count(self.stream.name, Request(self.stream.count, body={}))
+        except Failure as failure:
+            self.log.warning(f"{failure} The sync goes on without a count.")
+            return None
+
+    def _report_duplicates(self, records: Sequence[KeyedRecord]) -> None:
+        if self._duplicates_reported or len({key for key, _ in records}) == len(records):
+            return
+        seen: dict[Hashable, Record] = {}
+        for key, record in records:
+            if record != seen.setdefault(key, record):
+                self._duplicates_reported = True
+                self.warning(
+                    f"the primary key ({', '.join(self.stream.primary_key)}) is not unique: a response has "
+                    f"{counted(len(records), 'records')} and {counted(len({k for k, _ in records}), 'keys')}. Of the "
+                    f"records of a key, only the last one is kept; the first such key is {key}. Declare more columns "
+                    "as the primary_key"
+                )
+                return
+
+
+def sources(spec: Spec, pages: PageReader, log: Log) -> Mapping[str, Source]:
+    """A source for each stream, by the stream's name.
+
+    Incremental streams share the sources of their parents, and with them what those found out about the server. Full
+    refreshes share none, so that they can be read concurrently.
+    """
+    shared: dict[str, Source] = {}
+
+    def source(name: str, built: dict[str, Source]) -> Source:
+        if name not in built:
+            stream = spec.streams[name]
+            parent = source(stream.source.stream, built) if stream.source else None
+            built[name] = Source(spec, stream, parent, pages, log)
+        return built[name]
+
+    return {
+        name: source(name, shared if stream.sync_mode == "incremental" else {}) for name, stream in spec.streams.items()
+    }

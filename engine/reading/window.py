@@ -1,0 +1,183 @@
+"""The window of a pass: which records changed since the last complete pass, and what this pass leaves in the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+from engine.instants import EARLIEST, shifted
+from engine.requests import Record
+from engine.state import RECENT_MAX, PassState, StreamState, fingerprint
+
+_CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header has no fractions of a second
+
+
+class StateAhead(Exception):
+    """The saved state is ahead of the server's clock, so changes cannot be determined from it."""
+
+
+class Window:
+    """Lets through the records that changed since the last complete pass over an incremental stream.
+
+    A record has changed if its cursor is at or after ``since``, or if it has no cursor, and if the destination does not
+    have this version of its row yet. A resumed pass keeps the start that it had before the interruption.
+
+    A row that is new is noted as delivered once :meth:`written` says so.
+
+    Args:
+        before: The stream's state after the last complete pass or, to resume a pass, at its last checkpoint.
+        lookback: How far before the start of this pass the next one looks for changes.
+        is_open: Whether a record is open, so that its key is kept in the state.
+        volatile: Columns that do not count when two versions of a row are compared.
+        now: This machine's clock. Only how much time passes on it matters, and only if the server sends no dates.
+    """
+
+    def __init__(
+        self,
+        before: StreamState,
+        lookback: timedelta,
+        is_open: Callable[[Record], bool] = lambda record: False,
+        volatile: Collection[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._before = before
+        self._lookback = lookback
+        self._is_open = is_open
+        self._volatile = volatile
+        self._now = now
+        self._open = set(before.open)
+        self._recent: dict[bytes, datetime] = {}
+        self._not_written: dict[bytes, datetime] = {}
+        self._parents: dict[bytes, datetime] = {}
+        self._newest: datetime | None = None
+        self._is_dated = False
+        self.start: datetime | None = before.current_pass.began if before.current_pass else None
+        """When the pass began, by the server's clock or, if it sends no dates, by this machine's."""
+
+    # --- the start ---------------------------------------------------------------------------------------------------
+
+    def asked(self, at: datetime | None) -> None:
+        """Note when a response was requested, by the server's clock. The earliest is the start of the pass.
+
+        Raises:
+            StateAhead: the saved state is ahead of the server's clock.
+        """
+        if at is None:
+            self.start = self.start or self._now()
+            return
+        current = self._before.current_pass
+        instants = (self._before.since, current.began if current else None)
+        if any(known is not None and at < known - _CLOCK_RESOLUTION for known in instants):
+            raise StateAhead
+        self.start = at if self.start is None or not (self._is_dated or current) else min(self.start, at)
+        self._is_dated = True
+
+    @property
+    def has_no_dates(self) -> bool:
+        """Whether the server sends no dates, so that the window is judged by the newest cursor."""
+        return not self._is_dated
+
+    def is_later(self, cursor: datetime) -> bool:
+        """Whether a change happened after the pass began, so that the next pass reads it."""
+        return self._is_dated and self.start is not None and cursor >= self.start
+
+    # --- records -----------------------------------------------------------------------------------------------------
+
+    def observe(self, key: Hashable, record: Record) -> None:
+        """Note whether a record is open. Every record that is read must be observed."""
+        if isinstance(key, tuple) and self._is_open(record):
+            self._open.add(key[0])
+        elif isinstance(key, tuple):
+            self._open.discard(key[0])
+
+    def forget(self, key: str) -> None:
+        """Drop a deleted row from the open ones."""
+        self._open.discard(key)
+
+    @property
+    def open(self) -> frozenset[str]:
+        """The keys of the rows that are open, as far as this pass has read."""
+        return frozenset(self._open)
+
+    def includes(self, cursor: datetime | None) -> bool:
+        """Whether a record with this cursor can be a change. One comparison rules out most of a history."""
+        return cursor is None or self._before.since is None or cursor >= self._before.since
+
+    def is_new(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
+        """Whether the destination does not have this version of a row in the window yet. The caller writes it."""
+        if cursor is not None and (self._newest is None or cursor > self._newest):
+            self._newest = cursor
+        return self._is_unknown(row, cursor, self._not_written)
+
+    def written(self) -> None:
+        """Note that the rows which were new have been written."""
+        self._recent |= self._not_written
+        self._not_written.clear()
+        if len(self._recent) > 2 * RECENT_MAX:
+            floor = self._floor()
+            recent = [(known, at) for known, at in self._recent.items() if at >= floor]
+            self._recent = dict(recent[:RECENT_MAX])
+
+    def is_new_parent(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
+        """Whether the children of this version of a parent's row were not read yet. The caller reads them."""
+        return self.includes(cursor) and self._is_unknown({"": "parent", **row}, cursor, self._parents)
+
+    def _is_unknown(self, row: Mapping[str, Any], cursor: datetime | None, noted: dict[bytes, datetime]) -> bool:
+        is_recent = cursor is not None and cursor >= self._floor()
+        if not is_recent and not self._before.recent:
+            return True
+        version = fingerprint(row, self._volatile)
+        if is_recent and cursor is not None:
+            noted[version] = cursor
+        return version not in self._before.recent
+
+    @property
+    def newest(self) -> datetime | None:
+        """The newest change that is known, no later than the start: every later change is after it."""
+        known = self._newest or self._before.since or self.start
+        return min(known, self.start) if known is not None and self.start is not None else known
+
+    def _floor(self) -> datetime:
+        """The oldest cursor that the next pass looks at again."""
+        since = self._next_since()
+        # A later response may show that the pass began a moment earlier, and the next pass looks from there.
+        return shifted(since, -_CLOCK_RESOLUTION) if since is not None else EARLIEST
+
+    # --- states ------------------------------------------------------------------------------------------------------
+
+    def _next_since(self) -> datetime | None:
+        """From where the next pass looks for changes: the start of this one minus the lookback.
+
+        Without a server's clock, the newest cursor stands in for the time now, and this machine's clock says how long
+        ago the pass began.
+        """
+        if self.start is None or self._is_dated:
+            return shifted(self.start, -self._lookback) if self.start is not None else None
+        if self._newest is None:
+            return self._before.since
+        since = shifted(self._newest, -(self._lookback + max(timedelta(0), self._now() - self.start)))
+        return max(since, self._before.since) if self._before.since is not None else since
+
+    def final_state(self) -> StreamState:
+        """The state after this pass, once it has been read to its confirmed end."""
+        floor, seen = self._floor(), {**self._parents, **self._recent, **self._not_written}
+        recent = [version for version, at in seen.items() if at >= floor][:RECENT_MAX]
+        if self._before.current_pass is not None:
+            recent += list(self._before.recent)[: RECENT_MAX - len(recent)]
+        return replace(
+            self._before, since=self._next_since(), recent=frozenset(recent), current_pass=None, open=self.open
+        )
+
+    def checkpoint_state(self, position: str | None) -> StreamState:
+        """The state in the middle of this pass. ``position``: where the pass can be resumed, if it can."""
+        if self.start is None:
+            return replace(self._before, open=self._before.open | self._open)
+        recent = [*self._before.recent, *self._recent][-RECENT_MAX:]
+        return replace(
+            self._before,
+            current_pass=PassState(self.start, position),
+            open=self._before.open | self._open,
+            recent=frozenset(recent),
+        )

@@ -1,0 +1,112 @@
+"""What became of each stream: the failure of one does not end the sync of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.failures import Failure, NotFound, Unauthorized, ends_sync
+from engine.log import Log
+from engine.nouns import counted
+from engine.spec.dialect import Stream
+from engine.spec.load import ResolvedSpec
+from engine.sync.stream import StreamSync
+
+
+class Outcome:
+    """Runs the parts of a sync, and keeps the failures."""
+
+    def __init__(self, resolved: ResolvedSpec, log: Log) -> None:
+        self._resolved = resolved
+        self._log = log
+        self._complete: dict[str, StreamSync] = {}
+        self._failed: dict[str, Failure] = {}
+        self._missing: list[str] = []
+        self._inaccessible: list[Unauthorized] = []
+        self._waiting: dict[str, str] = {}  # for a parent that failed, by its name
+        self._skipped: set[str] = set()
+
+    def of(self, one: StreamSync, part: Callable[[], None]) -> None:
+        """Run a part of a stream's sync. A stream whose parent failed is left for the next sync.
+
+        Raises:
+            Failure: it would meet the other streams too.
+        """
+        stream = one.stream
+        if stream.name in {*self._failed, *self._waiting, *self._skipped}:
+            return
+        if stream.source is not None and stream.source.stream in {*self._failed, *self._waiting}:
+            self._waiting[stream.name] = stream.source.stream
+            self._log.warning(f"{stream.name}: not read, because {stream.source.stream} failed")
+            return
+        try:
+            part()
+            self._complete[stream.name] = one
+        except NotFound as not_found:
+            self._log.warning(f"{not_found.url} not found; skipping.")
+            self._missing.append(not_found.url)
+            self._skip(stream)
+        except Failure as failure:
+            self._fail(stream, failure)
+
+    def _fail(self, stream: Stream, failure: Failure) -> None:
+        if ends_sync(failure):
+            raise failure
+        # Not every key has access to what only some servers have, such as the account above a workspace.
+        if isinstance(failure, Unauthorized) and stream.availability is not None:
+            self._log.warning(f"{stream.name}: this API key has no access; skipping. {failure}")
+            self._inaccessible.append(failure)
+            self._skip(stream)
+            return
+        self._log.warning(f"{stream.name} failed, so the sync fails once the other streams are read. {failure}")
+        self._complete.pop(stream.name, None)
+        self._failed[stream.name] = failure
+
+    def _skip(self, stream: Stream) -> None:
+        self._skipped.add(stream.name)
+        self._complete.pop(stream.name, None)
+
+    def check(self) -> None:
+        """Raise the failures of the streams as one, if there are any.
+
+        Raises:
+            Failure: some streams failed, or the server has none of the endpoints.
+        """
+        for one in self._complete.values():
+            one.report()
+        if self._failed:
+            raise self._failures()
+        if not self._complete and self._inaccessible:
+            raise self._inaccessible[0]
+        if not self._complete:
+            warning = " ".join(self._resolved.settings.warnings)
+            settings = " and ".join(self._resolved.settings_behind("api.base_url")) or "api.base_url"
+            missing = ", ".join(self._missing)
+            raise Failure(f"none of the endpoints exists: {missing}. Check {settings}. {warning}".rstrip())
+
+    def _failures(self) -> Failure:
+        reasons = [str(failure) for failure in self._failed.values()]
+        reasons += [f"{name}: not read, because {parent} failed." for name, parent in self._waiting.items()]
+        if len(reasons) == 1:
+            return next(iter(self._failed.values()))
+        failed = ", ".join([*self._failed, *self._waiting])
+        return Failure(
+            f"{len(reasons)} of {len(self._resolved.streams)} streams are not complete ({failed}). The others are, and "
+            "the next sync goes on where these stopped.\n" + "\n".join(reasons)
+        )
+
+    def __str__(self) -> str:
+        """``150 flow runs, 30 flows, and 10 deployments``"""
+        complete = [self._complete[one.name] for one in self._resolved.streams if one.name in self._complete]
+        return _listed([_counted(one.stream, one.sent) for one in complete])
+
+
+def _counted(stream: Stream, rows: int) -> str:
+    """``150 flow runs``"""
+    return counted(rows, stream.name.replace("_", " "), stream.singular)
+
+
+def _listed(items: Sequence[str]) -> str:
+    """``150 flow runs, 30 flows, and 10 deployments``"""
+    if len(items) < 3:
+        return " and ".join(items)
+    return f"{', '.join(items[:-1])}, and {items[-1]}"

@@ -1,0 +1,272 @@
+"""The passes over an incremental stream: the first over the whole list, later ones over changes, and reconciliation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from engine.failures import Failure
+from engine.instants import EARLIEST, shifted
+from engine.nouns import counted
+from engine.reading.backfill import read_all
+from engine.reading.batch import DeletedRow
+from engine.reading.changes import ChangesPass
+from engine.reading.deletions import find_deleted
+from engine.reading.reconcile import Slice, is_delivered, parent_changed
+from engine.reading.source import Source
+from engine.reading.spool import Spool
+from engine.reading.window import StateAhead, Window
+from engine.requests import KeyedRecord, Record
+from engine.rows.mapping import Row
+from engine.state import ReconcileState, StreamState, with_intervals
+from engine.sync.sender import Sender
+from engine.sync.writer import Writer
+
+_AHEAD_BELIEVED: Final = 3  # times that the state must be ahead of the clock
+
+
+class Passes:
+    """The passes of one sync over one incremental stream.
+
+    Args:
+        source: The stream on the server.
+        sender: Writes its rows.
+        writer: Keeps its state.
+        opened: The keys of rows that were open before this sync, by stream.
+    """
+
+    def __init__(self, source: Source, sender: Sender, writer: Writer, opened: Mapping[str, frozenset[str]]) -> None:
+        self._source = source
+        self._stream = source.stream
+        self._sender = sender
+        self._writer = writer
+        self._opened = opened
+        self._window: Window | None = None
+        self._changes: ChangesPass | None = None  # of this sync, if it has read changes
+
+    @property
+    def has_no_dates(self) -> bool:
+        """Whether the server's responses had no dates."""
+        return self._window is not None and self._window.has_no_dates
+
+    def run(self, before: StreamState) -> None:
+        """Read all changes, starting from the state of the last sync.
+
+        Raises:
+            Failure: the pass could not be completed. The writer's state has what was sent.
+        """
+        for _ in range(_AHEAD_BELIEVED):  # one response with a wrong date proves nothing
+            try:
+                self._run(before)
+                return
+            except StateAhead:
+                pass
+        since = before.since or (before.current_pass and before.current_pass.began)
+        self._source.warning(
+            f"the saved state is ahead of the server's clock (last sync started after {since:%Y-%m-%d %H:%M:%S} UTC); "
+            "one of the two is wrong, so changes cannot be determined and the whole list is re-sent"
+        )
+        self._run(StreamState(open=before.open, made_by=before.made_by, read_by=before.read_by))
+
+    def _run(self, before: StreamState) -> None:
+        is_first = before.since is None
+        is_resumed = before.current_pass is not None and before.current_pass.position is not None
+        self._pass(before)
+        if is_first or is_resumed:
+            self._writer.checkpoint()
+        if is_first and is_resumed:  # it began long ago: what changed since then need not wait for the next sync
+            self._pass(self._state)
+
+    def _pass(self, before: StreamState) -> None:
+        position = before.current_pass.position if before.current_pass else None
+        is_open = (lambda record: True) if self._stream.remembers_all else self._is_open
+        resumed = before if position is not None else replace(before, current_pass=None)
+        window = Window(resumed, self._source.lookback, is_open, self._source.mapping.volatile)
+        self._window = window
+        try:
+            if self._stream.incremental is None or before.since is None:
+                self._backfill(before, window, position)
+            else:
+                self._read_changes(before, before.since, window, position)
+        except Failure:
+            self._sender.release(window)
+            raise
+
+    @property
+    def _state(self) -> StreamState:
+        return self._writer.state.streams[self._stream.name]
+
+    def _is_open(self, record: Record) -> bool:
+        opened = self._stream.incremental.open if self._stream.incremental else None
+        return opened is not None and opened.field.get(record) in opened.values
+
+    # --- the whole list ----------------------------------------------------------------------------------------------
+
+    def _backfill(self, before: StreamState, window: Window, position: str | None) -> None:
+        """Read the whole list, from its start or from where an interrupted pass stopped."""
+        since = f"rows changed since {before.since:%Y-%m-%d %H:%M:%S} UTC" if before.since else "all rows (first sync)"
+        resumed = f", resuming at {position}" if position else ""
+        self._source.info(f"reading {self._source.what}, {since}{resumed}")
+        self._changes = None
+        truncated = before.current_pass is not None or before.since is not None or not self._promises_deletions
+        for batch in read_all(self._source, position, is_later=window.is_later):
+            window.asked(batch.asked_at)
+            if not truncated:  # the destination may have rows from before that are gone; the others are sent again
+                self._sender.truncate()
+                self._writer.save(self._stream, window.checkpoint_state(None))
+                truncated = True
+            self._sender.send(window, batch.records, position)
+            self._source.progress.read(len(batch.records), batch.counted)
+            position = batch.position or position
+            self._sender.save(window, position)
+        self._sender.release(window)
+        self._writer.save(self._stream, window.final_state())
+        if not resumed:
+            self._compare_with_count()
+
+    @property
+    def _promises_deletions(self) -> bool:
+        """Whether rows that are gone from the server are deleted, be it only those that were open."""
+        incremental = self._stream.incremental
+        return self._stream.deleted == "soft_delete" or (incremental is not None and incremental.open is not None)
+
+    def _compare_with_count(self) -> None:
+        """Say so if the list had fewer rows than the server counts, before and after it was read."""
+        read, before = self._source.progress.of_total, self._source.progress.total
+        if before is None or read >= before:
+            return
+        after = self._source.count()
+        if after is not None and read < after:
+            self._source.warning(
+                f"the server counts {counted(after, 'rows')}, but its list had {read:,}: some rows are not in the "
+                "list, such as those without a value in the field that it is paginated by"
+            )
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def _read_changes(self, before: StreamState, since: datetime, window: Window, position: str | None) -> None:
+        """Read what can have changed since the last complete pass."""
+        resumed = f", resuming at {position}" if position else ""
+        self._source.info(f"requesting changes since {since:%Y-%m-%d %H:%M:%S} UTC from {self._source.what}{resumed}")
+        opened = frozenset() if self._stream.remembers_all else before.open
+        self._changes = changes = self._changes_pass(self._source, since, opened, window)
+        for found in changes.run(position):
+            if isinstance(found, DeletedRow):
+                self._sender.delete(window, found)
+                continue
+            window.asked(found.asked_at)
+            self._sender.send(window, found.records, position)
+            self._source.progress.read(len(found.records), 0)
+            position = found.position
+            self._sender.save(window, position)
+        if self._stream.remembers_all:
+            self._find_deleted(window)
+        self._sender.release(window)
+        after = replace(window.final_state(), covered=with_intervals(before.covered, changes.covered))
+        if self._stream.reconcile is not None and after.reconcile is None and window.start is not None:
+            previous = min(since + self._source.lookback, window.start)  # when the last complete pass began
+            after = replace(after, reconcile=ReconcileState(window.start, previous, newest=window.newest))
+        self._writer.save(self._stream, after)
+
+    def _changes_pass(self, source: Source, since: datetime, opened: frozenset[str], window: Window) -> ChangesPass:
+        """The pass over the changes of a stream and, for the children that it reads, over those of its parent."""
+        changes = ChangesPass(source, since, opened, is_later=window.is_later)
+        if source.parent is not None:
+            name = source.parent.stream.name
+            changes.parent = self._changes_pass(source.parent, since, self._opened.get(name, frozenset()), window)
+            if source is self._source and source.stream.source is not None and source.stream.source.moves_cursor:
+                changes.parent_changed = _changed_parent(source.parent, window)
+        return changes
+
+    def _find_deleted(self, window: Window) -> None:
+        for found in find_deleted(self._source, window.open):
+            if isinstance(found, DeletedRow):
+                self._sender.delete(window, found)
+            else:
+                self._sender.send(window, found.records, since=EARLIEST)
+                self._source.progress.read(len(found.records), 0)
+
+    # --- reconciliation ----------------------------------------------------------------------------------------------
+
+    def reconcile(self) -> None:
+        """Re-read the slice of the list that is due, for changes that no query found.
+
+        Raises:
+            Failure: the slice could not be read. The writer's state has what was read of it.
+        """
+        declared, window, changes = self._stream.reconcile, self._window, self._changes
+        if declared is None or window is None or window.start is None or changes is None:
+            return
+        assert self._state.reconcile is not None  # every changes pass leaves one
+        now = window.start
+        before = replace(self._state.reconcile, began=min(self._state.reconcile.began, now + declared.every))
+        if self._stream.deleted == "soft_delete":
+            if now - before.began >= declared.every:
+                self._resend(window, ReconcileState(now, before.began))
+            return
+        due = Slice(self._source, before, declared.every, now)
+        if due.is_due():
+            try:
+                self._reconcile(due, window, changes)
+            except Failure:
+                self._sender.release(window)
+                raise
+
+    def _reconcile(self, due: Slice, window: Window, changes: ChangesPass) -> None:
+        sent, lookback, mapping = self._sender.sent, self._source.lookback, self._source.mapping
+        since = shifted(due.before.previous, -lookback)
+        delivered = is_delivered(self._stream, self._state.covered, lookback)
+        position = due.before.position
+        for batch in due.read(window.is_later, self._parents_to_reread(since)):
+            unseen = [
+                (key, record)
+                for key, record in batch.records
+                if key not in changes.seen and not delivered(record, mapping.cursor(record))
+            ]
+            self._sender.send(window, unseen, since=since)
+            self._source.progress.read(len(batch.records), 0)
+            position = batch.position or position
+            if not self._sender.is_holding:
+                self._writer.save(self._stream, self._after(window, due.state(position, window.newest)))
+        self._sender.release(window)
+        self._writer.save(self._stream, self._after(window, due.state(position, window.newest)))
+        found = counted(self._sender.sent - sent, "changes")
+        self._source.info(f"reconciled {counted(due.rows, 'rows')}: {found} that no query had found")
+        self._writer.checkpoint_rows()
+
+    def _after(self, window: Window, reconcile: ReconcileState) -> StreamState:
+        """The state after this sync's pass and a part of a round."""
+        return replace(window.final_state(), covered=self._state.covered, reconcile=reconcile)
+
+    def _parents_to_reread(self, since: datetime) -> Callable[[Record], bool] | None:
+        parent = self._source.parent
+        if parent is None or self._stream.parent is None:
+            return None
+        covered = self._writer.state.streams.get(parent.stream.name, StreamState()).covered
+        return parent_changed(parent, since, is_delivered(parent.stream, covered, self._source.lookback))
+
+    def _resend(self, window: Window, reconcile: ReconcileState) -> None:
+        """Send the whole list again, after a truncate, so that rows that are gone are marked as deleted."""
+        self._source.info("re-sending the whole list to soft-delete rows that are gone")
+        mapping = self._source.mapping
+        spool: Spool[Row] = Spool()
+        with spool as rows:
+            for batch in read_all(self._source, is_later=window.is_later):
+                for key, record in batch.records:
+                    window.observe(key, record)
+                rows.extend([mapping.row(record) for _, record in batch.records])
+                self._source.progress.read(len(batch.records), batch.counted)
+            self._sender.truncate()
+            self._sender.write(rows)
+        self._writer.save(self._stream, self._after(window, reconcile))
+        self._writer.checkpoint()
+
+
+def _changed_parent(parent: Source, window: Window) -> Callable[[KeyedRecord], bool]:
+    """Whether a row of the parent changed since its children were read."""
+    if parent.stream.cursor_field is None:
+        return lambda keyed: True
+    row, cursor = parent.mapping.row, parent.mapping.cursor
+    return lambda keyed: window.is_new_parent(row(keyed[1]), cursor(keyed[1]))

@@ -1,0 +1,129 @@
+"""Writing one stream's rows: those that are changes, each once, and never an open row that the saved state omits."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from engine.reading.batch import DeletedRow
+from engine.reading.spool import Spool
+from engine.reading.window import Window
+from engine.requests import KeyedRecord
+from engine.rows.mapping import Row, RowMapping
+from engine.spec.dialect import Stream
+from engine.state import Key
+from engine.sync.writer import Writer
+
+_HELD: Final = 1000  # open rows that are written together, once the state lists them
+
+
+class Sender:
+    """Writes the rows of one stream, and the state that covers them.
+
+    A row that is open is written only once the saved state lists its key. Otherwise a destination that keeps what was
+    written after the last checkpoint of a failed sync could hold an open row that is never looked up again. Rows are
+    held until then, on disk, and many are listed at once, so that the checkpoints do not grow with the square of the
+    open rows.
+
+    Attributes:
+        sent: The number of rows that were written.
+        deleted: The number of rows that were deleted.
+        without_cursor: The number of records that had no cursor.
+        first_without_cursor: The key of the first of them.
+    """
+
+    def __init__(self, stream: Stream, mapping: RowMapping, writer: Writer) -> None:
+        self.sent = self.deleted = self.without_cursor = 0
+        self.first_without_cursor: Hashable = None
+        self._stream = stream
+        self._table = stream.destination_table
+        self._mapping = mapping
+        self._writer = writer
+        self._held: Spool[Row] = Spool()
+        self._held_rows = 0
+        self._held_from: str | None = None
+
+    def send(
+        self,
+        window: Window,
+        records: Sequence[KeyedRecord],
+        position: str | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> None:
+        """Write the rows of those records that are changes.
+
+        Args:
+            window: The window of the pass.
+            records: The records of a batch.
+            position: The position before these records, up to which everything was sent.
+            since: If changes can have been missed: the start of the window to use instead of the pass's own.
+        """
+        rows = []
+        for key, record in records:
+            window.observe(key, record)
+            cursor = self._mapping.cursor(record)
+            if cursor is None:
+                self.without_cursor += 1
+                self.first_without_cursor = self.first_without_cursor or key
+            included = window.includes(cursor) if since is None or cursor is None else cursor >= since
+            if included and window.is_new(row := self._mapping.row(record), cursor):
+                rows.append(row)
+        if rows:
+            self._write_once_listed(window, rows, position)
+
+    def save(self, window: Window, position: str | None) -> None:
+        """Note that everything up to a position of the pass was sent, apart from rows that are held."""
+        at = self._held_from if self._held_rows else position
+        self._writer.save(self._stream, window.checkpoint_state(at))
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether rows are held."""
+        return bool(self._held_rows)
+
+    def release(self, window: Window) -> None:
+        """Write the rows that are held, after a checkpoint that lists those that are open."""
+        if self._held_rows:
+            self._writer.save(self._stream, window.checkpoint_state(self._held_from))
+            self._writer.checkpoint()
+            self.write(self._held)
+            window.written()
+            self._held.clear()
+            self._held_rows = 0
+
+    def delete(self, window: Window, row: DeletedRow) -> None:
+        """Soft-delete a row that is gone."""
+        self.release(window)
+        self.delete_key(row.key)
+        window.forget(row.key[0])
+
+    def delete_key(self, key: Key) -> None:
+        """Soft-delete the row with a primary key."""
+        self._writer.delete(self._table, dict(zip(self._stream.primary_key, key, strict=True)))
+        self.deleted += 1
+
+    def truncate(self) -> None:
+        """Soft-delete all rows."""
+        self._writer.truncate(self._table)
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write rows, whatever the state lists."""
+        for row in rows:
+            self._writer.upsert(self._table, row)
+            self.sent += 1
+
+    def _write_once_listed(self, window: Window, rows: Sequence[Row], position: str | None) -> None:
+        listed = self._writer.saved(self._stream).open
+        unlisted = len(window.open - listed)
+        if not unlisted and not self._held_rows:
+            self.write(rows)
+            window.written()
+            return
+        if not self._held_rows:
+            self._held_from = position
+        self._held.extend(rows)
+        self._held_rows += len(rows)
+        if unlisted >= max(_HELD, len(listed)) or self._writer.is_due(self._held_rows):
+            self.release(window)
