@@ -46,9 +46,9 @@ def read_all(
         return
     at, last = split(position)
     for batch in read_all(source.parent, at, ahead=ahead, is_later=is_later):
-        parents = [keyed for keyed in after(batch.records, last) if of is None or of(keyed[1])]
         # The parent's own page counts as asked for first, so that the pass began no later than it.
         yield Batch((), batch.asked_at, joined(at, last))
+        parents = [keyed for keyed in after(batch.records, last) if of is None or of(keyed[1])]
         for children in children_of(source, parents, batch.asked_at, existing):
             yield replace(children, position=joined(at, children.position or last))
         at, last = batch.position, ""

@@ -27,7 +27,7 @@ from engine.reading.batch import Batch, DeletedRow
 from engine.reading.children import after, children_of, joined, split
 from engine.reading.pages import ListPage, ListRequest
 from engine.reading.source import IsLater, Source
-from engine.requests import KeyedRecord, Request
+from engine.requests import Record, Request
 from engine.rows.mapping import instant_at
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental
 from engine.state import Interval, fingerprint
@@ -56,7 +56,7 @@ class ChangesPass:
     since: datetime
     open: frozenset[str] = frozenset()
     parent: ChangesPass | None = None
-    parent_changed: Callable[[KeyedRecord], bool] = lambda parent: True
+    parent_changed: Callable[[Record], bool] = lambda parent: True
     is_later: IsLater | None = None
     seen: set[Hashable] = field(default_factory=set)
     covered: dict[str, Interval] = field(default_factory=dict)
@@ -124,8 +124,8 @@ class ChangesPass:
         for found in parent.run(at, for_children=True):
             if isinstance(found, DeletedRow):
                 continue
-            changed = [keyed for keyed in after(found.records, last) if self.parent_changed(keyed)]
             yield Batch((), found.asked_at, joined(at, last))
+            changed = [keyed for keyed in after(found.records, last) if self.parent_changed(keyed[1])]
             for children in children_of(self.source, changed, found.asked_at, existing):
                 yield replace(children, position=joined(at, children.position or last))
             at, last = found.position, ""

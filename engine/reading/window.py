@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from engine.instants import EARLIEST, shifted
 from engine.requests import Record
+from engine.rows.mapping import RowMapping
 from engine.state import RECENT_MAX, PassState, StreamState, fingerprint
 
 _CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header has no fractions of a second
@@ -50,7 +51,7 @@ class Window:
         self._open = set(before.open)
         self._recent: dict[bytes, datetime] = {}
         self._not_written: dict[bytes, datetime] = {}
-        self._parents: dict[bytes, datetime] = {}
+        self._parents: set[bytes] = set()
         self._newest: datetime | None = None
         self._is_dated = False
         self.start: datetime | None = before.current_pass.began if before.current_pass else None
@@ -109,7 +110,7 @@ class Window:
         """Whether the destination does not have this version of a row in the window yet. The caller writes it."""
         if cursor is not None and (self._newest is None or cursor > self._newest):
             self._newest = cursor
-        return self._is_unknown(row, cursor, self._not_written)
+        return self._is_unknown(row, cursor)
 
     def written(self) -> None:
         """Note that the rows which were new have been written."""
@@ -120,18 +121,33 @@ class Window:
             recent = [(known, at) for known, at in self._recent.items() if at >= floor]
             self._recent = dict(recent[:RECENT_MAX])
 
-    def is_new_parent(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
-        """Whether the children of this version of a parent's row were not read yet. The caller reads them."""
-        return self.includes(cursor) and self._is_unknown({"": "parent", **row}, cursor, self._parents)
+    def is_new_parent(self, parent: RowMapping, record: Record) -> bool:
+        """Whether the children of this version of a parent's row were not read yet. The caller reads them.
 
-    def _is_unknown(self, row: Mapping[str, Any], cursor: datetime | None, noted: dict[bytes, datetime]) -> bool:
-        is_recent = cursor is not None and cursor >= self._floor()
-        if not is_recent and not self._before.recent:
+        A version that is younger than a tenth of the lookback counts as read only by the next pass, because children
+        can become visible a moment after their parent changed.
+        """
+        cursor = parent.cursor(record)
+        if not self.includes(cursor):
+            return False
+        if not self._is_recent(cursor) and not self._before.recent:
+            return True
+        version = fingerprint({"": "parent", **parent.row(record)}, parent.volatile)
+        settled = self.start is not None and cursor is not None and cursor <= shifted(self.start, -self._lookback / 10)
+        if settled and self._is_recent(cursor) and len(self._parents) < RECENT_MAX:
+            self._parents.add(version)
+        return version not in self._before.recent
+
+    def _is_unknown(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
+        if not self._is_recent(cursor) and not self._before.recent:
             return True
         version = fingerprint(row, self._volatile)
-        if is_recent and cursor is not None:
-            noted[version] = cursor
+        if cursor is not None and self._is_recent(cursor):
+            self._not_written[version] = cursor
         return version not in self._before.recent
+
+    def _is_recent(self, cursor: datetime | None) -> bool:
+        return cursor is not None and cursor >= self._floor()
 
     @property
     def newest(self) -> datetime | None:
@@ -162,8 +178,9 @@ class Window:
 
     def final_state(self) -> StreamState:
         """The state after this pass, once it has been read to its confirmed end."""
-        floor, seen = self._floor(), {**self._parents, **self._recent, **self._not_written}
-        recent = [version for version, at in seen.items() if at >= floor][:RECENT_MAX]
+        floor = self._floor()
+        recent = [version for version, at in {**self._recent, **self._not_written}.items() if at >= floor]
+        recent = [*recent, *self._parents][:RECENT_MAX]
         if self._before.current_pass is not None:
             recent += list(self._before.recent)[: RECENT_MAX - len(recent)]
         return replace(

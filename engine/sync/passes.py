@@ -18,7 +18,7 @@ from engine.reading.reconcile import Slice, is_delivered, parent_changed
 from engine.reading.source import Source
 from engine.reading.spool import Spool
 from engine.reading.window import StateAhead, Window
-from engine.requests import KeyedRecord, Record
+from engine.requests import Record
 from engine.rows.mapping import Row
 from engine.state import ReconcileState, StreamState, with_intervals
 from engine.sync.sender import Sender
@@ -111,7 +111,8 @@ class Passes:
         self._source.info(f"reading {self._source.what}, {since}{resumed}")
         self._changes = None
         truncated = before.current_pass is not None or before.since is not None or not self._promises_deletions
-        for batch in read_all(self._source, position, is_later=window.is_later):
+        is_new = self._new_parent(window) if self._stream.parent is not None else None
+        for batch in read_all(self._source, position, is_later=window.is_later, of=is_new):
             window.asked(batch.asked_at)
             if not truncated:  # the destination may have rows from before that are gone; the others are sent again
                 self._sender.truncate()
@@ -176,9 +177,18 @@ class Passes:
         if source.parent is not None:
             name = source.parent.stream.name
             changes.parent = self._changes_pass(source.parent, since, self._opened.get(name, frozenset()), window)
-            if source is self._source and source.stream.source is not None and source.stream.source.moves_cursor:
-                changes.parent_changed = _changed_parent(source.parent, window)
+            is_new = self._new_parent(window)
+            if source is self._source and is_new is not None:
+                changes.parent_changed = is_new
         return changes
+
+    def _new_parent(self, window: Window) -> Callable[[Record], bool] | None:
+        """Whether the children of a parent's row were not read yet in its version; None if that decides nothing."""
+        parent, declared = self._source.parent, self._stream.source
+        if parent is None or declared is None or not declared.moves_cursor or parent.stream.cursor_field is None:
+            return None
+        mapping = parent.mapping
+        return lambda record: window.is_new_parent(mapping, record)
 
     def _find_deleted(self, window: Window) -> None:
         for found in find_deleted(self._source, window.open):
@@ -262,11 +272,3 @@ class Passes:
             self._sender.write(rows)
         self._writer.save(self._stream, self._after(window, reconcile))
         self._writer.checkpoint()
-
-
-def _changed_parent(parent: Source, window: Window) -> Callable[[KeyedRecord], bool]:
-    """Whether a row of the parent changed since its children were read."""
-    if parent.stream.cursor_field is None:
-        return lambda keyed: True
-    row, cursor = parent.mapping.row, parent.mapping.cursor
-    return lambda keyed: window.is_new_parent(row(keyed[1]), cursor(keyed[1]))

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from engine.instants import format_instant
+from engine.jsonpath import compile_path
 from engine.reading.window import StateAhead, Window
+from engine.rows.mapping import RowMapping
+from engine.spec.dialect import Field, Stream
 from engine.state import RECENT_MAX, StreamState
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -145,3 +149,47 @@ def test_the_state_stays_small() -> None:
     _, state = one_pass(StreamState(), 0, versions)
     assert len(state.recent) == RECENT_MAX
     assert len(one_pass(state, 1, versions)[0]) == 100
+
+
+PARENTS = RowMapping(
+    Stream(
+        description="",
+        primary_key=("id",),
+        cursor_field="updated",
+        sync_mode="incremental",
+        fields={
+            "id": Field(path=(compile_path("$.id"),)),
+            "updated": Field(path=(compile_path("$.updated"),), type="UTC_DATETIME"),
+            "estimate": Field(path=(compile_path("$.estimate"),), type="INT", volatile=True),
+        },
+    )
+)
+
+
+def parent(minute: float, estimate: int = 1) -> dict[str, Any]:
+    return {"id": "p", "updated": format_instant(minutes(minute)), "estimate": estimate}
+
+
+def test_the_children_of_one_version_of_a_parent_are_read_once() -> None:
+    """A later pass reads them only if the parent changed; volatile columns make no change."""
+    first = Window(StreamState(minutes(-60)), LOOKBACK)
+    first.asked(minutes(0))
+    assert first.is_new_parent(PARENTS, parent(-2))
+    second = Window(first.final_state(), LOOKBACK)
+    second.asked(minutes(1))
+    assert not second.is_new_parent(PARENTS, parent(-2, estimate=2))
+    assert second.is_new_parent(PARENTS, parent(0.5))
+    assert not second.is_new_parent(PARENTS, parent(-61))
+
+
+def test_the_children_of_a_parent_that_changed_just_now_are_read_again() -> None:
+    """They can become visible a moment after the parent's change."""
+    first = Window(StreamState(minutes(-60)), LOOKBACK)
+    first.asked(minutes(0))
+    assert first.is_new_parent(PARENTS, parent(-0.1))
+    second = Window(first.final_state(), LOOKBACK)
+    second.asked(minutes(1))
+    assert second.is_new_parent(PARENTS, parent(-0.1))
+    third = Window(second.final_state(), LOOKBACK)
+    third.asked(minutes(2))
+    assert not third.is_new_parent(PARENTS, parent(-0.1))
