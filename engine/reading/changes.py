@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
+from itertools import chain
 from typing import Final
 
 from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
@@ -278,9 +279,15 @@ class ChangesPass:
                     waiting += [group[: len(group) // 2], group[len(group) // 2 :]]
 
     def _has_form_of_key(self, key: str) -> bool:
-        """Whether a string can be a key: if the keys known are UUIDs, it is one."""
-        known = next(iter(self.open), None) or next((str(key[0]) for key in self.seen if isinstance(key, tuple)), None)
-        return known is None or not _is_uuid(known) or _is_uuid(key)
+        """Whether a string can be a key: if the stream's keys are UUIDs, it is one."""
+        return _is_uuid(key) or not self._keys_are_uuids
+
+    @cached_property
+    def _keys_are_uuids(self) -> bool:
+        """Whether the stream's keys are UUIDs, by one that is known or else by the first in its list."""
+        keys = chain(self.seen, (key for batch in read_all(self.source, ahead=False) for key, _ in batch.records))
+        known = chain(self.open, (str(key[0]) for key in keys if isinstance(key, tuple)))
+        return _is_uuid(next(known, ""))
 
     def _ignore(self, feed: ChangeFeed, keys: Sequence[str]) -> None:
         if keys and not self._ignored:
