@@ -234,11 +234,20 @@ def test_children_without_an_endpoint_on_the_server_are_skipped(tmp_path: Path, 
     shop.without = "/shelves"
     lines = run(tmp_path, server, recorder)
     assert len(lines.warnings) == 1
+    assert lines.warnings[0].startswith("shelves: http://")
     assert "/shelves not found; skipping." in lines.warnings[0]
     assert not any(row["deleted"] for row in recorder.tables["shelves"].values())
     shop.shops[1]["doors"].append({"id": "new"})
     run(tmp_path, server, recorder)
     assert recorder.count("upsert", "doors") == 1
+
+
+def test_a_missing_parent_is_reported_once(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+    """With its name. Its children are missing with it, so the log mentions them without a warning."""
+    shop.without = "/shops"
+    lines = run(tmp_path, server, Recorder())
+    assert lines.warnings == [f"shops: {server.url}/shops/filter not found; skipping."]
+    assert {f"{name}: skipping, because the server has no shops" for name in ("shelves", "doors")} <= set(lines.infos)
 
 
 def test_embedded_children_that_are_not_a_list_are_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:

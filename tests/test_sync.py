@@ -229,7 +229,7 @@ def test_a_missing_endpoint_is_skipped_with_a_warning(tmp_path: Path, server: Lo
     run(tmp_path, server, recorder)
     shop.missing = {"shops"}
     lines = run(tmp_path, server, recorder)
-    assert lines.warnings == [f"{server.url}/shops/filter not found; skipping."]
+    assert lines.warnings == [f"shops: {server.url}/shops/filter not found; skipping."]
     assert recorder.count("truncate") == 0
     assert lines.infos[-2:] == ["Synced 0 orders", "Sync completed successfully"]
 

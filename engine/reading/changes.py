@@ -30,7 +30,7 @@ from engine.reading.pages import ListPage, ListRequest
 from engine.reading.source import IsLater, Source
 from engine.requests import Record, Request
 from engine.rows.mapping import instant_at
-from engine.spec.dialect import ChangeFeed, Fallback, Incremental
+from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows
 from engine.state import Interval, fingerprint
 
 _MAX_REJECTED: Final = 20  # lookups in a row
@@ -199,10 +199,40 @@ class ChangesPass:
     # --- open rows ---------------------------------------------------------------------------------------------------
 
     def _open_rows(self, position: str | None) -> Iterator[Batch]:
+        """The rows that are open. Values that the server does not know are left out: it has no such rows."""
+        opened, source = self._incremental.open, self.source
+        assert opened is not None
+        has_begun = False
+        try:
+            for batch in self._rows_open_by(self._known_values(opened), position):
+                has_begun = True
+                yield batch
+            return
+        except RequestRejected as rejected:
+            asked = self._known_values(opened)
+            known = [] if has_begun or len(asked) == 1 else [value for value in asked if self._is_known(value)]
+            if len(known) in (0, len(asked)):
+                raise
+            unknown = [value for value in asked if value not in known]
+            source.unknown_values.update(unknown)
+            source.info(f"the server does not know {', '.join(unknown)}; leaving that out. {rejected}")
+        yield from self._rows_open_by(self._known_values(opened), None)
+
+    def _known_values(self, opened: OpenRows) -> list[str]:
+        return [value for value in opened.values if value not in self.source.unknown_values]
+
+    def _is_known(self, value: str) -> bool:
+        """Whether the server accepts a value of open rows. This takes one request."""
+        try:
+            next(self._rows_open_by([value], None), None)
+        except RequestRejected:
+            return False
+        return True
+
+    def _rows_open_by(self, values: Sequence[str], position: str | None) -> Iterator[Batch]:
         opened = self._incremental.open
         assert opened is not None
-        request = self.source.request(opened.body).with_at({opened.into: [*opened.values]})
-
+        request = self.source.request(opened.body).with_at({opened.into: list(values)})
         style, listed = self.source.default_pagination, self.source.listed
         try:
             for page in self.source.read([listed(style.paginate(request, position))]):

@@ -42,6 +42,8 @@ class Source:
         self.log = log
         self.accepted: dict[int, int] = {}
         """For each query, by its index, the index of the alternative that the server accepts."""
+        self.unknown_values: set[str] = set()
+        """The values of open rows that the server does not know."""
         self.has_children: bool | None = None
         """For a child stream: whether its endpoint exists; None until a request for children was answered."""
         self._style = 0  # the index of the first pagination style that the server has not rejected

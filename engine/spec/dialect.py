@@ -363,7 +363,10 @@ class OpenRows:
     """Rows that can change without leaving a trace. Their keys are kept in the state, so their end is not missed."""
 
     field: JsonPath = key(JSON_PATH, "The value that says whether a record is open.")
-    values: tuple[str, ...] = key(OneOrMore(Text()), "Its values while the record is open.")
+    values: tuple[str, ...] = key(
+        OneOrMore(Text()),
+        "Its values while the record is open. Those that the server rejects are left out: it has no such rows.",
+    )
     into: str = key(BODY_PATH, "Where the request's body takes these values as a filter.")
     body: Mapping[str, JsonValue] = key(JsonObject(), "The rest of the body: a stable sort.")
 

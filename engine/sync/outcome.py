@@ -20,7 +20,7 @@ class Outcome:
         self._log = log
         self._complete: dict[str, StreamSync] = {}
         self._failed: dict[str, Failure] = {}
-        self._missing: list[str] = []
+        self._missing: dict[str, str] = {}  # the stream that first met it, by URL
         self._inaccessible: list[Unauthorized] = []
         self._waiting: dict[str, str] = {}  # for a parent that failed, by its name
         self._skipped: set[str] = set()
@@ -42,11 +42,18 @@ class Outcome:
             part()
             self._complete[stream.name] = one
         except NotFound as not_found:
-            self._log.warning(f"{not_found.url} not found; skipping.")
-            self._missing.append(not_found.url)
+            self._report_missing(stream, not_found.url)
             self._skip(stream)
         except Failure as failure:
             self._fail(stream, failure)
+
+    def _report_missing(self, stream: Stream, url: str) -> None:
+        """Warn once of each endpoint that the server lacks, although the children of its rows lack it, too."""
+        if url in self._missing:
+            self._log.info(f"{stream.name}: skipping, because the server has no {self._missing[url]}")
+            return
+        self._log.warning(f"{stream.name}: {url} not found; skipping.")
+        self._missing[url] = stream.name
 
     def _fail(self, stream: Stream, failure: Failure) -> None:
         if ends_sync(failure):

@@ -94,7 +94,7 @@ def test_a_missing_endpoint_above_the_base_url_is_skipped(tmp_path: Path, server
     """Above the base URL there may be a website, so a redirect or a web page there means "not found"."""
     server.answer = answering(lambda seen: reply)
     recorder, lines = run(tmp_path, server)
-    assert lines.warnings == [f"{server.url}/accounts/a/shops/filter not found; skipping."]
+    assert lines.warnings == [f"shops: {server.url}/accounts/a/shops/filter not found; skipping."]
     assert len(recorder.tables["orders"]) == 3
     assert "shops" not in recorder.tables
     assert sum("/shops/" in seen.path for seen in server.seen) == 1
@@ -104,7 +104,7 @@ def test_a_path_above_the_root_is_skipped_without_a_request(tmp_path: Path, serv
     """From /api no path goes up two segments."""
     server.answer = rows_by_offset(orders(3))
     _, lines = run(tmp_path, server, base="")
-    assert lines.warnings == [f"{server.url}/../../shops/filter not found; skipping."]
+    assert lines.warnings == [f"shops: {server.url}/../../shops/filter not found; skipping."]
     assert {seen.path for seen in server.seen} == {"/api/orders/filter"}
     assert lines.infos[-2:] == ["Synced 3 orders", "Sync completed successfully"]
 
@@ -153,7 +153,7 @@ def test_a_405_means_not_found(tmp_path: Path, server: Loopback) -> None:
     server.answer = answer
     lines = Lines()
     sync(connection(tmp_path, server.url), {}, Recorder(), lines)
-    assert lines.warnings == [f"{server.url}/shops/filter not found; skipping."]
+    assert lines.warnings == [f"shops: {server.url}/shops/filter not found; skipping."]
 
 
 def test_a_next_page_link_is_compared_with_the_path_on_the_server() -> None:

@@ -3,7 +3,7 @@
 Runs are created, change state, are edited and deleted. Changes can become visible later than they are dated. Pages can
 be capped. It hides what a real server hides: the end of a run is set once; a change between final states and an edit of
 a finished run leave it alone; a run that ended before it started has no end (unless ``ends_always``); no filter knows
-``updated``.
+``updated``; a filter by a state that the server does not know (``unknown_states``) is rejected.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class Model:
     has_end_filter: bool = True
     has_events: bool = True
     ends_always: bool = True
+    unknown_states: frozenset[str] = frozenset()
     cap: int = 4
     now: datetime = START
     runs: dict[str, Run] = field(default_factory=dict)
@@ -162,6 +163,8 @@ class Model:
         wanted = seen.json.get("runs", {})
         if "end" in wanted and not self.has_end_filter:
             return Reply({"detail": "extra fields not permitted"}, 422, headers=headers)
+        if self.unknown_states.intersection(wanted.get("state", {}).get("any_", ())):
+            return Reply({"detail": "value is not a valid enumeration member"}, 422, headers=headers)
         rows = [run for run in self.visible() if all(_matches(run, name, want) for name, want in wanted.items())]
         rows.sort(key=lambda run: run["id"], reverse=True)
         if seen.json["sort"].startswith(("EXPECTED", "UPDATED")):

@@ -176,6 +176,44 @@ def test_reconciliation_finds_what_a_rejected_optional_query_would_have(tmp_path
         assert recorder.tables["runs"][key]["state"] == "COMPLETED"
 
 
+NEWER = edited(
+    STREAMS, replace={"streams.runs.incremental.open.values": ["PAUSED", "SCHEDULED", "CANCELLING", "RUNNING"]}
+)
+
+
+@pytest.mark.parametrize("has_end_filter", [True, False])
+def test_open_values_that_an_older_server_rejects_are_left_out(tmp_path: Path, has_end_filter: bool) -> None:
+    """The others are read, so every change arrives. The log says once what was left out, and why."""
+    model = Model(unknown_states=frozenset({"PAUSED", "CANCELLING"}), has_events=False, has_end_filter=has_end_filter)
+    with Loopback(model.answer) as server:
+        recorder = Recorder()
+        model.make("SCHEDULED", 0)
+        run(tmp_path, server, recorder, NEWER)
+        for _ in range(9):
+            model.make("RUNNING", 0)
+        model.move(next(iter(model.runs)), "RUNNING")
+        model.wait(3600)
+        lines = run(tmp_path, server, recorder, NEWER)
+        assert {key: row["state"] for key, row in recorder.tables["runs"].items()} == {
+            key: row["state"] for key, row in model.runs.items()
+        }
+        (left_out,) = [line for line in lines.infos if "leaving that out" in line]
+        assert "runs: the server does not know PAUSED, CANCELLING" in left_out
+        assert "value is not a valid enumeration member" in left_out
+
+
+def test_a_server_that_rejects_every_open_value_fails_the_stream(tmp_path: Path) -> None:
+    """The filter itself is wrong then, and leaving out its values would hide that."""
+    model = Model(has_events=False)
+    with Loopback(model.answer) as server:
+        recorder = Recorder()
+        model.make("SCHEDULED", 0)
+        run(tmp_path, server, recorder, NEWER)
+        model.unknown_states = frozenset({"PAUSED", "SCHEDULED", "CANCELLING", "RUNNING"})
+        with pytest.raises(Failure, match="valid enumeration member"):
+            run(tmp_path, server, recorder, NEWER)
+
+
 @pytest.mark.parametrize(("status", "goes_on"), [(400, True), (403, True), (404, True), (422, True), (401, False)])
 def test_a_change_feed_without_access_is_skipped(tmp_path: Path, status: int, goes_on: bool) -> None:
     """With a log line. Prefect Cloud has roles without access to events, and limits the time that a query can span."""
