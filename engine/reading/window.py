@@ -49,6 +49,8 @@ class Window:
         self._volatile = volatile
         self._now = now
         self._open = set(before.open)
+        self._listed = set(before.open)
+        self._unlisted: set[str] = set()
         self._recent: dict[bytes, datetime] = {}
         self._not_written: dict[bytes, datetime] = {}
         self._parents: set[bytes] = set()
@@ -88,14 +90,34 @@ class Window:
 
     def observe(self, key: Hashable, record: Record) -> None:
         """Note whether a record is open. Every record that is read must be observed."""
-        if isinstance(key, tuple) and self._is_open(record):
-            self._open.add(key[0])
-        elif isinstance(key, tuple):
-            self._open.discard(key[0])
+        if not isinstance(key, tuple):
+            return
+        if not self._is_open(record):
+            self.forget(key[0])
+            return
+        self._open.add(key[0])
+        if key[0] not in self._listed:
+            self._unlisted.add(key[0])
 
     def forget(self, key: str) -> None:
-        """Drop a deleted row from the open ones."""
+        """Drop a row that was deleted, or is no longer open, from the open ones."""
         self._open.discard(key)
+        self._unlisted.discard(key)
+
+    @property
+    def unlisted_count(self) -> int:
+        """The number of open rows that the saved state does not list."""
+        return len(self._unlisted)
+
+    @property
+    def listed_count(self) -> int:
+        """The number of rows that the saved state lists as open."""
+        return len(self._listed)
+
+    def listed(self) -> None:
+        """Note that the state which lists all rows that are open so far has been saved."""
+        self._listed |= self._unlisted
+        self._unlisted.clear()
 
     @property
     def open(self) -> frozenset[str]:

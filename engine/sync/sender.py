@@ -76,7 +76,8 @@ class Sender:
     def save(self, window: Window, position: str | None) -> None:
         """Note that everything up to a position of the pass was sent, apart from rows that are held."""
         at = self._held_from if self._held_rows else position
-        self._writer.save(self._stream, window.checkpoint_state(at))
+        if self._writer.progress(self._stream, lambda: window.checkpoint_state(at)):
+            window.listed()
 
     @property
     def is_holding(self) -> bool:
@@ -88,6 +89,7 @@ class Sender:
         if self._held_rows:
             self._writer.save(self._stream, window.checkpoint_state(self._held_from))
             self._writer.checkpoint()
+            window.listed()
             self.write(self._held)
             window.written()
             self._held.clear()
@@ -115,9 +117,7 @@ class Sender:
             self.sent += 1
 
     def _write_once_listed(self, window: Window, rows: Sequence[Row], position: str | None) -> None:
-        listed = self._writer.saved(self._stream).open
-        unlisted = len(window.open - listed)
-        if not unlisted and not self._held_rows:
+        if not window.unlisted_count and not self._held_rows:
             self.write(rows)
             window.written()
             return
@@ -125,5 +125,6 @@ class Sender:
             self._held_from = position
         self._held.extend(rows)
         self._held_rows += len(rows)
-        if unlisted >= max(_HELD, len(listed)) or self._writer.is_due(self._held_rows):
+        many = window.unlisted_count >= max(_HELD, window.listed_count)
+        if many or self._writer.is_due(self._held_rows):
             self.release(window)

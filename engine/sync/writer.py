@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from engine.destination import Destination
@@ -25,7 +26,8 @@ class Writer:
     """
 
     def __init__(self, destination: Destination, state: State, checkpoint_rows: int, checkpoint_seconds: float) -> None:
-        self.state = state
+        self._state = state
+        self._progress: tuple[Stream, Callable[[], StreamState]] | None = None
         self._destination = destination
         self._checkpoint_rows = checkpoint_rows
         self._checkpoint_seconds = checkpoint_seconds
@@ -53,15 +55,31 @@ class Writer:
         self._destination.truncate(table)
         self._rows += 1
 
-    def saved(self, stream: Stream) -> StreamState:
-        """The state of a stream as of the last checkpoint."""
-        return self._saved.streams.get(stream.name, StreamState())
+    @property
+    def state(self) -> State:
+        """The state that covers everything written so far."""
+        if self._progress is not None:
+            stream, state = self._progress
+            self._progress = None
+            self._state = self._state.with_stream(stream.name, state())
+        return self._state
 
     def save(self, stream: Stream, state: StreamState) -> None:
         """Note the state of a stream, which covers only rows that were written. A checkpoint follows when it is due."""
-        self.state = self.state.with_stream(stream.name, state)
+        self._state = self.state.with_stream(stream.name, state)
         if self.is_due():
             self.checkpoint()
+
+    def progress(self, stream: Stream, state: Callable[[], StreamState]) -> bool:
+        """Like :meth:`save`, for every batch of a pass: the state is made when it is needed.
+
+        Returns whether a checkpoint followed.
+        """
+        self._progress = stream, state
+        if not self.is_due():
+            return False
+        self.checkpoint()
+        return True
 
     def is_due(self, waiting: int = 0) -> bool:
         """Whether a checkpoint is due, once so many waiting rows are written too."""
