@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from dev.benchmarks import backfill, breakdown, growth, request_count, resources, results, start, throughput
+from dev.benchmarks import backfill, breakdown, counts, growth, request_count, resources, results, start, throughput
 from dev.benchmarks.chart import chart
 from dev.benchmarks.measure import BenchmarkError, progress
 from dev.benchmarks.page import page
@@ -27,6 +27,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[bool], results.Tables]]] = {
     "throughput": throughput.measure,
     "breakdown": breakdown.measure,
     "requests": request_count.measure,
+    "counts": counts.measure,
     "backfill": backfill.measure,
     "growth": growth.measure,
     "resources": resources.measure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from typing import Any
@@ -51,6 +52,28 @@ class Queued(Counting):
         """Wait until all rows are taken, and keep the state."""
         self._queue.join()
         self.state = state
+
+
+class Detailed(Counting):
+    """Counts every operation, and the bytes of each state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deletes = self.truncates = 0
+        self.states: list[int] = []
+
+    def delete(self, table: str, keys: dict[str, Any]) -> None:
+        """Count a deleted row."""
+        self.deletes += 1
+
+    def truncate(self, table: str) -> None:
+        """Count a truncate."""
+        self.truncates += 1
+
+    def checkpoint(self, state: dict[str, Any]) -> None:
+        """Keep the state, and its size as JSON."""
+        super().checkpoint(state)
+        self.states.append(len(json.dumps(state)))
 
 
 class StrictLog:

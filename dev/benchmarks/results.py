@@ -29,6 +29,13 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     to: str | None = None
 
 
+class Before(msgspec.Struct, frozen=True):
+    """The cases of a table as they were at an earlier commit, measured once."""
+
+    commit: str
+    cases: Mapping[str, Number]
+
+
 class Measured(msgspec.Struct, frozen=True):
     """When and where a table was measured."""
 
@@ -47,7 +54,7 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     """The cases of one measurement.
 
     ``method`` says what was measured and how; ``size`` is the number of rows that the results hold for, 0 if they do
-    not depend on any.
+    not depend on any. ``before`` stays when the table is measured again.
     """
 
     title: str
@@ -56,6 +63,7 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     cases: Mapping[str, Case]
     size: int = 0
     measured: Measured = msgspec.field(default_factory=_now_and_here)
+    before: Before | None = None
 
     def median(self, case: str, form: str = ",.0f") -> str:
         """The median of a case, formatted."""
@@ -103,7 +111,12 @@ def smaller(known: Tables, measured: Tables) -> list[str]:
 def merge(known: Tables, measured: Tables) -> dict[str, Table]:
     """Replace the tables that were measured again, except by results for fewer rows; the others keep their dates."""
     kept = smaller(known, measured)
-    return {**known, **{name: table for name, table in measured.items() if name not in kept}}
+    new = {name: table for name, table in measured.items() if name not in kept}
+    return {**known, **{name: _with_before(table, known.get(name)) for name, table in new.items()}}
+
+
+def _with_before(table: Table, known: Table | None) -> Table:
+    return msgspec.structs.replace(table, before=known.before) if known is not None else table
 
 
 def text(tables: Tables) -> str:

@@ -11,17 +11,15 @@ import pytest
 from dev.benchmarks.__main__ import BENCHMARKS, CHART, PAGE, RESULTS, main
 from dev.benchmarks.chart import chart
 from dev.benchmarks.page import FIGURES, page
-from dev.benchmarks.results import Case, Measured, Table, compare, load, merge, save, summarize, text
-from dev.benchmarks.start import CASES
+from dev.benchmarks.results import Before, Case, Measured, Table, compare, load, merge, save, summarize, text
 
 MONDAY = Measured("2026-01-05", "2 CPUs", "prefect 3")
 TUESDAY = Measured("2026-01-06", "4 CPUs", "prefect 3")
 
 
-def start(measured: Measured = MONDAY, seconds: float = 0.4) -> Table:
-    """A result that depends on no number of rows."""
-    cases = {case: Case(seconds) for case in CASES}
-    return Table("Start", "CPU seconds", "method", cases, measured=measured)
+def children(measured: Measured = MONDAY, requests: int = 9, before: Before | None = None) -> Table:
+    """A result that two rounds of `make bench` measure for the same number of rows."""
+    return Table("Children", "count", "method", {"nothing changed": Case(requests)}, 500, measured, before)
 
 
 def memory(rows: int, measured: Measured = MONDAY) -> Table:
@@ -55,30 +53,38 @@ def test_the_chart_is_well_formed_and_follows_the_color_scheme() -> None:
 
 def test_results_survive_a_round_trip(tmp_path: Path) -> None:
     """Saving and loading changes nothing, the date and the machine included."""
-    save(tmp_path / "results.json", {"start": start(), "memory": memory(1000)})
-    assert load(tmp_path / "results.json") == {"start": start(), "memory": memory(1000)}
+    save(tmp_path / "results.json", {"children": children(), "memory": memory(1000)})
+    assert load(tmp_path / "results.json") == {"children": children(), "memory": memory(1000)}
 
 
 def test_without_results_there_is_a_page() -> None:
     """The first partial run writes a page with only the figures it measured."""
-    assert "| Start" in page({"start": start()})
-    assert "| Peak memory" not in page({"start": start()})
+    assert "| Requests for the states" in page({"children": children()})
+    assert "| Peak memory" not in page({"children": children()})
     ElementTree.fromstring(chart({}))
 
 
 def test_a_partial_run_replaces_only_what_it_measured() -> None:
     """The other figures keep their dates and machines, and the page names both."""
-    merged = merge({"start": start(), "memory": memory(1000)}, {"start": start(TUESDAY, 0.5)})
-    assert merged == {"start": start(TUESDAY, 0.5), "memory": memory(1000)}
+    merged = merge({"children": children(), "memory": memory(1000)}, {"children": children(TUESDAY, 10)})
+    assert merged == {"children": children(TUESDAY, 10), "memory": memory(1000)}
     lines = page(merged).splitlines()
-    assert [line[-14:-2] for line in lines if line.startswith(("| Peak memory", "| Start"))] == [
-        f"| {MONDAY.date}",
+    assert [line[-14:-2] for line in lines if line.startswith(("| Peak memory", "| Requests for"))] == [
         f"| {TUESDAY.date}",
+        f"| {MONDAY.date}",
     ]
     assert [line for line in lines if line.startswith("- ")] == [
-        "- 2026-01-05: 2 CPUs; prefect 3",
         "- 2026-01-06: 4 CPUs; prefect 3",
+        "- 2026-01-05: 2 CPUs; prefect 3",
     ]
+
+
+def test_what_it_was_before_stays_when_a_table_is_measured_again() -> None:
+    """It was measured once, at a commit that `make bench` does not check out."""
+    known = {"children": children(before=Before("0123456", {"nothing changed": 509}))}
+    merged = merge(known, {"children": children(TUESDAY)})
+    assert merged == {"children": children(TUESDAY, before=known["children"].before)}
+    assert "| 509: a request per open run |" in page(merged)
 
 
 def test_a_smaller_run_does_not_replace_a_larger_one() -> None:
@@ -96,12 +102,12 @@ def test_a_benchmark_is_saved_when_a_later_one_fails(monkeypatch: pytest.MonkeyP
     def failing(full: bool) -> dict[str, Table]:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(BENCHMARKS, "breakdown", lambda full: {"start": start()})
+    monkeypatch.setitem(BENCHMARKS, "breakdown", lambda full: {"children": children()})
     monkeypatch.setitem(BENCHMARKS, "start", failing)
     with pytest.raises(KeyboardInterrupt):
         main()
-    assert load(tmp_path / "performance.json") == {"start": start()}
-    assert (tmp_path / "performance.md").read_text("utf-8") == page({"start": start()})
+    assert load(tmp_path / "performance.json") == {"children": children()}
+    assert (tmp_path / "performance.md").read_text("utf-8") == page({"children": children()})
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
