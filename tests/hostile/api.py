@@ -57,6 +57,7 @@ class Api:
         now: The clock. Each request moves it by ``latency`` seconds.
         cap: Pages are cut to this many rows.
         orders: The order of a table's rows if the request names none.
+        late: Rows that become visible late: their table, their key, from when, and how they look until then.
         misbehaviors: What stands between a request and the API.
         requests: The requests, in their order.
     """
@@ -66,6 +67,7 @@ class Api:
     latency: float = 0.01
     cap: int = 200
     orders: dict[str, Callable[[Row], Any]] = field(default_factory=dict)
+    late: list[tuple[str, str, datetime, Row | None]] = field(default_factory=list)
     misbehaviors: list[Misbehavior] = field(default_factory=list)
     requests: list[Seen] = field(default_factory=list)
     made: int = 0
@@ -96,6 +98,10 @@ class Api:
         """Change a row: `updated` and `version` move with every change."""
         row = self.tables[table][key]
         self.tables[table][key] = {**row, "updated": self.at(), "version": row["version"] + 1, **values}
+
+    def hide(self, table: str, key: str, before: Row | None, seconds: float) -> None:
+        """Hide the last change of a row for some seconds, like a transaction that commits late."""
+        self.late.append((table, key, self.now + timedelta(seconds=seconds), before))
 
     def notify(self, resource: Any, event: str = "changed", **values: Any) -> None:
         """Add an event about a resource."""
@@ -130,13 +136,17 @@ class Api:
             return self._children_by_name(parts[0], parts[1], parts[2], seen.json or {})
         if seen.method == "GET" and len(parts) == 1 and parts[0] in self.tables:
             wanted = {name: values[0] for name, values in seen.query.items()}
-            rows = self.tables[parts[0]].values()
+            rows = self.visible(parts[0])
             return Reply([row for row in rows if all(row.get(name) == value for name, value in wanted.items())])
         return NOT_FOUND
 
     def visible(self, table: str) -> list[Row]:
         """The rows of a table as a reader sees them now."""
-        return list(self.tables[table].values())
+        rows = dict(self.tables[table])
+        for late, key, visible_from, before in reversed(self.late):
+            if late == table and key in rows and visible_from > self.now:
+                rows[key] = before or {}
+        return [row for row in rows.values() if row]
 
     def _list(self, table: str, kind: str, body: Mapping[str, Any]) -> Reply:
         rows = self.visible(table)

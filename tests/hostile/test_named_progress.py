@@ -271,20 +271,20 @@ def overdue_reconciliation_of_children(world: World) -> None:
         world.api.add("steps", run_id=run)
 
 
-def by_a_limit(world: World, syncs: int) -> type[Exception]:
+def by_a_limit(world: World, syncs: int) -> type[BaseException]:
     """At most twelve requests a sync."""
     if "limits" not in world.text:
         edit(world, add={"api.limits": {"requests": 12}})
     return Failure
 
 
-def by_a_failure(world: World, syncs: int) -> type[Exception]:
+def by_a_failure(world: World, syncs: int) -> type[BaseException]:
     """The thirteenth request fails for good."""
     world.api.misbehaviors = [respond(Reply(status=418), numbered(13))]
     return Failure
 
 
-def by_a_kill(world: World, syncs: int) -> type[Exception]:
+def by_a_kill(world: World, syncs: int) -> type[BaseException]:
     """The process ends at the thirteenth request."""
 
     def kill(seen: Seen, answer: Answerer) -> Reply:
@@ -329,7 +329,7 @@ RESUMABLE = (
     ),
 )
 def test_a_long_read_ends_though_each_sync_is_stopped(
-    world: World, model: Model, reading: Callable[[World], None], stopped: Callable[[World, int], type[Exception]]
+    world: World, model: Model, reading: Callable[[World], None], stopped: Callable[[World, int], type[BaseException]]
 ) -> None:
     """After twelve requests each time: each sync goes on where the last one stopped."""
     reading(world)
@@ -380,7 +380,7 @@ def test_a_rate_limit_slows_a_sync_and_does_not_end_it(world: World, model: Mode
     only(world, "pools", "queues", "tags")
     if retry_after:
         model.tables |= {"pools": {}, "queues": {}, "tags": {}}
-    retry = {"attempts": 2, "wait_initial": "10ms", "wait_max": "20ms"}
+    retry = {"attempts": 1, "wait_initial": "10ms", "wait_max": "20ms"}
     edit(world, replace={"api.retry": retry, "api.concurrency": 4})
     model.misbehaviors = [limit]
     world.sync()

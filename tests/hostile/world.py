@@ -20,7 +20,7 @@ from tests.shop import Lines, Recorder
 Tables = dict[str, dict[Any, dict[str, Any]]]
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The sync's process ends here."""
 
 
@@ -102,7 +102,9 @@ class World:
         """The requests of the last sync."""
         server.answer = api.answer
 
-    def sync(self, *, checkpoint_rows: int = 3, stopped_by: tuple[type[Exception], ...] = ()) -> Exception | None:
+    def sync(
+        self, *, checkpoint_rows: int = 3, stopped_by: tuple[type[BaseException], ...] = ()
+    ) -> BaseException | None:
         """Run one sync; returns what stopped it, if that is expected.
 
         The saved state goes through JSON, and is what the last checkpoint had.
