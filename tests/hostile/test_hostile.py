@@ -89,7 +89,7 @@ class HostileServer(RuleBasedStateMachine):
 
     @initialize(drops=st.booleans(), runs=st.integers(0, 12), pools=st.integers(0, 8), synced=st.booleans())
     def begin(self, drops: bool, runs: int, pools: int, synced: bool) -> None:
-        """A few rows, synced or not. The destination drops or keeps what follows the last checkpoint of a failed sync."""
+        """A few rows, synced or not. A failed sync keeps or drops what follows its last checkpoint."""
         self.world.warehouse.drops = drops
         self.model.fill()
         for number in range(runs):

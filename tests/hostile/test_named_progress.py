@@ -365,7 +365,6 @@ def test_changes_are_done_before_reconciliation_begins(world: World, model: Mode
 
 @pytest.mark.long
 @pytest.mark.parametrize("retry_after", [True, False])
-@pytest.mark.xfail(strict=True, reason="a request that is refused too often for its rate ends the sync")
 def test_a_rate_limit_slows_a_sync_and_does_not_end_it(world: World, model: Model, retry_after: bool) -> None:
     """The server accepts a request whenever enough time has passed since the last one, and refuses all others."""
     seconds = 0.9 if retry_after else 0.03
