@@ -52,7 +52,7 @@ def read_all(
         for children in children_of(source, parents, batch.asked_at, existing):
             yield replace(children, position=joined(at, children.position or last))
         at, last = batch.position, ""
-        yield Batch((), batch.asked_at, at, batch.counted)
+        yield Batch((), batch.asked_at, at, batch.counted, batch.continues)
 
 
 def existing(source: Source, keys: Sequence[Hashable]) -> set[Hashable]:

@@ -102,7 +102,7 @@ class WholeList:
         """Read the list once; returns whether it, or the list of any parent, has more than one page."""
         is_long = False
         for batch in read_all(self._source):
-            is_long = is_long or (batch.continues and bool(batch.records))
+            is_long = is_long or (batch.continues and bool(batch.records or batch.counted))
             rows = [row for keyed in batch.records if (row := self._noted(*keyed)) is not None]
             self._rows.extend(rows)
             self._source.progress.read(len(rows), batch.counted)
