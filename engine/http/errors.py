@@ -96,7 +96,13 @@ class ErrorMapping:
                 "api.retry.retry_after_max",
             )
         throttled = response.status == 429 or (response.status == 503 and retry_after is not None)
-        return RequestError(response.returned, transient=True, retry_after=retry_after, throttled=throttled)
+        unread = response.unread_wait
+        reason = (
+            response.returned
+            if unread is None
+            else f'{response.returned} with a Retry-After of "{unread[:60]}", which cannot be read'
+        )
+        return RequestError(reason, transient=True, retry_after=retry_after, throttled=throttled)
 
     def not_json(self, response: RawResponse, reason: str) -> RequestError:
         """The error of a successful response whose body is not JSON. Transient: a proxy may have stepped in."""

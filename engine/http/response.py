@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 
-from requests.utils import parse_header_links
+from engine.http.link_header import next_link
+from engine.http.waits import parse_date, requested_wait, reset_wait, unread_wait
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class RawResponse:
     @property
     def next_link(self) -> str | None:
         """The target of the Link header's rel="next" (RFC 8288), if there is one."""
-        links = parse_header_links(self.headers.get("Link", ""))
-        return next((link.get("url") for link in links if "next" in link.get("rel", "").lower().split()), None)
+        return next_link(self.headers.get("Link", ""))
 
     @property
     def date(self) -> datetime | None:
@@ -66,16 +65,19 @@ class RawResponse:
 
     @property
     def retry_after(self) -> float | None:
-        """The wait in seconds that Retry-After requests, as seconds or as a date (RFC 9110, 10.2.3)."""
-        value = self.headers.get("Retry-After", "").strip()
-        seconds = _seconds(value)
-        if seconds is not None:
-            return seconds
-        until = parse_date(value)
-        if until is None:
-            return None
-        now = self.date or datetime.now(timezone.utc)
-        return max(0.0, (until - now).total_seconds())
+        """The wait in seconds that the server requests; None if it requests none, or none that can be read."""
+        now = self._now
+        wait = requested_wait(self.headers, now)
+        return reset_wait(self.headers, now) if wait is None and self.status == 429 else wait
+
+    @property
+    def unread_wait(self) -> str | None:
+        """The Retry-After header, if it cannot be read and no other header says how long to wait."""
+        return unread_wait(self.headers, self._now) if self.retry_after is None else None
+
+    @property
+    def _now(self) -> datetime:
+        return self.date or datetime.now(timezone.utc)
 
     @property
     def text(self) -> str:
@@ -86,12 +88,3 @@ class RawResponse:
 def _seconds(value: str) -> float | None:
     """A number of seconds as HTTP writes it. None if it is anything else."""
     return float(value[:9]) if re.fullmatch("[0-9]+", value) else None  # nine digits are already 30 years
-
-
-def parse_date(value: str | None) -> datetime | None:
-    """Parse an HTTP date. None if there is none, or none that can be parsed."""
-    try:
-        date = parsedate_to_datetime(value) if value else None
-        return date.astimezone(timezone.utc) if date is not None and date.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
