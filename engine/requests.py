@@ -65,13 +65,14 @@ class Page:
     """The records of one response with their keys, in the server's order.
 
     ``document``: the whole response. ``next_link``: the URL of the next page in its Link header. ``asked_at``: when it
-    was requested, by the server's clock; None if that is unknown.
+    was requested, by the server's clock; None if that is unknown. ``url``: where it was requested, without the query.
     """
 
     records: Sequence[KeyedRecord]
     document: Any = None
     next_link: str | None = None
     asked_at: datetime | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True)

@@ -139,9 +139,9 @@ def _limits(header: str) -> Iterator[tuple[str, Mapping[str, float]]]:
         yield name.strip(), dict(_parameters(parameters))
 
 
-def _parameters(texts: list[str]) -> Iterator[tuple[str, float]]:
-    for text in texts:
-        name, _, value = text.partition("=")
+def _parameters(pairs: list[str]) -> Iterator[tuple[str, float]]:
+    for pair in pairs:
+        name, _, value = pair.partition("=")
         number = _number(value.strip().strip('"'))
         if number is not None:
             yield name.strip().lower(), number

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urljoin, urlsplit
 
 from engine.declare.blocks import key
-from engine.declare.types import JSON_PATH
+from engine.declare.types import JSON_PATH, Endpoint
 from engine.failures import ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.paginator import IsLater, Paginator
@@ -24,8 +23,9 @@ from engine.requests import KeyedRecord, Page, Request
 class Link:
     """Each response except the last links to the next page, in its `Link` header (rel="next", RFC 8288) or in its body.
 
-    Only the link's parameters are used; the request goes to the same endpoint. A server behind a proxy may not know its
-    own address, and the API key must not be sent to another.
+    The link's path and parameters are used, with those of the stream's `query` that it lacks. The request goes to this
+    server, whatever host the link names: a server behind a proxy may not know its own address, and the API key must not
+    be sent to another. A link to another path on another host is a failure.
     """
 
     resumable: ClassVar[bool] = False
@@ -47,35 +47,77 @@ class _LinkPaginator:
         self._style = style
         self._template = request
         self._links: set[str] = set()
+        self._last_link: str | None = None
         self._seen: set[Hashable] = set()
+        self._place = _Place(request.endpoint)
         self.position: str | None = None
         self.request: Request | None = request
-        if position is not None:
-            with suppress(ReadFailure):  # it is not a link to this list
-                self.request = self._following(unquote(position))
+        path, has_query, query = unquote(position or "").partition("?")
+        if has_query and path.startswith(("/", "..")):  # otherwise it is not a position in this list
+            self._go_to(path, query)
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(k for k, _ in new)
         link = page.next_link if self._style.link is None else self._style.link.get(page.document)
-        if link is None or link == "":
+        if link is None or link == "" or (not page.records and link == self._last_link):
             self.request = None
             return new
         if not isinstance(link, str):
             raise ReadFailure("the link to the next page is not a string")
         if link in self._links:
             raise ReadFailure("the link to the next page is that of an earlier page: the list would never end")
-        self.request = self._following(link)
-        return new
-
-    def _following(self, link: str) -> Request:
         self._links.add(link)
+        self._last_link = link
         try:
-            parts = urlsplit(link)
+            target = urlsplit(urljoin(page.url, link))
+            self._go_to(self._place.path(target, urlsplit(page.url)), target.query)
         except ValueError:
             raise ReadFailure("the link to the next page is not a URL") from None
-        own = re.sub(r"^(\.\./?)+", "/", self._template.endpoint.path)
-        if parts.path and not parts.path.rstrip("/").endswith(own.rstrip("/")):
-            raise ReadFailure(f"the link to the next page leads to {parts.path} instead of {own}")
-        self.position = quote(link, safe="")
-        return replace(self._template, query=parse_qs(parts.query, keep_blank_values=True))
+        return new
+
+    def _go_to(self, path: str, query: str) -> None:
+        self.position = quote(f"{path}?{query}", safe="")
+        endpoint = replace(self._template.endpoint, path=path)
+        own = self._template.query
+        self.request = replace(
+            self._template, endpoint=endpoint, query={**own, **parse_qs(query, keep_blank_values=True)}
+        )
+
+
+class _Place:
+    """Where a list is on its server: its path below the base URL and, once a page was read, that of the base URL."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._declared = endpoint.path
+        self._own = re.sub(r"^(\.\./?)+", "/", endpoint.path).rstrip("/")
+        self._base: str | None = None
+
+    def path(self, target: SplitResult, page: SplitResult) -> str:
+        """The path of a link as an endpoint has it: below the base URL, or up from it with ``..``.
+
+        Raises:
+            ReadFailure: it is another path on another host.
+            ValueError: the link is not a URL.
+        """
+        if self._base is None and page.path.rstrip("/").endswith(self._own):
+            self._base = page.path.rstrip("/").removesuffix(self._own)
+        at_own_path = not target.path or target.path.rstrip("/").endswith(self._own)
+        if self._base is None or not _is_same_server(target, page):
+            if at_own_path:
+                return self._declared
+            host = f" on {target.hostname}" if target.hostname else ""
+            raise ReadFailure(f"the link to the next page leads to {target.path}{host} instead of {self._own}")
+        ups = self._declared.split("/").count("..")
+        if not ups and target.path.startswith(f"{self._base}/"):
+            return target.path.removeprefix(self._base)
+        if at_own_path:  # a proxy in front of the server adds the base, or takes it away
+            return self._declared
+        return "../" * (self._base.count("/") + ups) + target.path.lstrip("/")
+
+
+def _is_same_server(target: SplitResult, page: SplitResult) -> bool:
+    """Whether a link leads to the page's server. Its scheme may differ: a proxy may have decrypted the request."""
+    if not target.netloc:
+        return True
+    return target.hostname == page.hostname and target.port in (None, page.port)

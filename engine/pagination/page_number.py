@@ -22,6 +22,7 @@ from engine.declare.values import Boolean, Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.bookmark import Bookmark
+from engine.pagination.counts import as_count
 from engine.pagination.paginator import IsLater, Paginator
 from engine.pagination.unjoined import UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
@@ -108,8 +109,8 @@ class _PageNumberPaginator:
         self.request: Request | None = self._template.with_values({self._style.page_key: number})
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
-        total = self._style.total.get(page.document) if self._style.total else None
-        if self._style.total is not None and (not isinstance(total, int) or isinstance(total, bool)):
+        total = as_count(self._style.total.get(page.document)) if self._style.total else None
+        if self._style.total is not None and total is None:
             raise ReadFailure(f"the response has no total number of rows at {self._style.total.text}")
         keys = [k for k, _ in page.records]
         if not self._is_found(keys):

@@ -3,25 +3,33 @@
 If the server sorts by something that rows share, their order can change from page to page, so that one row is on two of
 them and another on none. If the responses contain a total, the read starts over until it has as many different rows.
 
+Servers end a list in several ways. A token that was sent before is the end if the page is empty and this very token was
+just sent, or if the response says that there is no more. Otherwise it is a failure, because the list would never end.
+
 A paginator can resume at a token as long as the server accepts it. Positions have the form ``ROWS@TOKEN``, with the
-number of rows before it.
+number of rows before it. A ``#`` before the token means that it is a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import json
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from decimal import Decimal
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from engine.declare.blocks import key
 from engine.declare.types import ENDPOINT, JSON_PATH, PARAMETER, Endpoint
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
+from engine.pagination.counts import as_count
 from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
 
 _MAX_ROUNDS: Final = 10
+_MORE: Final = ("hasmore", "hasnext", "hasnextpage", "hasmoreitems", "hasmoreresults", "more", "morefollows")
+_NO_MORE: Final = ("islast", "last", "lastpage", "islastpage", "end", "isend", "endoflist", "done", "complete")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +47,11 @@ class Token:
         JSON_PATH, "JSONPath of the token in the response, or of the link that has it as a parameter."
     )
     parameter: str = key(PARAMETER, "The URL parameter for the token.")
+    has_more: JsonPath | None = key(
+        JSON_PATH,
+        "JSONPath of a boolean in the response: whether there is another page. If false, any token is ignored.",
+        default=None,
+    )
     total: JsonPath | None = key(
         JSON_PATH,
         "JSONPath of the total number of records in the response. The read starts over until it has that many. Any "
@@ -61,6 +74,7 @@ class _TokenPaginator:
         self._style = style
         self._template = request
         self._tokens: set[str] = set()
+        self._last_token: str | None = None
         self._seen: set[Hashable] = set()  # in all rounds
         self._rounds = 1
         self._rows_before = 0  # the token at which the read resumed
@@ -69,25 +83,41 @@ class _TokenPaginator:
         rows, at, token = (position or "").partition("@")
         if at and rows.isdecimal():
             self._rows_before = int(rows)
-            self.request = self._following(unquote(token))
+            self.request = self._following(_token_at(token))
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         style = self._style
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(k for k, _ in new)
-        token = style.token.get(page.document)
-        total = style.total.get(page.document) if style.total else None
-        missing = total - self._rows_before - len(self._seen) if isinstance(total, int) else None
-        is_last = token is None or token == ""
-        if is_last and missing is not None and missing > 0:
+        token = self._token_in(page)
+        total = as_count(style.total.get(page.document)) if style.total else None
+        missing = total - self._rows_before - len(self._seen) if total is not None else None
+        if token is None and missing is not None and missing > 0:
             self._start_over()
-        elif is_last or (missing is not None and missing <= 0):
+        elif token is None or (missing is not None and missing <= 0):
             self.request = None
-        elif not isinstance(token, str):
-            raise ReadFailure(f"the token at {style.token.text} is not a string")
         else:
-            self.request = self._following(_parameter(style, token) if "://" in token else token)
+            self.request = self._following(token)
         return new
+
+    def _token_in(self, page: Page) -> Any:
+        """The token of the next page; None if this page is the last."""
+        style, document = self._style, page.document
+        token = style.token.get(document)
+        has_more = style.has_more.get(document) if style.has_more else None
+        if has_more in (False, "false"):
+            return None
+        if token is None or token is False or token in ("", 0):
+            if has_more is True:
+                raise ReadFailure(f"there are more pages, and there is no token at {style.token.text}")
+            return None
+        if isinstance(token, bool) or not isinstance(token, (str, int, float, Decimal)):
+            raise ReadFailure(f"the token at {style.token.text} is neither a string nor a number")
+        if isinstance(token, str) and "://" in token:
+            token = _parameter(style, token)
+        if str(token) in self._tokens and _is_end(page, repeats_last=str(token) == self._last_token):
+            return None
+        return token
 
     def _start_over(self) -> None:
         self._rounds += 1
@@ -97,14 +127,18 @@ class _TokenPaginator:
                 "not stable, or the primary key is not unique"
             )
         self._tokens.clear()
+        self._last_token = None
         self._rows_before, self.position, self.request = 0, None, self._template
 
-    def _following(self, token: str) -> Request:
-        if token in self._tokens:
+    def _following(self, token: Any) -> Request:
+        text = str(token)
+        if text in self._tokens:
             where = self._style.token.text
             raise ReadFailure(f"the token at {where} is that of an earlier page: the list would never end")
-        self._tokens.add(token)
-        self.position = f"{self._rows_before + len(self._seen)}@{quote(token, safe='')}"
+        self._tokens.add(text)
+        self._last_token = text
+        number = "" if isinstance(token, str) else "#"
+        self.position = f"{self._rows_before + len(self._seen)}@{number}{quote(text, safe='')}"
         values = {self._style.parameter: token}
         if self._style.endpoint is None:
             return self._template.with_values(values)
@@ -117,3 +151,30 @@ def _parameter(style: Token, link: str) -> str:
         return parse_qs(urlsplit(link).query)[style.parameter][0]
     except (KeyError, ValueError):
         raise ReadFailure(f'the link at {style.token.text} has no parameter "{style.parameter}"') from None
+
+
+def _token_at(position: str) -> Any:
+    """The token in a position: a string, or a number after ``#``."""
+    if not position.startswith("#"):
+        return unquote(position)
+    try:
+        return json.loads(unquote(position[1:]))
+    except ValueError:
+        return unquote(position[1:])
+
+
+def _is_end(page: Page, *, repeats_last: bool) -> bool:
+    """Whether a page whose token was sent before is the last one."""
+    return (repeats_last and not page.records) or _says_no_more(page.document)
+
+
+def _says_no_more(document: Any) -> bool:
+    """Whether a response, or an object in it, says under one of the usual names that there is no other page."""
+    if not isinstance(document, Mapping):
+        return False
+    for place in (document, *(value for value in document.values() if isinstance(value, Mapping))):
+        for name, value in place.items():
+            plain = name.lower().replace("_", "").replace("-", "")
+            if (plain in _MORE and value is False) or (plain in _NO_MORE and value is True):
+                return True
+    return False

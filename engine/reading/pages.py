@@ -187,7 +187,8 @@ class PageReader:
                 record[PARENT] = list_request.parent[1]
         try:
             keyed = [(list_request.key(record), record) for record in records]
-            page = Page(keyed, document, response.next_link, response.requested_at)
+            url = self._client.url(sent.request)
+            page = Page(keyed, document, response.next_link, response.requested_at, url)
             new = list_request.paginator.advance(page)
             continues = sent.request is not sent.first
             return ListPage(list_request, len(keyed), new, response.requested_at, continues)

@@ -19,7 +19,8 @@ from engine.failures import Failure
 from engine.http.budget import Budget, BudgetExhausted
 from engine.http.client import Client
 from engine.http.rate_limiter import RateLimiter
-from engine.http.response import RawResponse, parse_date
+from engine.http.response import RawResponse
+from engine.http.waits import parse_date
 from engine.spec.dialect import Limits, RateLimit
 from tests.http.full_shop import FULL_SHOP, ORDERS, full_shop, request_orders, run
 from tests.shop import Lines, orders

@@ -1,22 +1,28 @@
-"""Pagination style `link`: only the parameters of a link are used."""
+"""Pagination style `link`: a link's path and parameters are used, and its host is not."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.declare.types import Endpoint
 from engine.failures import ReadFailure
 from engine.jsonpath import compile_path
 from engine.pagination.link import Link
 from engine.requests import Page, Request
+from engine.sync import sync
+from tests.shop import ORDERS_ONLY, Lines, Recorder, connection, orders
+from tests.specs import edited
 
 GET = Request(Endpoint("GET", "/items"), {"sort": "id"})
+HERE = "https://here.test:8443/api/items"
 
 
-def page(keys: list[int], document: Any, link: str | None = None) -> Page:
-    return Page([(key, {"id": key}) for key in keys], document, link)
+def page(keys: list[int], document: Any, link: str | None = None, url: str = "") -> Page:
+    return Page([(key, {"id": key}) for key in keys], document, link, url=url)
 
 
 @pytest.mark.parametrize("style", [Link(), Link(link=compile_path("$.next"))])
@@ -28,6 +34,7 @@ def test_links_are_followed_on_the_same_server(style: Link) -> None:
         if link:
             assert paginator.request is not None
             assert paginator.request.endpoint == GET.endpoint
+            assert paginator.request.query["sort"] in ("id", ["id"])
             assert paginator.request.query["after"] == [link.split("after=")[1][0]]
     assert paginator.request is None
 
@@ -36,7 +43,7 @@ def test_links_are_followed_on_the_same_server(style: Link) -> None:
     ("links", "words"),
     [
         (["/items?a=1", "/items?a=1"], "would never end"),
-        (["https://h/others?a=1"], "leads to /others instead of /items"),
+        (["https://h/others?a=1"], "leads to /others on h instead of /items"),
         ([5], "is not a string"),
         (["http://[x/items?a=1"], "is not a URL"),
     ],
@@ -67,3 +74,73 @@ def test_a_read_resumes_at_its_link(link: str) -> None:
 def test_a_position_of_another_style_is_ignored(position: str) -> None:
     """The list is read from its start."""
     assert Link().paginate(GET, position).request == GET
+
+
+@pytest.mark.parametrize(
+    ("link", "path", "query"),
+    [
+        ("?after=3", "/items", {"sort": "id", "after": ["3"]}),
+        ("?after=3&sort=name", "/items", {"sort": ["name"], "after": ["3"]}),
+        ("https://here.test:8443/api/items/page/2", "/items/page/2", {"sort": "id"}),
+        ("/api/v2/items?after=3", "/v2/items", {"sort": "id", "after": ["3"]}),
+        ("/other/list?after=3", "../other/list", {"sort": "id", "after": ["3"]}),
+        ("items;v=1?ids=1,2", "/items;v=1", {"sort": "id", "ids": ["1,2"]}),
+        ("../list?after=3", "../list", {"sort": "id", "after": ["3"]}),
+        ("http://HERE.test/api/list?after=3", "/list", {"sort": "id", "after": ["3"]}),
+        ("http://inner:4200/items?after=3", "/items", {"sort": "id", "after": ["3"]}),
+        ("/items?after=3", "/items", {"sort": "id", "after": ["3"]}),
+    ],
+)
+def test_a_link_to_another_path_on_the_server_is_followed(link: str, path: str, query: dict[str, Any]) -> None:
+    """With the stream's own query, unless the link has it. A server behind a proxy may not know its own address."""
+    paginator = Link().paginate(GET)
+    paginator.advance(page([1], None, link, HERE))
+    assert paginator.request == Request(Endpoint("GET", path), query)
+    assert Link().paginate(GET, paginator.position).request == paginator.request
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://elsewhere.test/api/others",
+        "https://here.test:9999/api/others",
+        "//elsewhere.test/others?after=3",
+        "https://here.test:8443@elsewhere.test/others",
+        "https://here.test.elsewhere.test/api/others",
+    ],
+)
+def test_a_link_to_another_server_is_a_failure(link: str) -> None:
+    """Unless it is to the list's own path, which is then requested from this server."""
+    with pytest.raises(ReadFailure, match="leads to /"):
+        Link().paginate(GET).advance(page([1], None, link, HERE))
+
+
+def test_an_empty_page_with_the_link_just_followed_is_the_end() -> None:
+    """Some servers link the last page to itself."""
+    paginator = Link().paginate(GET)
+    paginator.advance(page([1], None, "?after=1", HERE))
+    paginator.advance(page([], None, "?after=1", HERE))
+    assert paginator.request is None
+
+
+def test_pages_on_other_paths_are_read_to_the_end(tmp_path: Path) -> None:
+    """A whole sync over pages that have paths of their own, above the base URL and below it."""
+
+    def answer(seen: Seen) -> Reply:
+        assert seen.query["sort"] == ["id"]
+        number = int(seen.path.rpartition("/")[2]) if seen.path[-1].isdigit() else 1
+        first, following = '</api;x/1>; rel="first", ', ("/pages;a,b/2", f"{server.url}/pages/3", None)[number - 1]
+        header = f'{first}<{following}>; title="a;b"; rel="next"' if following else first
+        return Reply(orders(30)[number * 10 - 10 : number * 10], headers={"Link": header})
+
+    text = edited(
+        ORDERS_ONLY,
+        remove=["streams.orders.body", "streams.orders.count"],
+        replace={"streams.orders.endpoint": "GET /orders/filter"},
+        add={"streams.orders.query": {"sort": "id"}, "streams.orders.pagination": "link"},
+    )
+    with Loopback(answer) as server:
+        recorder = Recorder()
+        sync(connection(tmp_path, server.url, text), {}, recorder, Lines())
+    assert len(recorder.tables["orders"]) == 30
+    assert [seen.path for seen in server.seen] == ["/api/orders/filter", "/pages;a,b/2", "/api/pages/3"]

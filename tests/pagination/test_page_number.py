@@ -77,6 +77,14 @@ def test_a_response_without_its_total_is_a_failure() -> None:
         paginator.advance(page([1], {"total": 1}))
 
 
+@pytest.mark.parametrize("total", ["3", "3.0", 3.0])
+def test_a_total_can_be_text(total: Any) -> None:
+    """It counts like a number; an empty page after it is not requested."""
+    paginator = PageNumber(page_size=5, total=compile_path("$.total")).paginate(GET)
+    paginator.advance(page([1, 2, 3], {"total": total}))
+    assert paginator.request is None
+
+
 @pytest.mark.parametrize("total", [None, compile_path("$.total")])
 def test_a_list_that_moves_is_another_failure(total: Any) -> None:
     """It can be read again, unlike a list of a server that ignores the page."""

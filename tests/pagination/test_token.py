@@ -60,7 +60,8 @@ def test_a_token_in_the_same_request() -> None:
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        (5, "not a string"),
+        (["a"], "neither a string nor a number"),
+        (True, "neither a string nor a number"),
         ("http://x/y?other=1", 'no parameter "page-token"'),
         ("http://[x", 'no parameter "page-token"'),
     ],
@@ -118,3 +119,70 @@ def test_a_total_that_is_never_reached_is_a_failure() -> None:
     with pytest.raises(OrderMoved, match="never had as many different rows"):
         for _ in range(20):
             paginator.advance(Page([(1, {})], {"total": 2}))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"next": "a", "has_more": False},
+        {"next": "a", "hasMore": False},
+        {"next": "a", "page_info": {"has_next_page": False}},
+        {"next": "a", "meta": {"isLast": True}},
+    ],
+)
+def test_a_repeated_token_is_the_end_if_the_response_says_so(document: Any) -> None:
+    """Some servers repeat the last token. Without such words, the list might go on."""
+    paginator = style().paginate(FIRST)
+    paginator.advance(page(1, token="a"))
+    assert [key for key, _ in paginator.advance(Page([(2, {})], document))] == [2]
+    assert paginator.request is None
+    paginator = style().paginate(FIRST)
+    paginator.advance(page(1, token="a"))
+    with pytest.raises(ReadFailure, match="would never end"):
+        paginator.advance(Page([(2, {})], {"next": "a", "has_more": True}))
+
+
+def test_an_empty_page_with_the_token_just_sent_is_the_end() -> None:
+    """One with the token of an earlier page is not: the server has gone back."""
+    paginator = style().paginate(FIRST)
+    paginator.advance(page(1, token="a"))
+    paginator.advance(page(token="a"))
+    assert paginator.request is None
+    paginator = style().paginate(FIRST)
+    paginator.advance(page(1, token="a"))
+    paginator.advance(page(2, token="b"))
+    with pytest.raises(ReadFailure, match="would never end"):
+        paginator.advance(page(token="a"))
+
+
+def test_a_declared_has_more_ends_the_list() -> None:
+    """Whatever the token. If it is true, there must be a token."""
+    declared = Token(token=compile_path("$.next"), parameter="t", has_more=compile_path("$.more"))
+    paginator = declared.paginate(FIRST)
+    paginator.advance(Page([(1, {})], {"next": "a"}))
+    assert paginator.request == FIRST.with_values({"t": "a"})
+    paginator.advance(Page([(2, {})], {"next": "b", "more": False}))
+    assert paginator.request is None
+    with pytest.raises(ReadFailure, match=r"there are more pages, and there is no token at \$\.next"):
+        declared.paginate(FIRST).advance(Page([(1, {})], {"more": True}))
+
+
+@pytest.mark.parametrize("token", [7, 17145576001234567890, 2.5])
+def test_a_number_is_a_token(token: Any) -> None:
+    """It is sent as the number that it is, also by a read that resumes. 0 is no token."""
+    numbers = Token(token=compile_path("$.next"), parameter="t")
+    paginator = numbers.paginate(FIRST)
+    paginator.advance(page(1, token=token))
+    assert paginator.request == FIRST.with_values({"t": token})
+    assert numbers.paginate(FIRST, paginator.position).request == paginator.request
+    paginator.advance(page(2, token=0))
+    assert paginator.request is None
+
+
+@pytest.mark.parametrize("total", ["3", 3.0, "3.0"])
+def test_a_total_can_be_text(total: Any) -> None:
+    """It counts like a number."""
+    paginator = Token(token=compile_path("$.next"), parameter="t", total=compile_path("$.total")).paginate(FIRST)
+    paginator.advance(Page([(1, {}), (2, {})], {"next": "a", "total": total}))
+    paginator.advance(Page([(3, {})], {"next": "broken", "total": total}))
+    assert paginator.request is None
