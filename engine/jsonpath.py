@@ -1,7 +1,8 @@
 """JSONPath expressions, compiled once into plain functions.
 
-A path to a single place (``$.a.b``, ``$.a[0]``, ``$['a b']``) becomes a few lookups in dicts and lists, which cost a
-tenth of a microsecond. Any other path is evaluated by jsonpath-ng, whose ``find`` costs two to four.
+A path to a single place (``$.a.b``, ``$.a[-1]``, ``$['a b']``) becomes a few lookups in dicts and lists, which cost a
+tenth of a microsecond, however it is spelled. Any other path is evaluated by jsonpath-ng, whose ``find`` costs two to
+four.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ Getter = Callable[[Any], Any]
 PARENT: Final = "$parent"
 """The key under which a child record holds its parent record, so that ``$parent.id`` reaches into it."""
 
-_STEP = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
+_STEP = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\[(-?[0-9]{1,9})\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
+_ESCAPE = re.compile(r"""\\[^'"\\]""")
+_NAME = re.compile(r"""\.(?:[^\s.\[\]()*,:'"`|&$?]+ ?)+(?<! )""")
+_UNQUOTED = (r"col (\d+): Unexpected character", r"at 1:(\d+) near token \w+ \((?:ID|WHERE|WHERENOT|BOOL)\)")
+_LENGTH_MAX = 1000  # characters
+
+Steps = tuple[str | int, ...]
+"""The names and indexes that lead to a single place."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,8 @@ class JsonPath:
     """A JSONPath and the function that reads it.
 
     ``get(record)`` returns the value at the path, or None if there is none. For a path that can match several places
-    (``$.a[*].b``) it returns the list of matches, or None if nothing matched.
+    (``$.a[*].b``) it returns the list of matches, or None if nothing matched. Which of both holds is a matter of what
+    the path means, not of how it is spelled.
 
     ``key``: the name, if the path is a single name (``$.a``).
     """
@@ -57,31 +66,40 @@ def compile_path(text: str) -> JsonPath:
     """
     if not text.startswith("$"):
         raise ValueError(f'expected a JSONPath, which starts with "$"; did you mean "$.{text}"?')
+    if len(text) > _LENGTH_MAX:
+        raise ValueError(f"a JSONPath has at most {_LENGTH_MAX} characters, this one has {len(text)}")
     if re.match(r"\$parent\b", text):
         return _of_parent(text)
-    steps, plain = leading_steps(text)
-    if not plain:
-        return JsonPath(text, _general(text))
-    return JsonPath(text, getter(steps), steps[0] if len(steps) == 1 and isinstance(steps[0], str) else None)
+    steps, get = _compiled(text, text)
+    return JsonPath(text, get, steps[0] if steps and len(steps) == 1 and isinstance(steps[0], str) else None)
 
 
 def _of_parent(text: str) -> JsonPath:
-    below = f"${text[len(PARENT) :]}"
-    steps, plain = leading_steps(below)
-    if plain:
+    steps, get = _compiled(f"${text[len(PARENT) :]}", text)
+    if steps is not None:
         return JsonPath(text, getter((PARENT, *steps)))
-    get = _general(below, written=text)
     return JsonPath(text, lambda record: get(record.get(PARENT)))
 
 
-def leading_steps(text: str) -> tuple[tuple[str | int, ...], bool]:
+def leading_steps(text: str) -> tuple[Steps, bool]:
     """The names and indexes that a path starts with, and whether they are the whole path.
 
     >>> leading_steps("$.a[0].b")
     (('a', 0, 'b'), True)
+    >>> leading_steps("$.a . team-name[ -1 ]")
+    (('a', 'team-name', -1), True)
     >>> leading_steps("$.a[*].b")
     (('a',), False)
     """
+    steps, plain = _plain_steps(text)
+    if plain or re.match(r"\$parent\b", text):
+        return steps, plain
+    place = _place(_parsed(text, text))
+    return (steps, False) if place is None else (place, True)
+
+
+def _plain_steps(text: str) -> tuple[Steps, bool]:
+    """As :func:`leading_steps`, of the usual spellings only: these need no parser."""
     steps: list[str | int] = []
     at = 1
     while at < len(text):
@@ -94,7 +112,7 @@ def leading_steps(text: str) -> tuple[tuple[str | int, ...], bool]:
     return tuple(steps), True
 
 
-def getter(steps: tuple[str | int, ...]) -> Getter:
+def getter(steps: Steps) -> Getter:
     """A function that follows names and indexes, and returns None if the record has no such place."""
     if not steps:
         return lambda record: record
@@ -109,7 +127,7 @@ def getter(steps: tuple[str | int, ...]) -> Getter:
                 if not isinstance(value, dict):
                     return None
                 value = value.get(step)
-            elif isinstance(value, list) and step < len(value):
+            elif isinstance(value, list) and -len(value) <= step < len(value):
                 value = value[step]
             else:
                 return None
@@ -118,21 +136,92 @@ def getter(steps: tuple[str | int, ...]) -> Getter:
     return get
 
 
-def _general(text: str, written: str | None = None) -> Getter:
-    """A function that reads a path with jsonpath-ng. ``written``: the path in streams.yaml, if ``text`` is its end."""
+def _compiled(text: str, written: str) -> tuple[Steps | None, Getter]:
+    """The steps of a path to a single place, None for any other, and the function that reads the path.
+
+    ``written``: the path in streams.yaml, of which ``text`` can be the end.
+    """
+    steps, plain = _plain_steps(text)
+    if plain:
+        return steps, getter(steps)
+    parsed = _parsed(text, written)
+    place = _place(parsed)
+    if place is not None:
+        return place, getter(place)
+    return None, _finder(parsed, is_single=_is_single(parsed))
+
+
+def _parsed(text: str, written: str) -> Any:
+    """What jsonpath-ng makes of a path.
+
+    Raises:
+        ValueError: it cannot parse the path, or parses it as something else than what is written.
+    """
     from jsonpath_ng.ext.parser import parse  # slow to import, and rarely needed
 
     try:
         parsed = parse(text)
     except Exception as error:  # jsonpath-ng raises bare Exception for its syntax errors
-        shown = written or text
-        reason = _reason(" ".join(str(error).split()), len(shown) - len(text))
-        raise ValueError(f'"{shown}" is not a JSONPath: {reason}') from None
+        shift = len(written) - len(text)
+        reason = _reason(" ".join(str(error).split()), shift) + _right_spelling(text, str(error))
+        raise ValueError(f'"{written}" is not a JSONPath: {reason}') from None
+    escape = _ESCAPE.search(text)
+    if escape and _place(parsed) is not None:
+        raise ValueError(f'"{written}" is not a JSONPath: {escape[0]} is no escape; write the character itself')
+    return parsed
+
+
+def _place(parsed: Any) -> Steps | None:
+    """The steps to the single place that a parsed path names; None if it has more than names and indexes."""
+    from jsonpath_ng.jsonpath import Child, Fields, Index, Root
+
+    if isinstance(parsed, Root):
+        return ()
+    if isinstance(parsed, Child):
+        left, right = _place(parsed.left), None if isinstance(parsed.right, Root) else _place(parsed.right)
+        return None if left is None or right is None else (*left, *right)
+    if isinstance(parsed, Fields) and len(parsed.fields) == 1 and parsed.fields[0] != "*":
+        return (str(parsed.fields[0]),)
+    if isinstance(parsed, Index) and len(parsed.indices) == 1:
+        return (int(parsed.indices[0]),)
+    return None
+
+
+def _is_single(parsed: Any) -> bool:
+    """Whether a parsed path has at most one match, whatever the record: a place, or a function of single places."""
+    from jsonpath_ng.ext.arithmetic import Operation
+    from jsonpath_ng.ext.iterable import Len, Path
+    from jsonpath_ng.jsonpath import Child, Fields, Index, JSONPath, Parent, Root, This
+
+    if isinstance(parsed, (Child, Operation)):
+        return _is_single(parsed.left) and _is_single(parsed.right)
+    if isinstance(parsed, (Fields, Index)):
+        return _place(parsed) is not None
+    return isinstance(parsed, (Root, This, Parent, Len, Path)) or not isinstance(parsed, JSONPath)
+
+
+def _finder(parsed: Any, *, is_single: bool) -> Getter:
+    """A function that reads a path with jsonpath-ng. A value that the path's functions do not apply to is none."""
 
     def get(record: Any) -> Any:
-        return [match.value for match in parsed.find(record)] or None
+        try:
+            values = [match.value for match in parsed.find(record)]
+        except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError):
+            return None
+        return (values[0] if is_single else values) if values else None
 
     return get
+
+
+def _right_spelling(text: str, message: str) -> str:
+    """How a name is written that jsonpath-ng cannot read without quotes; empty if that is not what is wrong.
+
+    >>> _right_spelling("$.größe", "Error on line 1, col 4: Unexpected character: ö")
+    "; this name is written $['größe']"
+    """
+    at = next((int(col) for pattern in _UNQUOTED for col in re.findall(pattern, message)), None)
+    name = at is not None and next((name for name in _NAME.finditer(text) if name.start() < at < name.end()), None)
+    return f"; this name is written {text[: name.start()]}['{name[0][1:]}']" if name else ""
 
 
 def _reason(message: str, shift: int) -> str:

@@ -13,6 +13,7 @@ from tests.readme import PROJECT
 ORDER = (
     "failures",
     "instants",
+    "numbers",
     "log",
     "jsonpath",
     "nouns",

@@ -17,13 +17,20 @@ RECORD: Any = {
     "off": False,
     "list": [[1, 2], [3]],
     "$x": 5,
+    "team-name": "blue",
+    "labels": {"team-name": {"@type": "thing"}},
+    "@type": "other",
+    "it's": 1,
+    "7": 7,
 }
 
 
 @pytest.mark.parametrize(
     "text",
     ["$", "$.a", "$.a.b[0]", "$.a.b[1].c", "$.a.b[1]['d d']", "$['a']['e.f']", '$["a"].b', "$.list[1][0]", "$.nope",
-     "$.a.b[9]", "$.a.b.c", "$.n.x", "$.zero", "$.off", "$.empty", "$.n", "$.empty[0]", "$.a[0]"],
+     "$.a.b[9]", "$.a.b.c", "$.n.x", "$.zero", "$.off", "$.empty", "$.n", "$.empty[0]", "$.a[0]", "$.list[-1]",
+     "$.list[-2][-1]", "$.empty[-1]", "$.a . b[ 0 ]", "$.team-name", "$.labels.team-name.@type", "$.@type", "$.a.(b)",
+     "$.a.`this`", "$['it\\'s']", "$.7"],
 )  # fmt: skip
 def test_a_plain_path_is_what_jsonpath_ng_finds(text: str) -> None:
     """Falsy values are values; a missing one is None."""
@@ -38,12 +45,44 @@ def test_a_plain_path_is_what_jsonpath_ng_finds(text: str) -> None:
         ("$..c", [None]),
         ("$.nope[*]", None),
         ("$.a.b[?(@.c)]", [{"c": None, "d d": "x"}]),
-        ("$.list[-1]", [[3]]),
+        ("$.list[0,1]", [[1, 2], [3]]),
+        ("$.list[-1:]", [[3]]),
+        ("$['zero','off']", [0, False]),
     ],
 )
 def test_a_path_with_several_matches_returns_a_list(text: str, value: Any) -> None:
     """Of all matches, or None if there are none."""
     assert compile_path(text).get(RECORD) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("$.list.`len`", 2), ("$.list[0][0] + 1", 2), ("$.team-name.`split(u, 0, -1)`", "bl"), ("$.nope.`len`", None)],
+)
+def test_a_function_of_one_place_returns_one_value(text: str, value: Any) -> None:
+    """A length, a sum or a part of a string is no list."""
+    assert compile_path(text).get(RECORD) == value
+
+
+@pytest.mark.parametrize("text", ["$.zero.`sub(/a/, b)`", "$.zero - $.a", "$.a.b.`sorted`", "$.list[?(@ =~ 1)]"])
+def test_a_function_that_does_not_apply_finds_nothing(text: str) -> None:
+    """Whatever a record holds, reading a path raises nothing."""
+    assert compile_path(text).get(RECORD) is None
+
+
+def test_a_path_of_the_parent_names_one_place_too() -> None:
+    """Its spelling does not decide either."""
+    record = {"$parent": {"labels": {"team-name": "blue"}, "tags": ["a", "b"]}}
+    assert compile_path("$parent.labels.team-name").get(record) == "blue"
+    assert compile_path("$parent.tags[-1]").get(record) == "b"
+    assert compile_path("$parent.tags[*]").get(record) == ["a", "b"]
+
+
+def test_a_path_has_an_end() -> None:
+    """No path is so deep that reading it fails."""
+    with pytest.raises(ValueError, match="at most 1000 characters"):
+        compile_path("$" + ".a " * 500)
+    assert compile_path("$" + ".a " * 333).get({}) is None
 
 
 @pytest.mark.parametrize(
@@ -55,9 +94,13 @@ def test_a_path_with_several_matches_returns_a_list(text: str, value: Any) -> No
         ("$.a..", "it ends too early"),
         ("$parent.a[*", "it ends too early"),
         ("$.a['b]", "a quote is not closed"),
-        ("$.a b", 'unexpected "b" at character 5'),
+        ("$.a b", "unexpected \"b\" at character 5; this name is written $['a b']"),
+        ("$.a.größe", "unexpected \"ö\" at character 7; this name is written $.a['größe']"),
+        ("$.a[*].where", "unexpected \"where\" at character 8; this name is written $.a[*]['where']"),
+        ("$.tags[(@.length-1)]", 'unexpected "(" at character 8'),
+        ("$['gr\\u00f6sse']", "\\u is no escape; write the character itself"),
         ("$.a[1:b]", 'unexpected "b" at character 7'),
-        ("$.a#", 'unexpected "#" at character 4'),
+        ("$.a#", "unexpected \"#\" at character 4; this name is written $['a#']"),
         ("$parent.a[*]]", 'unexpected "]" at character 13'),
     ],
 )

@@ -1,4 +1,4 @@
-"""The bytes of a response to JSON values that every destination can hold.
+"""The bytes of a response to JSON values that every destination can hold, numbers with all their digits.
 
 Values that are valid JSON but that no destination can store are replaced and counted, never passed on and never
 silently dropped. If an object has a key twice, the last one wins, as in JSON parsers everywhere (RFC 8259, 4).
@@ -10,7 +10,6 @@ rejects is decoded again by the standard library, with repairs or to find the re
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -18,6 +17,8 @@ from typing import Any, Final
 
 from msgspec import DecodeError
 from msgspec.json import Decoder
+
+from engine.numbers import read_float
 
 # Repairs, as they are counted in the log: 3 strings contained ...
 UNPAIRED_SURROGATES: Final = "strings contained an unpaired surrogate, replaced by U+FFFD"
@@ -29,7 +30,7 @@ _DIGITS: Final = 4300  # of an integer; Python reads no longer ones, and no dest
 _SUSPECT: Final = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NUL: Final = rb"\u0000"  # the only thing to repair that msgspec accepts
-_decode_fast: Final = Decoder().decode
+_decode_fast: Final = Decoder(float_hook=read_float).decode
 
 
 class NotJson(ValueError):
@@ -103,8 +104,10 @@ class _Numbers:
         return None
 
     def _float(self, text: str) -> Any:
-        number = float(text)
-        return number if math.isfinite(number) else self._null(text)
+        try:
+            return read_float(text)
+        except ValueError:
+            return self._null(text)
 
     def _int(self, text: str) -> Any:
         return int(text) if len(text) <= _DIGITS else self._null(text)

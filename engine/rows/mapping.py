@@ -12,7 +12,7 @@ from engine.instants import parse_instant
 from engine.jsonpath import Getter, JsonPath
 from engine.nouns import counted
 from engine.requests import Record
-from engine.rows.types import TypeMismatch, converter, unchanged_type
+from engine.rows.types import Rounded, TypeMismatch, converter, unchanged_type
 from engine.spec.dialect import Stream
 
 Row = dict[str, Any]
@@ -33,6 +33,8 @@ class RowMapping:
         self.volatile = frozenset(name for name, field in stream.fields.items() if field.volatile)
         self._mismatches: Counter[str] = Counter()
         self._first_mismatch: dict[str, str] = {}
+        self._rounded: Counter[str] = Counter()
+        self._first_rounded: dict[str, str] = {}
 
     def row(self, record: Record) -> Row:
         """The row of a record: every mapped column, None if the record's value is absent or does not fit."""
@@ -44,6 +46,9 @@ class RowMapping:
             if type(value) is not unchanged:
                 try:
                     value = convert(value)
+                except Rounded as rounded:
+                    self._count_rounded(name, record)
+                    value = rounded.replacement
                 except TypeMismatch as mismatch:
                     self._count(name, value, record)
                     value = mismatch.replacement
@@ -86,19 +91,33 @@ class RowMapping:
         return instant
 
     def mismatch_warnings(self) -> list[str]:
-        """One warning per column in which values did not fit. It names types and keys, never values."""
+        """One warning per column in which values did not fit or were rounded. It names types and keys, never values."""
         return [
-            f"{self._stream.name}.{name}: {counted(count, 'values')} did not fit {self._stream.fields[name].type} "
-            f"and became {'JSON text' if self._stream.fields[name].type == 'STRING' else 'NULL'}; "
-            f"{self._first_mismatch[name]}"
-            for name, count in self._mismatches.items()
+            *(
+                f"{self._stream.name}.{name}: {counted(count, 'values')} did not fit {self._stream.fields[name].type} "
+                f"and became {'JSON text' if self._stream.fields[name].type == 'STRING' else 'NULL'}; "
+                f"{self._first_mismatch[name]}"
+                for name, count in self._mismatches.items()
+            ),
+            *(
+                f"{self._stream.name}.{name}: {counted(count, 'values')} had numbers with more digits than "
+                f"{self._stream.fields[name].type} holds, which were rounded; the first was {self._first_rounded[name]}"
+                for name, count in self._rounded.items()
+            ),
         ]
 
     def _count(self, name: str, value: Any, record: Record) -> None:
         self._mismatches[name] += 1
         if name not in self._first_mismatch:
-            key = ", ".join(f"{part}={get(record)}" for part, get, _ in self._key)
-            self._first_mismatch[name] = f"the first was {_json_type(value)}, in the row with {key}"
+            self._first_mismatch[name] = f"the first was {_json_type(value)}, {self._place(record)}"
+
+    def _count_rounded(self, name: str, record: Record) -> None:
+        self._rounded[name] += 1
+        if name not in self._first_rounded:
+            self._first_rounded[name] = self._place(record)
+
+    def _place(self, record: Record) -> str:
+        return f"in the row with {', '.join(f'{part}={get(record)}' for part, get, _ in self._key)}"
 
 
 def instant_at(path: JsonPath, record: Record) -> datetime | None:
@@ -141,4 +160,4 @@ _JSON_TYPES: Mapping[type, str] = {
 
 
 def _json_type(value: Any) -> str:
-    return _JSON_TYPES.get(type(value), type(value).__name__)
+    return _JSON_TYPES.get(type(value), "a number")

@@ -12,10 +12,11 @@ import json
 import math
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from engine.instants import from_iso, parse_instant
+from engine.numbers import PreciseFloat, exactly, with_floats
 from engine.spec.dialect import Field
 
 Convert = Callable[[Any], Any]
@@ -30,11 +31,15 @@ class TypeMismatch(Exception):
         self.replacement = replacement
 
 
+class Rounded(TypeMismatch):
+    """A number with more digits than its column holds. ``replacement`` is the nearest number that it does hold."""
+
+
 def converter(field: Field) -> Convert:
     """The conversion for a column."""
     if field.type == "DECIMAL":
         assert field.precision is not None and field.scale is not None  # the spec checked it
-        return _decimal(field.precision - field.scale)
+        return _decimal(field.precision, field.scale)
     return _CONVERTERS[field.type]
 
 
@@ -46,10 +51,33 @@ def unchanged_type(field: Field) -> type | None:
 def _string(value: Any) -> str:
     if isinstance(value, str):
         return value
-    raise TypeMismatch(json.dumps(value, ensure_ascii=False))
+    try:
+        text = _text(value)
+    except RecursionError:
+        raise TypeMismatch from None
+    raise TypeMismatch(text)
+
+
+def _text(value: Any) -> str:
+    """The JSON text of a value, in which every number has all its digits."""
+    if isinstance(value, PreciseFloat):
+        return value.written
+    if not PreciseFloat.decoded or not isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    return f"{{{', '.join(f'{_text(name)}: {_text(item)}' for name, item in value.items())}}}"
 
 
 def _json(value: Any) -> Any:
+    """The SDK writes the numbers of a JSON value as floats."""
+    if PreciseFloat.decoded:
+        try:
+            plain = with_floats(value)
+        except RecursionError:
+            raise TypeMismatch from None
+        if plain is not value:
+            raise Rounded(plain)
     return value
 
 
@@ -63,8 +91,9 @@ def _integer(bits: int) -> Convert:
     lowest, highest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
     def convert(value: Any) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # JSON does not distinguish 3.0 from 3
+        if isinstance(value, float) and math.isfinite(value):
+            exact = exactly(value) if isinstance(value, PreciseFloat) else value
+            value = int(exact) if exact == int(exact) else value  # JSON does not distinguish 3.0 from 3
         if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
             return value
         raise TypeMismatch
@@ -74,7 +103,7 @@ def _integer(bits: int) -> Convert:
 
 def _number(value: Any) -> float:
     if isinstance(value, float) and math.isfinite(value):
-        return value
+        return float(value)
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             return float(value)
@@ -83,16 +112,24 @@ def _number(value: Any) -> float:
     raise TypeMismatch
 
 
-def _decimal(digits_before_point: int) -> Convert:
-    limit = 10**digits_before_point
+def _decimal(precision: int, scale: int) -> Convert:
+    limit, unit = 10 ** (precision - scale), Decimal(1).scaleb(-scale)
+    context = Context(prec=precision + 1, rounding=ROUND_HALF_UP)
 
     def convert(value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeMismatch
-        number = Decimal(repr(value))
-        if not number.is_finite() or abs(number) >= limit:
+        number = exactly(value)
+        if not number.is_finite() or not -limit < number < limit:
             raise TypeMismatch
-        return format(number, "f")
+        if -int(number.as_tuple().exponent) <= scale:
+            return format(number, "f") if number else "0"
+        stored = number.quantize(unit, context=context)
+        if not -limit < stored < limit:
+            raise TypeMismatch
+        if stored != number:
+            raise Rounded(format(stored, "f"))
+        return format(stored, "f")
 
     return convert
 

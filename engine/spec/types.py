@@ -16,12 +16,13 @@ ColumnType = Literal[
 
 COLUMN_TYPES: Final[Mapping[str, str]] = {
     "STRING": "a string; any other JSON value becomes its JSON text",
-    "JSON": "any JSON value",
+    "JSON": "any JSON value; a number with more digits than a 64-bit float holds is rounded, which the log counts",
     "BOOLEAN": "true or false",
     "SHORT": "a 16-bit integer",
     "INT": "a 32-bit integer",
     "LONG": "a 64-bit integer",
-    "DECIMAL": "a decimal number; needs precision and scale",
+    "DECIMAL": "a decimal number, exact; needs precision and scale. Digits beyond the scale are rounded, which the log "
+    "counts",
     "FLOAT": "a 32-bit number",
     "DOUBLE": "a 64-bit number",
     "NAIVE_DATE": "a date, such as 2024-05-01",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import pickle
 import traceback
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.http.decoding import NUL_CHARACTERS, UNPAIRED_SURROGATES, UNSTORABLE_NUMBERS, NotJson, decode
+from engine.numbers import exactly
 
 LONG = b"9" * 5000
 
@@ -116,8 +119,21 @@ def test_a_decoded_document_can_be_stored(value: Any, ascii_only: bool) -> None:
 
 
 @given(st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", fullmatch=True))
-def test_numbers_equal_those_of_the_standard_library(text: str) -> None:
-    """To the last bit, and integers of any length exactly."""
+def test_numbers_keep_all_their_digits(text: str) -> None:
+    """The nearest float is that of the standard library, to the last bit; a number that no float holds is precise."""
     document, repairs = decode(text.encode())
     number = json.loads(text)
-    assert repr(document) == repr(number) if math.isfinite(number) else repairs == {UNSTORABLE_NUMBERS: 1}
+    if not math.isfinite(number):
+        assert repairs == {UNSTORABLE_NUMBERS: 1}
+        return
+    assert document == number
+    assert exactly(document) == Decimal(text)
+    assert pickle.loads(pickle.dumps(document)) == document and str(pickle.loads(pickle.dumps(document))) == str(
+        document
+    )
+
+
+def test_repaired_documents_keep_all_digits_too() -> None:
+    """Whichever decoder reads them."""
+    document, repairs = decode(rb'["\u0000", 12345678901234567.891234]')
+    assert exactly(document[1]) == Decimal("12345678901234567.891234") and repairs == {NUL_CHARACTERS: 1}

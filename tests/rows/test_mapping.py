@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from engine.failures import ReadFailure
+from engine.http.decoding import decode
 from engine.rows.mapping import RowMapping
 from tests.shop import STREAMS, connection
 from tests.specs import edited
@@ -50,6 +51,20 @@ def test_type_mismatches_are_counted_by_column_without_values(tmp_path: Path) ->
     assert rows.mismatch_warnings() == [
         "shops.n: 2 values did not fit INT and became NULL; the first was a string, in the row with id=1",
         "shops.s: 1 value did not fit STRING and became JSON text; the first was an object, in the row with id=1",
+    ]
+
+
+def test_numbers_are_exact_or_counted(tmp_path: Path) -> None:
+    """A DECIMAL has every digit. A JSON column has the nearest floats, and one warning with the first row."""
+    rows = mapping(
+        tmp_path, "id: $.id\nn: {path: $.n, type: DECIMAL, precision: 38, scale: 6}\nj: {path: $.n, type: JSON}"
+    )
+    records, _ = decode(b'[{"id": "1", "n": 0.5}, {"id": "2", "n": 12345678901234567.891234}]')
+    assert [rows.row(record)["n"] for record in records] == ["0.5", "12345678901234567.891234"]
+    assert type(rows.row(records[1])["j"]) is float
+    assert rows.mismatch_warnings() == [
+        "shops.j: 2 values had numbers with more digits than JSON holds, which were rounded; the first was in the row "
+        "with id=2"
     ]
 
 

@@ -138,7 +138,7 @@ def _lacks(path: JsonPath, record: Record) -> bool:
         if isinstance(value, dict):
             there = step in value
         else:
-            there = isinstance(value, list) and isinstance(step, int) and step < len(value)
+            there = isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value)
         if not there:
             return not (value is None or isinstance(value, list))
         value = value[step]
