@@ -287,8 +287,8 @@ class Parent:
     batch: int | None = key(Integer(1, 1000), "Number of parents per request; each value is then a list.", default=None)
     moves_cursor: bool = key(
         Boolean(),
-        "Whether a change of a child moves its parent's cursor field, so that the children of unchanged parents need "
-        "not be read. If not, the children of parents that are open are read at each sync.",
+        "Whether a change of a child moves its parent's cursor field. If so, only the children of parents that changed "
+        "are read; if not, those of parents that are open, too.",
         default=True,
     )
 
@@ -387,7 +387,11 @@ class ChangeFeed:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconcile:
-    """Reconciliation: re-reading the whole list, a slice at each sync, for changes that no query finds."""
+    """Reconciliation: re-reading the whole list, a slice at each sync, for changes that no query finds.
+
+    It sends the rows whose cursor field moved since the round before. A stream with a `parent` re-reads only the
+    children of parents whose change no query found.
+    """
 
     every: timedelta = key(Duration(), "The time in which the whole list is re-read once.")
     finds: str | None = key(Text(), "Which changes no query finds, for the reference page.", default=None)
@@ -400,7 +404,7 @@ class Incremental:
     changes: tuple[Query, ...] = key(
         OneOrMore(Object(Query)),
         "Queries that together find every change. Streams with a parent can do without: they read the children of "
-        "those parents that can have changed.",
+        "those parents that changed.",
         default=(),
     )
     open: OpenRows | None = key(Object(OpenRows), "Rows that can change without leaving a trace.", default=None)
@@ -450,7 +454,7 @@ class Stream:
         "The UTC_DATETIME column that moves whenever a row changes. Incremental streams need it.",
         default=None,
     )
-    sync_mode: SyncMode = key(Choice("a sync mode", get_args(SyncMode), SYNC_MODES), "What is sent at each sync.")
+    sync_mode: SyncMode = key(Choice("a sync mode", get_args(SyncMode), SYNC_MODES), "What each sync reads and sends.")
     deleted: Deleted = key(
         Choice("a rule for deleted rows", get_args(Deleted), DELETED),
         "What an incremental stream does about rows that are gone from the server. A full refresh soft-deletes them.",
@@ -472,7 +476,12 @@ class Stream:
         default=None,
     )
     records: tuple[JsonPath, ...] = key(RECORDS, RECORDS_DESCRIPTION, default=())
-    count: Endpoint | None = key(ENDPOINT, "Returns the number of records, for the progress in the log.", default=None)
+    count: Endpoint | None = key(
+        ENDPOINT,
+        "Returns the number of records, for the progress in the log, the "
+        "slices of reconciliation, and `deleted: soft_delete`.",
+        default=None,
+    )
     fields: Mapping[str, Field] = key(
         MapOf("column", Object(Field, shorthand="path"), NAME_PATTERN, NAME_EXPECTED),
         "The columns: a name and a JSONPath, or a name and path, type and description.",

@@ -40,16 +40,19 @@ SyncMode = Literal["incremental", "full_refresh"]
 
 SYNC_MODES: Final[Mapping[str, str]] = {
     "incremental": "send the rows whose cursor field moved since the last complete pass",
-    "full_refresh": "send all rows at each sync; rows that are deleted on the server are soft-deleted",
+    "full_refresh": "read the whole list, send the rows that changed, and soft-delete those that are gone. In a list "
+    "of more than 5,000 rows, one change sends all of them",
 }
 
 Deleted = Literal["keep", "soft_delete"]
 
 DELETED: Final[Mapping[str, str]] = {
-    "keep": "rows that are deleted on the server stay, except rows that were open at the last sync",
+    "keep": "rows that are deleted on the server stay, except rows that were open at the last sync. With `open`, a "
+    "re-sync truncates the table first",
     "soft_delete": "rows that are deleted on the server are soft-deleted. With `reconcile`, once per period: the whole "
     "list is then sent again. Without it, by the next sync: the state holds the keys of all rows, and the whole list "
-    "is read if the server's count differs from their number. That suits lists of a few thousand rows",
+    "is read if the server's count differs from their number. That suits lists of a few thousand rows. Either way, a "
+    "re-sync truncates the table first",
 }
 
 

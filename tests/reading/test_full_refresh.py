@@ -9,6 +9,7 @@ import pytest
 
 from dev.testbed.loopback import Reply, Seen
 from engine.spec.load import ResolvedSpec
+from engine.spec.types import SYNC_MODES
 from engine.state import KNOWN_MAX
 from engine.sync import sync
 from tests.in_process import InProcess
@@ -115,6 +116,7 @@ def test_a_row_is_deleted_once_a_second_reading_of_several_pages_lacks_it(tmp_pa
 
 def test_of_many_rows_all_are_sent_if_one_changed(tmp_path: Path, pools: Pools) -> None:
     """The state has one digest for all of them. After a truncate, so that rows that are gone are marked."""
+    assert f"of more than {KNOWN_MAX:,} rows" in SYNC_MODES["full_refresh"]
     pools.tags = [{"id": f"tag-{number:05}", "name": "t"} for number in range(KNOWN_MAX + 1)]
     resolved, recorder = connected(tmp_path, "tags"), Recorder()
     synced(resolved, pools, recorder)

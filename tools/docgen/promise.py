@@ -6,46 +6,90 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from engine.nouns import counted
-from engine.spec.dialect import Incremental, Spec, Stream
+from engine.pagination import is_stable
+from engine.pagination.single import Single
+from engine.requests import Request
+from engine.spec.dialect import Incremental, Parent, Reconcile, Spec, Stream
+from engine.state import KNOWN_MAX
 
 
 def promise(spec: Spec, stream: Stream) -> Iterator[str]:
     """What a sync delivers, what arrives later, and what happens to deleted rows: items of a Markdown list."""
     if stream.sync_mode == "full_refresh":
-        yield "After a successful sync, the table holds every row as it was when the sync read it."
-        yield "Rows that are gone from the server are soft-deleted."
+        yield from _full_refresh(spec, stream)
         return
     visible = f"within {_span(spec.api.lookback)} of its `{stream.cursor_field}`"
     incremental = stream.incremental
     if incremental is None:
-        yield "Each sync reads the whole list."
+        yield f"Each sync reads the whole list, and sends the rows whose `{stream.cursor_field}` moved."
         yield f"After a successful sync, the table has every change that moved `{stream.cursor_field}`."
         yield f"A change can be missed if it does not become visible {visible}."
         yield "Rows that are deleted on the server stay."
         return
-    found = "\n".join(f"  - {kind}" for kind in dict.fromkeys(_found(stream, incremental)))
+    found = "\n".join(f"  - {kind}" for kind in dict.fromkeys(_found(spec, stream, incremental)))
     yield f"After a successful sync, the table has these changes, as of the start of the sync:\n{found}"
     yield f"A sync can miss a change that does not become visible {visible}."
     if incremental.reconcile is not None:
-        yield f"Reconciliation re-reads every row within {_span(incremental.reconcile.every)}."
+        yield _reconciled(spec, stream, incremental.reconcile)
         yield f"Only reconciliation finds {incremental.reconcile.finds or 'changes of any other kind'}."
     else:
         yield "There is no reconciliation. Other changes are not detected."
     yield from _deleted(stream, incremental)
 
 
-def _found(stream: Stream, incremental: Incremental) -> Iterator[str]:
+def _full_refresh(spec: Spec, stream: Stream) -> Iterator[str]:
+    yield "After a successful sync, the table holds every row as it was when the sync read it."
+    yield (
+        f"A sync sends only rows that changed. If there are more than {KNOWN_MAX:,} rows and one changed, it truncates "
+        "the table and sends all."
+    )
+    yield "Rows that are gone from the server are soft-deleted."
+    if not _is_stable(spec, stream):
+        yield "Rows can change places in the list. If it has more than one page, it is read until two readings agree."
+    elif stream.parent is not None or not isinstance(stream.pagination[0], Single):
+        yield (
+            f"If the list has more than one page and at most {KNOWN_MAX:,} rows, it is read a second time before a "
+            "row is deleted."
+        )
+
+
+def _is_stable(spec: Spec, stream: Stream) -> bool:
+    """Whether no row moves within the order of the list, nor of the list of its parents."""
+    if stream.endpoint is not None:
+        request = Request(stream.endpoint, stream.query or {}, stream.body)
+        if not is_stable(stream.pagination[0], request):
+            return False
+    return stream.parent is None or _is_stable(spec, spec.streams[stream.parent.stream])
+
+
+def _found(spec: Spec, stream: Stream, incremental: Incremental) -> Iterator[str]:
     every_change = f"every change that moves `{stream.cursor_field}`"
     if incremental.open is not None:
         yield f"{every_change} in open rows (`{incremental.open.field.text}` is {_either(incremental.open.values)})"
-    for source in (stream.parent, incremental.related):
-        if source is not None:
-            yield f"{every_change} in rows that belong to changed {source.stream}"
+    if stream.source is not None:
+        yield f"{every_change} in rows that belong to {_read_parents(spec, stream.source)}"
     for query in incremental.changes:
         yield query.finds or every_change
     if incremental.change_feed is not None:
         words = incremental.change_feed.finds or "every change that the change feed names"
         yield f"{words}, if the server has `{incremental.change_feed.endpoint}`"
+
+
+def _read_parents(spec: Spec, declared: Parent) -> str:
+    """The rows of another stream whose children each sync reads."""
+    parent = spec.streams[declared.stream]
+    if declared.moves_cursor and parent.cursor_field is not None:
+        return f"changed {declared.stream}"
+    if parent.incremental is None:
+        return f"any of {declared.stream}"
+    return f"changed {'or open ' if parent.incremental.open else ''}{declared.stream}"
+
+
+def _reconciled(spec: Spec, stream: Stream, reconcile: Reconcile) -> str:
+    period, parent = _span(reconcile.every), stream.parent
+    if parent is not None and stream.deleted == "keep" and spec.streams[parent.stream].cursor_field is not None:
+        return f"Within {period}, reconciliation reads the rows of those {parent.stream} whose change no query found."
+    return f"Reconciliation re-reads every row within {period}."
 
 
 def _deleted(stream: Stream, incremental: Incremental) -> Iterator[str]:
@@ -56,10 +100,11 @@ def _deleted(stream: Stream, incremental: Incremental) -> Iterator[str]:
         yield "Rows that were open at the last sync and are gone are soft-deleted by the next one."
     rows = "Rows" if incremental.open is None else "Other rows"
     if incremental.reconcile is not None and stream.deleted == "soft_delete":
-        yield f"Every {_span(incremental.reconcile.every)}, the whole list is sent again."
+        yield f"Every {_span(incremental.reconcile.every)}, the table is truncated and the whole list is sent again."
         yield f"{rows} that are deleted on the server are soft-deleted then."
     else:
-        yield f"{rows} that are deleted on the server stay."
+        until = ", until a re-sync, which truncates the table first" if incremental.open is not None else ""
+        yield f"{rows} that are deleted on the server stay{until}."
 
 
 def _either(words: tuple[str, ...]) -> str:

@@ -17,7 +17,9 @@ def _page(spec: Spec) -> Iterator[str]:
     yield f"# Tables of the {spec.title} connector\n\n"
     yield "Generated from streams.yaml by `python -m engine generate`.\n\n"
     yield from _summary(spec)
-    yield "\nFivetran adds `_fivetran_synced` and `_fivetran_deleted` to each table.\n\n"
+    yield "\nFivetran adds `_fivetran_synced` and `_fivetran_deleted` to each table. "
+    defaults = [f"`{name}: {setting.default}`" for name, setting in spec.configuration.items() if setting.default]
+    yield f"What follows holds for the default settings{': ' if defaults else ''}{', '.join(defaults)}.\n\n"
     yield from _diagram(spec)
     for stream in spec.streams.values():
         yield from _stream(spec, stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,23 @@ from tests.specs import edited
 from tools.docgen.promise import promise
 
 SOFT_DELETE = edited(MODEL, add={"streams.runs.deleted": "soft_delete"})
+STEPS: dict[str, Any] = {
+    "description": "One row per step.",
+    "endpoint": "GET /runs/{run}/steps",
+    "parent": {"stream": "runs", "values": {"run": "$.id"}},
+    "primary_key": "id",
+    "cursor_field": "updated",
+    "sync_mode": "incremental",
+    "incremental": {"reconcile": "24h"},
+    "fields": {"id": "$.id", "updated": {"path": "$.updated", "type": "UTC_DATETIME"}},
+}
+CHILDREN = edited(MODEL, add={"streams.steps": STEPS})
+STILL = edited(CHILDREN, add={"streams.steps.parent.moves_cursor": False})
+SORTED = edited(STREAMS, add={"streams.shops.body": {"sort": "NAME"}})
+SECOND_READING = (
+    "If the list has more than one page and at most 5,000 rows, it is read a second time before a row is deleted."
+)
+TWO_READINGS = "Rows can change places in the list. If it has more than one page, it is read until two readings agree."
 NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
 
 
@@ -19,16 +37,30 @@ NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
     ("text", "stream", "words"),
     [
         (STREAMS, "shops", "Rows that are gone from the server are soft-deleted."),
-        (STREAMS, "orders", "Each sync reads the whole list."),
+        (STREAMS, "shops", TWO_READINGS),
+        (SORTED, "shops", SECOND_READING),
+        (STREAMS, "orders", "Each sync reads the whole list, and sends the rows whose `updated` moved."),
         (STREAMS, "orders", "Rows that are deleted on the server stay."),
         (MODEL, "runs", "  - every change that moves `updated` in open rows (`$.state` is SCHEDULED or RUNNING)"),
         (MODEL, "runs", "  - every change that the change feed names, if the server has `POST /events/filter`"),
         (MODEL, "runs", "Reconciliation re-reads every row within 24 hours."),
         (MODEL, "runs", "Only reconciliation finds changes of any other kind."),
         (MODEL, "runs", "Rows that were open at the last sync and are gone are soft-deleted by the next one."),
-        (MODEL, "runs", "Other rows that are deleted on the server stay."),
+        (
+            MODEL,
+            "runs",
+            "Other rows that are deleted on the server stay, until a re-sync, which truncates the table first.",
+        ),
+        (CHILDREN, "steps", "  - every change that moves `updated` in rows that belong to changed runs"),
+        (
+            CHILDREN,
+            "steps",
+            "Within 24 hours, reconciliation reads the rows of those runs whose change no query found.",
+        ),
+        (CHILDREN, "steps", "Rows that are deleted on the server stay."),
+        (STILL, "steps", "  - every change that moves `updated` in rows that belong to changed or open runs"),
         (NOT_RECONCILED, "runs", "There is no reconciliation. Other changes are not detected."),
-        (SOFT_DELETE, "runs", "Every 24 hours, the whole list is sent again."),
+        (SOFT_DELETE, "runs", "Every 24 hours, the table is truncated and the whole list is sent again."),
         (SOFT_DELETE, "runs", "Other rows that are deleted on the server are soft-deleted then."),
     ],
 )
