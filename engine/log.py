@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Protocol
+from typing import Final, Protocol
+
+_HEAD: Final = 3000  # characters of a long line
+_TAIL: Final = 500  # which holds the remedy
 
 
 class Log(Protocol):
@@ -18,9 +21,27 @@ class Log(Protocol):
         """Log what was retried, skipped or replaced."""
 
 
+def escaped(text: str) -> str:
+    """The text with line breaks and control characters as escapes, so that no server can write lines of its own."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(text: str) -> str:
+    """The text as one line of a log or of an error: without control characters, and without the middle if it is long.
+
+    Secrets are removed before: half of one could be left.
+    """
+    line = escaped(text)
+    if len(line) <= _HEAD + _TAIL:
+        return line
+    return f"{line[:_HEAD]} ... ({len(line) - _HEAD - _TAIL:,} more characters) ... {line[-_TAIL:]}"
+
+
 @dataclass(frozen=True)
 class RedactingLog:
-    """Passes lines on to a log, without secrets and one at a time.
+    """Passes messages on to a log, without secrets, each as one line and one at a time.
 
     Lines that several threads write to a stream at once can be torn, even in the middle of a character.
     """
@@ -31,12 +52,12 @@ class RedactingLog:
 
     def info(self, message: str) -> None:
         """Log progress."""
-        line = self.redact(message)
+        line = one_line(self.redact(message))
         with self._lock:
             self.log.info(line)
 
     def warning(self, message: str) -> None:
         """Log what was retried, skipped or replaced."""
-        line = self.redact(message)
+        line = one_line(self.redact(message))
         with self._lock:
             self.log.warning(line)

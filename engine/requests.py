@@ -8,7 +8,7 @@ lookup, which costs 12 seconds at every ``fivetran debug`` without internet.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -66,6 +66,7 @@ class Page:
 
     ``document``: the whole response. ``next_link``: the URL of the next page in its Link header. ``asked_at``: when it
     was requested, by the server's clock; None if that is unknown. ``url``: where it was requested, without the query.
+    ``is_secret``: whether a string has a secret of the configuration in it, so that it must not be kept.
     """
 
     records: Sequence[KeyedRecord]
@@ -73,6 +74,7 @@ class Page:
     next_link: str | None = None
     asked_at: datetime | None = None
     url: str = ""
+    is_secret: Callable[[str], bool] = field(default=lambda text: False, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

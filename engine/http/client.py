@@ -18,6 +18,7 @@ from engine.http.budget import Budget
 from engine.http.clock import ServerClock
 from engine.http.csrf import CsrfToken
 from engine.http.decoding import NotJson, UnexpectedShape, decode
+from engine.http.error_body import ErrorInBody
 from engine.http.errors import ErrorMapping, RequestError
 from engine.http.rate_limiter import RateLimiter
 from engine.http.repairs import Repairs
@@ -106,7 +107,8 @@ class Client:
         Args:
             stream: The stream that messages name.
             request: The request.
-            expect: Turns the decoded JSON into the wanted value; raises :class:`UnexpectedShape` if it cannot.
+            expect: Turns the decoded JSON into the wanted value; raises :class:`UnexpectedShape` if it cannot, and
+                :class:`ErrorInBody` if the server reports an error. A response without content is null.
             endpoint_exists: Whether the endpoint is known to exist. A 404 or 405 is then final only if it is the API's
                 own, in JSON; any other comes from a proxy and is retried like a 5xx.
 
@@ -146,8 +148,11 @@ class Client:
         if error is not None:
             raise error
         try:
-            document, repairs = decode(raw.body)
+            document, repairs = (None, {}) if raw.status in (204, 205) else decode(raw.body)
             value = expect(document)
+        except ErrorInBody as in_body:
+            said = self._errors.excerpt(str(in_body))
+            raise RequestError(f"returned {raw.status} with an error: {said}", part=None) from in_body
         except NotJson as not_json:
             raise self._errors.not_json(raw, str(not_json)) from not_json
         except UnexpectedShape as shape:

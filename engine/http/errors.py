@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from engine.failures import Failure, NotFound, RequestRejected, Unauthorized
 from engine.http.decoding import NotJson, decode
 from engine.http.response import RawResponse
+from engine.log import one_line
 from engine.requests import Request
 from engine.spec.load import ResolvedSpec
 
@@ -119,7 +120,8 @@ class ErrorMapping:
 
     def message(self, stream: str, request: Request, url: str, what: str, remedy: str) -> str:
         """A failure in one line."""
-        return f"{stream}: {request} at {url}: {what}.{f' {remedy}.' if remedy else ''}"
+        message = f"{stream}: {request} at {url}: {what}.{f' {remedy}.' if remedy else ''}"
+        return one_line(self._resolved.settings.secrets.redact(message))
 
     def named(self, part: str) -> str:
         """The settings behind a part of the spec, for a remedy: ``api_url in the configuration``."""
@@ -159,7 +161,7 @@ class ErrorMapping:
             return f"the proxy {returned}", self.remedy("api.proxy")
         if 300 <= status < 400:
             return self._redirect(url, response)
-        what = f"{returned}: {self._excerpt(response)}"
+        what = f"{returned}: {self.excerpt(response.text)}"
         if status in (401, 403):
             return what, self._credentials(status)
         if status in (400, 422):
@@ -204,9 +206,9 @@ class ErrorMapping:
         note = f"; {' and '.join(unused)} is set too, and not used" if unused else ""
         return f"Check that {setting} {'is valid' if status == 401 else 'has the required permission'}{note}"
 
-    def _excerpt(self, response: RawResponse) -> str:
-        """The start of the body. Secrets are removed first: the cut could leave half of one."""
-        body = " ".join(self._resolved.settings.secrets.redact(response.text).split())
+    def excerpt(self, text: str) -> str:
+        """The start of what the server sent. Secrets are removed first: the cut could leave half of one."""
+        body = " ".join(self._resolved.settings.secrets.redact(text).split())
         return body if len(body) <= _EXCERPT else f"{body[:_EXCERPT]}..."
 
 

@@ -74,6 +74,8 @@ class _LinkPaginator:
             self._go_to(self._place.path(target, urlsplit(page.url)), target.query)
         except ValueError:
             raise ReadFailure("the link to the next page is not a URL") from None
+        if page.is_secret(link) or page.is_secret(unquote(link)):
+            self.position = None
         return new
 
     def _go_to(self, path: str, query: str) -> None:

@@ -98,6 +98,8 @@ class _TokenPaginator:
             self.request = None
         else:
             self.request = self._following(token)
+            if page.is_secret(str(token)):
+                self.position = None
         return new
 
     def _token_in(self, page: Page) -> Any:

@@ -13,7 +13,9 @@ from typing import Any
 from engine.failures import Failure, NotFound, OrderMoved, ReadFailure
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
-from engine.jsonpath import PARENT, JsonPath
+from engine.http.error_body import ErrorInBody, error_in
+from engine.jsonpath import PARENT, JsonPath, leading_steps
+from engine.log import one_line
 from engine.pagination import Paginator
 from engine.requests import KeyedRecord, Page, Record, Request, Response
 
@@ -177,6 +179,9 @@ class PageReader:
         known = endpoint_exists or list_request.endpoint_exists
         return self._client.send(stream, request, expected, endpoint_exists=known)
 
+    def _is_secret(self, text: str) -> bool:
+        return self._client.redact(text) != text
+
     def _advance(self, stream: str, sent: _InFlight, response: Response) -> ListPage:
         list_request = sent.list_request
         document, records = response.value
@@ -188,19 +193,23 @@ class PageReader:
         try:
             keyed = [(list_request.key(record), record) for record in records]
             url = self._client.url(sent.request)
-            page = Page(keyed, document, response.next_link, response.requested_at, url)
+            page = Page(keyed, document, response.next_link, response.requested_at, url, self._is_secret)
             new = list_request.paginator.advance(page)
             continues = sent.request is not sent.first
             return ListPage(list_request, len(keyed), new, response.requested_at, continues)
         except ReadFailure as failure:
             kind = OrderMoved if isinstance(failure, OrderMoved) else ReadFailure
-            raise kind(f"{stream}: {sent.request} at {self._client.url(sent.request)}: {failure}.") from failure
+            message = f"{stream}: {sent.request} at {self._client.url(sent.request)}: {failure}."
+            raise kind(one_line(self._client.redact(message))) from failure
 
 
 def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = False) -> list[dict[str, Any]]:
     """The list of records in a response or, with ``one_record``, its single record in a list.
 
+    No content, or null where the list should be, is an empty list.
+
     Raises:
+        ErrorInBody: the server reports an error instead.
         UnexpectedShape: the response has another shape.
     """
     return [_record_in(document, paths)] if one_record else _records_in(document, paths)
@@ -212,6 +221,7 @@ def _record_in(document: Any, paths: Sequence[JsonPath]) -> dict[str, Any]:
         found = path.get(document)
         if isinstance(found, dict):
             return found
+    _raise_error_in(document)
     raise UnexpectedShape(f"{_shape(document)}, and no object at {_either(paths)}")
 
 
@@ -220,10 +230,31 @@ def _records_in(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]
     for path in paths:
         found = path.get(document)
         if isinstance(found, list):
+            _raise_error_in(document, found)
             if not all(isinstance(record, dict) for record in found):
                 raise UnexpectedShape(f"a list at {path.text} whose items are not all objects")
             return found
+    _raise_error_in(document)
+    if any(_is_null(document, path) for path in paths):
+        return []
     raise UnexpectedShape(f"{_shape(document)}, and no list of records at {_either(paths)}")
+
+
+def _raise_error_in(document: Any, records: list[Any] | None = None) -> None:
+    error = error_in(document, records)
+    if error is not None:
+        raise ErrorInBody(error)
+
+
+def _is_null(document: Any, path: JsonPath) -> bool:
+    """Whether a response has null at a path, or on the way to it. A property that is missing is not null."""
+    for step in leading_steps(path.text)[0]:
+        if document is None:
+            return True
+        if not isinstance(document, dict) or step not in document:
+            return False
+        document = document[step]
+    return document is None
 
 
 def _shape(document: Any) -> str:

@@ -56,7 +56,6 @@ TRANSIENT = {
     "broken gzip": Reply(body=b"[]", headers={"Content-Encoding": "gzip"}),
     "not UTF-8": Reply(body=b'["\xff\xfe"]'),
     "an object of another shape": Reply({"detail": "maintenance"}),
-    "null": Reply(None),
     "a list of strings": Reply(["a", "b"]),
 }
 

@@ -161,17 +161,20 @@ def test_a_server_that_repeats_what_it_is_sent(
 
 
 @BOTH
+@pytest.mark.parametrize(
+    ("host", "words"), [("http://elsewhere.test", "leads to /***/*** on elsewhere.test"), ("", "would never end")]
+)
 @pytest.mark.scenario("secrets")
-def test_a_link_to_the_next_page(tmp_path: Path, settings: dict[str, str]) -> None:
-    """A failure that quotes a page, rather than one of the HTTP client."""
+def test_a_link_to_the_next_page(tmp_path: Path, settings: dict[str, str], host: str, words: str) -> None:
+    """A failure that quotes a page, rather than one of the HTTP client. A link with a secret is in no state."""
 
     def answer(seen: Seen) -> Reply:
-        target = f"/{quote(secret(seen), safe='')}/{HEADERS['X-Access-Id']}"
+        target = f"{host}/{quote(secret(seen), safe='')}/{HEADERS['X-Access-Id']}"
         return Reply(orders(3), headers={"Link": f'<{target}>; rel="next"'})
 
     text = edited(FULL_SHOP, replace={"api.pagination": {"style": "link"}})
     with Loopback(answer) as server:
-        assert "leads to /***/***" in fails_cleanly(full_shop(tmp_path, server.url, text, **settings))
+        assert words in fails_cleanly(full_shop(tmp_path, server.url, text, **settings))
 
 
 @BOTH

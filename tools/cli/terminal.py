@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final, TextIO
 
+from engine.log import escaped
+
 _CODES: Final = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1"}
 PLAIN_WIDTH: Final = 160
 """Characters in a line of a table in a pipe or file."""
@@ -32,7 +34,7 @@ class TerminalStyle:
 
 def clean(text: str) -> str:
     """The text on one line, with control characters as escapes, so that no value can control the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escaped(text)
 
 
 def width(text: str) -> int:
