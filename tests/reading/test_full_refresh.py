@@ -52,12 +52,16 @@ streams:
 
 
 class Pools:
-    """Pools, each with one queue, and tags. ``moves``: the last pool comes first once a page of pools was read."""
+    """Pools, each with one queue, and tags.
+
+    ``moves``: the last pool comes first once a page of pools was read. ``hidden``: a pool that one reading lacks.
+    """
 
     def __init__(self) -> None:
         self.pools = [{"id": f"pool-{number:02}", "name": "p"} for number in range(10)]
         self.tags = [{"id": f"tag-{number:05}", "name": "t"} for number in range(3)]
         self.moves = False
+        self.readings = 0
         self.hidden: str | None = None
 
     def answer(self, seen: Seen) -> Reply:
@@ -66,12 +70,13 @@ class Pools:
             return Reply([{"id": f"queue of {seen.path.split('/')[-2]}"}])
         rows = self.tags if seen.path.endswith("/tags") else self.pools
         first, limit = (int(seen.query[name][0]) for name in ("offset", "limit"))
-        page = [row for row in rows[first : first + limit] if row["id"] != self.hidden]
+        self.readings += rows is self.pools and first == 0
+        if self.readings > 1:
+            self.hidden = None
+        page = [row for row in rows if row["id"] != self.hidden][first : first + limit]
         if rows is self.pools and self.moves:
             self.pools.insert(0, self.pools.pop())
             self.moves = False
-        if len(page) < len(rows[first : first + limit]):
-            self.hidden = None
         return Reply(page)
 
 
@@ -89,6 +94,7 @@ def connected(folder: Path, stream: str, *, stable: bool = False) -> ResolvedSpe
 def synced(resolved: ResolvedSpec, pools: Pools, recorder: Recorder) -> Recorder:
     """Run one sync; the recorder has its operations."""
     recorder.operations.clear()
+    pools.readings = 0
     with InProcess(pools.answer):
         sync(resolved, recorder.state, recorder, Lines(), checkpoint_rows=100_000)
     return recorder
@@ -104,11 +110,19 @@ def test_a_row_that_moves_while_its_list_is_read_is_not_deleted(tmp_path: Path, 
     assert not any(row["deleted"] for row in recorder.tables[table].values())
 
 
+def test_a_row_that_moves_during_a_first_sync_arrives(tmp_path: Path, pools: Pools) -> None:
+    """Though nothing was there that could be missing."""
+    recorder = Recorder()
+    pools.moves = True
+    synced(connected(tmp_path, "pools"), pools, recorder)
+    assert len(recorder.tables["pools"]) == 10
+
+
 def test_a_row_is_deleted_once_a_second_reading_of_several_pages_lacks_it(tmp_path: Path, pools: Pools) -> None:
     """Even if the order is stable: a row can be missing from one response."""
     resolved, recorder = connected(tmp_path, "pools", stable=True), Recorder()
     synced(resolved, pools, recorder)
-    pools.hidden = "pool-09"
+    pools.hidden = "pool-05"
     assert synced(resolved, pools, recorder).count("delete", "pools") == 0
     del pools.pools[5]
     assert synced(resolved, pools, recorder).count("delete", "pools") == 1
