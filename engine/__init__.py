@@ -2,7 +2,7 @@
 
 Packages and modules, each of which imports only from those before it:
 
-- failures, instants, numbers, log, jsonpath, nouns, destination: what everything else is written in;
+- failures, numbers, instants, log, jsonpath, nouns, destination: what everything else is written in;
 - declare: the small framework in which the blocks and keys of streams.yaml are declared and checked;
 - requests: requests and responses as plain values;
 - pagination, authentication: one file per style, its keys in streams.yaml and its behavior;

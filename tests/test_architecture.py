@@ -12,8 +12,8 @@ from tests.readme import PROJECT
 
 ORDER = (
     "failures",
-    "instants",
     "numbers",
+    "instants",
     "log",
     "jsonpath",
     "nouns",

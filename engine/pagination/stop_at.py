@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from engine.failures import ReadFailure
-from engine.instants import parse_instant
 from engine.jsonpath import JsonPath
 from engine.pagination.paginator import Paginator
-from engine.requests import KeyedRecord, Page, Request
+from engine.requests import KeyedRecord, Page, Record, Request
 
 
 class StopAtPaginator:
@@ -21,14 +20,18 @@ class StopAtPaginator:
         paginator: Reads the list.
         field: The timestamp in a record.
         oldest: The oldest instant that is wanted.
+        instant_at: Returns a record's timestamp, None if it has none.
     """
 
     one_record = False
 
-    def __init__(self, paginator: Paginator, field: JsonPath, oldest: datetime) -> None:
+    def __init__(
+        self, paginator: Paginator, field: JsonPath, oldest: datetime, instant_at: Callable[[Record], datetime | None]
+    ) -> None:
         self._paginator = paginator
         self._field = field
         self._oldest = oldest
+        self._instant_at = instant_at
         self.request: Request | None = paginator.request
 
     @property
@@ -48,7 +51,7 @@ class StopAtPaginator:
         return wanted
 
     def _instant(self, keyed: KeyedRecord) -> datetime:
-        try:
-            return parse_instant(self._field.get(keyed[1]))
-        except (TypeError, ValueError, OverflowError):
-            raise ReadFailure(f"a record has no timestamp at {self._field.text}, the path in stop_at") from None
+        instant = self._instant_at(keyed[1])
+        if instant is None:
+            raise ReadFailure(f"a record has no timestamp at {self._field.text}, the path in stop_at")
+        return instant

@@ -20,7 +20,6 @@ from typing import Final
 
 from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
 from engine.instants import EARLIEST, shifted
-from engine.jsonpath import JsonPath
 from engine.pagination import paginate_unjoined
 from engine.pagination.stop_at import StopAtPaginator
 from engine.reading.backfill import existing, read_all
@@ -29,7 +28,7 @@ from engine.reading.children import after, children_of, joined, split
 from engine.reading.pages import ListPage, ListRequest
 from engine.reading.source import IsLater, Source
 from engine.requests import Record, Request
-from engine.rows.mapping import instant_at
+from engine.rows.mapping import instant_reader
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows
 from engine.state import Interval, fingerprint
 
@@ -170,9 +169,10 @@ class ChangesPass:
     def _alternative(self, query: Fallback, since: datetime, position: str | None) -> Iterator[Batch]:
         """The result of a query. Read to its end, it covers an interval."""
         newest = since
+        instant_at = instant_reader(self.source.stream, query.filters_by) if query.filters_by else None
         try:
             for page in self._pages(query, since, position):
-                newest = max(newest, _newest(page, query.filters_by))
+                newest = max(newest, _newest(page, instant_at))
                 yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
         except OrderMoved:
             for page in self.source.read_until_settled(partial(self._list, query, since, joined=False)):
@@ -193,7 +193,8 @@ class ChangesPass:
         if not joined:
             paginator = paginate_unjoined(style, request)
         if query.stop_at is not None:
-            paginator = StopAtPaginator(paginator, query.stop_at, since)
+            instant_at = instant_reader(self.source.stream, query.stop_at)
+            paginator = StopAtPaginator(paginator, query.stop_at, since, instant_at)
         return self.source.listed(paginator)
 
     # --- open rows ---------------------------------------------------------------------------------------------------
@@ -366,9 +367,9 @@ def query_name(query: Fallback) -> str:
     return fingerprint(parts).hex()
 
 
-def _newest(page: ListPage, path: JsonPath | None) -> datetime:
-    """The newest timestamp on a page at a path."""
-    instants = (instant_at(path, record) for _, record in page.new) if path is not None else ()
+def _newest(page: ListPage, instant_at: Callable[[Record], datetime | None] | None) -> datetime:
+    """The newest timestamp on a page."""
+    instants = (instant_at(record) for _, record in page.new) if instant_at is not None else ()
     return max((at for at in instants if at is not None), default=EARLIEST)
 
 

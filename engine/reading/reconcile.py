@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from engine.jsonpath import JsonPath
 from engine.reading.backfill import read_all
 from engine.reading.batch import Batch
 from engine.reading.changes import query_name
 from engine.reading.source import IsLater, Source
 from engine.requests import Record
-from engine.rows.mapping import instant_at
+from engine.rows.mapping import instant_reader
 from engine.spec.dialect import Stream
-from engine.state import Covered, Interval, ReconcileState
+from engine.state import Covered, ReconcileState
 
 IsDelivered = Callable[[Record, datetime | None], bool]
 
@@ -29,8 +28,8 @@ def is_delivered(stream: Stream, covered: Covered, lookback: timedelta) -> IsDel
     """
     queries = stream.incremental.changes if stream.incremental else ()
     alternatives = [alternative for query in queries for alternative in query.alternatives]
-    known: list[tuple[JsonPath, tuple[Interval, ...]]] = [
-        (query.filters_by, covered[query_name(query)])
+    known = [
+        (instant_reader(stream, query.filters_by), covered[query_name(query)])
         for query in alternatives
         if query.filters_by is not None and query_name(query) in covered
     ]
@@ -39,8 +38,8 @@ def is_delivered(stream: Stream, covered: Covered, lookback: timedelta) -> IsDel
     def delivered(record: Record, cursor: datetime | None) -> bool:
         if cursor is None:
             return False
-        for path, intervals in known:
-            at = instant_at(path, record)
+        for instant_at, intervals in known:
+            at = instant_at(record)
             if at is not None and abs(cursor - at) <= tolerance and any(at in interval for interval in intervals):
                 return True
         return False

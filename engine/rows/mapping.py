@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any
 
 from engine.failures import ReadFailure
-from engine.instants import parse_instant
 from engine.jsonpath import Getter, JsonPath
 from engine.nouns import counted
 from engine.requests import Record
 from engine.rows.types import Rounded, TypeMismatch, converter, unchanged_type
-from engine.spec.dialect import Stream
+from engine.spec.dialect import Field, Stream
 
 Row = dict[str, Any]
 
@@ -50,7 +49,7 @@ class RowMapping:
                     self._count_rounded(name, record)
                     value = rounded.replacement
                 except TypeMismatch as mismatch:
-                    self._count(name, value, record)
+                    self._count(name, value, record, mismatch.hint)
                     value = mismatch.replacement
             row[name] = value
         return row
@@ -106,10 +105,11 @@ class RowMapping:
             ),
         ]
 
-    def _count(self, name: str, value: Any, record: Record) -> None:
+    def _count(self, name: str, value: Any, record: Record, hint: str) -> None:
         self._mismatches[name] += 1
         if name not in self._first_mismatch:
-            self._first_mismatch[name] = f"the first was {_json_type(value)}, {self._place(record)}"
+            first = f"the first was {_json_type(value)}, {self._place(record)}"
+            self._first_mismatch[name] = f"{first}; {hint}" if hint else first
 
     def _count_rounded(self, name: str, record: Record) -> None:
         self._rounded[name] += 1
@@ -120,13 +120,23 @@ class RowMapping:
         return f"in the row with {', '.join(f'{part}={get(record)}' for part, get, _ in self._key)}"
 
 
-def instant_at(path: JsonPath, record: Record) -> datetime | None:
-    """The instant at a path of a record; None if there is none."""
-    value = path.get(record)
-    try:
-        return parse_instant(value) if isinstance(value, str) else None
-    except (ValueError, OverflowError):
-        return None
+def instant_reader(stream: Stream, path: JsonPath) -> Callable[[Record], datetime | None]:
+    """A function that returns the instant at a path of a record, None if there is none.
+
+    If a column with that path has a format or a timezone, it holds here too.
+    """
+    declared = (column for column in stream.fields.values() if column.type == "UTC_DATETIME" and path in column.path)
+    convert = converter(next(declared, Field(path=(path,), type="UTC_DATETIME")))
+
+    def instant_at(record: Record) -> datetime | None:
+        value = path.get(record)
+        try:
+            instant: datetime | None = None if value is None else convert(value)
+        except TypeMismatch:
+            return None
+        return instant
+
+    return instant_at
 
 
 def _key_of(paths: tuple[JsonPath, ...]) -> str | None:

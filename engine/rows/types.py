@@ -11,24 +11,29 @@ import binascii
 import json
 import math
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
-from engine.instants import from_iso, parse_instant
+from engine.instants import from_epoch, parse_datetime, parse_instant
 from engine.numbers import PreciseFloat, exactly, with_floats
 from engine.spec.dialect import Field
+from engine.spec.types import EPOCH_UNITS, TimeFormat
 
 Convert = Callable[[Any], Any]
 """Converts a JSON value that is not null; raises :class:`TypeMismatch`."""
 
 
 class TypeMismatch(Exception):
-    """A value that does not fit its column's type. ``replacement`` is what is stored instead."""
+    """A value that does not fit its column's type. ``replacement`` is what is stored instead.
 
-    def __init__(self, replacement: Any = None) -> None:
+    ``hint``: what to declare, if the value fits another declaration.
+    """
+
+    def __init__(self, replacement: Any = None, hint: str = "") -> None:
         super().__init__()
         self.replacement = replacement
+        self.hint = hint
 
 
 class Rounded(TypeMismatch):
@@ -40,6 +45,10 @@ def converter(field: Field) -> Convert:
     if field.type == "DECIMAL":
         assert field.precision is not None and field.scale is not None  # the spec checked it
         return _decimal(field.precision, field.scale)
+    if field.time_format is not None:
+        return _from_epoch(field.time_format)
+    if field.timezone is not None:
+        return _with_offset(field.timezone)
     return _CONVERTERS[field.type]
 
 
@@ -140,14 +149,55 @@ def _utc_datetime(value: Any) -> datetime:
             return parse_instant(value)
         except (ValueError, OverflowError):
             pass
-    raise TypeMismatch
+    raise TypeMismatch(hint=_hint(value))
+
+
+def _hint(value: Any) -> str:
+    """What to declare for a value that is an instant only with a declaration."""
+    try:
+        if isinstance(value, str):
+            parse_instant(value, timezone.utc)
+            return 'a time without an offset needs the key "timezone"'
+    except (ValueError, OverflowError):
+        pass
+    try:
+        _from_epoch("epoch_milliseconds")(value)
+    except TypeMismatch:
+        return ""
+    return 'a number that counts from 1970 needs the key "format"'
+
+
+def _with_offset(offset: timezone) -> Convert:
+    def convert(value: Any) -> datetime:
+        if isinstance(value, str):
+            try:
+                return parse_instant(value, offset)
+            except (ValueError, OverflowError):
+                pass
+        raise TypeMismatch
+
+    return convert
+
+
+def _from_epoch(name: TimeFormat) -> Convert:
+    unit = EPOCH_UNITS[name]
+
+    def convert(value: Any) -> datetime:
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            try:
+                return from_epoch(value, unit)
+            except (ValueError, OverflowError):
+                pass
+        raise TypeMismatch
+
+    return convert
 
 
 def _naive_datetime(value: Any) -> datetime:
     if isinstance(value, str) and len(value) > 10:
         try:
-            moment = from_iso(value)
-        except ValueError:
+            moment = parse_datetime(value)
+        except (ValueError, OverflowError):
             raise TypeMismatch from None
         if moment.tzinfo is None:
             return moment

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import ClassVar, Final, get_args
 
 from engine.authentication import AUTHENTICATION, Authentication
@@ -48,12 +48,15 @@ from engine.spec.configuration import Setting
 from engine.spec.types import (
     COLUMN_TYPES,
     DELETED,
+    OFFSET,
     REFERENCE,
     SYNC_MODES,
+    TIME_FORMATS,
     ColumnType,
     Deleted,
     Reference,
     SyncMode,
+    TimeFormat,
 )
 
 # --- api -------------------------------------------------------------------------------------------------------------
@@ -257,6 +260,15 @@ class Field:
     )
     precision: int | None = key(Integer(1, 38), "For DECIMAL: total number of digits.", default=None)
     scale: int | None = key(Integer(0, 37), "For DECIMAL: digits after the decimal point.", default=None)
+    time_format: TimeFormat | None = key(
+        Choice("a format", get_args(TimeFormat), TIME_FORMATS),
+        "For UTC_DATETIME: what the server sends in place of a date and time.",
+        default=None,
+        name="format",
+    )
+    timezone: timezone | None = key(
+        OFFSET, "For UTC_DATETIME: the offset of times that the server sends without one.", default=None
+    )
 
     @property
     def sdk_type(self) -> str | Mapping[str, str | int | None]:

@@ -16,6 +16,7 @@ from engine.declare.problems import suggestion
 from engine.declare.types import PATH_VALUE, Endpoint
 from engine.declare.values import JsonValue
 from engine.jsonpath import PARENT
+from engine.pagination.keyset import Keyset
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
 from engine.spec.selection import WORDS, select
@@ -123,6 +124,20 @@ def only_decimal_has_precision_and_scale(field: Field, at: Node) -> Violations:
                 yield Violation(at.at(name), "only DECIMAL has a precision and a scale", at_key=True)
 
 
+def only_instants_have_a_format(field: Field, at: Node) -> Violations:
+    """A NAIVE_DATETIME is not an instant."""
+    if field.type != "UTC_DATETIME":
+        for name in ("format", "timezone"):
+            if at.get(name) is not None:
+                yield Violation(at.at(name), f"only UTC_DATETIME has a {name}", at_key=True)
+
+
+def a_number_has_no_timezone(field: Field, at: Node) -> Violations:
+    """It counts from an instant."""
+    if field.time_format is not None and at.get("timezone") is not None:
+        yield Violation(at.at("timezone"), f"{field.time_format} needs no timezone", at_key=True)
+
+
 # --- streams ---------------------------------------------------------------------------------------------------------
 
 
@@ -195,6 +210,16 @@ def deleted_needs_incremental(stream: Stream, at: Node) -> Violations:
     """Without it, a stream sends the rows whose cursor moved and cannot detect deletions."""
     if stream.sync_mode == "incremental" and at.get("deleted") is not None and at.get("incremental") is None:
         yield Violation(at.at("deleted"), 'needs the key "incremental"', at_key=True)
+
+
+def keyset_is_of_dates_and_times(stream: Stream, at: Node) -> Violations:
+    """Its bounds are sent in ISO 8601, in UTC."""
+    declared = [column for _, column in _entries(stream.fields) if column.time_format or column.timezone]
+    paths = {path for column in declared for path in column.path}
+    for style in stream.pagination:
+        if isinstance(style, Keyset) and style.field in paths:
+            message = f"style keyset needs dates and times in UTC; the column of {style.field.text} declares others"
+            yield Violation(at.at("pagination"), message)
 
 
 def get_has_no_body(stream: Stream, at: Node) -> Violations:
@@ -510,6 +535,8 @@ FIELD_RULES: Final = (
     decimal_has_precision_and_scale,
     scale_fits_precision,
     only_decimal_has_precision_and_scale,
+    only_instants_have_a_format,
+    a_number_has_no_timezone,
 )
 STREAM_RULES: Final = (
     primary_key_is_of_columns,
@@ -521,6 +548,7 @@ STREAM_RULES: Final = (
     full_refresh_has_no_incremental,
     full_refresh_has_no_deleted,
     deleted_needs_incremental,
+    keyset_is_of_dates_and_times,
     get_has_no_body,
     no_endpoint_no_request,
     path_values_come_from_the_parent,

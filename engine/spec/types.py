@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 
 from engine.declare.types import NAME_PATTERN
 from engine.declare.values import Text
+from engine.instants import parse_offset
 
 ColumnType = Literal[
     "STRING", "JSON", "BOOLEAN", "SHORT", "INT", "LONG", "DECIMAL", "FLOAT", "DOUBLE", "NAIVE_DATE", "NAIVE_DATETIME",
@@ -27,7 +29,8 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
     "DOUBLE": "a 64-bit number",
     "NAIVE_DATE": "a date, such as 2024-05-01",
     "NAIVE_DATETIME": "a date and time without an offset",
-    "UTC_DATETIME": "an instant: a date and time with its offset, stored in UTC",
+    "UTC_DATETIME": "an instant, stored in UTC: a date and time with its offset, in ISO 8601 or RFC 1123. Anything "
+    "else needs `format` or `timezone`",
     "BINARY": "bytes, as a base64 string",
     "XML": "an XML string",
 }
@@ -35,6 +38,28 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 
 KEY_TYPES: Final = frozenset({"STRING", "SHORT", "INT", "LONG", "NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME"})
 """The column types that compare and hash exactly, as a primary key must."""
+
+TimeFormat = Literal["epoch_seconds", "epoch_milliseconds", "epoch_microseconds"]
+
+TIME_FORMATS: Final[Mapping[str, str]] = {
+    "epoch_seconds": "seconds since the beginning of 1970, as a number or a string of digits",
+    "epoch_milliseconds": "milliseconds since then",
+    "epoch_microseconds": "microseconds since then",
+}
+
+EPOCH_UNITS: Final[Mapping[TimeFormat, timedelta]] = {
+    "epoch_seconds": timedelta(seconds=1),
+    "epoch_milliseconds": timedelta(milliseconds=1),
+    "epoch_microseconds": timedelta(microseconds=1),
+}
+"""The unit that each format counts."""
+
+OFFSET: Final = Text(
+    r"UTC|[+-](0[0-9]|1[0-4]):[0-5][0-9]",
+    "UTC or an offset from it, such as +02:00",
+    parse_offset,
+    noun="`UTC` or an offset",
+)
 
 SyncMode = Literal["incremental", "full_refresh"]
 

@@ -8,6 +8,7 @@ import pytest
 
 from engine.declare.types import Endpoint
 from engine.failures import ReadFailure
+from engine.instants import parse_instant
 from engine.jsonpath import compile_path
 from engine.pagination.offset import Offset
 from engine.pagination.stop_at import StopAtPaginator
@@ -23,7 +24,10 @@ def newest_first(*minutes: int | None) -> Page:
 
 def stopped_at(minute: int) -> StopAtPaginator:
     paginator = Offset(page_size=3).paginate(FIRST)
-    return StopAtPaginator(paginator, compile_path("$.at"), datetime(2024, 5, 1, 10, minute, tzinfo=timezone.utc))
+    oldest = datetime(2024, 5, 1, 10, minute, tzinfo=timezone.utc)
+    return StopAtPaginator(
+        paginator, compile_path("$.at"), oldest, lambda record: record["at"] and parse_instant(record["at"])
+    )
 
 
 def test_stops_at_the_first_older_row() -> None:

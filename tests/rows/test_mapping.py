@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,43 @@ def test_numbers_are_exact_or_counted(tmp_path: Path) -> None:
     assert rows.mismatch_warnings() == [
         "shops.j: 2 values had numbers with more digits than JSON holds, which were rounded; the first was in the row "
         "with id=2"
+    ]
+
+
+def test_instants_are_read_as_declared(tmp_path: Path) -> None:
+    """A number of seconds, of milliseconds, and a time without an offset."""
+    rows = mapping(
+        tmp_path,
+        "id: $.id\ns: {path: $.s, type: UTC_DATETIME, format: epoch_seconds}\n"
+        "m: {path: $.m, type: UTC_DATETIME, format: epoch_milliseconds}\n"
+        "t: {path: $.t, type: UTC_DATETIME, timezone: '+02:00'}",
+    )
+    record = {"id": "1", "s": "1777629600.5", "m": 1777629600500, "t": "2026-05-01 12:00:00.5"}
+    instant = datetime(2026, 5, 1, 10, 0, 0, 500000, timezone.utc)
+    assert rows.row(record) == {"id": "1", "s": instant, "m": instant, "t": instant}
+    assert rows.row({"id": "2", "s": True, "m": "x", "t": 5}) == {"id": "2", "s": None, "m": None, "t": None}
+    assert len(rows.mismatch_warnings()) == 3
+
+
+ROW = "in the row with id=1"
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        (1777629600, f'a number, {ROW}; a number that counts from 1970 needs the key "format"'),
+        ("1777629600.5", f'a string, {ROW}; a number that counts from 1970 needs the key "format"'),
+        ("2026-05-01 12:00:00", f'a string, {ROW}; a time without an offset needs the key "timezone"'),
+        ("soon", f"a string, {ROW}"),
+        (True, f"a boolean, {ROW}"),
+    ],
+)
+def test_an_instant_that_needs_a_declaration_is_reported_with_it(tmp_path: Path, value: object, hint: str) -> None:
+    """It is NULL until then: an instant is not guessed."""
+    rows = mapping(tmp_path, "id: $.id\nt: {path: $.t, type: UTC_DATETIME}")
+    assert rows.row({"id": "1", "t": value})["t"] is None
+    assert rows.mismatch_warnings() == [
+        f"shops.t: 1 value did not fit UTC_DATETIME and became NULL; the first was {hint}"
     ]
 
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from engine.declare.node import Node
 from engine.jsonpath import PARENT, JsonPath, compile_path
-from engine.spec.dialect import Spec, Stream
+from engine.spec.dialect import Field, Spec, Stream
 from tools.checking.findings import Aspect, Level, Place, StreamFindings
 from tools.openapi.accepts import Fault, faults, hint
-from tools.openapi.columns import type_mismatch
+from tools.openapi.columns import FROM_A_NUMBER, TAKES, type_mismatch
 from tools.openapi.document import NoOperation, OpenApi, Operation
 from tools.openapi.lists import follow, object_at, record_at, record_of
 from tools.openapi.shape import Absent, Shape
@@ -260,12 +260,21 @@ def _check_columns(findings: StreamFindings, stream: Stream, record: Shape, pare
                 findings.add("warning", "fields", place, message)
             continue
         for shape in shapes:
-            wrong = type_mismatch(column.type, shape)
-            if name == stream.cursor_field and not shape.kinds & {"date-time", "any"}:
-                message = f"the cursor must be a date-time, found {shape.words}"
+            wrong = type_mismatch(FROM_A_NUMBER if column.time_format else column.type, shape)
+            if name == stream.cursor_field and not shape.kinds & _cursor_kinds(column):
+                message = (
+                    f"the cursor must be {'a number' if column.time_format else 'a date-time'}, found {shape.words}"
+                )
                 findings.add("error", "cursor", place, message)
             elif wrong is not None:
                 findings.add(wrong[0], "types", (*place, "type"), wrong[1])
+
+
+def _cursor_kinds(column: Field) -> set[str]:
+    """The kinds of values that can be a cursor. What the column declares about them, a document need not repeat."""
+    if column.time_format is not None:
+        return {*TAKES[FROM_A_NUMBER], "string", "any"}
+    return {"date-time", "any", *(["string"] if column.timezone is not None else [])}
 
 
 def _follow(record: Shape, parent: Shape | None, path: JsonPath) -> Shape | Absent:

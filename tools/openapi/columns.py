@@ -9,6 +9,9 @@ from tools.openapi.shape import Shape
 
 _TIMES: Final = frozenset({"date-time", "date"})
 
+FROM_A_NUMBER: Final = "UTC_DATETIME from a number"
+"""In place of a column's type: that of a UTC_DATETIME with a ``format``."""
+
 TAKES: Final[Mapping[str, frozenset[str]]] = {
     "STRING": frozenset({"string", *_TIMES}),
     "BOOLEAN": frozenset({"boolean"}),
@@ -23,12 +26,14 @@ TAKES: Final[Mapping[str, frozenset[str]]] = {
     "UTC_DATETIME": frozenset({"date-time"}),
     "BINARY": frozenset({"string"}),
     "XML": frozenset({"string"}),
+    FROM_A_NUMBER: frozenset({"integer", "number"}),
 }
 """The kinds of values that a column type stores unchanged. JSON stores every kind."""
 
 _MAY_HOLD: Final[Mapping[str, frozenset[str]]] = {
     **{name: frozenset({"number"}) for name in ("SHORT", "INT", "LONG")},
     **{name: frozenset({"string"}) for name in ("NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME")},
+    FROM_A_NUMBER: frozenset({"string"}),
 }
 """The kinds of which some values fit: a number may be an integer, a string may be an instant."""
 

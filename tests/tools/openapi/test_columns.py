@@ -10,7 +10,7 @@ from engine.jsonpath import compile_path
 from engine.rows.types import TypeMismatch, converter
 from engine.spec.dialect import Field
 from engine.spec.types import COLUMN_TYPES
-from tools.openapi.columns import TAKES, best_type, type_mismatch
+from tools.openapi.columns import FROM_A_NUMBER, TAKES, best_type, type_mismatch
 from tools.openapi.shape import Shape
 
 SAMPLES: dict[str, tuple[dict[str, Any], list[Any]]] = {
@@ -77,3 +77,11 @@ def test_integers_are_64_bits_unless_the_document_bounds_them() -> None:
     assert best_type(Shape.of({}, {"type": "integer"})) == "LONG"
     assert best_type(Shape.of({}, {"type": "integer", "format": "int32"})) == "INT"
     assert best_type(Shape.of({}, {"type": "integer", "maximum": 2**31})) == "LONG"
+
+
+def test_an_instant_can_be_a_number() -> None:
+    """A column that declares so fits a number and a string of digits, not a date and time."""
+    assert type_mismatch(FROM_A_NUMBER, Shape.of({}, {"type": "integer"})) is None
+    assert type_mismatch(FROM_A_NUMBER, Shape.of({}, {"type": "number"})) is None
+    assert (type_mismatch(FROM_A_NUMBER, Shape.of({}, {"type": "string"})) or ("",))[0] == "warning"
+    assert (type_mismatch(FROM_A_NUMBER, Shape.of({}, SAMPLES["date-time"][0])) or ("",))[0] == "error"
