@@ -152,7 +152,7 @@ class Api:
         rows = self.visible(table)
         try:
             for name, conditions in body.items():
-                if name == table:
+                if name == table.rpartition("/")[2]:
                     _check_keys(conditions.get("id", {}).get("any_", ()))
                     rows = [row for row in rows if _matches(row, conditions)]
                 elif isinstance(conditions, dict):

@@ -30,11 +30,3 @@ def model() -> Model:
 def world(server: InProcess, model: Model) -> World:
     """A connection of all streams to the model. Nothing is synced yet."""
     return World(server, model, STREAMS)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let known failures pass until their marks are removed."""
-    for item in items:
-        for mark in item.own_markers:
-            if mark.name == "xfail":
-                dict.update(mark.kwargs, strict=False)

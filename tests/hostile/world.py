@@ -163,4 +163,4 @@ class World:
 
 def _same(want: Row, have: Row) -> bool:
     """Whether a row is in its current version. Tables without a version are compared by their name."""
-    return all(have[name] == want.get(name) for name in ("version", "name") if name in have)
+    return all(str(have[name]) == str(want.get(name)) for name in ("version", "name") if name in have)
