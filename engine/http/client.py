@@ -20,6 +20,7 @@ from engine.http.csrf import CsrfToken
 from engine.http.decoding import NotJson, UnexpectedShape, decode
 from engine.http.error_body import ErrorInBody
 from engine.http.errors import ErrorMapping, RequestError
+from engine.http.proxies import UnusableProxy
 from engine.http.rate_limiter import RateLimiter
 from engine.http.repairs import Repairs
 from engine.http.response import RawResponse
@@ -41,7 +42,7 @@ class Client:
         log: Takes retries and repairs.
 
     Raises:
-        Failure: ``api.ca_certificate`` is not a certificate.
+        Failure: ``api.ca_certificate`` is not a certificate, or the proxy cannot be used.
     """
 
     def __init__(self, resolved: ResolvedSpec, log: Log) -> None:
@@ -70,10 +71,14 @@ class Client:
         try:
             return Transport(self._api, headers)
         except ssl.SSLError:
-            raise Failure(
+            failure = Failure(
                 f"{self._errors.named('api.ca_certificate')}: the lines between BEGIN and END are not a certificate. "
                 "Set the whole file, in PEM form, of the authority that signed the server's certificate."
-            ) from None
+            )
+        except UnusableProxy as error:
+            where = f"the environment variable {error.variable}" if error.variable else self._errors.named("api.proxy")
+            failure = Failure(f"{where}: {error}.")
+        raise failure  # outside of the handlers: an exception of a library can hold a value
 
     def __enter__(self) -> Client:
         return self

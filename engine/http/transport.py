@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
@@ -17,10 +18,11 @@ import requests
 from requests.adapters import ConnectTimeoutError as _NotConnected  # urllib3's own, under it
 from requests.adapters import HTTPAdapter
 from requests.exceptions import BaseHTTPError as _Urllib3Error  # type: ignore[attr-defined]  # urllib3's own, under it
-from requests.utils import should_bypass_proxies
+from requests.utils import get_auth_from_url
 
 from engine.failures import Failure, ServerDown
 from engine.http.errors import RequestError
+from engine.http.proxies import Proxy, proxy_of
 from engine.http.response import RawResponse
 from engine.requests import Request
 from engine.spec.dialect import Api
@@ -55,6 +57,7 @@ class Transport:
 
     Raises:
         ssl.SSLError: ``ca_certificate`` is not a certificate.
+        UnusableProxy: the proxy of the API or of the environment cannot be used.
     """
 
     def __init__(self, api: Api, headers: Mapping[str, str]) -> None:
@@ -67,19 +70,17 @@ class Transport:
         adapter = _Adapter(_ssl_context(api.ca_certificate))
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._read_environment(api)
+        self._read_environment(api, proxy_of(api))
 
-    def _read_environment(self, api: Api) -> None:
-        """Read proxies and certificates from the environment once; requests would do so for each request.
+    def _read_environment(self, api: Api, proxy: Proxy | None) -> None:
+        """Read certificates from the environment once; requests would do so for each request.
 
         It would also send a key found in ~/.netrc.
         """
-        proxies: dict[str, str] = {}
-        if api.proxy and not should_bypass_proxies(api.base_url, no_proxy=None):
-            proxies = {"http": api.proxy, "https": api.proxy}
-        found = self._session.merge_environment_settings(api.base_url, proxies, None, None, None)
+        found = self._session.merge_environment_settings(api.base_url, {}, None, None, None)
         self._session.trust_env = False
-        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
+        self._session.verify = found["verify"]
+        self._session.proxies = {"http": proxy.url, "https": proxy.url} if proxy else {}
 
     def close(self) -> None:
         """Close all connections."""
@@ -160,6 +161,13 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         return super().proxy_manager_for(proxy, **options, **self._context)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """The proxy's credentials in UTF-8 (RFC 7617): requests fails if they have no Latin-1 form."""
+        user, password = get_auth_from_url(proxy)
+        if not user:
+            return {}
+        return {"Proxy-Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
 def _ssl_context(certificates: str) -> ssl.SSLContext | None:

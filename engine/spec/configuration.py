@@ -17,7 +17,7 @@ from engine.declare.headers import HEADERS_EXPECTED, HEADERS_PATTERN
 from engine.declare.node import Context, where_known
 from engine.declare.problems import suggestion
 from engine.declare.values import Boolean, Choice, Text
-from engine.spec.secrets import Secrets
+from engine.spec.secrets import Secrets, environment_credentials
 
 SECRET_PATTERN = "[!-~]+"  # what an HTTP header can contain; the usual mistake is a pasted line break
 SECRET_EXPECTED = "printable ASCII characters without spaces or line breaks"
@@ -172,7 +172,7 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
                 warnings.append(f"{name}: {setting.warn_unless.message}")
     if problems:
         raise ConfigurationError("\n".join(["the configuration cannot be used:", *(f"  {p}" for p in problems)]))
-    return Settings(values, Secrets.of(secrets), tuple(warnings))
+    return Settings(values, Secrets.of([*secrets, *environment_credentials()]), tuple(warnings))
 
 
 def sample_settings(declared: Mapping[str, Setting], context: Context) -> dict[str, str | int | None]:

@@ -190,7 +190,7 @@ class Api:
         default="",
     )
     proxy: str = key(
-        Text(r"(https?://[^\s/?#]+/?)?", "an http:// or https:// URL without a path"),
+        Text(r"(https?://([^\r\n]*@)?[^\s/?#@]+/?)?", "an http:// or https:// URL without a path"),
         "URL of an HTTP proxy. If empty, the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply.",
         default="",
         secret=True,

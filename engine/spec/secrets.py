@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote
 
 from engine.declare.headers import parse_headers
 
@@ -40,15 +41,28 @@ def _parts(value: str) -> Iterator[str]:
     except ValueError:
         headers = []
     passwords = [value.partition(":")[2]] if ":" in value else []
-    if "://" in value:
-        try:
-            address = urlsplit(value)
-            passwords = [address.password or "", f"{address.username}:{address.password}"] if address.password else []
-        except ValueError:
-            passwords = []
+    passwords += _credentials(value)
     for part in (*headers, *(header.rpartition(" ")[2] for header in headers), *passwords):
         if len(part) >= _SHORTEST_PART:
             yield part
+
+
+def _credentials(url: str) -> Iterator[str]:
+    """The credentials in a URL, which end at its last @, and the password: as they are, decoded, and encoded."""
+    credentials, at, _ = url.partition("://")[2 if "://" in url else 0].rpartition("@")
+    if at:
+        user, _, password = credentials.partition(":")
+        yield credentials
+        yield password
+        yield unquote(password)
+        yield f"{unquote(user)}:{unquote(password)}"
+
+
+def environment_credentials() -> Iterator[str]:
+    """The proxies of the environment that have credentials."""
+    for name, value in os.environ.items():
+        if name.lower().endswith("_proxy") and "@" in value:
+            yield value
 
 
 def _encodings(text: str) -> Iterator[str]:
