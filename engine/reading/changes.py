@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Final
 
 from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
@@ -48,6 +48,8 @@ class ChangesPass:
         parent: For a stream that reads the children of other rows: the pass over the changes of those.
         parent_changed: Whether a row of the parent changed, so that its children are read.
         is_later: Whether a change happened after the pass began.
+        resumed: When the pass began, if it is resumed.
+        reconciled: Whether reconciliation finds what this pass does not.
         seen: The keys of all records that the pass found.
         covered: For each query that was read to its end, the interval of ``filters_by`` in which it found every row.
     """
@@ -58,6 +60,8 @@ class ChangesPass:
     parent: ChangesPass | None = None
     parent_changed: Callable[[Record], bool] = lambda parent: True
     is_later: IsLater | None = None
+    resumed: datetime | None = None
+    reconciled: bool = False
     seen: set[Hashable] = field(default_factory=set)
     covered: dict[str, Interval] = field(default_factory=dict)
     _began: datetime | None = None
@@ -67,9 +71,10 @@ class ChangesPass:
     def run(self, position: str | None = None, *, for_children: bool = False) -> Iterator[Found]:
         """Yield the records that can have changed, each once, and the open rows that were deleted.
 
-        A row can slip between the steps: still open while the queries for finished rows are read, and finished once the
-        open rows are read. The next pass finds the row, which has changed since, but not those of its children that
-        changed before. So if the caller reads the children of these rows, the queries are sent a second time.
+        A row can slip away: still open while the queries for finished rows are read and finished once the open rows are
+        read, or moved to a page that was read already. The next pass finds the row, which has changed since, but not
+        those of its children that changed before. So if the caller reads the children of these rows, the queries are
+        sent a second time, for what changed during this pass.
 
         Args:
             position: Where an interrupted pass stopped.
@@ -78,15 +83,23 @@ class ChangesPass:
         steps = self._steps(for_children)
         reached, _, inner = (position or "").partition(":")
         names = list(steps)
-        for name in names[names.index(reached) if reached in names else 0 :]:
+        first = names.index(reached) if reached in names else 0
+        for name, following in zip_longest(names[first:], names[first + 1 :]):
             at = inner if name == reached else ""
-            for found in steps[name](at or None):
-                if isinstance(found, DeletedRow):
-                    yield found
-                    continue
-                at = found.position or at
-                self._began = self._began or found.asked_at
-                yield replace(self._unseen(found), position=f"{name}:{at}")
+            yield from self._step(name, steps[name](at or None), at)
+            if following is not None:
+                yield Batch((), self._began, f"{following}:")
+
+    def _step(self, name: str, batches: Iterator[Found], at: str) -> Iterator[Found]:
+        """What a step finds, from a position on, and no step found before. Its positions become those of the pass."""
+        for found in batches:
+            if isinstance(found, DeletedRow):
+                yield found
+                continue
+            at = found.position or at
+            if self._began is None and found.asked_at is not None:
+                self._began = min(found.asked_at, self.resumed or found.asked_at)
+            yield replace(self._unseen(found), position=f"{name}:{at}")
 
     def _steps(self, for_children: bool) -> Mapping[str, Callable[[str | None], Iterator[Found]]]:
         """What to read, in order, each by a name that stays the same as long as the declaration does."""
@@ -100,7 +113,7 @@ class ChangesPass:
         steps |= {f"query {number + 1}": partial(self._query, number) for number in queries}
         if incremental.open is not None:
             steps["open"] = self._open_rows
-        if for_children and len(queries) + (incremental.open is not None) > 1:
+        if for_children:
             steps |= {f"query {number + 1} again": partial(self._query_again, number) for number in queries}
         if self.open:
             steps["lookup"] = self._no_longer_open
@@ -121,11 +134,13 @@ class ChangesPass:
     def _children_of_changed(self, parent: ChangesPass, position: str | None) -> Iterator[Batch]:
         """The records that belong to those rows of the parent that changed."""
         at, last = split(position)
+        changed_later = parent.source.changed_later(self.is_later)
         for found in parent.run(at, for_children=True):
             if isinstance(found, DeletedRow):
                 continue
             yield Batch((), found.asked_at, joined(at, last))
-            changed = [keyed for keyed in after(found.records, last) if self.parent_changed(keyed[1])]
+            rest = after(found.records, last, changed_later)
+            changed = [keyed for keyed in rest if self.parent_changed(keyed[1])]
             for children in children_of(self.source, changed, found.asked_at, existing):
                 yield replace(children, position=joined(at, children.position or last))
             at, last = found.position, ""
@@ -139,7 +154,7 @@ class ChangesPass:
         return self._unless_rejected(number, batches) if optional else batches
 
     def _query_again(self, number: int, position: str | None) -> Iterator[Batch]:
-        """Once more, for rows that moved between the steps of this pass."""
+        """Once more, for rows that moved during this pass."""
         return self._query(number, position, self._began and shifted(self._began, -self.source.lookback))
 
     def _first_accepted(self, number: int, since: datetime, position: str | None) -> Iterator[Batch]:
@@ -335,30 +350,31 @@ class ChangesPass:
         name = f"query {number + 1}"
         try:
             yield from batches
+        except (RequestRejected, NotFound):
+            self.source.info(f"the server rejects {name}; {self._what_becomes_of('what it would have found')}")
         except Failure as failure:
-            if ends_sync(failure):
-                raise
-            if isinstance(failure, (RequestRejected, NotFound)):
-                self.source.info(f"the server rejects {name}; reconciliation finds what it would have found")
-            else:
-                self.source.warning(f"{name} failed; reconciliation finds what it would have found. {failure}")
+            self._check_dispensable(failure)
+            self.source.warning(f"{name} failed; {self._what_becomes_of('what it would have found')}. {failure}")
 
     def _unless_unreadable(self, feed: ChangeFeed, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The rows that a change feed names, as far as it can be read."""
+        rest = self._what_becomes_of("the changes that only it names")
         try:
             yield from batches
+        except NotFound:
+            self.source.info(f"the server has no {feed.endpoint}; {rest}")
         except Failure as failure:
-            known = isinstance(failure, (RequestRejected, NotFound, Unauthorized))
-            if ends_sync(failure) or (self._incremental.reconcile is None and not known):
-                raise
-            if isinstance(failure, NotFound):
-                self.source.info(
-                    f"the server has no {feed.endpoint}; reconciliation finds the changes that only it names"
-                )
-            else:
-                self.source.warning(
-                    f"{feed.endpoint} cannot be read; reconciliation finds the changes that only it names. {failure}"
-                )
+            if ends_sync(failure) or not isinstance(failure, (RequestRejected, Unauthorized)):
+                self._check_dispensable(failure)
+            self.source.warning(f"{feed.endpoint} cannot be read; {rest}. {failure}")
+
+    def _check_dispensable(self, failure: Failure) -> None:
+        """Raise the failure again if it would meet every stream, or if nothing else finds what it hides."""
+        if ends_sync(failure) or not self.reconciled:
+            raise failure
+
+    def _what_becomes_of(self, changes: str) -> str:
+        return f"reconciliation finds {changes}" if self.reconciled else f"nothing else finds {changes}"
 
 
 def query_name(query: Fallback) -> str:

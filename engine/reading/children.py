@@ -83,19 +83,31 @@ def _quoted(key: Hashable) -> str:
 
 def split(position: str | None) -> tuple[str | None, str]:
     """The position among the parents, and the quoted key of the last parent of the page that follows that is done."""
-    parents, _, last = (position or "").partition(_AFTER)
-    return parents or None, last
+    parents, is_within, last = (position or "").rpartition(_AFTER)
+    return (parents if is_within else position) or None, last if is_within else ""
 
 
 def joined(parents: str | None, last: str | None) -> str | None:
     """The reverse of :func:`split`."""
-    return f"{parents or ''}{_AFTER}{last}" if last else parents
+    if last or _AFTER in (parents or ""):
+        return f"{parents or ''}{_AFTER}{last or ''}"
+    return parents
 
 
-def after(rows: Sequence[KeyedRecord], last: str) -> Sequence[KeyedRecord]:
-    """The rows after the one with this quoted key; all rows if it is not among them."""
+def after(
+    rows: Sequence[KeyedRecord], last: str, changed_later: Callable[[Record], bool] | None = None
+) -> Sequence[KeyedRecord]:
+    """The rows after the one with this quoted key; all rows if it is not among them.
+
+    ``changed_later``: whether a row changed since the pass began. It can have been elsewhere in the list before, so it
+    is not done.
+    """
     keys = [_quoted(key) for key, _ in rows] if last else []
-    return rows[keys.index(last) + 1 :] if last in keys else rows
+    if last not in keys:
+        return rows
+    done = keys.index(last) + 1
+    moved = [keyed for keyed in rows[:done] if changed_later is not None and changed_later(keyed[1])]
+    return [*moved, *rows[done:]]
 
 
 def _pages(source: Source, declared: Parent, groups: Sequence[Sequence[KeyedRecord]]) -> Iterator[ListPage]:

@@ -151,8 +151,7 @@ class Passes:
         """Read what can have changed since the last complete pass."""
         resumed = f", resuming at {position}" if position else ""
         self._source.info(f"requesting changes since {since:%Y-%m-%d %H:%M:%S} UTC from {self._source.what}{resumed}")
-        opened = frozenset() if self._stream.remembers_all else before.open
-        self._changes = changes = self._changes_pass(self._source, since, opened, window)
+        self._changes = changes = self._changes_pass(self._source, since, before.open, window)
         for found in changes.run(position):
             if isinstance(found, DeletedRow):
                 self._sender.delete(window, found)
@@ -173,7 +172,16 @@ class Passes:
 
     def _changes_pass(self, source: Source, since: datetime, opened: frozenset[str], window: Window) -> ChangesPass:
         """The pass over the changes of a stream and, for the children that it reads, over those of its parent."""
-        changes = ChangesPass(source, since, opened, is_later=window.is_later)
+        if source.stream.incremental is None or source.stream.incremental.open is None:
+            opened = frozenset()  # the state can have the keys of all rows, to detect deletions
+        changes = ChangesPass(
+            source,
+            since,
+            opened,
+            is_later=window.is_later,
+            resumed=window.start,
+            reconciled=self._stream.reconcile is not None,
+        )
         if source.parent is not None:
             name = source.parent.stream.name
             changes.parent = self._changes_pass(source.parent, since, self._opened.get(name, frozenset()), window)

@@ -108,6 +108,8 @@ class StreamSync:
             return StreamState(made_by=made, read_by=read)
         if state.read_by not in (None, read):
             state = _without_positions(state)
+        if not (self.stream.remembers_all or (self.stream.incremental and self.stream.incremental.open)):
+            state = replace(state, open=frozenset())
         return replace(state, made_by=made, read_by=read)
 
 

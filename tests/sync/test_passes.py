@@ -1,0 +1,204 @@
+"""Passes that are interrupted, resumed, or run with a state that another streams.yaml left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.testbed.loopback import Reply, Seen
+from tests.hostile.misbehaviors import SERVER_ERROR, numbered, respond
+from tests.hostile.model import STREAMS, Model
+from tests.hostile.world import World
+from tests.in_process import InProcess
+from tests.specs import edited
+
+MARKS: dict[str, Any] = {
+    "description": "One row per mark on a note.",
+    "endpoint": "GET /marks/",
+    "parent": {"stream": "notes", "values": {"note": "$.id"}},
+    "query": {"note_id": "$note"},
+    "pagination": "single",
+    "primary_key": "id",
+    "cursor_field": "updated",
+    "sync_mode": "incremental",
+    "incremental": {},
+    "fields": {"id": "$.id", "updated": {"path": "$.updated", "type": "UTC_DATETIME"}},
+}
+TOOLS: dict[str, Any] = {
+    **MARKS,
+    "description": "One row per tool of a step: a child of a child.",
+    "endpoint": "GET /tools/",
+    "parent": {"stream": "steps", "values": {"step": "$.id"}},
+    "query": {"step_id": "$step"},
+}
+
+
+@pytest.fixture
+def server() -> Iterator[InProcess]:
+    with InProcess(lambda seen: Reply([])) as server:
+        yield server
+
+
+@pytest.fixture
+def model() -> Model:
+    """A few rows of each kind."""
+    return Model().filled()
+
+
+def connected(server: InProcess, model: Model, text: str, *streams: str) -> World:
+    """A connection that syncs some streams."""
+    return World(server, model, text, streams=",".join(streams))
+
+
+def sync_in_parts(world: World, requests: int, *, syncs: int = 60, **options: Any) -> int:
+    """Sync until one succeeds, each after at most so many requests; returns the number of syncs."""
+    for number in range(1, syncs + 1):
+        world.api.misbehaviors.append(respond(Reply(status=418), numbered(requests + 1, 10**9)))
+        failure = world.may_fail(**options)
+        world.api.misbehaviors.pop()
+        if failure is None:
+            return number
+    raise AssertionError(f"{syncs} syncs were not enough: {failure}")
+
+
+# --- keys that the state remembers ------------------------------------------------------------------------------------
+
+
+def test_children_of_a_stream_that_remembers_all_its_keys_arrive(server: InProcess, model: Model) -> None:
+    """Its keys detect deletions. They are no open rows, which would be looked up."""
+    model.tables["marks"] = {}
+    world = connected(server, model, edited(STREAMS, add={"streams.marks": MARKS}), "notes", "marks")
+    world.sync()
+    note = next(iter(model.tables["notes"]))
+    model.wait(600)
+    model.change("notes", note)
+    model.add("marks", note_id=note)
+    world.sync()
+    assert not world.wrong("marks")
+
+
+def test_deletions_can_be_switched_off(server: InProcess, model: Model) -> None:
+    """The keys that the state remembers are dropped then."""
+    world = connected(server, model, STREAMS, "notes")
+    world.sync()
+    world.text = edited(STREAMS, remove=["streams.notes.deleted"])
+    model.wait(600)
+    model.add("notes")
+    world.sync()
+    assert not world.wrong("notes")
+    assert "open" not in world.warehouse.state["streams"]["notes"]
+
+
+# --- interruptions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["SCHEDULED", "COMPLETED"])
+def test_a_first_pass_makes_progress_however_few_requests_a_sync_may_send(
+    server: InProcess, model: Model, state: str
+) -> None:
+    """Also if all rows are open, which are written once the saved state lists them."""
+    for _ in range(40):
+        model.wait(60)
+        model.make_run(state)
+    world = connected(server, model, STREAMS, "runs")
+    sync_in_parts(world, 6, checkpoint_rows=10_000)
+    assert not world.wrong("runs")
+
+
+def test_a_reconciliation_that_fails_does_not_undo_the_pass_before_it(server: InProcess, model: Model) -> None:
+    """The pass is complete, and its cursor has moved."""
+    world = connected(server, model, STREAMS, "runs")
+    for _ in range(2):
+        world.sync()
+        model.wait(3600)
+    model.wait(86400)
+    moved = sorted(key for key, run in model.tables["runs"].items() if run["state"] == "COMPLETED")
+    model.change("runs", moved[0], state="RUNNING", updated=model.at(hours=20))
+    model.misbehaviors.append(respond(Reply(status=418), lambda seen: _of_reconciliation(seen, 2)))
+    world.fails(checkpoint_rows=10_000)
+    state = world.warehouse.state["streams"]["runs"]
+    assert "pass" not in state
+    assert state["since"] > model.at(minutes=10)
+
+
+def _of_reconciliation(seen: Seen, offset: int) -> bool:
+    body = seen.json or {}
+    return body.get("sort") == "EXPECTED_ASC" and "after_" in body.get("runs", {}).get("expected", {})
+
+
+@pytest.mark.parametrize("requests", range(1, 24))
+def test_children_of_rows_that_change_between_two_parts_of_a_pass_arrive(
+    server: InProcess, model: Model, requests: int
+) -> None:
+    """A row that ends meanwhile comes first in the list then. Its earlier children are read, too."""
+    text = edited(
+        STREAMS,
+        remove=[f"streams.{path}" for path in ("runs.incremental.changes.1", "runs.incremental.reconcile")],
+        replace={"streams.steps.cursor_field": "updated", "streams.steps.incremental": {}},
+        add={"streams.steps.fields.updated": {"path": "$.updated", "type": "UTC_DATETIME"}},
+    )
+    world = connected(server, model, text, "steps")
+    world.sync()
+    model.wait(3600)
+    ended = [model.make_run("COMPLETED", steps=0) for _ in range(3)]
+    running = [model.make_run("RUNNING", steps=0) for _ in range(3)]
+    for run in ended + running:
+        model.change("runs", run)
+        model.add("steps", run_id=run)
+    model.wait(3600)
+    model.misbehaviors.append(respond(Reply(status=418), numbered(requests + 1, 10**9)))
+    world.may_fail()
+    model.misbehaviors.clear()
+    model.wait(1800)
+    for run in running:
+        model.move_run(run, "COMPLETED")
+    model.wait(1800)
+    for _ in range(3):
+        world.sync()
+        model.wait(600)
+    assert not world.wrong("steps")
+
+
+@pytest.mark.parametrize("requests", range(8, 43, 3))
+def test_a_pass_over_children_of_children_goes_on_where_it_stopped(
+    server: InProcess, model: Model, requests: int
+) -> None:
+    """In the first pass and in one over changes."""
+    model.tables["tools"] = {}
+    text = edited(STREAMS, add={"streams.tools": TOOLS})
+    for step in list(model.tables["steps"]):
+        for _ in range(2):
+            model.add("tools", step_id=step)
+    world = connected(server, model, text, "tools")
+    sync_in_parts(world, requests)
+    assert not world.wrong("tools")
+    model.wait(3600)
+    for state in ("COMPLETED", "RUNNING", "FAILED") * 3:
+        model.make_run(state, steps=3)
+        for step in list(model.tables["steps"])[-3:]:
+            model.add("tools", step_id=step)
+    model.wait(60)
+    sync_in_parts(world, requests)
+    assert not world.wrong("tools")
+
+
+@pytest.mark.parametrize("path", ["/events/filter", "PAUSED_DESC"])
+def test_children_that_are_not_reconciled_need_everything_that_finds_their_parents(
+    server: InProcess, model: Model, path: str
+) -> None:
+    """If a change feed or an optional query fails, the reconciliation of the parents does not find their children."""
+    text = edited(STREAMS, replace={"streams.steps.incremental": {}})
+    world = connected(server, model, text, "steps")
+    world.sync()
+    model.wait(600)
+    run = next(key for key, run in model.tables["runs"].items() if run["state"] == "COMPLETED")
+    model.move_run(run, "FAILED")
+    model.change("runs", run, paused=model.at())
+    model.misbehaviors = [respond(SERVER_ERROR, lambda seen: path in f"{seen.path} {(seen.json or {}).get('sort')}")]
+    world.fails()
+    model.misbehaviors.clear()
+    model.wait(600)
+    world.sync()
+    assert not world.wrong("steps")
