@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,6 +14,7 @@ from engine.failures import Failure, NotFound, OrderMoved, ReadFailure
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.http.error_body import ErrorInBody, error_in
+from engine.http.threads import DaemonThreads
 from engine.jsonpath import PARENT, JsonPath, leading_steps
 from engine.log import one_line
 from engine.pagination import Paginator
@@ -78,7 +79,7 @@ class PageReader:
         self._client = client
         self._on_request = on_request
         self.concurrency = concurrency
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pages")
+        self._pool = DaemonThreads(concurrency, "pages")
 
     def __enter__(self) -> PageReader:
         return self

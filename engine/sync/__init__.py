@@ -7,12 +7,13 @@ pass is, if its pagination can resume there. A sync that is interrupted anywhere
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import Any
 
 from engine.destination import Destination
 from engine.failures import Failure
 from engine.http.client import Client
+from engine.http.threads import DaemonThreads
 from engine.log import Log, RedactingLog
 from engine.reading.pages import PageReader
 from engine.reading.source import sources
@@ -59,7 +60,7 @@ def sync(
     with (
         Client(resolved, log) as client,
         PageReader(client, concurrency) as pages,
-        _Background(concurrency) as background,
+        _Background(concurrency, "reading") as background,
     ):
         source = sources(spec, pages, log)
         syncs = [StreamSync(source[stream.name], writer, opened) for stream in resolved.streams]
@@ -89,7 +90,7 @@ def _in_order(syncs: Sequence[StreamSync], background: Executor) -> Iterator[Str
     yield from refreshes
 
 
-class _Background(ThreadPoolExecutor):
+class _Background(DaemonThreads):
     """Threads that a sync does not wait for if it ends early: their requests end with the client."""
 
     def __exit__(self, *failure: object) -> None:
