@@ -118,7 +118,7 @@ def _reach_server(resolved: ResolvedSpec, client: Client, log: Log) -> None:
     spec = resolved.spec
     try:
         if spec.api.version is not None:
-            log.info(f"the server is {spec.title} {_version(client, spec.api.version)}")
+            log.info(f"the server is {spec.title} {server_version(client, spec.api.version)}")
             return
     except NotFound:
         log.info("the server does not report its version")
@@ -173,7 +173,13 @@ def _read(client: Client, stream: Stream) -> None:
     )
 
 
-def _version(client: Client, declared: ServerVersion) -> str:
+def server_version(client: Client, declared: ServerVersion) -> str:
+    """The version that the server reports.
+
+    Raises:
+        Failure: it reports none.
+    """
+
     def version_in(document: Any) -> str:
         version = declared.path.get(document)
         if isinstance(version, str) and version.isprintable() and len(version) <= 100:

@@ -82,8 +82,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of `make test` and `make unit`."""
+    """The options of `make test`, `make unit` and `make test-versions`."""
     parser.addoption("--all", action="store_true", help="fail, rather than skip, tests that cannot run here")
+    parser.addoption("--versions", default="", help="releases of Prefect to test, separated by commas, or all")
     parser.addoption("--quick", action="store_true", help="try a fifth of the random cases")
 
 

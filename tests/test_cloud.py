@@ -238,6 +238,21 @@ def test_tables_without_access_are_skipped(server: Loopback) -> None:
     assert all("this API key has no access; skipping" in line for line in lines.warnings)
 
 
+def test_a_table_that_was_synced_and_is_no_longer_accessible_is_a_failure(server: Loopback) -> None:
+    """The key has lost a permission, and skipping the table would leave it stale without a failure."""
+    recorder = Recorder()
+    resolved = resolve(PROJECT / "streams.yaml", settings(server))
+    sync(resolved, {}, recorder, Lines())
+    respond = server.answer
+
+    def answer(seen: Seen) -> Reply:
+        return Reply({"detail": "Forbidden"}, 403) if seen.path.endswith("/webhooks/filter") else respond(seen)
+
+    server.answer = answer
+    with pytest.raises(Unauthorized, match="webhooks"):
+        sync(resolved, recorder.state, recorder, Lines())
+
+
 def test_a_key_without_any_access_is_a_failure(server: Loopback) -> None:
     """It is not a successful sync of nothing. A key that the server does not accept at all is a failure at once."""
     for status in (401, 403):

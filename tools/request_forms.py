@@ -74,6 +74,8 @@ class RequestForm:
         expected: The paths that a sync follows in the response.
         alternative: If only one of several requests is sent: the place that declares them all, and the number of this.
         optional: Whether a sync continues without this request if the server rejects it.
+        reads_whole_list: Whether this reads the whole list at each sync, so that its order matters little.
+        left_out: The place of values of which a sync leaves out those that the server rejects, and their number.
     """
 
     endpoint: Endpoint
@@ -86,6 +88,8 @@ class RequestForm:
     expected: tuple[ExpectedPath, ...] = ()
     alternative: tuple[Place, int] | None = None
     optional: bool = False
+    reads_whole_list: bool = False
+    left_out: tuple[Place, int] | None = None
 
     def sending(self, values: Mapping[str, Any], place: Place) -> RequestForm:
         """The form with more values, whose keys the file spells out below a place."""
@@ -114,6 +118,7 @@ def request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
         records_place=(*here, "records") if own_records else ("api", "records"),
     )
     whole = base.sending(filled(stream.body, stream.parent), (*here, "body")) if stream.body else base
+    whole = replace(whole, reads_whole_list=stream.sync_mode == "full_refresh")
     styles = stream.pagination
     for number, style in enumerate(styles):
         place: Place = (*here, "pagination") if len(styles) == 1 else (*here, "pagination", number)
@@ -121,7 +126,7 @@ def request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
         yield from paged(spec, style, replace(whole, alternative=several), place)
     if stream.count is not None:
         count = ExpectedPath(RESPONSE, (*here, "count"), type="number", scope="response")
-        yield RequestForm(stream.count, (*here, "count")).expecting(count)
+        yield RequestForm(stream.count, (*here, "count"), optional=True).expecting(count)
     if stream.incremental is not None:
         yield from _of_changes(spec, stream.incremental, base, (*here, "incremental"))
 
@@ -236,6 +241,7 @@ def _of_changes(spec: Spec, incremental: Incremental, form: RequestForm, place: 
         here: Place = (*place, "open")
         open_rows = form.sending(incremental.open.body, (*here, "body"))
         open_rows = open_rows.putting(incremental.open.into, list(incremental.open.values), (*here, "into"))
+        open_rows = replace(open_rows, left_out=((*here, "into"), len(incremental.open.values)))
         yield from paged(spec, None, open_rows.expecting(ExpectedPath(incremental.open.field, (*here, "field"))), here)
     if incremental.change_feed is not None:
         yield from _of_change_feed(spec, incremental.change_feed, (*place, "change_feed"))

@@ -9,6 +9,7 @@ from itertools import islice
 from engine.http.client import Client
 from engine.log import Log
 from engine.pagination import with_page_size
+from engine.pagination.single import Single
 from engine.reading.backfill import read_all
 from engine.reading.batch import Batch
 from engine.reading.children import children_of
@@ -58,8 +59,11 @@ def first_rows(
 
 
 def _with_pages_of(rows: int, stream: Stream) -> Stream:
+    """The stream with small pages. A list in one response keeps its size: a full one counts as cut off."""
     styles = (
-        with_page_size(style, max(1, min(rows, style.page_size))) if style.page_size else style
+        with_page_size(style, max(1, min(rows, style.page_size)))
+        if style.page_size and not isinstance(style, Single)
+        else style
         for style in stream.pagination
     )
     return replace(stream, pagination=tuple(styles))

@@ -71,11 +71,24 @@ class History:
 
 @dataclass(frozen=True)
 class Changes:
-    """The ids of the rows that one round of changes made, changed or deleted."""
+    """The ids of the rows that one round of changes made, changed or deleted.
+
+    ``made``: the new flow runs. ``untraced``: flow runs that changed so that only reconciliation is sure to find it.
+    """
 
     flows: set[str] = field(default_factory=set)
     flow_runs: set[str] = field(default_factory=set)
     deployments_deleted: set[str] = field(default_factory=set)
+    made: list[str] = field(default_factory=list)
+    untraced: set[str] = field(default_factory=set)
+
+
+class Rejected(RuntimeError):
+    """The server returned an error."""
+
+    def __init__(self, request: str, response: requests.Response) -> None:
+        super().__init__(f"{request}: {response.status_code} {response.text[:500]}")
+        self.status = response.status_code
 
 
 class PrefectApi:
@@ -92,11 +105,11 @@ class PrefectApi:
         """Send a request; returns the decoded response, None if it is empty.
 
         Raises:
-            RuntimeError: the server returned an error.
+            Rejected: the server returned an error.
         """
         response = self._session.request(method, self._url + path, json=body, timeout=60)
         if not response.ok:
-            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+            raise Rejected(f"{method} {path}", response)
         return response.json() if response.content else None
 
     def make_flow(self, name: str, tags: list[str]) -> str:
@@ -139,9 +152,9 @@ def read_all(api_url: str, entity: str) -> list[Json]:
     return PrefectApi(api_url).read_all(entity, SORTS[entity])
 
 
-def make_history(api_url: str, *, runs: int = 210, seed: int = 1) -> History:
+def make_history(api_url: str, *, runs: int = 210, seed: int = 1, api: PrefectApi | None = None) -> History:
     """Make flows, deployments and a number of flow runs."""
-    api, dice = PrefectApi(api_url), random.Random(seed)
+    api, dice = api or PrefectApi(api_url), random.Random(seed)
     flows = [api.make_flow(name, [] if name == "empty-tags" else ["a b", "ü,;", name]) for name in FLOW_NAMES]
     deployments = [
         api.make_deployment(f"{'default' if index % 2 else 'prod'}-{index // 4}", flows[index % len(flows)], schedules)
@@ -194,9 +207,9 @@ def _make_run(api: PrefectApi, body: Json, states: list[Json]) -> str:
     return flow_run
 
 
-def change_history(api_url: str, history: History, *, seed: int = 2) -> Changes:
+def change_history(api_url: str, history: History, *, seed: int = 2, api: PrefectApi | None = None) -> Changes:
     """Make one round of changes of every kind: new rows, new states, edits, changed final states, deletions."""
-    api, dice = PrefectApi(api_url), random.Random(seed)
+    api, dice = api or PrefectApi(api_url), random.Random(seed)
     runs = dice.sample(history.flow_runs, 8)
     api.set_state(runs[0], {"type": "COMPLETED", "name": "Completed"})
     api.set_state(runs[0], {"type": "FAILED", "message": "a changed final state"})
@@ -214,4 +227,5 @@ def change_history(api_url: str, history: History, *, seed: int = 2) -> Changes:
     api.call("DELETE", f"/deployments/{deleted}")
     kept = next(d for d in history.deployments if d != deleted)
     api.call("PATCH", f"/deployments/{kept}", {"description": "edited ✓"})
-    return Changes({new_flow, history.flows[1]}, {*runs, *made}, {deleted})
+    untraced = {*runs} - {runs[1]}  # edits, and what can be a change between final states
+    return Changes({new_flow, history.flows[1]}, {*runs, *made}, {deleted}, made, untraced)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -29,11 +30,14 @@ _SERVICES: Final = {
 _UI: Final = {2: "PREFECT_UI_ENABLED", 3: "PREFECT_SERVER_UI_ENABLED"}
 # The modules stay, so the garbage collector need not look at them: that saves a fifth of a start.
 _PROGRAM: Final = """
-import gc
+import gc, importlib, importlib.util, sys
 gc.disable()
-import prefect.server.api.server, uvicorn
+import uvicorn
+server = "prefect.server" if importlib.util.find_spec("prefect.server") else "prefect.orion"
+importlib.import_module(f"{server}.api.server")
 gc.freeze()
 gc.enable()
+sys.argv.append(f"{server}.api.server:create_app")
 uvicorn.main()
 """
 _SERVICE_NAMES: Final = ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")
@@ -58,6 +62,7 @@ class PrefectServer:
         database: The URL of an empty PostgreSQL database, as from testbed.postgres; default: SQLite in the server's
             folder.
         environment: Additional environment variables.
+        installed: The environment that has the server; default: that of the major version.
 
     Raises (on entry):
         ServerError: the server is not installed, exited, or was not up within START_SECONDS.
@@ -70,8 +75,10 @@ class PrefectServer:
         background_services: bool = False,
         database: str | None = None,
         environment: Mapping[str, str] | None = None,
+        installed: Path | None = None,
     ) -> None:
         self.major = major
+        self._installed = installed or environment_of(major)
         self._services = background_services
         self._environment = dict(environment or {})
         self._database = database
@@ -82,8 +89,8 @@ class PrefectServer:
         self.api_url = ""
 
     def __enter__(self) -> PrefectServer:
-        if not self._python.exists():
-            raise ServerError(f"{self._python} is missing: run `make environments`")
+        if not self.python.exists():
+            raise ServerError(f"{self.python} is missing: run `make environments`")
         self._port = free_port()
         path = self._environment.get("PREFECT_SERVER_API_BASE_PATH", "/api")
         self.api_url = f"http://127.0.0.1:{self._port}{path}"
@@ -125,7 +132,7 @@ class PrefectServer:
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PYTHON"))}
         home = self._folder / script.stem
         process = subprocess.Popen(
-            [str(self._python), str(script)],
+            [str(self.python), str(script)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -139,8 +146,9 @@ class PrefectServer:
         return str(requests.get(f"{self.api_url}/admin/version", timeout=10).json())
 
     @property
-    def _python(self) -> Path:
-        return environment_of(self.major) / "bin" / "python"
+    def python(self) -> Path:
+        """The interpreter of the server's environment."""
+        return self._installed / "bin" / "python"
 
     def _variables(self) -> dict[str, str]:
         variables = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -153,18 +161,20 @@ class PrefectServer:
             _UI[self.major]: "false",  # each server would write its own copy
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
+            "PATH": f"{self.python.parent}:{os.environ['PATH']}",  # Prefect 2.8 and older run its alembic
         }
         if not self._services:
             variables |= {_SERVICES[self.major].format(name): "false" for name in _SERVICE_NAMES}
-        return variables | self._environment
+        orion = {_orion(name): value for name, value in variables.items() if name.startswith("PREFECT_")}
+        return variables | orion | self._environment
 
     def _start(self) -> None:
         # Like `prefect server start`, without its check of the port: Prefect 2 refuses a port that was in use a minute
         # ago, and a restarted server must return to its address.
-        server = ["-c", _PROGRAM, "--factory", "prefect.server.api.server:create_app"]
+        server = ["-c", _PROGRAM, "--factory"]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._python), *server, "--host", "127.0.0.1", "--port", str(self._port)],
+                [str(self.python), *server, "--host", "127.0.0.1", "--port", str(self._port)],
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -190,7 +200,7 @@ class PrefectServer:
 
     def _start_on_new_database(self) -> None:
         """Start on a copy of an empty database, which the first server leaves: migrations take as long as the rest."""
-        blank = environment_of(self.major) / "blank.db"
+        blank = self._installed / "blank.db"
         with blank.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # one of several servers that start at once migrates
             if not blank.exists():
@@ -229,6 +239,11 @@ class PrefectServer:
             process.wait(STOP_SECONDS)
         self._stop(signal.SIGKILL)  # its data goes, too
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _orion(name: str) -> str:
+    """The name of a setting in Prefect 2.7 and older: ``PREFECT_ORION_UI_ENABLED``."""
+    return re.sub("PREFECT_(API_|SERVER_)?(?=DATABASE|SERVICES|UI|ANALYTICS)", "PREFECT_ORION_", name)
 
 
 def free_port() -> int:

@@ -45,7 +45,7 @@ class Outcome:
             self._report_missing(stream, not_found.url)
             self._skip(stream)
         except Failure as failure:
-            self._fail(stream, failure)
+            self._fail(one, failure)
 
     def _report_missing(self, stream: Stream, url: str) -> None:
         """Warn once of each endpoint that the server lacks, although the children of its rows lack it, too."""
@@ -55,11 +55,13 @@ class Outcome:
         self._log.warning(f"{stream.name}: {url} not found; skipping.")
         self._missing[url] = stream.name
 
-    def _fail(self, stream: Stream, failure: Failure) -> None:
+    def _fail(self, one: StreamSync, failure: Failure) -> None:
+        stream = one.stream
         if ends_sync(failure):
             raise failure
-        # Not every key has access to what only some servers have, such as the account above a workspace.
-        if isinstance(failure, Unauthorized) and stream.availability is not None:
+        # Not every key has access to what only some servers have, such as the account above a workspace. A table that
+        # a sync has filled was accessible, so that the key has lost the access: a failure.
+        if isinstance(failure, Unauthorized) and stream.availability is not None and not one.was_synced:
             self._log.warning(f"{stream.name}: this API key has no access; skipping. {failure}")
             self._inaccessible.append(failure)
             self._skip(stream)

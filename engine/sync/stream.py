@@ -35,6 +35,11 @@ class StreamSync:
         self._ahead: Future[WholeList] | None = None
 
     @property
+    def was_synced(self) -> bool:
+        """Whether the state has the stream, so that a sync has read it before."""
+        return self.stream.name in self._writer.state.streams
+
+    @property
     def sent(self) -> int:
         """The number of rows that were sent."""
         return self._sender.sent

@@ -17,6 +17,7 @@ from tools.openapi.lists import follow, object_at, record_at, record_of
 from tools.openapi.shape import Absent, Shape
 from tools.request_forms import ExpectedPath, ExpectedType, RequestForm, SentValues, request_forms
 
+_ORDER_IGNORED: Final = " (the list comes in the server's own order)"
 _EXPECTED: Final[dict[ExpectedType, tuple[set[str], str]]] = {
     "instant": ({"date-time"}, "a date-time"),
     "number": ({"integer"}, "an integer"),
@@ -97,7 +98,8 @@ class CheckedRequest:
     def report(self, findings: StreamFindings, requests: Sequence[CheckedRequest]) -> None:
         """Add the faults: as errors, unless a sync continues without this request.
 
-        A value that the server ignores is always an error: the sync would not notice, and read too much.
+        A value that the server ignores is an error, because the sync would not notice, and read too much; unless it
+        is only the order of a list that is read as a whole at each sync.
         """
         if self.uncovered:
             findings.add("note", "paths", self.form.place, self.faults[0].message)
@@ -110,13 +112,26 @@ class CheckedRequest:
                 findings.add("note", "records", self.form.place, message)
         accepted = self._accepted_alternative(requests)
         for fault in self.faults:
-            level: Level = "error"
-            comment = ""
-            if accepted is not None and not fault.ignored:
-                level, comment = "note", f" (a sync uses alternative {accepted} instead)"
-            elif self.form.optional and not fault.ignored:
-                level, comment = "warning", " (a sync continues without this request)"
+            level, comment = self._judged(fault, accepted)
             findings.add(level, fault.aspect, fault.place, fault.message + comment)
+
+    def _judged(self, fault: RequestFault, accepted: int | None) -> tuple[Level, str]:
+        """The level of a fault, and what a sync does about it. ``accepted``: the number of another alternative."""
+        if fault.ignored:
+            return ("warning", _ORDER_IGNORED) if self._is_order(fault) else ("error", "")
+        if accepted is not None:
+            return "note", f" (a sync uses alternative {accepted} instead)"
+        if self.form.optional:
+            return "warning", " (a sync continues without this request)"
+        place, number = self.form.left_out or ((), 0)
+        if sum(one.place == place for one in self.faults) < number and fault.place == place:
+            return "note", " (a sync leaves it out)"
+        return "error", ""
+
+    def _is_order(self, fault: RequestFault) -> bool:
+        """Whether the server ignores only the order of a list that a sync reads as a whole."""
+        stream = self.form.place[1:2]
+        return fault.place == ("streams", *stream, "body", "sort") and self.form.reads_whole_list
 
     def _accepted_alternative(self, requests: Sequence[CheckedRequest]) -> int | None:
         """The number of another alternative, if the server accepts all its requests."""
@@ -231,7 +246,12 @@ def _check_held(findings: StreamFindings, stream: Stream, record: Shape | None, 
         findings.add("note", "records", place, message)
     elif record is None:
         paths = " or ".join(path.text for path in stream.records)
-        findings.add("error", "records", place, f"the parent's records have no list of objects at {paths}")
+        message = f"the parent's records have no list of objects at {paths}"
+        if stream.availability is None:
+            findings.add("error", "records", place, message)
+            return
+        findings.absent = True
+        findings.add("note", "records", place, f"{message} (available only on: {stream.availability})")
     else:
         _check_columns(findings, stream, record, parent)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from engine.failures import Failure
 from engine.http.client import Client
 from engine.nouns import counted, plural
+from engine.setup_form import server_version
 from engine.spec.load import ResolvedSpec
 from tools.checking.against_openapi import check_stream
 from tools.checking.against_records import check_samples
@@ -101,8 +104,8 @@ def run(options: argparse.Namespace) -> int:
         findings += unread_lists(api, spec, root) if not options.stream else []
 
     verdicts = {name: {str(aspect): result.verdict(aspect) for aspect in ASPECTS} for name, result in results.items()}
-    details = {"api": api.title if api else None}
-    report = Report(str(file), findings, _summary(api, len(streams), findings), verdicts, details)
+    server = _server(resolved, api)
+    report = Report(str(file), findings, _summary(server, len(streams), findings), verdicts, {"api": server})
     print(report.render(options.format, TerminalStyle(sys.stdout)))
     for sentence in unchecked:
         print(f"not checked: {sentence}", file=sys.stderr)
@@ -128,8 +131,17 @@ def _sample(resolved: ResolvedSpec, results: Mapping[str, StreamFindings], *, ha
     return unchecked
 
 
-def _summary(api: OpenApi | None, streams: int, findings: Sequence[Finding]) -> str:
+def _server(resolved: ResolvedSpec | None, api: OpenApi | None) -> str | None:
+    """What was checked against: the server by the version that it reports, or else by the title of its document."""
+    declared = resolved.spec.api.version if resolved is not None and api is not None else None
+    if resolved is not None and declared is not None:
+        with suppress(Failure), Client(resolved, StderrLog()) as client:
+            return f"{resolved.spec.title} {client.redact(server_version(client, declared))}"
+    return api.title if api is not None else None
+
+
+def _summary(server: str | None, streams: int, findings: Sequence[Finding]) -> str:
     counts = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
     words = [counted(count, plural(level)) for level, count in counts.items() if count]
-    against = api.title if api else "the first rows only"
+    against = server or "the first rows only"
     return f"{counted(streams, 'streams')} checked against {against}: {' and '.join(words) or 'no mistakes'}"

@@ -163,14 +163,14 @@ MISTAKES = {
     ),
     "count endpoint": Planted(
         "flows",
-        "error",
+        "warning",
         "count",
         'the server has no /flows/counts; did you mean "/flows/count"?',
         replace={"count": "POST /flows/counts"},
     ),
     "count of another kind": Planted(
         "flows",
-        "error",
+        "warning",
         "count",
         "expected an integer at $, found a list",
         replace={"count": "POST /flows/filter"},

@@ -461,3 +461,89 @@ def test_a_secret_is_not_repeated_about_a_stream_that_is_not_sampled(
     assert "note: not sampled: shops has no rows on this server" in printed.out
     assert 'the server does not accept "***" here' in printed.out
     assert "s3cret" not in printed.out + printed.err
+
+
+LIMITED = edited(DECLARED, add={"streams.orders.pagination": {"style": "single", "page_size": 400}})
+
+
+def test_a_list_in_one_response_is_sampled_as_a_sync_reads_it(server: tuple[Shop, Loopback], tmp_path: Path) -> None:
+    """With its own limit: a response with as many rows as a smaller limit would look cut off."""
+    assert check(tmp_path, server[1], text=LIMITED) == 0
+    assert server[1].seen[1].json == {"sort": "ID_DESC", "limit": 400}
+
+
+OPEN = edited(
+    DECLARED,
+    add={
+        "streams.orders.incremental": {
+            "changes": [{"body": {"sort": "UPDATED_DESC"}, "stop_at": "$.updated"}],
+            "open": {
+                "field": "$.note",
+                "values": ["new", "held"],
+                "into": "orders.note.any_",
+                "body": {"sort": "ID_DESC"},
+            },
+            "lookup": "orders.id.any_",
+            "lookup_body": {"sort": "ID_DESC"},
+        }
+    },
+)
+
+
+@pytest.mark.parametrize(("known", "level"), [(["new"], "note"), ([], "error")])
+def test_an_open_value_that_the_server_does_not_know_is_a_note(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], known: list[str], level: str
+) -> None:
+    """A sync leaves it out. If the server knows none of the values, a sync fails, so that is an error."""
+    filters = server[0].document["components"]["schemas"]["OrderFilter"]["properties"]
+    values = {"type": "array", "items": {"type": "string", "enum": [*known, "paid"]}}
+    filters["note"] = {"type": "object", "additionalProperties": False, "properties": {"any_": values}}
+    assert check(tmp_path, server[1], text=OPEN) == (1 if level == "error" else 0)
+    assert f'streams.orders.incremental.open.into: {level}: at orders.note.any_: the server does not accept "held"' in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(("sync_mode", "level"), [("full_refresh", "warning"), ("incremental", "error")])
+def test_an_ignored_order_matters_to_lists_that_are_not_read_whole(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], sync_mode: str, level: str
+) -> None:
+    """A full refresh reads every row in any order; a key that selects rows stays an error."""
+    del server[0].document["paths"]["/orders/filter"]["post"]["requestBody"]["content"]["application/json"]["schema"][
+        "properties"
+    ]["sort"]
+    text = edited(DECLARED, remove=["streams.orders.sync_mode"], add={"streams.orders.sync_mode": sync_mode})
+    assert check(tmp_path, server[1], text=text) == (1 if level == "error" else 0)
+    assert f'streams.orders.body.sort: {level}: the server silently ignores the unknown key "sort"' in (
+        capsys.readouterr().out
+    )
+
+
+def test_embedded_rows_that_only_some_servers_have_are_a_note(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As for an endpoint that only some servers have."""
+    text = edited(
+        WITH_STAFF,
+        remove=["streams.staff.endpoint", "streams.staff.parent.values", "streams.staff.pagination"],
+        add={"streams.staff.records": "$.staff", "streams.staff.availability": "Shop 8"},
+    )
+    assert check(tmp_path, server[1], "--stream", "staff", text=text) == 0
+    assert "note: the parent's records have no list of objects at $.staff (available only on: Shop 8)" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(("reply", "words"), [("7.1", "Shop 7.1"), (None, "Shop, version 7")])
+def test_the_summary_names_the_version_that_the_server_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], reply: str | None, words: str
+) -> None:
+    """The version in the OpenAPI document can be that of something else, so it counts only if there is no other."""
+    made = Shop()
+
+    def answer(seen: Seen) -> Reply:
+        return Reply(reply) if reply and seen.path == "/api/version" else made.answer(seen)
+
+    with Loopback(answer) as loopback:
+        assert check(tmp_path, loopback, text=edited(DECLARED, add={"api.version": "GET /version"})) == 0
+    assert f"2 streams checked against {words}: no mistakes" in capsys.readouterr().out

@@ -158,3 +158,12 @@ def test_a_child_of_parents_without_rows(
     shown = capsys.readouterr()
     assert shown.out == "flow_run_inputs: the first rows of flow_runs have none\n"
     assert len(shown.err.splitlines()) == 11
+
+
+def test_a_list_in_one_response_is_read_with_its_own_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fewer rows are printed, not requested: a response with as many rows as requested would look cut off."""
+    text = edited(STREAMS, add={"streams.orders.pagination": {"style": "single", "page_size": 1000}})
+    with Loopback(rows_by_offset(orders(300))) as loopback:
+        assert preview(tmp_path, loopback, "orders", "--rows", "2", "--json", text=text) == 0
+        assert [seen.json["limit"] for seen in loopback.seen] == [1000]
+    assert len(capsys.readouterr().out.splitlines()) == 2
