@@ -109,7 +109,7 @@ def _with_fewer_retries(resolved: ResolvedSpec) -> ResolvedSpec:
 
 
 def _log_warnings(resolved: ResolvedSpec, client: Client, log: Log) -> None:
-    for warning in resolved.settings.warnings:
+    for warning in resolved.warnings:
         log.warning(warning)
 
 

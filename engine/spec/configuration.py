@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+from engine.declare.addresses import plain_url
 from engine.declare.blocks import Object, key
 from engine.declare.certificates import CERTIFICATES_EXPECTED, CERTIFICATES_PATTERN, certificates
 from engine.declare.headers import HEADERS_EXPECTED, HEADERS_PATTERN
@@ -88,6 +89,10 @@ class Setting:
         """Whether a non-empty value has the declared form."""
         if self.type == "integer" and re.fullmatch(_FORMS["integer"][0], value) is None:
             return False  # whatever the setting's own pattern accepts
+        if self.type == "url":
+            plain = plain_url(value)  # HTTP://API.EXAMPLE.COM.:80 is no other server than http://api.example.com
+            if plain is None or re.fullmatch(self.value_pattern, plain) is None:
+                return False
         return re.fullmatch(self.value_pattern, value) is not None
 
     @property

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from engine.authentication import style_in_use
+from engine.declare.addresses import is_loopback
 from engine.declare.blocks import keys_of, read_block
 from engine.declare.node import INVALID, Context, Node
 from engine.declare.problems import Problem, SpecError
@@ -52,6 +55,28 @@ class ResolvedSpec:
     def streams(self) -> tuple[Stream, ...]:
         """The streams that the connection syncs, in the file's order."""
         return tuple(self.spec.streams[name] for name in self.selected)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is unusual about the settings, for the log."""
+        return (*self.settings.warnings, *self._unencrypted())
+
+    def _unencrypted(self) -> Iterator[str]:
+        """A warning if credentials cross a network that anyone on the way can read."""
+        api = self.spec.api
+        address, style = urlsplit(api.base_url), style_in_use(api.authentication)
+        if address.scheme != "http" or is_loopback(address.hostname or ""):
+            return
+        parts = (
+            []
+            if style is None
+            else [f"api.authentication[{style}]" if len(api.authentication) > 1 else "api.authentication"]
+        )
+        parts += ["api.extra_headers"] if api.extra_headers else []
+        if parts:
+            sent = " and ".join(name for part in parts for name in self.settings_behind(part) or (part,))
+            where = " and ".join(self.settings_behind("api.base_url")) or "api.base_url"
+            yield f"{where}: http:// sends {sent} unencrypted to {address.hostname}; use https://"
 
     def settings_behind(self, prefix: str) -> tuple[str, ...]:
         """The settings used at or below a keypath, such as ``api.authentication``, for error messages."""

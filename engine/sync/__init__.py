@@ -51,7 +51,7 @@ def sync(
     spec, concurrency = resolved.spec, resolved.spec.api.concurrency
     log = RedactingLog(log, resolved.settings.secrets.redact)
     log.info(f"Starting {spec.title} sync")
-    for warning in resolved.settings.warnings:
+    for warning in resolved.warnings:
         log.warning(warning)
     before = load_state(state, spec.api.base_url)
     writer = Writer(destination, before, checkpoint_rows, checkpoint_seconds)

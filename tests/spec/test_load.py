@@ -174,6 +174,19 @@ def test_a_message_does_not_repeat_a_setting(tmp_path: Path, path: str) -> None:
         ("https://api.prefect.cloud/api/accounts/a", False),
         ("http://api.prefect.cloud/api/accounts/a/workspaces/w", False),
         ("https://prefect.cloud.example.com/api", True),
+        ("https://notprefect.cloud/api", True),
+        ("https://API.prefect.cloud:443/api/accounts/a/workspaces/w", True),
+        ("http://API.PREFECT.CLOUD/api/accounts/a/workspaces/w", False),
+        ("http://api.prefect.cloud:80/api/accounts/a/workspaces/w", False),
+        ("http://api.prefect.cloud:8080/api/accounts/a/workspaces/w", False),
+        ("http://api.prefect.cloud./api/accounts/a/workspaces/w", False),
+        ("http://api%2Eprefect.cloud/api/accounts/a/workspaces/w", False),
+        ("http://api.prefect\u3002cloud/api/accounts/a/workspaces/w", False),
+        ("http://prefect.cloud/api", False),
+        ("https://api.prefect.cloud.:443/api", False),
+        ("http://[::1/api", False),
+        ("http://host:99999/api", False),
+        ("http://host:port/api", False),
     ],
 )
 def test_the_form_of_a_url(url: str, fine: bool) -> None:
@@ -263,3 +276,26 @@ def test_a_setting_in_the_wrong_place_is_not_repeated(tmp_path: Path, type_: str
         resolve(path, {"secret": value})
     assert "${secret}" in str(caught.value)
     assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://prefect.internal:4200/api", True),
+        ("http://10.0.0.1/api", True),
+        ("http://[2001:db8::1]:4200/api", True),
+        ("http://localhost.example.com/api", True),
+        ("https://prefect.internal/api", False),
+        ("http://LOCALHOST.:4200/api", False),
+        ("http://127.9.9.9:4200/api", False),
+        ("http://[::1]:4200/api", False),
+        ("http://[::ffff:127.0.0.1]:4200/api", False),
+    ],
+)
+def test_credentials_over_plain_http_are_a_warning(url: str, warned: bool) -> None:
+    """Unless they stay on this machine. It names what is sent, without its value."""
+    for credentials in ({"api_key": "pnu_1234"}, {"auth_string": "me:secret"}, {"headers": "X-Key: secret"}, {}):
+        warnings = resolve(PROJECT / "streams.yaml", {"api_url": url, **credentials}).warnings
+        expected = [f"http:// sends {name} unencrypted to" for name in credentials if warned]
+        assert [words for words in expected if not any(words in warning for warning in warnings)] == []
+        assert len(warnings) == len(expected)
