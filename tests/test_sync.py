@@ -220,7 +220,7 @@ def test_an_interrupted_pass_resumes_at_its_position(tmp_path: Path, server: Loo
     assert len(recorder.tables["orders"]) == 30
     assert recorder.tables["orders"]["o00000"]["note"] == "meanwhile"
     assert recorder.state["streams"]["orders"].keys() == {"since", "recent", "made_by", "read_by"}
-    assert any("resuming at 2024-01-01T00:00:27" in line for line in lines.infos)
+    assert any(", resuming the pass of " in line for line in lines.infos)
 
 
 def test_a_missing_endpoint_is_skipped_with_a_warning(tmp_path: Path, server: Loopback, shop: Shop) -> None:

@@ -29,7 +29,7 @@ from engine.reading.pages import ListPage, ListRequest
 from engine.reading.source import IsLater, Source
 from engine.requests import Record, Request
 from engine.rows.mapping import instant_reader
-from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows
+from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows, Stream
 from engine.state import Interval, fingerprint
 
 _MAX_REJECTED: Final = 20  # lookups in a row
@@ -193,7 +193,7 @@ class ChangesPass:
             for page in self.source.read_until_settled(partial(self._list, query, since, joined=False)):
                 yield Batch(page.new, page.asked_at)
         if newest > since == self.since:
-            self.covered[query_name(query)] = Interval(since, newest)
+            self.covered[query_name(self.source.stream, query)] = Interval(since, newest)
 
     def _pages(self, query: Fallback, since: datetime, position: str | None) -> Iterator[ListPage]:
         return self.source.read([self._list(query, since, position)])
@@ -377,9 +377,15 @@ class ChangesPass:
         return f"reconciliation finds {changes}" if self.reconciled else f"nothing else finds {changes}"
 
 
-def query_name(query: Fallback) -> str:
-    """A name of a query for the state: another query, another name."""
-    parts = {"body": query.body, "query": query.query, "filters_by": str(query.filters_by), "stop_at": query.stop_at}
+def query_name(stream: Stream, query: Fallback) -> str:
+    """A name of a stream's query for the state: another query, another name."""
+    parts = {
+        "stream": stream.name,
+        "body": query.body,
+        "query": query.query,
+        "filters_by": str(query.filters_by),
+        "stop_at": query.stop_at,
+    }
     return fingerprint(parts).hex()
 
 

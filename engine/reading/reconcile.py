@@ -29,9 +29,9 @@ def is_delivered(stream: Stream, covered: Covered, lookback: timedelta) -> IsDel
     queries = stream.incremental.changes if stream.incremental else ()
     alternatives = [alternative for query in queries for alternative in query.alternatives]
     known = [
-        (instant_reader(stream, query.filters_by), covered[query_name(query)])
+        (instant_reader(stream, query.filters_by), covered[query_name(stream, query)])
         for query in alternatives
-        if query.filters_by is not None and query_name(query) in covered
+        if query.filters_by is not None and query_name(stream, query) in covered
     ]
     tolerance = lookback / 10
 

@@ -124,6 +124,14 @@ class Window:
         """The keys of the rows that are open, as far as this pass has read."""
         return frozenset(self._open)
 
+    def is_open(self, key: Hashable) -> bool:
+        """Whether the row with this key is open, as far as this pass has read."""
+        return isinstance(key, tuple) and key[0] in self._open
+
+    def has_opened(self, key: Hashable) -> bool:
+        """Whether the row with this key is open, and was not when the pass began."""
+        return self.is_open(key) and isinstance(key, tuple) and key[0] not in self._before.open
+
     def includes(self, cursor: datetime | None) -> bool:
         """Whether a record with this cursor can be a change. One comparison rules out most of a history."""
         return cursor is None or self._before.since is None or cursor >= self._before.since
@@ -164,9 +172,11 @@ class Window:
         if not self._is_recent(cursor) and not self._before.recent:
             return True
         version = fingerprint(row, self._volatile)
+        is_known = version in self._before.recent
         if cursor is not None and self._is_recent(cursor):
-            self._not_written[version] = cursor
-        return version not in self._before.recent
+            noted = self._recent if is_known else self._not_written
+            noted[version] = cursor
+        return not is_known
 
     def _is_recent(self, cursor: datetime | None) -> bool:
         return cursor is not None and cursor >= self._floor()
@@ -191,9 +201,9 @@ class Window:
         Without a server's clock, the newest cursor stands in for the time now, and this machine's clock says how long
         ago the pass began.
         """
-        if self.start is None or self._is_dated:
-            return shifted(self.start, -self._lookback) if self.start is not None else None
-        if self._newest is None:
+        if self._is_dated and self.start is not None:
+            return shifted(self.start, -self._lookback)
+        if self.start is None or self._newest is None:
             return self._before.since
         since = shifted(self._newest, -(self._lookback + max(timedelta(0), self._now() - self.start)))
         return max(since, self._before.since) if self._before.since is not None else since
@@ -201,7 +211,7 @@ class Window:
     def final_state(self) -> StreamState:
         """The state after this pass, once it has been read to its confirmed end."""
         floor = self._floor()
-        recent = [version for version, at in {**self._recent, **self._not_written}.items() if at >= floor]
+        recent = [version for version, at in self._recent.items() if at >= floor]
         recent = [*recent, *self._parents][:RECENT_MAX]
         if self._before.current_pass is not None:
             recent += list(self._before.recent)[: RECENT_MAX - len(recent)]

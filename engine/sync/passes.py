@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from engine.failures import Failure
@@ -90,7 +91,7 @@ class Passes:
                 self._backfill(before, window, position)
             else:
                 self._read_changes(before, before.since, window, position)
-        except Failure:
+        except (Failure, StateAhead):
             self._sender.release(window)
             raise
 
@@ -107,8 +108,8 @@ class Passes:
     def _backfill(self, before: StreamState, window: Window, position: str | None) -> None:
         """Read the whole list, from its start or from where an interrupted pass stopped."""
         since = f"rows changed since {before.since:%Y-%m-%d %H:%M:%S} UTC" if before.since else "all rows (first sync)"
-        resumed = f", resuming at {position}" if position else ""
-        self._source.info(f"reading {self._source.what}, {since}{resumed}")
+        resumed = position is not None
+        self._source.info(f"reading {self._source.what}, {since}{_resuming(window) if resumed else ''}")
         self._changes = None
         truncated = before.current_pass is not None or before.since is not None or not self._promises_deletions
         is_new = self._new_parent(window) if self._stream.parent is not None else None
@@ -118,10 +119,10 @@ class Passes:
                 self._sender.truncate()
                 self._writer.save(self._stream, window.checkpoint_state(None))
                 truncated = True
-            self._sender.send(window, batch.records, position)
+            self._sender.send(window, batch.records)
             self._source.progress.read(len(batch.records), batch.counted)
             position = batch.position or position
-            self._sender.save(window, position)
+            self._sender.save(window, partial(window.checkpoint_state, position))
         self._sender.release(window)
         self._writer.save(self._stream, window.final_state())
         if not resumed:
@@ -149,22 +150,22 @@ class Passes:
 
     def _read_changes(self, before: StreamState, since: datetime, window: Window, position: str | None) -> None:
         """Read what can have changed since the last complete pass."""
-        resumed = f", resuming at {position}" if position else ""
-        self._source.info(f"requesting changes since {since:%Y-%m-%d %H:%M:%S} UTC from {self._source.what}{resumed}")
+        changed = f"requesting changes since {since:%Y-%m-%d %H:%M:%S} UTC from {self._source.what}"
+        self._source.info(f"{changed}{_resuming(window) if position is not None else ''}")
         self._changes = changes = self._changes_pass(self._source, since, before.open, window)
         for found in changes.run(position):
             if isinstance(found, DeletedRow):
                 self._sender.delete(window, found)
                 continue
             window.asked(found.asked_at)
-            self._sender.send(window, found.records, position)
+            self._sender.send(window, found.records)
             self._source.progress.read(len(found.records), 0)
-            position = found.position
-            self._sender.save(window, position)
+            self._sender.save(window, partial(window.checkpoint_state, found.position))
         if self._stream.remembers_all:
             self._find_deleted(window)
         self._sender.release(window)
-        after = replace(window.final_state(), covered=with_intervals(before.covered, changes.covered))
+        covered = {**changes.covered, **(changes.parent.covered if changes.parent and self._stream.parent else {})}
+        after = replace(window.final_state(), covered=with_intervals(before.covered, covered))
         if self._stream.reconcile is not None and after.reconcile is None and window.start is not None:
             previous = min(since + self._source.lookback, window.start)  # when the last complete pass began
             after = replace(after, reconcile=ReconcileState(window.start, previous, newest=window.newest))
@@ -217,37 +218,39 @@ class Passes:
         declared, window, changes = self._stream.reconcile, self._window, self._changes
         if declared is None or window is None or window.start is None or changes is None:
             return
-        assert self._state.reconcile is not None  # every changes pass leaves one
-        now = window.start
-        before = replace(self._state.reconcile, began=min(self._state.reconcile.began, now + declared.every))
+        now, before = window.start, self._state.reconcile
+        assert before is not None  # every changes pass leaves one
+        if before.began > now + declared.every:  # by a clock that was wrong
+            before = replace(before, began=now + declared.every)
+            self._writer.save(self._stream, replace(self._state, reconcile=before))
         if self._stream.deleted == "soft_delete":
             if now - before.began >= declared.every:
                 self._resend(window, ReconcileState(now, before.began))
             return
         due = Slice(self._source, before, declared.every, now)
         if due.is_due():
-            try:
-                self._reconcile(due, window, changes)
-            except Failure:
-                self._sender.release(window)
-                raise
+            self._reconcile(due, window, changes)
 
     def _reconcile(self, due: Slice, window: Window, changes: ChangesPass) -> None:
-        sent, lookback, mapping = self._sender.sent, self._source.lookback, self._source.mapping
-        since = shifted(due.before.previous, -lookback)
-        delivered = is_delivered(self._stream, self._state.covered, lookback)
+        sent, mapping = self._sender.sent, self._source.mapping
+        since = shifted(due.before.previous, -self._source.lookback)
+        delivered = is_delivered(self._stream, self._state.covered, self._source.lookback)
+
+        def was_sent(key: Hashable, record: Record) -> bool:
+            cursor = mapping.cursor(record)
+            found = key in changes.seen and (window.includes(cursor) or window.is_open(key))
+            return found or delivered(record, cursor)
+
         position = due.before.position
-        for batch in due.read(window.is_later, self._parents_to_reread(since)):
-            unseen = [
-                (key, record)
-                for key, record in batch.records
-                if key not in changes.seen and not delivered(record, mapping.cursor(record))
-            ]
-            self._sender.send(window, unseen, since=since)
-            self._source.progress.read(len(batch.records), 0)
-            position = batch.position or position
-            if not self._sender.is_holding:
-                self._writer.save(self._stream, self._after(window, due.state(position, window.newest)))
+        try:
+            for batch in due.read(window.is_later, self._parents_to_reread(since)):
+                self._sender.send(window, [one for one in batch.records if not was_sent(*one)], since=since)
+                self._source.progress.read(len(batch.records), 0)
+                position = batch.position or position
+                self._sender.save(window, partial(self._after, window, due.state(position, window.newest)))
+        except Failure:
+            self._sender.release(window)
+            raise
         self._sender.release(window)
         self._writer.save(self._stream, self._after(window, due.state(position, window.newest)))
         found = counted(self._sender.sent - sent, "changes")
@@ -262,8 +265,7 @@ class Passes:
         parent = self._source.parent
         if parent is None or self._stream.parent is None:
             return None
-        covered = self._writer.state.streams.get(parent.stream.name, StreamState()).covered
-        return parent_changed(parent, since, is_delivered(parent.stream, covered, self._source.lookback))
+        return parent_changed(parent, since, is_delivered(parent.stream, self._state.covered, self._source.lookback))
 
     def _resend(self, window: Window, reconcile: ReconcileState) -> None:
         """Send the whole list again, after a truncate, so that rows that are gone are marked as deleted."""
@@ -280,3 +282,8 @@ class Passes:
             self._sender.write(rows)
         self._writer.save(self._stream, self._after(window, reconcile))
         self._writer.checkpoint()
+
+
+def _resuming(window: Window) -> str:
+    assert window.start is not None  # a pass that is resumed has begun
+    return f", resuming the pass of {window.start:%Y-%m-%d %H:%M:%S} UTC"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +13,7 @@ from engine.reading.window import Window
 from engine.requests import KeyedRecord
 from engine.rows.mapping import Row, RowMapping
 from engine.spec.dialect import Stream
-from engine.state import Key
+from engine.state import Key, StreamState
 from engine.sync.writer import Writer
 
 _HELD: Final = 1000  # open rows that are written together, once the state lists them
@@ -29,12 +30,13 @@ class Sender:
     Attributes:
         sent: The number of rows that were written.
         deleted: The number of rows that were deleted.
+        read: The number of records of passes that were read.
         without_cursor: The number of records that had no cursor.
         first_without_cursor: The key of the first of them.
     """
 
     def __init__(self, stream: Stream, mapping: RowMapping, writer: Writer) -> None:
-        self.sent = self.deleted = self.without_cursor = 0
+        self.sent = self.deleted = self.read = self.without_cursor = 0
         self.first_without_cursor: Hashable = None
         self._stream = stream
         self._table = stream.destination_table
@@ -42,58 +44,54 @@ class Sender:
         self._writer = writer
         self._held: Spool[Row] = Spool()
         self._held_rows = 0
-        self._held_from: str | None = None
+        self._state_after_held: Callable[[], StreamState] | None = None
 
-    def send(
-        self,
-        window: Window,
-        records: Sequence[KeyedRecord],
-        position: str | None = None,
-        *,
-        since: datetime | None = None,
-    ) -> None:
+    def send(self, window: Window, records: Sequence[KeyedRecord], *, since: datetime | None = None) -> None:
         """Write the rows of those records that are changes.
+
+        A row that is open counts as changed if the state did not list it, whatever its cursor: it was not sent.
 
         Args:
             window: The window of the pass.
             records: The records of a batch.
-            position: The position before these records, up to which everything was sent.
             since: If changes can have been missed: the start of the window to use instead of the pass's own.
         """
         rows = []
         for key, record in records:
             window.observe(key, record)
+            self.read += 1
             cursor = self._mapping.cursor(record)
             if cursor is None:
                 self.without_cursor += 1
                 self.first_without_cursor = self.first_without_cursor or key
             included = window.includes(cursor) if since is None or cursor is None else cursor >= since
-            if included and window.is_new(row := self._mapping.row(record), cursor):
+            if (included or window.has_opened(key)) and window.is_new(row := self._mapping.row(record), cursor):
                 rows.append(row)
         if rows:
-            self._write_once_listed(window, rows, position)
+            self._write_once_listed(window, rows)
 
-    def save(self, window: Window, position: str | None) -> None:
-        """Note that everything up to a position of the pass was sent, apart from rows that are held."""
-        at = self._held_from if self._held_rows else position
-        if self._writer.progress(self._stream, lambda: window.checkpoint_state(at)):
+    def save(self, window: Window, state: Callable[[], StreamState]) -> None:
+        """Note the state that covers everything that was sent. While rows are held, it waits for them."""
+        if self._held_rows:
+            self._state_after_held = state
+        elif self._writer.progress(self._stream, state):
             window.listed()
-
-    @property
-    def is_holding(self) -> bool:
-        """Whether rows are held."""
-        return bool(self._held_rows)
 
     def release(self, window: Window) -> None:
         """Write the rows that are held, after a checkpoint that lists those that are open."""
-        if self._held_rows:
-            self._writer.save(self._stream, window.checkpoint_state(self._held_from))
-            self._writer.checkpoint()
-            window.listed()
-            self.write(self._held)
-            window.written()
-            self._held.clear()
-            self._held_rows = 0
+        if not self._held_rows:
+            return
+        before = self._writer.state.streams.get(self._stream.name, StreamState())
+        self._writer.save(self._stream, replace(before, open=before.open | window.open))
+        self._writer.checkpoint()
+        window.listed()
+        self.write(self._held)
+        window.written()
+        self._held.clear()
+        self._held_rows = 0
+        if self._state_after_held is not None:
+            self._writer.save(self._stream, self._state_after_held())
+            self._state_after_held = None
 
     def delete(self, window: Window, row: DeletedRow) -> None:
         """Soft-delete a row that is gone."""
@@ -116,13 +114,11 @@ class Sender:
             self._writer.upsert(self._table, row)
             self.sent += 1
 
-    def _write_once_listed(self, window: Window, rows: Sequence[Row], position: str | None) -> None:
+    def _write_once_listed(self, window: Window, rows: Sequence[Row]) -> None:
         if not window.unlisted_count and not self._held_rows:
             self.write(rows)
             window.written()
             return
-        if not self._held_rows:
-            self._held_from = position
         self._held.extend(rows)
         self._held_rows += len(rows)
         many = window.unlisted_count >= max(_HELD, window.listed_count)

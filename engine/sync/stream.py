@@ -77,7 +77,7 @@ class StreamSync:
                 "the server's responses have no Date header, so the newest cursor stands in for the time: the next "
                 "sync can send some rows twice"
             )
-        if self._sender.without_cursor and self.sent == self._sender.without_cursor:
+        if self._sender.without_cursor and self._sender.read == self._sender.without_cursor:
             self._source.warning(
                 f"the cursor_field {self.stream.cursor_field} is NULL in every record, so each sync sends all of them; "
                 f"the first has the key {self._sender.first_without_cursor}"

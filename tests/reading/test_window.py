@@ -31,7 +31,10 @@ def one_pass(state: StreamState, at: float, versions: dict[str, datetime | None]
 
 
 def is_change(changes: Window, row: dict[str, Any]) -> bool:
-    return changes.includes(row["updated"]) and changes.is_new(row, row["updated"])
+    """Whether a row is a change. If it is, it is written."""
+    found = changes.includes(row["updated"]) and changes.is_new(row, row["updated"])
+    changes.written()
+    return found
 
 
 def test_each_version_of_a_row_is_sent_once() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dev.testbed.loopback import Reply, Seen
-from tests.hostile.misbehaviors import SERVER_ERROR, numbered, respond
+from dev.testbed.loopback import Answerer, Reply, Seen
+from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, both, dated, numbered, respond
 from tests.hostile.model import STREAMS, Model
 from tests.hostile.world import World
 from tests.in_process import InProcess
@@ -107,25 +107,30 @@ def test_a_first_pass_makes_progress_however_few_requests_a_sync_may_send(
     assert not world.wrong("runs")
 
 
-def test_a_reconciliation_that_fails_does_not_undo_the_pass_before_it(server: InProcess, model: Model) -> None:
-    """The pass is complete, and its cursor has moved."""
+def test_a_reconciliation_that_fails_undoes_nothing(server: InProcess, model: Model) -> None:
+    """The pass before it is complete, and its cursor has moved, though the slice found a row that has just opened."""
     world = connected(server, model, STREAMS, "runs")
     for _ in range(2):
         world.sync()
         model.wait(3600)
     model.wait(86400)
-    moved = sorted(key for key, run in model.tables["runs"].items() if run["state"] == "COMPLETED")
-    model.change("runs", moved[0], state="RUNNING", updated=model.at(hours=20))
-    model.misbehaviors.append(respond(Reply(status=418), lambda seen: _of_reconciliation(seen, 2)))
+    first = str(min(model.tables["runs"].values(), key=lambda run: str(run["expected"]))["id"])
+    pages: list[Seen] = []
+
+    def reopen(seen: Seen, answer: Answerer) -> Reply:
+        if (seen.json or {}).get("sort") == "EXPECTED_ASC":
+            pages.append(seen)
+            if len(pages) == 1:
+                model.change("runs", first, state="RUNNING")
+        return answer(seen) if len(pages) < 3 else Reply(status=418)
+
+    model.misbehaviors.append(reopen)
     world.fails(checkpoint_rows=10_000)
     state = world.warehouse.state["streams"]["runs"]
     assert "pass" not in state
     assert state["since"] > model.at(minutes=10)
-
-
-def _of_reconciliation(seen: Seen, offset: int) -> bool:
-    body = seen.json or {}
-    return body.get("sort") == "EXPECTED_ASC" and "after_" in body.get("runs", {}).get("expected", {})
+    assert state["reconcile"]["position"]
+    assert world.warehouse.tables["runs"][first]["state"] == "RUNNING"
 
 
 @pytest.mark.parametrize("requests", range(1, 24))
@@ -202,3 +207,89 @@ def test_children_that_are_not_reconciled_need_everything_that_finds_their_paren
     model.wait(600)
     world.sync()
     assert not world.wrong("steps")
+
+
+# --- what reconciliation heals, and when ------------------------------------------------------------------------------
+
+
+def test_an_open_row_that_becomes_visible_long_after_its_cursor_arrives(server: InProcess, model: Model) -> None:
+    """It shows among the open rows, and the state does not list it, so it was not sent."""
+    world = connected(server, model, STREAMS, "runs")
+    world.sync()
+    run = model.make_run("RUNNING")
+    model.hide("runs", run, None, 3000)
+    for _ in range(2):
+        model.wait(2000)
+        world.sync()
+    assert not world.wrong("runs")
+
+
+def test_children_whose_parents_were_not_found_for_them_are_reconciled(server: InProcess, model: Model) -> None:
+    """Though the parents' own pass found them: the optional query failed for the children only."""
+    world = connected(server, model, STREAMS, "runs", "steps")
+    world.sync()
+    model.wait(600)
+    world.sync()
+    run = [key for key, run in model.tables["runs"].items() if run["state"] == "FAILED"][-1]  # behind the first slice
+    model.change("runs", run, paused=model.at())
+    model.add("steps", run_id=run)
+    model.wait(60)
+    paused = "PAUSED_DESC"
+    model.misbehaviors = [
+        respond(SERVER_ERROR, both(lambda seen: (seen.json or {}).get("sort") == paused, numbered(3, 10)))
+    ]
+    world.sync()
+    model.misbehaviors.clear()
+    assert world.wrong("steps")
+    for _ in range(3):
+        model.wait(86400)
+        world.sync()
+    assert not world.wrong("steps")
+
+
+def test_a_round_that_a_wrong_clock_began_ends(server: InProcess, model: Model) -> None:
+    """Responses without dates for one sync let it begin by this machine's clock."""
+    world = connected(server, model, STREAMS, "runs")
+    world.sync()
+    model.wait(600)
+    model.misbehaviors = [dated(model, None, lambda seen: True)]
+    world.sync()
+    model.misbehaviors.clear()
+    model.edit_run(next(key for key, run in model.tables["runs"].items() if run["state"] == "COMPLETED"))
+    for _ in range(4):
+        model.wait(86400)
+        world.sync()
+    assert not world.wrong("runs")
+
+
+def test_a_pass_of_which_every_query_is_rejected_keeps_its_cursor(server: InProcess, model: Model) -> None:
+    """The next sync is no first sync."""
+    text = edited(
+        STREAMS,
+        remove=[
+            f"streams.runs.{path}" for path in ("incremental.changes.0", "incremental.open", "incremental.change_feed")
+        ],
+    )
+    world = connected(server, model, text, "runs")
+    world.sync()
+    since = world.warehouse.state["streams"]["runs"]["since"]
+    model.misbehaviors = [respond(NOT_FOUND, lambda seen: (seen.json or {}).get("sort") == "PAUSED_DESC")]
+    world.sync()
+    assert world.warehouse.state["streams"]["runs"]["since"] == since
+    model.wait(600)
+    model.misbehaviors.clear()
+    world.sync()
+    assert world.warehouse.count("truncate") == 0
+
+
+def test_one_row_without_a_cursor_is_no_column_of_nulls(server: InProcess, model: Model) -> None:
+    """The warning that each sync sends all rows is for tables of which it does."""
+    model.add("notes", updated=None)
+    text = edited(STREAMS, remove=["streams.notes.deleted"])
+    text = edited(text, remove=["streams.notes.incremental"])
+    world = connected(server, model, text, "notes")
+    for _ in range(2):
+        world.sync()
+        model.wait(600)
+    assert world.warehouse.count("upsert") == 1
+    assert not any("NULL in every record" in line for line in world.lines.warnings)
