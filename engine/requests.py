@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from engine.declare.types import PATH_VALUE, Endpoint
 from engine.declare.values import DURATION, duration
@@ -54,6 +54,18 @@ class Request:
         values = {**self.query, **(self.body or {})}
         shown = ", ".join(f"{name}={value!r}" for name, value in values.items() if not isinstance(value, (dict, list)))
         return f"{self.endpoint} ({shown})" if shown else str(self.endpoint)
+
+
+def leaves_its_segment(value: str) -> bool:
+    """Whether a value would lead to another place than its segment of a path, on a server or proxy that decodes it.
+
+    >>> [leaves_its_segment(value) for value in ("", "..", "a/../b", "%2e%2E", "a.b", "...", "a/b")]
+    [True, True, True, True, False, False, False]
+    """
+    decoded = value
+    for _ in range(3):  # some proxies decode a path more than once
+        decoded = unquote(decoded)
+    return bool({".", ".."} & {*re.split(r"[/\\]", value), *re.split(r"[/\\]", decoded)}) or not value
 
 
 KeyedRecord = tuple[Hashable, Record]

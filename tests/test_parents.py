@@ -262,3 +262,27 @@ def test_a_parent_without_the_value_is_a_failure(tmp_path: Path, server: Loopbac
     del shop.shops[2]["name"]
     with pytest.raises(Failure, match=r'shelves: a record of shops has no value at \$\.name for "shop"'):
         run(tmp_path, server, Recorder())
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "../admin", "a/..", "%2e%2e", "%252E%252E", "..\\admin", "..%2Fadmin"])
+def test_no_value_leaves_its_place_in_a_path(tmp_path: Path, name: str) -> None:
+    """Its rows are skipped with a warning, rather than those of another place read; the other shops' rows arrive."""
+    shops = [{"id": 1, "name": "a"}, {"id": 2, "name": name}, {"id": 3, "name": "a.b/c d%é"}]
+
+    def answer(seen: Seen) -> Reply:
+        offset = seen.json["offset"]
+        if seen.path == "/api/shops/filter":
+            return Reply(shops[offset : offset + seen.json["limit"]])
+        if seen.path.endswith("/shelves"):
+            return Reply([{"id": seen.path}][offset:])
+        return Reply([])
+
+    lines, recorder = Lines(), Recorder()
+    with Loopback(answer) as server:
+        sync(connection(tmp_path, server.url, STREAMS), {}, recorder, lines)
+    assert {unquote(path) for path in recorder.tables["shelves"]} == {
+        "/api/shops/a/shelves",
+        "/api/shops/a.b/c d%é/shelves",
+    }
+    assert {seen.path.count("/") for seen in server.seen if "shelves" in seen.path} == {4}
+    assert "shelves: shops ('2',) cannot be part of a path; its rows are skipped" in "\n".join(lines.warnings)

@@ -13,13 +13,14 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
+from engine.declare.types import PATH_VALUE
 from engine.failures import Failure, NotFound, OrderMoved, ReadFailure
 from engine.jsonpath import PARENT
 from engine.pagination import paginate_unjoined
 from engine.reading.batch import Batch
 from engine.reading.pages import ListPage, ListRequest, children_in
 from engine.reading.source import Source
-from engine.requests import KeyedRecord, Record
+from engine.requests import KeyedRecord, Record, leaves_its_segment
 from engine.spec.dialect import Parent, Related
 
 _AFTER: Final = " after "
@@ -51,6 +52,7 @@ def children_of(
         yield Batch([keyed for _, record in rows for keyed in _embedded_in(source, record)], asked_at)
         return
     missing: dict[Hashable, NotFound] = {}
+    rows = _with_a_path(source, declared, rows)
     groups = [*_groups(rows, declared.batch or 1)]
     done = set[Hashable]()  # the first keys of groups that are done
     for page in _pages(source, declared, groups):
@@ -65,6 +67,20 @@ def children_of(
         yield Batch(page.new, page.asked_at, _last_done(groups, done), continues=page.continues)
     if missing:
         yield from _again(source, declared, [keyed for keyed in rows if keyed[0] in missing], missing, existing)
+
+
+def _with_a_path(source: Source, declared: Parent, rows: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
+    """The rows whose values lead to a path of their own. No request can name the children of the others."""
+    assert source.stream.endpoint is not None
+    names = [name for name in PATH_VALUE.findall(source.stream.endpoint.path) if name in declared.values]
+    found: list[KeyedRecord] = []
+    for key, record in rows:
+        values = [declared.values[name].get(record) for name in names]
+        if any(value is not None and leaves_its_segment(str(value)) for value in values):
+            source.warning(f"{declared.stream} {key} cannot be part of a path; its rows are skipped")
+        else:
+            found.append((key, record))
+    return found
 
 
 def _last_done(groups: Sequence[Sequence[KeyedRecord]], done: set[Hashable]) -> str | None:
