@@ -43,6 +43,10 @@ class RequestRejected(Failure):
     """The server rejects the request as malformed or invalid (400 or 422)."""
 
 
+class ResponseTooLarge(Failure):
+    """A response has more bytes than ``limits.body`` allows."""
+
+
 class ReadFailure(Failure):
     """The server responded, but the responses do not add up to a complete list."""
 

@@ -53,7 +53,7 @@ class Client:
         self._errors = ErrorMapping(resolved, style)
         self._transport = self._connect(resolved.spec.title, style)
         self._csrf = CsrfToken(api.csrf, self._fetch_token) if api.csrf else None
-        redacting = RedactingLog(log, self.redact)
+        self.log = redacting = RedactingLog(log, self.redact)
         self._retrying = Retrying(api.retry, Budget(api.limits), RateLimiter(api.rate_limit), redacting)
         self._repairs = Repairs(redacting)
         self._clock = ServerClock()

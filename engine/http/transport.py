@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import BaseHTTPError as _Urllib3Error  # type: ignore[attr-defined]  # urllib3's own, under it
 from requests.utils import get_auth_from_url
 
-from engine.failures import Failure, ServerDown
+from engine.failures import Failure, ResponseTooLarge, ServerDown
 from engine.http.errors import RequestError
 from engine.http.proxies import Proxy, proxy_of
 from engine.http.response import RawResponse
@@ -133,7 +133,7 @@ class Transport:
             body += chunk
             if len(body) > most:
                 reason = f"returned {response.status_code} with more than {_size(most)}"
-                raise TransportError(reason, "api.limits.body", transient=False)
+                raise TransportError(reason, "api.limits.body", transient=False, failure=ResponseTooLarge)
             if time.monotonic() - started > seconds:
                 raise TransportError(f"no complete response within {seconds:.0f} s", transient=True)
         return body

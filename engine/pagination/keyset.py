@@ -172,6 +172,21 @@ class KeysetPaginator:
             return timedelta(0)
         return (self._upper or end) - self._reached
 
+    def shrink(self) -> bool:
+        """Halve the pages. One of a single row could not show whether others have its timestamp."""
+        inner = self._ahead or (self._tie.paginator if self._tie else None)
+        if inner is not None:
+            shrunk = inner.shrink()
+            self.request = inner.request
+            return shrunk
+        if self._limit == 2 or self.request is None:
+            return False
+        self._limit = max(2, self._limit // 2)
+        self._largest_page = min(self._largest_page, self._limit)
+        smaller = {self._style.limit_key: self._limit}
+        self._template, self.request = self._template.with_values(smaller), self.request.with_values(smaller)
+        return True
+
     def split(self, end: datetime) -> KeysetPaginator:
         """Leave the second half of the remaining time to a new paginator, which is returned.
 

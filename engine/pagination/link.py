@@ -78,6 +78,10 @@ class _LinkPaginator:
             self.position = None
         return new
 
+    def shrink(self) -> bool:
+        """The size of the pages is not known here."""
+        return False
+
     def _go_to(self, path: str, query: str) -> None:
         self.position = quote(f"{path}?{query}", safe="")
         endpoint = replace(self._template.endpoint, path=path)

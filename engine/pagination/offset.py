@@ -81,6 +81,7 @@ class _OffsetPaginator:
     def __init__(self, style: Offset, request: Request, bookmark: Bookmark | None) -> None:
         self._style = style
         self._template = request.with_values(style.body)
+        self._size = max(2, style.page_size)
         self._window: deque[Sequence[Hashable]] = deque()  # the keys of the last pages
         self._seen: set[Hashable] = set()  # the same keys
         self._previous: Sequence[Hashable] = ()
@@ -104,7 +105,15 @@ class _OffsetPaginator:
     def _at(self, offset: int) -> Request:
         self._offset = offset
         style = self._style
-        return self._template.with_values({style.limit_key: max(2, style.page_size), style.offset_key: offset})
+        return self._template.with_values({style.limit_key: self._size, style.offset_key: offset})
+
+    def shrink(self) -> bool:
+        """Halve the pages. Those of one row could not overlap."""
+        if self._size == 2:
+            return False
+        self._size = max(2, self._size // 2)
+        self.request = self._at(self._offset)
+        return True
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         keys = [k for k, _ in page.records]

@@ -77,7 +77,8 @@ class _PageNumberPaginator:
 
     def __init__(self, style: PageNumber, request: Request, bookmark: Bookmark | None) -> None:
         self._style = style
-        self._template = request.with_values({style.size_key: style.page_size})
+        self._template = request
+        self._size = style.page_size
         self._seen: set[Hashable] = set()  # in all rounds
         self._first_page: Sequence[Hashable] = ()
         self._rounds = 0
@@ -106,7 +107,21 @@ class _PageNumberPaginator:
 
     def _go_to(self, number: int) -> None:
         self._number = number
-        self.request: Request | None = self._template.with_values({self._style.page_key: number})
+        values = {self._style.size_key: self._size, self._style.page_key: number}
+        self.request: Request | None = self._template.with_values(values)
+
+    def shrink(self) -> bool:
+        """Divide the pages, so that the rows before this one fill whole pages, too."""
+        if self._size == 1:
+            return False
+        parts = next(n for n in range(2, self._size + 1) if self._size % n == 0)
+        self._size //= parts
+        first = self._style.first
+        # A bookmark counts pages of the declared size.
+        number = first if self._searching else first + (self._number - first) * parts
+        self._searching = False
+        self._go_to(number)
+        return True
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         total = as_count(self._style.total.get(page.document)) if self._style.total else None

@@ -36,6 +36,9 @@ class Paginator(Protocol):
             ReadFailure: the pages do not add up to a complete list for another reason.
         """
 
+    def shrink(self) -> bool:
+        """Request the same page with fewer rows, and all later ones; False if there can be no fewer."""
+
 
 class Style(Protocol):
     """A pagination style with its options."""

@@ -48,6 +48,10 @@ class _SinglePaginator:
         limit = {} if style.page_size is None else {style.limit_key: style.page_size}
         self.request: Request | None = request.with_values(limit) if limit else request
 
+    def shrink(self) -> bool:
+        """The list is one page."""
+        return False
+
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         if self._limit is not None and len(page.records) >= self._limit:
             raise ReadFailure(

@@ -39,6 +39,12 @@ class StopAtPaginator:
         """The position of the wrapped paginator."""
         return self._paginator.position
 
+    def shrink(self) -> bool:
+        """Let the wrapped paginator request fewer rows."""
+        shrunk = self._paginator.shrink()
+        self.request = self._paginator.request
+        return shrunk
+
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         """Take in a page; returns its new records that are not older.
 

@@ -102,6 +102,10 @@ class _TokenPaginator:
                 self.position = None
         return new
 
+    def shrink(self) -> bool:
+        """The size of the pages is not known here."""
+        return False
+
     def _token_in(self, page: Page) -> Any:
         """The token of the next page; None if this page is the last."""
         style, document = self._style, page.document

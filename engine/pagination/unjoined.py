@@ -30,6 +30,10 @@ class UnjoinedPaginator:
         self._previous: Sequence[Hashable] = ()
         self.request: Request | None = page_at(0, 0)
 
+    def shrink(self) -> bool:
+        """The size of the pages is not known here."""
+        return False
+
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         """Take in a page; returns its records.
 

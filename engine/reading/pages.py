@@ -10,7 +10,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from engine.failures import Failure, NotFound, OrderMoved, ReadFailure
+from engine.failures import Failure, NotFound, OrderMoved, ReadFailure, ResponseTooLarge
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.http.error_body import ErrorInBody, error_in
@@ -127,7 +127,10 @@ class PageReader:
                 done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
                 for future in done:
                     sent = in_flight.pop(future)
-                    page = self._advance(stream, sent, future.result())
+                    page = self._page(stream, sent, future)
+                    if page is None:
+                        launch(sent.list_request, None if sent.request is sent.first else sent.first)
+                        continue
                     has_more = page.not_found is None and sent.list_request.paginator.request is not None
                     if not has_more:
                         for following in islice(waiting, 1):
@@ -149,6 +152,17 @@ class PageReader:
         """
         number: int = self._client.send(stream, request, _integer).value
         return number
+
+    def _page(self, stream: str, sent: _InFlight, future: Future[Response]) -> ListPage | None:
+        """The page of a response; None if it was too large and has to be requested with fewer rows."""
+        try:
+            response = future.result()
+        except ResponseTooLarge as too_large:
+            if not sent.list_request.paginator.shrink():
+                raise
+            self._client.log.warning(f"{too_large} Requesting fewer rows at a time.")
+            return None
+        return self._advance(stream, sent, response)
 
     def _fetch(self, stream: str, sent: _InFlight, begun: bool) -> Response:
         is_first = sent.request is sent.first and not begun
