@@ -16,7 +16,7 @@ ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit test environments coverage reliability bench lint validate generate lock clean
+.PHONY: help setup demo unit fuzz test environments coverage reliability bench lint validate generate lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -29,6 +29,9 @@ demo: ## show the main job on an embedded Prefect 3
 
 unit: setup ## run the tests that need no Prefect, with a fifth of the random cases
 	@$(PYTEST) --numprocesses $(UNIT_WORKERS) --quick -m "not prefect" $(ARGS)
+
+fuzz: setup ## try a hundred times as many inputs of each parser as `make unit` does
+	@$(PYTEST) --numprocesses $(WORKERS) --times 20 tests/fuzz $(ARGS)
 
 test: environments ## run all tests, on real Prefect 2 and 3 servers
 	@$(PYTEST) --numprocesses $(WORKERS) --all $(ARGS)

@@ -86,11 +86,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="fail, rather than skip, tests that cannot run here")
     parser.addoption("--versions", default="", help="releases of Prefect to test, separated by commas, or all")
     parser.addoption("--quick", action="store_true", help="try a fifth of the random cases")
+    parser.addoption("--times", type=int, default=1, help="try so many times as many random cases")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settle the number of random cases, before the tests that ask for it are imported."""
-    effort.quick = config.getoption("--quick")
+    effort.quick, effort.times = config.getoption("--quick"), config.getoption("--times")
     # How long an example takes says how busy the machine is, not whether the code is right.
     hypothesis.settings.register_profile("untimed", deadline=None, max_examples=effort.cases(100))
     hypothesis.settings.load_profile("untimed")

@@ -12,6 +12,7 @@ from datetime import timedelta, timezone
 from typing import ClassVar, Final, get_args
 
 from engine.authentication import AUTHENTICATION, Authentication
+from engine.declare.addresses import plain_url
 from engine.declare.blocks import Object, key
 from engine.declare.headers import HEADER_NAME, parse_headers
 from engine.declare.types import (
@@ -58,6 +59,13 @@ from engine.spec.types import (
     SyncMode,
     TimeFormat,
 )
+
+
+def _url(text: str) -> str:
+    if plain_url(text) is None:
+        raise ValueError("the host or the port of this URL is wrong")
+    return text
+
 
 # --- api -------------------------------------------------------------------------------------------------------------
 
@@ -155,7 +163,7 @@ class Api:
     """What applies to all requests: where the API is, how to authenticate, and how to deal with failures."""
 
     base_url: str = key(
-        Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL"),
+        Text(r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL", _url),
         "The URL that endpoint paths are appended to. A path that starts with `..` goes up first: with the base URL "
         "https://host/api/a/b, `../filter` is /api/a/filter, and `../..` is /api. A path that would leave the server "
         "counts as not found.",

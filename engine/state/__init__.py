@@ -178,7 +178,7 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
         )
     try:
         return State(api, {name: _stream_state(stream, version) for name, stream in document["streams"].items()})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise StateError(
             f"the saved state cannot be read ({type(error).__name__}: {error}). "
             "Correct it, or reset the state (a historical re-sync) to read everything again."
@@ -187,7 +187,10 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
 
 def _address(url: Any) -> tuple[str, str]:
     """Host and path of a URL. The scheme, a default port and a trailing slash do not make another API."""
-    parts = urlsplit(str(url))
+    try:
+        parts = urlsplit(str(url))
+    except ValueError:  # such as a bracket that is not closed
+        return str(url), ""
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return parts.netloc.lower().removesuffix(default), parts.path.rstrip("/")
 
@@ -291,7 +294,9 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
     return StreamState(
         parse_instant(document["since"]) if "since" in document else None,
         frozenset(_split(document.get("recent", ""), _FINGERPRINT_BYTES)) if version >= 2 else frozenset(),
-        PassState(parse_instant(current_pass["began"]), current_pass["position"]) if current_pass else None,
+        PassState(parse_instant(current_pass["began"]), _optional(str, current_pass["position"]))
+        if current_pass
+        else None,
         _unpack(document.get("open", [])),
         _reconcile_state(reconcile) if reconcile else None,
         {
@@ -299,9 +304,16 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
             for query, intervals in document.get("covered", {}).items()
         },
         _known_rows(document["rows"]) if "rows" in document else None,
-        document.get("made_by"),
-        document.get("read_by"),
+        _optional(str, document.get("made_by")),
+        _optional(str, document.get("read_by")),
     )
+
+
+def _optional(kind: type, value: Any) -> Any:
+    """A value of this type, or None."""
+    if value is not None and type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
+    return value
 
 
 def _interval(text: str) -> Interval:
@@ -314,10 +326,10 @@ def _reconcile_state(document: Mapping[str, Any]) -> ReconcileState:
     return ReconcileState(
         parse_instant(document["began"]),
         parse_instant(document["previous"]),
-        document["position"],
+        _optional(str, document["position"]),
         int(document["rows"]),
         parse_instant(newest) if newest else None,
-        document.get("total"),
+        _optional(int, document.get("total")),
     )
 
 

@@ -180,3 +180,23 @@ def test_the_state_stays_under_16_kilobytes() -> None:
         state = state.with_stream(f"a_stream_{number}", StreamState(SINCE, recent, reconcile=reconcile))
     assert 12_000 < len(json.dumps(state.dump())) < 2**14 + 4096
     assert sum(len(stream.recent) for stream in load_state(state.dump(), API).streams.values()) > 1400
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        {"since": "0001-01-01T00:00:00+23:00"},
+        {"since": format_instant(SINCE), "pass": {"began": format_instant(SINCE), "position": 5}},
+        {"since": format_instant(SINCE), "made_by": ["x"]},
+    ],
+)
+def test_a_state_of_wrong_values_is_refused(stream: dict[str, Any]) -> None:
+    """An instant outside the calendar, a position that is no string: the message says what to do."""
+    with pytest.raises(StateError, match=r"cannot be read .* reset the state"):
+        load_state({"version": 4, "api": API, "streams": {"runs": stream}}, API)
+
+
+def test_a_state_of_an_address_that_is_none_is_of_another_api() -> None:
+    """Someone edited it."""
+    with pytest.raises(StateError, match="was made for"):
+        load_state({"version": 4, "api": "http://[x", "streams": {}}, API)

@@ -1,0 +1,18 @@
+"""Foreign text: what parsers accept, damaged a little, which reaches further than noise does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: Sequence[str], scraps: Sequence[str]) -> str:
+    """One of the whole strings, in which up to three pieces were replaced by scraps or by anything else."""
+    text = draw(st.sampled_from(whole))
+    for _ in range(draw(st.integers(0, 3))):
+        at, length = draw(st.integers(0, len(text))), draw(st.integers(0, 6))
+        scrap = draw(st.sampled_from(scraps) | st.sampled_from(whole) | st.text(max_size=3))
+        text = text[:at] + scrap + text[at + length :]
+    return text
