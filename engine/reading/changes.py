@@ -150,8 +150,9 @@ class ChangesPass:
 
     def _query(self, number: int, position: str | None, since: datetime | None = None) -> Iterator[Batch]:
         batches = self._first_accepted(number, since or self.since, position)
-        optional = self._incremental.changes[number].optional
-        return self._unless_rejected(number, batches) if optional else batches
+        if not self._incremental.changes[number].optional:
+            return batches
+        return iter(()) if number in self.source.rejected else self._unless_rejected(number, batches)
 
     def _query_again(self, number: int, position: str | None) -> Iterator[Batch]:
         """Once more, for rows that moved during this pass."""
@@ -276,6 +277,8 @@ class ChangesPass:
     # --- the change feed ---------------------------------------------------------------------------------------------
 
     def _named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
+        if self.source.lacks_feed:
+            return iter(())
         return self._unless_unreadable(feed, self._rows_named_by(feed, position))
 
     def _rows_named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
@@ -351,6 +354,7 @@ class ChangesPass:
         try:
             yield from batches
         except (RequestRejected, NotFound):
+            self.source.rejected.add(number)
             self.source.info(f"the server rejects {name}; {self._what_becomes_of('what it would have found')}")
         except Failure as failure:
             self._check_dispensable(failure)
@@ -362,6 +366,7 @@ class ChangesPass:
         try:
             yield from batches
         except NotFound:
+            self.source.lacks_feed = True
             self.source.info(f"the server has no {feed.endpoint}; {rest}")
         except Failure as failure:
             if ends_sync(failure) or not isinstance(failure, (RequestRejected, Unauthorized)):

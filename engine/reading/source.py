@@ -42,6 +42,10 @@ class Source:
         self.log = log
         self.accepted: dict[int, int] = {}
         """For each query, by its index, the index of the alternative that the server accepts."""
+        self.rejected: set[int] = set()
+        """The optional queries that the server rejects, by their indexes."""
+        self.lacks_feed = False
+        """Whether the server does not have the change feed."""
         self.unknown_values: set[str] = set()
         """The values of open rows that the server does not know."""
         self.has_children: bool | None = None

@@ -214,6 +214,40 @@ def test_a_server_that_rejects_every_open_value_fails_the_stream(tmp_path: Path)
             run(tmp_path, server, recorder, NEWER)
 
 
+PARTS = {
+    "description": "One row per part of a run.",
+    "parent": "runs",
+    "records": "$.parts",
+    "primary_key": "id",
+    "cursor_field": "run_updated",
+    "sync_mode": "incremental",
+    "incremental": {},
+    "fields": {"id": "$.id", "run_updated": {"path": "$parent.updated", "type": "UTC_DATETIME"}},
+}
+
+
+def test_what_the_server_lacks_is_found_out_once_in_a_sync(tmp_path: Path) -> None:
+    """Although the children's stream reads the changes of its parent again: an older server costs one request each."""
+    text = edited(OPTIONAL, add={"streams.parts": PARTS})
+    model = Model(has_end_filter=False, has_events=False)
+    requested: list[str] = []
+
+    def answer(seen: Seen) -> Reply:
+        requested.append("feed" if "/events" in seen.path else "query" if "end" in str(seen.json.get("runs")) else "")
+        return model.answer(seen)
+
+    with Loopback(answer) as server:
+        recorder = Recorder()
+        model.make("RUNNING", 0)
+        run(tmp_path, server, recorder, text)
+        requested.clear()
+        model.wait(3600)
+        lines = run(tmp_path, server, recorder, text)
+    assert (requested.count("feed"), requested.count("query")) == (1, 1)
+    assert sum("the server rejects query 1" in line for line in lines.infos) == 1
+    assert sum("the server has no POST /events/filter" in line for line in lines.infos) == 1
+
+
 @pytest.mark.parametrize(("status", "goes_on"), [(400, True), (403, True), (404, True), (422, True), (401, False)])
 def test_a_change_feed_without_access_is_skipped(tmp_path: Path, status: int, goes_on: bool) -> None:
     """With a log line. Prefect Cloud has roles without access to events, and limits the time that a query can span."""
