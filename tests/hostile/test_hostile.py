@@ -51,20 +51,10 @@ NAMES: tuple[Any, ...] = (
 )
 
 OFF: dict[str, str] = {
-    "quiet": "full refreshes are truncated and sent again",
-    "isolation": "the first failure ends the sync",
-    "the_children_of_a_parent_are_not_found_once": "any 404 of a child is its parent's end",
-    "a_stream_is_not_found_for_a_while": "the pass counts as read",
-    "rows_move_between_pages": "a full refresh takes its order for stable",
-    "runs_are_dated_finer_than_a_microsecond": "digits after the microsecond are cut",
-    "a_run_is_expected_at_the_end_of_time": "no instant follows the last one",
-    "an_event_names_something_else": "a lookup of what the server refuses fails",
-    "the_clock_is_ahead_for_a_sync": "reconciliation takes what a query would find for delivered",
-    "the_clock_is_set_back": "reconciliation takes what a query would find for delivered",
-    "the_optional_query_fails": "reconciliation takes what a query would find for delivered",
-    "the_table_of_runs_is_renamed": "the state does not say what made it",
-    "runs_are_paginated_by_another_field": "the state does not say what made it",
-    "syncs_are_stopped_again_and_again": "only a first pass is resumed",
+    "quiet": "each round of reconciliation sends again what is as new as the newest row",
+    "no_response_has_a_date": "a round that began ahead of the clock is not due until then",
+    "the_clock_is_ahead_for_a_sync": "the whole list is sent again after a truncate",
+    "the_clock_is_set_back": "the whole list is sent again after a truncate",
 }
 """Rules and invariants that are switched off, and why."""
 
@@ -92,8 +82,8 @@ class HostileServer(RuleBasedStateMachine):
         """A few rows, synced or not. A failed sync keeps or drops what follows its last checkpoint."""
         self.world.warehouse.drops = drops
         self.model.fill()
-        for number in range(runs):
-            self.model.make_run(minutes=-number)
+        for _ in range(runs):
+            self.model.make_run()
             self.model.wait(60)
         for number in range(pools):
             self.model.make_pool(queues=0 if number else pools)
@@ -372,11 +362,12 @@ class HostileServer(RuleBasedStateMachine):
         self.world.warehouse.killed_at = operation
         self._sync()
 
-    @rule(stream=st.sampled_from(["runs", "steps", "notes"]), number=st.integers(20, 30))
+    @rule(stream=st.sampled_from(["runs", "steps", "notes"]), number=st.integers(30, 40))
     def syncs_are_stopped_again_and_again(self, stream: str, number: int) -> None:
         """Much is new, and each sync is stopped after so many requests. Sooner or later, one succeeds."""
         self.the_server_recovers()
         for minute in range(40):
+            self.model.wait(1)
             self.model.add("notes") if stream == "notes" else self.model.make_run(minutes=-minute)
         selected, self.world.settings["streams"] = self.world.settings.get("streams", ""), stream
         for _ in range(30):
@@ -460,8 +451,9 @@ class HostileServer(RuleBasedStateMachine):
             self._check_equality()
             self._sync()
             if "quiet" not in OFF:
-                assert not self.world.warehouse.writes()
-                assert self.world.warehouse.count("checkpoint") <= 2
+                writes, checkpoints = self.world.warehouse.writes(), self.world.warehouse.count("checkpoint")
+                assert not writes, writes
+                assert checkpoints <= 2, checkpoints
         finally:
             self.server.__exit__(None, None, None)
 
@@ -474,5 +466,5 @@ for name in OFF:
     if hasattr(HostileServer, name):
         delattr(HostileServer, name)
 
-HostileServer.TestCase.settings = settings(max_examples=cases(50), stateful_step_count=20)
+HostileServer.TestCase.settings = settings(max_examples=cases(40), stateful_step_count=20)
 TestHostileServer = HostileServer.TestCase

@@ -185,10 +185,10 @@ def model_of(world: World) -> Model:
     return world.api
 
 
-def many_runs(world: World, state: str = "COMPLETED") -> None:
+def many_runs(world: World, state: str = "COMPLETED", **values: Any) -> None:
     for minute in range(60):
         world.api.wait(1)
-        model_of(world).make_run(state, minutes=-minute)
+        model_of(world).make_run(state, minutes=-minute, **values)
     world.api.wait(3600)
 
 
@@ -219,6 +219,20 @@ def first_pass_of_a_stream_that_finds_deleted_rows(world: World) -> None:
 
 def first_pass_over_children(world: World) -> None:
     many_runs(only(world, "steps"))
+
+
+def first_pass_over_runs_of_one_instant(world: World) -> None:
+    many_runs(only(world, "runs"), expected="2024-05-01T01:07:00Z")
+
+
+def first_pass_over_children_of_runs_of_one_instant(world: World) -> None:
+    for _ in range(10):
+        model_of(world).make_run(expected="2024-05-01T01:07:00Z")
+    many_runs(only(world, "steps"))
+
+
+def first_pass_over_children_of_many_runs_of_one_instant(world: World) -> None:
+    many_runs(only(world, "steps"), expected="2024-05-01T01:07:00Z")
 
 
 def changes_after_a_long_pause(world: World) -> None:
@@ -295,6 +309,9 @@ LONG_READS: dict[Callable[[World], None], str] = {
     first_pass_by_offset: "notes",
     first_pass_of_a_stream_that_finds_deleted_rows: "notes",
     first_pass_over_children: "steps",
+    first_pass_over_runs_of_one_instant: "runs",
+    first_pass_over_children_of_runs_of_one_instant: "steps",
+    first_pass_over_children_of_many_runs_of_one_instant: "steps",
     changes_after_a_long_pause: "runs",
     open_rows: "runs",
     new_rows_newest_first: "notes",
@@ -305,12 +322,20 @@ LONG_READS: dict[Callable[[World], None], str] = {
 }
 
 
+IN_ONE_GO = (
+    overdue_soft_deletion,
+    first_pass_over_runs_of_one_instant,
+    first_pass_over_children_of_runs_of_one_instant,
+    first_pass_over_children_of_many_runs_of_one_instant,
+)
+
+
 @pytest.mark.parametrize(
     ("reading", "stopped"),
     known(
-        "rows that are gone are looked for in one go",
+        "the rows of one instant, and those of a soft deletion, are read in one go",
         product(LONG_READS, [by_a_limit, by_a_failure, by_a_kill]),
-        lambda reading, stopped: reading is overdue_soft_deletion,
+        lambda reading, stopped: reading in IN_ONE_GO,
     ),
 )
 def test_a_long_read_ends_though_each_sync_is_stopped(
