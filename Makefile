@@ -27,7 +27,7 @@ demo: ## show the main job on an embedded Prefect 3
 	@$(MAKE) --no-print-directory --jobs 2 .venv/.done .venv-prefect-3/.done
 	@.venv/bin/python -m dev.demo
 
-unit: setup ## run the tests that need no Prefect, with a fifth of the random cases
+unit: setup ## run the tests that need no Prefect, with a tenth of the random cases
 	@$(PYTEST) --numprocesses $(UNIT_WORKERS) --quick -m "not prefect" $(ARGS)
 
 fuzz: setup ## try a hundred times as many inputs of each parser as `make unit` does

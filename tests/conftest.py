@@ -85,7 +85,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of `make test`, `make unit` and `make test-versions`."""
     parser.addoption("--all", action="store_true", help="fail, rather than skip, tests that cannot run here")
     parser.addoption("--versions", default="", help="releases of Prefect to test, separated by commas, or all")
-    parser.addoption("--quick", action="store_true", help="try a fifth of the random cases")
+    parser.addoption("--quick", action="store_true", help="try a tenth of the random cases")
     parser.addoption("--times", type=int, default=1, help="try so many times as many random cases")
 
 

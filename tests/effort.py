@@ -1,8 +1,8 @@
-"""How many random cases a test tries: as many as it says in `make test`, a fifth of them in `make unit`."""
+"""How many random cases a test tries: as many as it says in `make test`, a tenth of them in `make unit`."""
 
 from __future__ import annotations
 
-QUICK_SHARE = 5
+QUICK_SHARE = 10
 quick = False
 """Set by the option ``--quick`` before any test is imported."""
 times = 1

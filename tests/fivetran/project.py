@@ -52,6 +52,12 @@ class UserProject:
         """Write configuration.json."""
         (self.folder / "configuration.json").write_text(json.dumps(configuration))
 
+    @property
+    def configuration(self) -> dict[str, str]:
+        """The settings in configuration.json."""
+        settings: dict[str, str] = json.loads((self.folder / "configuration.json").read_text())
+        return settings
+
     def edit_streams(self, edit: Callable[..., str] = edited, **edits: Any) -> None:
         """Edit streams.yaml with a function of :mod:`tests.specs`."""
         path = self.folder / "streams.yaml"

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,37 +100,51 @@ def test_configuration_errors_are_reported_without_values(loopback: Loopback, tm
     assert loopback.seen == []
 
 
-@pytest.mark.parametrize("status", [401, 500])
-def test_a_failed_sync_shows_no_key(loopback: Loopback, tmp_path: Path, status: int) -> None:
+@pytest.mark.parametrize("statuses", [(401,), (403, 422, 429, 500)])
+def test_a_failed_sync_shows_no_key(loopback: Loopback, tmp_path: Path, statuses: tuple[int, ...]) -> None:
     """Not in the output, the crash report or the state, even if the server repeats the key."""
-    loopback.answer = lambda seen: Reply(
-        {"detail": f"{seen.headers.get('Authorization')}"}, status=status, headers={"Retry-After": "9999"}
-    )
+    loopback.answer = failing(statuses)
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": CANARY})
-    if status == 500:
-        project.edit_streams(add={"api.retry": {"attempts": 2, "wait_initial": "1ms"}})
-        loopback.answer = lambda seen: Reply({"detail": seen.headers.get("Authorization")}, status=500)
-    done = project.debug()
-    assert done.code != 0
-    assert f"returned {status}" in done.output
-    assert any(seen.headers["Authorization"] == f"Bearer {CANARY}" for seen in loopback.seen)
-    assert_no_canary(project, done.output)
+    output = failed(project, statuses)
+    assert loopback.seen[0].headers["Authorization"] == f"Bearer {CANARY}"
+    assert_no_canary(project, output)
 
 
-@pytest.mark.parametrize("status", [200, 422])
-def test_a_failed_sync_shows_no_secret_setting(loopback: Loopback, tmp_path: Path, status: int) -> None:
+def test_a_failed_sync_shows_no_secret_setting(loopback: Loopback, tmp_path: Path) -> None:
     """Neither the auth string, plain or in Base64, nor a header's value, though the server repeats all headers."""
-    loopback.answer = lambda seen: Reply({"detail": dict(seen.headers), "secret": f"{CANARY} user"}, status=status)
+    statuses = (200, 403, 422)
+    loopback.answer = failing(statuses)
     settings = {"auth_string": f"me:{CANARY} user", "headers": f"X-Id: {CANARY}-id; X-Secret: {CANARY}-secret"}
     project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, **settings})
-    project.edit_streams(add={"api.retry": {"attempts": 2, "wait_initial": "1ms"}})
-    done = project.debug()
-    assert done.code != 0
-    assert f"returned {status}" in done.output
+    output = failed(project, statuses)
     encoded = base64.b64encode(settings["auth_string"].encode()).decode()
     assert loopback.seen[0].headers["Authorization"] == f"Basic {encoded}"
     assert loopback.seen[0].headers["X-Secret"] == f"{CANARY}-secret"
-    assert_no_canary(project, done.output, CANARY, encoded.rstrip("="))
+    assert_no_canary(project, output, CANARY, encoded.rstrip("="))
+
+
+STREAMS = ("flow_runs", "flows", "deployments", "work_pools")
+
+
+def failing(statuses: tuple[int, ...]) -> Callable[[Seen], Reply]:
+    """An API that repeats every header, with a status for each stream."""
+
+    def answer(seen: Seen) -> Reply:
+        status = next((s for name, s in zip(STREAMS, statuses, strict=False) if f"/{name}/" in seen.path), 404)
+        document = {"detail": dict(seen.headers), "secret": f"{CANARY} user"}
+        return Reply(document, status=status, headers={"Retry-After": "9999"})
+
+    return answer
+
+
+def failed(project: UserProject, statuses: tuple[int, ...]) -> str:
+    """The output of a sync in which each stream fails with its status."""
+    project.configure(project.configuration | {"streams": ", ".join(STREAMS[: len(statuses)])})
+    project.edit_streams(add={"api.retry": {"attempts": 2, "wait_initial": "1ms"}})
+    done = project.debug()
+    assert done.code != 0
+    assert [status for status in statuses if f"returned {status}" not in done.output] == []
+    return done.output
 
 
 def test_unusual_json_is_stored_or_replaced_with_a_warning(loopback: Loopback, tmp_path: Path) -> None:
