@@ -35,7 +35,12 @@ def validate_configuration(configuration: dict) -> ResolvedSpec:
     Raises:
         ValueError: the configuration or streams.yaml is invalid. The message has one line per mistake and no values.
     """
-    return resolve(STREAMS, configuration, name=STREAMS.name)
+    try:
+        return resolve(STREAMS, configuration, name=STREAMS.name)
+    except ValueError as error:
+        for line in str(error).splitlines():
+            log.severe(line)  # the SDK shows the exception with its traceback
+        raise
 
 
 def schema(configuration: dict) -> list:
@@ -45,7 +50,7 @@ def schema(configuration: dict) -> list:
     date, one named "007" a number, and a run time a 32-bit float.
 
     Args:
-        configuration: The configuration settings of the connection. They select the streams.
+        configuration: The configuration settings of the connection. They select the streams; without any, the default.
 
     Returns:
         One dictionary for each table.
@@ -53,14 +58,18 @@ def schema(configuration: dict) -> list:
     Raises:
         ValueError: the configuration or streams.yaml is invalid.
     """
-    spec = load(STREAMS, name=STREAMS.name)
+    if configuration:
+        streams = validate_configuration(configuration).streams
+    else:
+        spec = load(STREAMS, name=STREAMS.name)
+        streams = tuple(map(spec.streams.__getitem__, selected(spec, {})))
     return [
         {
             "table": stream.destination_table,
             "primary_key": list(stream.primary_key),
             "columns": {name: field.sdk_type for name, field in stream.fields.items()},
         }
-        for stream in map(spec.streams.__getitem__, selected(spec, configuration))
+        for stream in streams
     ]
 
 

@@ -7,7 +7,7 @@ pattern, and empty means absent. No message repeats a value: it could be a secre
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -131,6 +131,10 @@ _FORMS: Final[Mapping[str, tuple[str, str]]] = {
 class ConfigurationError(ValueError):
     """A configuration cannot be used. The message lists every mistake, one per line, and repeats no value."""
 
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(["the configuration cannot be used:", *(f"  {problem}" for problem in problems)]))
+        self.problems = tuple(problems)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -176,7 +180,7 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
             if setting.warn_unless and not re.search(setting.warn_unless.pattern, given):
                 warnings.append(f"{name}: {setting.warn_unless.message}")
     if problems:
-        raise ConfigurationError("\n".join(["the configuration cannot be used:", *(f"  {p}" for p in problems)]))
+        raise ConfigurationError(problems)
     return Settings(values, Secrets.of([*secrets, *environment_credentials()]), tuple(warnings))
 
 

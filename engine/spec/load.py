@@ -14,7 +14,7 @@ from engine.declare.blocks import keys_of, read_block
 from engine.declare.node import INVALID, Context, Node
 from engine.declare.problems import Problem, SpecError
 from engine.declare.yaml import NotYaml, compose
-from engine.spec.configuration import Setting, Settings, check_configuration, sample_settings
+from engine.spec.configuration import ConfigurationError, Setting, Settings, check_configuration, sample_settings
 from engine.spec.dialect import Spec, Stream
 from engine.spec.renamed import RENAMED
 from engine.spec.rules import check
@@ -94,9 +94,35 @@ def resolve(path: Path, configuration: Mapping[str, Any], *, name: str | None = 
     """
     file = _File(path, name or str(path))
     spec, _ = file.read(None)
-    settings = check_configuration(spec.configuration, configuration)
+    settings = _checked(spec, configuration)
     filled, used = file.read(settings.values)
     return ResolvedSpec(filled, settings, selected(filled, settings.values), used)
+
+
+def _checked(spec: Spec, configuration: Mapping[str, Any]) -> Settings:
+    """The settings of a configuration, with every mistake in them at once: also those in the selection of streams."""
+    problems: list[str] = []
+    settings = Settings({})
+    try:
+        settings = check_configuration(spec.configuration, configuration)
+    except ConfigurationError as error:
+        problems += error.problems
+    try:
+        if _is_selection(spec, configuration):
+            selected(spec, configuration)
+    except ConfigurationError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def _is_selection(spec: Spec, configuration: Mapping[str, Any]) -> bool:
+    """Whether a configuration has a selection of streams that has the form of one."""
+    return any(
+        setting.type == "streams" and isinstance(value := configuration.get(name), str) and setting.accepts(value)
+        for name, setting in spec.configuration.items()
+    )
 
 
 def selected(spec: Spec, configuration: Mapping[str, Any]) -> tuple[str, ...]:

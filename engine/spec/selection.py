@@ -50,5 +50,5 @@ def select(setting: str, text: str, streams: Mapping[str, Stream]) -> tuple[str,
     if not chosen and not problems:
         problems.append(f"{setting}: it leaves out every stream")
     if problems:
-        raise ConfigurationError("\n".join(["the configuration cannot be used:", *(f"  {p}" for p in problems)]))
+        raise ConfigurationError(problems)
     return tuple(name for name in streams if name in chosen)

@@ -89,12 +89,19 @@ def test_an_installed_package_named_engine_is_not_imported(loopback: Loopback, t
 
 def test_configuration_errors_are_reported_without_values(loopback: Loopback, tmp_path: Path) -> None:
     """All at once and before any request, with the setting's name. No value is in the output or in a file."""
-    wrong = {"api_url": f"ftp://{CANARY}", "api_key": f"{CANARY} ", "batch_size": "201", "api_kye": CANARY}
+    wrong = {
+        "api_url": f"ftp://{CANARY}",
+        "api_key": f"{CANARY} ",
+        "batch_size": "201",
+        "api_kye": CANARY,
+        "streams": "all, flos",
+    }
     project = UserProject.create(tmp_path / "connector", wrong)
     done = project.debug()
     assert done.code != 0
-    for name in ("api_url: expected", "api_key: expected", "batch_size: expected", "api_kye: unknown setting"):
-        assert name in done.output
+    mistakes = ("api_url: expected", "api_key: expected", "batch_size: expected", "api_kye: unknown setting")
+    for mistake in (*mistakes, "streams: item 2 is not a stream"):
+        assert re.search(rf"SEVERE.*{mistake}", done.output), done.output
     assert "an integer from 1 to 200" in done.output
     assert_no_canary(project, done.output)
     assert loopback.seen == []
