@@ -1,7 +1,7 @@
 """A pytest plugin that counts failure scenarios: docs/reliability.md.
 
 A test marked ``@pytest.mark.scenario("bad-yaml")`` counts as one case of that scenario once it passes. Tests that go
-through many cases record how many, with pytest's ``record_property``:
+through many cases say how many, as in ``scenario("fuzz", cases=500)`` or with pytest's ``record_property``:
 
 - ``scenario``: a name, if a marker cannot have it; ``cases``: their number; ``seed``: what replays them;
 - ``reading``, ``storms``, ``wrong``: a way of reading, the number of storms, after how many of them rows were wrong.
@@ -102,6 +102,7 @@ SCENARIOS: Final = {
         "Unknown keys are accepted (`primary_keyy`), and no message has a place",
     ),
     "planted": Scenario("A mistake that only the server can reveal is planted for `check`", "mistakes"),
+    "fuzz": Scenario("A parser of foreign input gets input that is damaged at random", "inputs"),
 }
 
 
@@ -122,7 +123,7 @@ class Scenarios:
         for item in items:
             marker = item.get_closest_marker("scenario")
             if marker is not None:
-                item.user_properties.append(("scenario", marker.args[0]))
+                item.user_properties += [("scenario", marker.args[0]), *marker.kwargs.items()]
             counts = marker is not None or "record_property" in getattr(item, "fixturenames", ())
             (counting if counts else others).append(item)
         if self._writes_page:
@@ -176,5 +177,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start to count."""
-    config.addinivalue_line("markers", "scenario(name): counts as a case of a failure scenario once it passes")
+    config.addinivalue_line("markers", "scenario(name, cases=1): counts as a case of a failure scenario once it passes")
     config.pluginmanager.register(Scenarios(config), "scenarios")

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+from tests.effort import cases
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def tries(number: int) -> Callable[[Test], Test]:
+    """Let a target try this many inputs, and count them."""
+
+    def decorate(test: Test) -> Test:
+        bounded = settings(max_examples=cases(number), suppress_health_check=list(HealthCheck))(test)
+        marked: Test = pytest.mark.scenario("fuzz", cases=cases(number))(bounded)
+        return marked
+
+    return decorate
 
 
 @st.composite

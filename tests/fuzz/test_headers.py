@@ -7,15 +7,14 @@ import re
 from contextlib import suppress
 from datetime import datetime, timezone
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.declare.certificates import CERTIFICATES_PATTERN, certificates
 from engine.declare.headers import HEADER_NAME, parse_headers
 from engine.http.link_header import next_link
 from engine.http.response import RawResponse
-from tests.effort import cases
-from tests.fuzz.damage import damaged
+from tests.fuzz.damage import damaged, tries
 
 WAITS = ("30", "39.871", "1m30s", "Fri, 01 May 2026 10:00:00 GMT", "2026-05-01T10:00:00Z", "1777629600", '"5"', "1, 2")
 LIMITS = ('"default";r=0;t=30', "limit=10, remaining=0, reset=30", '"a";q=10;w=60')
@@ -29,7 +28,7 @@ LINKS = (
 )
 
 
-@settings(max_examples=cases(500))
+@tries(500)
 @given(damaged(WAITS, SCRAPS), damaged(LIMITS, SCRAPS), damaged(DATES, SCRAPS), damaged(("5", "0.5"), SCRAPS))
 def test_a_wait_is_a_number_of_seconds_or_none(wait: str, limit: str, date: str, number: str) -> None:
     """Never negative, never without an end."""
@@ -42,7 +41,7 @@ def test_a_wait_is_a_number_of_seconds_or_none(wait: str, limit: str, date: str,
         assert response.date is None or response.date.tzinfo is timezone.utc
 
 
-@settings(max_examples=cases(600))
+@tries(600)
 @given(damaged(LINKS, (*'<>;,="\\', "rel", "next", " ", "<" * 30, '"' * 30, "; " * 30)))
 def test_a_link_is_part_of_its_header(header: str) -> None:
     """Or there is none."""
@@ -50,7 +49,7 @@ def test_a_link_is_part_of_its_header(header: str) -> None:
     assert link is None or link in header
 
 
-@settings(max_examples=cases(200))
+@tries(200)
 @given(st.text("abc/?&=;,%-_.:", min_size=1), st.sampled_from(['rel="next"', "rel=next", 'title=">"; rel="x next"']))
 def test_a_link_is_read_as_it_was_written(target: str, relation: str) -> None:
     """Whatever is in its address, and whatever link is before it."""
@@ -60,7 +59,7 @@ def test_a_link_is_read_as_it_was_written(target: str, relation: str) -> None:
 HEADERS = ("X-A: b; X-C: d", "Cookie: a=b; c=d", '{"X-A": "b", "X-C": "d"}', "X-A: b\nX-C: d")
 
 
-@settings(max_examples=cases(1000))
+@tries(1000)
 @given(damaged(HEADERS, (*':;{}"\\,', "\r\n", " ", "é", "\0", "\\u0041", "a: " * 20, "; " * 20)))
 @example("X-A:;; X-C: d")
 def test_headers_of_a_setting_can_be_sent_or_are_refused(text: str) -> None:
@@ -71,7 +70,7 @@ def test_headers_of_a_setting_can_be_sent_or_are_refused(text: str) -> None:
             assert re.fullmatch(r"[ -~]*", value) and value == value.strip() and value
 
 
-@settings(max_examples=cases(200))
+@tries(200)
 @given(
     st.dictionaries(
         st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,9}", fullmatch=True),
@@ -88,7 +87,7 @@ def test_headers_are_read_as_they_were_written(headers: dict[str, str]) -> None:
 PEM = "-----BEGIN CERTIFICATE-----\nMIIBszCCARygAwIBAgIUQ==\n-----END CERTIFICATE-----\n"
 
 
-@settings(max_examples=cases(500))
+@tries(500)
 @given(damaged((PEM, PEM.replace("\n", " "), PEM.replace("\n", r"\n"), PEM * 2), ("-----", "\\r", "\n", "é", PEM[:30])))
 def test_certificates_are_cleaned_once(text: str) -> None:
     """What is clean stays; and what the setting's pattern accepts has a certificate."""

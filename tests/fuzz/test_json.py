@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.http.decoding import NotJson, decode
@@ -19,8 +19,7 @@ from engine.rows.mapping import RowMapping
 from engine.rows.types import TypeMismatch, converter
 from engine.spec.dialect import Field
 from engine.spec.types import COLUMN_TYPES, TIME_FORMATS
-from tests.effort import cases
-from tests.fuzz.damage import damaged
+from tests.fuzz.damage import damaged, tries
 from tests.specs import shipped
 
 NUMBERS = ("0", "-0.0", "1e5", "1E-400", "1e999", "12345678901234567.891234", "9" * 40, "1777629600", "-", ".5", "0.1e")
@@ -41,7 +40,7 @@ ROWS = RowMapping(shipped().streams["flow_runs"])
 SPELLINGS = st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-16", "utf-32", "utf-8-sig", "latin-1"])
 
 
-@settings(max_examples=cases(600))
+@tries(600)
 @given(damaged(WHOLE, SCRAPS), SPELLINGS)
 def test_a_body_becomes_rows_or_is_no_json(text: str, encoding: str) -> None:
     """Whatever is decoded can be stored and read in every way in which a sync reads it."""
@@ -62,7 +61,7 @@ def test_a_body_becomes_rows_or_is_no_json(text: str, encoding: str) -> None:
     ROWS.mismatch_warnings()
 
 
-@settings(max_examples=cases(300))
+@tries(300)
 @given(st.from_regex(r"-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
 def test_a_number_is_exact_in_a_decimal_column(written: str) -> None:
     """If it fits; and the nearest float everywhere else."""

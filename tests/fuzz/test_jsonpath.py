@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.jsonpath import compile_path, leading_steps
-from tests.effort import cases
-from tests.fuzz.damage import damaged
+from tests.fuzz.damage import damaged, tries
 
 WHOLE = (
     "$", "$.a.b", "$.a[0].b", "$['a b']", "$.tags[*].label", "$..id", "$.a[-1]", "$.a[1:3]", "$parent.a.b[0]",
@@ -24,7 +23,7 @@ RECORDS = st.recursive(
 )
 
 
-@settings(max_examples=cases(100))
+@tries(100)
 @given(damaged(WHOLE, SCRAPS), RECORDS)
 def test_a_path_reads_any_record_or_is_refused(text: str, value: Any) -> None:
     """A refusal is one line of words. Reading returns a value or None."""
@@ -43,7 +42,7 @@ def test_a_path_reads_any_record_or_is_refused(text: str, value: Any) -> None:
 STEPS = st.lists(st.text(min_size=1, max_size=5).filter(lambda name: "\\" not in name) | st.integers(-3, 3), max_size=4)
 
 
-@settings(max_examples=cases(50))
+@tries(50)
 @given(STEPS)
 def test_a_place_is_found_by_its_path(steps: list[str | int]) -> None:
     """Any name can be written in brackets, any index too."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
@@ -33,8 +33,7 @@ from engine.requests import Request
 from engine.spec.configuration import ConfigurationError
 from engine.spec.load import load, resolve
 from engine.state import StateError, load_state
-from tests.effort import cases
-from tests.fuzz.damage import damaged
+from tests.fuzz.damage import damaged, tries
 from tests.shop import STREAMS, Lines
 
 BROKEN = [path.read_text("utf-8") for path in sorted((Path(__file__).parents[1] / "spec" / "broken").glob("*/*.yaml"))]
@@ -44,7 +43,7 @@ ANY: st.SearchStrategy[Any] = (
 )
 
 
-@settings(max_examples=cases(60), suppress_health_check=list(HealthCheck))
+@tries(60)
 @given(damaged((STREAMS, *BROKEN), SCRAPS), st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-16", "latin-1"]))
 def test_any_file_is_a_spec_or_has_mistakes(tmp_path: Path, text: str, encoding: str) -> None:
     """Each mistake has a place in the file and one line of words."""
@@ -85,7 +84,7 @@ class Nowhere(HTTPAdapter):
         return response
 
 
-@settings(max_examples=cases(15), suppress_health_check=list(HealthCheck))
+@tries(15)
 @given(SETTINGS)
 def test_any_configuration_connects_or_has_mistakes(configuration: dict[str, Any]) -> None:
     """A client of it sends its requests: no value crashes it."""
@@ -136,7 +135,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=cases(1000))
+@tries(1000)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES | st.just(...)), max_size=3))
 def test_any_state_is_read_or_refused(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     """What is read is written, and reads as the same state."""
@@ -169,7 +168,7 @@ STYLES = (
 POSITIONS = (f"{INSTANT}..{INSTANT}", "1200@%5B%22a%22%5D", "7", "http://x.test/?page=2", "..")
 
 
-@settings(max_examples=cases(200))
+@tries(200)
 @given(damaged(POSITIONS, ("@", "..", "%5B", "%22", "[" * 50, "-", "9" * 30, "٣", "\0")), st.sampled_from(STYLES))
 def test_any_position_is_a_place_or_the_start(position: str, style: Pagination) -> None:
     """That of another style is none."""
