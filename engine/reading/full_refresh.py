@@ -4,7 +4,8 @@ Only rows that changed are sent, and rows that are gone are deleted. For a list 
 digest of all rows decides between nothing and everything.
 
 A list whose order is not stable proves nothing: while it is read, a row can move to a page that was read already. Such
-a list is read until two readings agree, and no row is deleted that only one reading did not have.
+a list is read until two readings agree, or three if rows would be deleted. No row is deleted that only one reading did
+not have.
 """
 
 from __future__ import annotations
@@ -82,14 +83,13 @@ class WholeList:
 
     def _read(self) -> None:
         """Read the list, and again for as long as a reading may have missed rows."""
-        is_long = self._read_once()
+        is_long, agreeing = self._read_once(), 0
         for _ in range(_MAX_READINGS - 1):
-            if not is_long or self._versions is None or (self._source.is_stable and not self.deleted()):
+            if not is_long or self._versions is None or agreeing >= self._readings_that_confirm():
                 break
             before = len(self._versions)
             self._read_once()
-            if self._versions is None or len(self._versions) == before:
-                break
+            agreeing = agreeing + 1 if self._versions is not None and len(self._versions) == before else 0
         else:
             raise OrderMoved(
                 f"{self._source.stream.name}: {_MAX_READINGS} readings of {self._source.stream.endpoint} each found "
@@ -97,6 +97,13 @@ class WholeList:
             )
         for key, version in (self._versions or {}).items():
             self._digest.add(key, version)
+
+    def _readings_that_confirm(self) -> int:
+        """How many further readings must find no further row: more if rows that were only missed would be deleted."""
+        deleted = self.deleted()
+        if self._source.is_stable:
+            return 1 if deleted else 0
+        return 1 if deleted == [] else 2
 
     def _read_once(self) -> bool:
         """Read the list once; returns whether it, or the list of any parent, has more than one page."""
