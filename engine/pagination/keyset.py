@@ -325,6 +325,7 @@ class KeysetPaginator:
     def _continue_after(self, instant: datetime) -> None:
         following = shifted(instant, _STEP)
         is_end = following == instant or (self._upper is not None and following >= self._upper)
+        self._reached = following
         self.request = None if is_end else self._after(following)
 
     def _new(self, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:

@@ -21,6 +21,7 @@ from engine.requests import KeyedRecord, Record, Request
 from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Spec, Stream
 
+_REQUESTS_A_LIST: Final = 4  # a list that is resumed needs as many until it is ahead of where it stopped
 _LOOKUP_SIZE: Final = 100  # keys per request
 _MAX_READS: Final = 8  # of a list whose order moves
 
@@ -38,7 +39,8 @@ class Source:
         self.progress = Progress(stream, log)
         self.lookback = spec.api.lookback
         self.default_pagination = spec.api.pagination
-        self.concurrency = pages.concurrency
+        limit = spec.api.limits.requests or pages.concurrency * _REQUESTS_A_LIST
+        self.concurrency = max(1, min(pages.concurrency, limit // _REQUESTS_A_LIST))
         self.log = log
         self.accepted: dict[int, int] = {}
         """For each query, by its index, the index of the alternative that the server accepts."""

@@ -302,7 +302,8 @@ def test_the_first_and_the_last_instant(text: str, count: int) -> None:
         ]
         page = page[body.get("offset", 0) :][: body["limit"]]
         found += [key for key, _ in paginator.advance(Page(page))]
-        assert paginator.position == text
+        assert paginator.position is not None
+        assert paginator.position[:-2] == text[:-2]  # or a microsecond later, once all rows of it are read
     assert paginator.request is None
     assert sorted(found) == list(range(count))
 
