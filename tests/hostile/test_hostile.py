@@ -426,10 +426,8 @@ class HostileServer(RuleBasedStateMachine):
     def _check_equality(self) -> None:
         """The destination is what the server is, and what is deleted is marked where that is promised."""
         for table in TABLES:
-            if table == "runs":
-                assert not self._wrong_runs()
-            else:
-                assert not self.world.wrong(table, kept=table == "steps"), table
+            wrong = self._wrong_runs() if table == "runs" else dict(self.world.wrong(table, kept=table == "steps"))
+            assert not wrong, (table, wrong)
 
     def _wrong_runs(self) -> dict[str, str]:
         wrong = self.world.wrong(self.table, "runs", kept=True)
