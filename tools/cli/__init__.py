@@ -6,6 +6,7 @@ Exit codes: 0 if all is well, 1 if mistakes were found, 2 if the command could n
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from engine.failures import Failure
 from engine.spec.configuration import ConfigurationError
 from tools.cli import check, generate, preview, scaffold, validate
 from tools.cli.target import CommandError
+from tools.cli.terminal import never_fail_to_print
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,18 +34,32 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    options = parser().parse_args(arguments)
+    never_fail_to_print()
+    try:
+        return _run(arguments)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has read enough
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # not a stream of the system
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 0
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = parser().parse_args(arguments)
+    finally:  # of --help, too, before Python closes the stream at its end
+        sys.stdout.flush()
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
     except SpecError as error:
         print(error)
         return 1
     except (CommandError, ConfigurationError, Failure) as error:
         print(error, file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of a pipe, such as head, has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"cannot read or write {error.filename}: {error.strerror}", file=sys.stderr)
         return 2

@@ -17,7 +17,7 @@ from engine.rows.mapping import Row, RowMapping
 from engine.spec.dialect import Stream
 from tools.cli.options import CONFIGURATION, FILE_OPTION, add_command, streams_file
 from tools.cli.target import StderrLog, chosen, resolved_spec
-from tools.cli.terminal import TerminalStyle, aligned, clean, cut, width
+from tools.cli.terminal import TerminalStyle, aligned, clean, cut, to_json, width
 from tools.sample import first_rows
 
 _EXAMPLES = """\
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     rows = [mapping.row(record) for record in records]
     if options.json:
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False, default=_text))
+            print(to_json(row, default=_text))
     else:
         _print_table(stream, rows, TerminalStyle(sys.stdout))
     for warning in mapping.mismatch_warnings():

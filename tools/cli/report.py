@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from engine.declare.problems import describe
 from tools.checking.findings import LEVELS, Finding
-from tools.cli.terminal import TerminalStyle, aligned, clean
+from tools.cli.terminal import TerminalStyle, aligned, clean, to_json
 
 _COLORS: Final = {"error": "red", "warning": "yellow", "note": "dim", "ok": "green"}
 
@@ -72,7 +71,7 @@ def _json(report: Report, style: TerminalStyle) -> Iterator[str]:
         for finding in report.in_order
     ]
     streams = {"streams": report.verdicts} if report.verdicts else {}
-    yield json.dumps({**report.details, "findings": findings, **streams}, indent=2, ensure_ascii=False)
+    yield to_json({**report.details, "findings": findings, **streams}, indent=2)
 
 
 def _github(report: Report, style: TerminalStyle) -> Iterator[str]:

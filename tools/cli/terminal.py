@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
+import sys
 import unicodedata
 from collections.abc import Sequence
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from engine.log import escaped
 
@@ -34,7 +37,26 @@ class TerminalStyle:
 
 def clean(text: str) -> str:
     """The text on one line, with control characters as escapes, so that no value can control the terminal."""
-    return escaped(text)
+    return printable(escaped(text))
+
+
+def printable(text: str) -> str:
+    """The text, with escapes in place of the characters that the output's encoding lacks, as in cp1252 or ASCII."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def to_json(value: Any, **options: Any) -> str:
+    """JSON in ASCII if the output's encoding is not UTF-8, so that escapes are those of JSON."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-")
+    return json.dumps(value, ensure_ascii=encoding not in ("utf-8", "utf8"), **options)
+
+
+def never_fail_to_print() -> None:
+    """Let output that was not made printable have escapes in place of what its encoding lacks, and no exception."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def width(text: str) -> int:
@@ -46,12 +68,12 @@ def cut(text: str, most: int) -> str:
     """The text, or as much of it as fits, with an ellipsis."""
     if width(text) <= most:
         return text
-    kept = ""
+    kept, ellipsis = "", "…" if printable("…") == "…" else "..."
     for character in text:
-        if width(kept + character) > most - 1:
+        if width(kept + character) > most - len(ellipsis):
             break
         kept += character
-    return f"{kept}…"
+    return f"{kept}{ellipsis}"
 
 
 def pad(text: str, columns: int) -> str:
