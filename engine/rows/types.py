@@ -121,6 +121,13 @@ def _number(value: Any) -> float:
     raise TypeMismatch
 
 
+def _double(value: Any) -> float:
+    number = _number(value)
+    if isinstance(value, PreciseFloat) or number != value:
+        raise Rounded(number)
+    return number
+
+
 def _decimal(precision: int, scale: int) -> Convert:
     limit, unit = 10 ** (precision - scale), Decimal(1).scaleb(-scale)
     context = Context(prec=precision + 1, rounding=ROUND_HALF_UP)
@@ -236,7 +243,7 @@ _CONVERTERS: Final[dict[str, Convert]] = {
     "INT": _integer(32),
     "LONG": _integer(64),
     "FLOAT": _number,
-    "DOUBLE": _number,
+    "DOUBLE": _double,
     "NAIVE_DATE": _naive_date,
     "NAIVE_DATETIME": _naive_datetime,
     "UTC_DATETIME": _utc_datetime,

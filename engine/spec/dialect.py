@@ -270,7 +270,8 @@ class Field:
     scale: int | None = key(Integer(0, 37), "For DECIMAL: digits after the decimal point.", default=None)
     time_format: TimeFormat | None = key(
         Choice("a format", get_args(TimeFormat), TIME_FORMATS),
-        "For UTC_DATETIME: what the server sends in place of a date and time.",
+        "For UTC_DATETIME: what the server sends in place of a date and time. Requests have `$since` in ISO 8601 "
+        "all the same.",
         default=None,
         name="format",
     )

@@ -18,7 +18,7 @@ ColumnType = Literal[
 
 COLUMN_TYPES: Final[Mapping[str, str]] = {
     "STRING": "a string; any other JSON value becomes its JSON text",
-    "JSON": "any JSON value; a number with more digits than a 64-bit float holds is rounded, which the log counts",
+    "JSON": "any JSON value. Its numbers are rounded as those of DOUBLE",
     "BOOLEAN": "true or false",
     "SHORT": "a 16-bit integer",
     "INT": "a 32-bit integer",
@@ -26,7 +26,7 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
     "DECIMAL": "a decimal number, exact; needs precision and scale. Digits beyond the scale are rounded, which the log "
     "counts",
     "FLOAT": "a 32-bit number",
-    "DOUBLE": "a 64-bit number",
+    "DOUBLE": "a 64-bit number. One with more digits is rounded, which the log counts",
     "NAIVE_DATE": "a date, such as 2024-05-01",
     "NAIVE_DATETIME": "a date and time without an offset",
     "UTC_DATETIME": "an instant, stored in UTC: a date and time with its offset, in ISO 8601 or RFC 1123. Anything "

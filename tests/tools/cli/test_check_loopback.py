@@ -547,3 +547,19 @@ def test_the_summary_names_the_version_that_the_server_reports(
     with Loopback(answer) as loopback:
         assert check(tmp_path, loopback, text=edited(DECLARED, add={"api.version": "GET /version"})) == 0
     assert f"2 streams checked against {words}: no mistakes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_cursor_that_is_a_number_is_declared_so(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], declared: bool
+) -> None:
+    """With its format it is fine, by the document and by the records; without, both say so."""
+    made, loopback = server
+    made.document["components"]["schemas"]["Order"]["properties"]["updated"] = {"type": "integer"}
+    for order in made.orders:
+        order["updated"] = 1777629600
+    text = edited(DECLARED, add={"streams.orders.fields.updated.format": "epoch_seconds"}) if declared else DECLARED
+    assert check(tmp_path, loopback, text=text) == (0 if declared else 1)
+    printed = capsys.readouterr().out
+    assert ("the cursor must be a date-time" in printed) != declared
+    assert ('needs the key "format"' in printed) != declared
