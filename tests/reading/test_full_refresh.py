@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from engine.spec.load import ResolvedSpec
 from engine.spec.types import SYNC_MODES
 from engine.state import KNOWN_MAX
 from engine.sync import sync
+from tests.hostile.world import Killed, Warehouse
 from tests.in_process import InProcess
 from tests.shop import Lines, Recorder, connection
 
@@ -55,12 +57,13 @@ class Pools:
     """Pools, each with one queue, and tags.
 
     ``moves``: the last pool comes first once a page of pools was read. ``hidden``: a pool that one reading lacks.
+    ``grows``: each reading of the pools finds another one.
     """
 
     def __init__(self) -> None:
         self.pools = [{"id": f"pool-{number:02}", "name": "p"} for number in range(10)]
         self.tags = [{"id": f"tag-{number:05}", "name": "t"} for number in range(3)]
-        self.moves = False
+        self.moves = self.grows = False
         self.readings = 0
         self.hidden: str | None = None
 
@@ -74,6 +77,8 @@ class Pools:
         if self.readings > 1:
             self.hidden = None
         page = [row for row in rows if row["id"] != self.hidden][first : first + limit]
+        if self.grows and first == 0:
+            self.pools.append({"id": f"pool-{len(self.pools) + 10}", "name": "p"})
         if rows is self.pools and self.moves:
             self.pools.insert(0, self.pools.pop())
             self.moves = False
@@ -140,3 +145,49 @@ def test_of_many_rows_all_are_sent_if_one_changed(tmp_path: Path, pools: Pools) 
     synced(resolved, pools, recorder)
     assert recorder.count("truncate", "tags") == 1
     assert recorder.count("upsert", "tags") == KNOWN_MAX + 1
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("killed_at", range(1, 9))
+def test_a_refresh_that_is_killed_leaves_nothing_behind(
+    tmp_path: Path, pools: Pools, killed_at: int, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the destination keeps what it wrote, and the server is as it was before, when the next sync comes."""
+    if many:
+        monkeypatch.setattr("engine.reading.full_refresh.KNOWN_MAX", 2)
+    resolved, warehouse = connected(tmp_path, "tags"), Warehouse()
+    synced(resolved, pools, warehouse)
+    before = pools.tags
+    pools.tags = [*({**tag, "name": "changed"} for tag in before[:2]), {"id": "tag-new", "name": "t"}]
+    warehouse.killed_at = killed_at
+    with suppress(Killed):
+        synced(resolved, pools, warehouse)
+    pools.tags, warehouse.killed_at = before, None
+    synced(resolved, pools, warehouse)
+    alive = {key: row["name"] for key, row in warehouse.tables["tags"].items() if not row["deleted"]}
+    assert alive == {tag["id"]: tag["name"] for tag in before}
+
+
+def test_a_list_that_grew_beyond_what_is_remembered_loses_what_is_gone(
+    tmp_path: Path, pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its versions are not kept, so the table is truncated and sent again."""
+    resolved, recorder = connected(tmp_path, "tags"), Recorder()
+    synced(resolved, pools, recorder)
+    monkeypatch.setattr("engine.reading.full_refresh._PROVABLE_MAX", 5)
+    pools.tags = [{"id": f"new-{number:05}", "name": "t"} for number in range(8)] + pools.tags[1:]
+    synced(resolved, pools, recorder)
+    alive = {key for key, row in recorder.tables["tags"].items() if not row["deleted"]}
+    assert alive == {tag["id"] for tag in pools.tags}
+
+
+@pytest.mark.parametrize("stable", [False, True])
+def test_a_list_to_which_rows_come_faster_than_it_is_read_is_synced(tmp_path: Path, pools: Pools, stable: bool) -> None:
+    """Readings agree on the rows that are gone, however many are new in each."""
+    resolved, recorder = connected(tmp_path, "pools", stable=stable), Recorder()
+    synced(resolved, pools, recorder)
+    del pools.pools[3]
+    pools.grows = True
+    synced(resolved, pools, recorder)
+    assert recorder.tables["pools"]["pool-03"]["deleted"]
+    assert not any(row["deleted"] for key, row in recorder.tables["pools"].items() if key != "pool-03")

@@ -233,7 +233,7 @@ def test_children_whose_parents_were_not_found_for_them_are_reconciled(server: I
     run = [key for key, run in model.tables["runs"].items() if run["state"] == "FAILED"][-1]  # behind the first slice
     model.change("runs", run, paused=model.at())
     model.add("steps", run_id=run)
-    model.wait(60)
+    model.wait(600)
     paused = "PAUSED_DESC"
     model.misbehaviors = [
         respond(SERVER_ERROR, both(lambda seen: (seen.json or {}).get("sort") == paused, numbered(3, 10)))
