@@ -7,14 +7,14 @@ uses a value that was already reported as wrong, it ends there, silently (:func:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from engine.declare.node import INVALID, PLACEHOLDER, Context, Node, where_known
 from engine.declare.problems import suggestion
 from engine.declare.types import PATH_VALUE, Endpoint
-from engine.declare.values import JsonValue
+from engine.declare.values import DURATION, JsonValue
 from engine.jsonpath import PARENT
 from engine.pagination.keyset import Keyset
 from engine.spec.configuration import ConfigurationError, Setting
@@ -23,6 +23,9 @@ from engine.spec.selection import WORDS, select
 from engine.spec.types import KEY_TYPES
 
 _RESUMABLE: Final = "keyset, offset, or page_number without a total"
+
+_SINCE: Final = "since"
+_TEMPLATE: Final = re.compile(r"\$([A-Za-z_]\w*)(-\S*)?")
 
 _Value = TypeVar("_Value")
 
@@ -249,6 +252,67 @@ def _bodies(stream: Stream, at: Node) -> Iterator[tuple[Endpoint, Mapping[str, J
         yield stream.endpoint, incremental.open.body, block.at("open")
     if incremental.related is not None:
         yield stream.endpoint, incremental.related.body, block.at("related")
+
+
+def queries_are_flat(stream: Stream, at: Node) -> Violations:
+    """A URL has strings, numbers, booleans and lists of them, and no agreed form for anything nested."""
+    for place, _ in _templates(stream, at):
+        query = place.get("query")
+        for _, value in query.entries() if query is not None and query.type == "mapping" else ():
+            for item in value.items() if value.type == "list" else [value]:
+                if item.type in ("mapping", "list"):
+                    yield Violation(item, f"a query parameter cannot be {item.describe()}: a URL has no nested values")
+
+
+def names_stand_for_values(stream: Stream, at: Node) -> Violations:
+    """A ``$name`` that stands for nothing would be sent as it is written."""
+    for place, known in _templates(stream, at):
+        for name in ("body", "query", "lookup_body"):
+            node = place.get(name)
+            for text in _strings(node) if node is not None else ():
+                match = _TEMPLATE.fullmatch(text.yaml.value)
+                if match is not None and (match[1] not in known or (match[2] and match[1] != _SINCE)):
+                    yield Violation(
+                        text, f"{text.yaml.value} stands for no value here; {_known_names(match[1], known)}"
+                    )
+                elif match is not None and match[2] and not re.fullmatch(DURATION, match[2][1:]):
+                    yield Violation(text, f"expected a duration after ${_SINCE}-, such as 30s, 5m, 24h or 7d")
+
+
+def _known_names(name: str, known: Iterable[str]) -> str:
+    return suggestion(f"${name}", [f"${one}" for one in known])
+
+
+def _templates(stream: Stream, at: Node) -> Iterator[tuple[Node, Iterable[str]]]:
+    """The blocks that have a body or a query, and the names that have a value in it."""
+    yield at, stream.parent.values if stream.parent is not None else ()
+    incremental, block = stream.incremental, at.get("incremental")
+    if incremental is None or block is None:
+        return
+    yield block, ()
+    for number, query in enumerate(incremental.changes):
+        place = block.at("changes", number)
+        yield place, (_SINCE,)
+        for alternative in range(len(query.fallback)):
+            yield place.at("fallback", alternative), (_SINCE,)
+    for name, known in (("open", ()), ("change_feed", (_SINCE,))):
+        node = block.get(name)
+        if node is not None:
+            yield node, known
+    if incremental.related is not None:
+        yield block.at("related"), incremental.related.values
+
+
+def _strings(node: Node) -> Iterator[Node]:
+    """The strings in a node and below it."""
+    if node.type == "mapping":
+        for _, value in node.entries():
+            yield from _strings(value)
+    elif node.type == "list":
+        for item in node.items():
+            yield from _strings(item)
+    elif node.type == "str":
+        yield node
 
 
 def no_endpoint_no_request(stream: Stream, at: Node) -> Violations:
@@ -550,6 +614,8 @@ STREAM_RULES: Final = (
     deleted_needs_incremental,
     keyset_is_of_dates_and_times,
     get_has_no_body,
+    queries_are_flat,
+    names_stand_for_values,
     no_endpoint_no_request,
     path_values_come_from_the_parent,
     path_values_are_single,
