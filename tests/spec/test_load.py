@@ -81,7 +81,7 @@ streams:
     endpoint: GET /orders
     primary_key: id
     sync_mode: full_refresh
-    query: &query {sort: id, tags: {a: 1}}
+    query: &query {sort: id, tags: [a, 1]}
     fields:
       id: $.id
       <<: &times
@@ -105,7 +105,7 @@ def test_merge_keys_copy_the_keys_of_anchors(tmp_path: Path) -> None:
     assert list(orders.fields) == ["id", "created", "updated", "name"]
     assert (shops.description, str(shops.endpoint)) == ("One row per order.", "GET /shops")
     assert shops.pagination == (Offset(page_size=50, limit_key="max"),)
-    assert shops.query == {"sort": "name", "<<": "kept", "tags": {"a": 1}}
+    assert shops.query == {"sort": "name", "<<": "kept", "tags": ["a", 1]}
     assert {name: column.type for name, column in shops.fields.items()} == {
         "created": "UTC_DATETIME",
         "updated": "STRING",
