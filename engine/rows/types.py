@@ -83,8 +83,8 @@ def _json(value: Any) -> Any:
     if PreciseFloat.decoded:
         try:
             plain = with_floats(value)
-        except RecursionError:
-            raise TypeMismatch from None
+        except RecursionError:  # some hundred levels deep
+            return value
         if plain is not value:
             raise Rounded(plain)
     return value
