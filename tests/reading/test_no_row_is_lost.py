@@ -241,6 +241,7 @@ WEAKENED = {
     "no lookup of rows no longer open": edited(STREAMS, replace={"streams.runs.incremental.open.values": ["NEVER"]}),
 }
 STORMS = cases(15)
+STORMS_OF_OTHERS = max(20, 4 * STORMS)  # the best of the others lose a row in one of twelve
 
 
 @pytest.mark.parametrize("name", WEAKENED)
@@ -270,7 +271,7 @@ def test_the_model_shows_what_a_part_of_the_strategy_prevents(
 def test_the_model_shows_what_other_strategies_lose(name: str, record_property: RecordProperty) -> None:
     """In the same storms, the strategies of other connectors lose rows that the server still has."""
     lost = 0
-    for seed in range(4 * STORMS):
+    for seed in range(STORMS_OF_OTHERS):
         world = Storm(Model(), seed)
         state, table = "", dict[str, Any]()
         world.live_through(3 * DAY, 10)
@@ -283,7 +284,7 @@ def test_the_model_shows_what_other_strategies_lose(name: str, record_property: 
             world.model.wait(DAY + 1)
         lost += any(table.get(key) != run for key, run in world.model.runs.items())
     record_property("reading", name)
-    record_property("storms", 4 * STORMS)
+    record_property("storms", STORMS_OF_OTHERS)
     record_property("wrong", lost)
     assert lost
 
