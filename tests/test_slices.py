@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dev.testbed.loopback import Loopback, Reply, Seen
-from engine.failures import Failure
+from engine.failures import Failure, LimitReached
 from engine.instants import format_instant, parse_instant
 from engine.sync import sync
 from tests.shop import KEYSET, Lines, Recorder, connection
@@ -54,10 +55,10 @@ class Far:
         return Reply(found[offset : offset + seen.json["limit"]], delay=LATENCY + 0.005)
 
 
-def run(far: Far, folder: Path, recorder: Recorder, checkpoint_rows: int = 10_000) -> Lines:
+def run(far: Far, folder: Path, recorder: Recorder, checkpoint_rows: int = 10_000, text: str = SLOW) -> Lines:
     lines = Lines()
     with Loopback(far.answer) as server:
-        connected = connection(folder, server.url, SLOW)
+        connected = connection(folder, server.url, text)
         state = json.loads(json.dumps(recorder.state))
         if state:
             state["api"] = server.url
@@ -89,6 +90,22 @@ def test_an_interrupted_read_resumes_every_slice(tmp_path: Path, stop_after: int
     assert len(recorder.tables["orders"]) == 600
     assert recorder.count("upsert", "orders") - 600 <= sent  # the second run re-reads what changed in the meantime
     assert "pass" not in recorder.state["streams"]["orders"]
+
+
+def test_a_sync_that_may_send_few_requests_gets_ahead(tmp_path: Path) -> None:
+    """It reads fewer slices at once, because each needs some requests until it is ahead of where it stopped."""
+    far, recorder, states = Far(0), Recorder(), list[Any]()
+    times = [format_instant(NOON - timedelta(minutes=n // 12)) for n in range(143, -1, -1)]
+    far.rows = [{"id": f"o{n:04}", "made": at, "updated": at, "amount": n} for n, at in enumerate(times)]
+    bounds = [times[0], *times[24::24], format_instant(NOON + timedelta(days=1))]
+    slices = ",".join(f"{after}..{before}" for after, before in pairwise(bounds))
+    recorder.state = {"version": 4, "streams": {"orders": {"pass": {"began": times[-1], "position": slices}}}}
+    limited = edited(SLOW, add={"api.limits": {"requests": 8}})
+    while len(recorder.tables.get("orders", {})) < len(times):
+        with pytest.raises(LimitReached):
+            run(far, tmp_path, recorder, text=limited)
+        states.append(recorder.state["streams"]["orders"]["pass"]["position"])
+        assert states[-1] not in states[:-1]
 
 
 def test_a_near_server_gets_two_concurrent_requests(tmp_path: Path) -> None:

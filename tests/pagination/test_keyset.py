@@ -308,6 +308,15 @@ def test_the_first_and_the_last_instant(text: str, count: int) -> None:
     assert sorted(found) == list(range(count))
 
 
+def test_rows_of_one_timestamp_that_were_all_read_are_behind_the_position() -> None:
+    """So a reading that resumes there does not start with them again, however often it is stopped."""
+    paginator, same = style(3).paginate(REQUEST), [(n, {"at": format_instant(START)}) for n in range(3)]
+    for page in (same, same, same, same[2:]):
+        assert paginator.position in (None, format_instant(START))
+        paginator.advance(Page(page))
+    assert paginator.position == format_instant(START + timedelta(microseconds=1))
+
+
 @pytest.mark.parametrize(("text", "year"), [("0001-01-01T00:00:00+05:00", 1), ("9999-12-31T23:59:59-05:00", 9999)])
 def test_an_instant_outside_of_the_years_that_exist_is_the_nearest_one(text: str, year: int) -> None:
     """In UTC, these are in the years 0 and 10000."""
