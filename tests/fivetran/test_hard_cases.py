@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -238,6 +239,32 @@ def test_queues_and_workers_of_pools_with_odd_names_arrive(hard: Hard, tmp_path:
         assert connection.differences(table) == []
     names = {row["name"] for row in connection.recorder.tables["workers"].values()}
     assert {f"worker of {name}" for name in ODD_NAMES} <= names
+
+
+def test_a_pool_whose_name_would_go_up_a_path_hides_no_other(
+    hard: Hard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No request is sent for its queues, and those of the other pools arrive."""
+    going_up = {".": "%2E", "..": "%2E%2E"}
+    for name in going_up:
+        hard.api.call("POST", "/work_pools/", {"name": name, "type": "process"})
+    paths = paths_of_requests(monkeypatch)
+    connection = Connection(tmp_path, hard, "work_pools, work_queues, workers")
+    connection.sync()
+    for quoted in going_up.values():
+        delete_as_quoted(hard, f"/work_pools/{quoted}")
+    assert not any({".", ".."} & set(path.split("/")) for path in paths)
+    pools = {row["name"] for row in connection.recorder.tables["work_pools"].values()}
+    assert {row["work_pool_name"] for row in connection.recorder.tables["work_queues"].values()} == pools - {*going_up}
+    assert pools > {*going_up}
+
+
+def delete_as_quoted(hard: Hard, path: str) -> None:
+    """Delete a row whose path requests would shorten."""
+    url = urlsplit(hard.server.api_url)
+    with closing(HTTPConnection(url.netloc)) as connection:
+        connection.request("DELETE", f"{url.path}{path}")
+        assert connection.getresponse().status == 204
 
 
 def test_no_row_is_missed_while_rows_move(hard: Hard, tmp_path: Path) -> None:
