@@ -148,7 +148,7 @@ def _compiled(text: str, written: str) -> tuple[Steps | None, Getter]:
     place = _place(parsed)
     if place is not None:
         return place, getter(place)
-    return None, _finder(parsed, is_single=_is_single(parsed))
+    return None, _finder(_with_items(parsed), is_single=_is_single(parsed))
 
 
 def _parsed(text: str, written: str) -> Any:
@@ -198,6 +198,27 @@ def _is_single(parsed: Any) -> bool:
     if isinstance(parsed, (Fields, Index)):
         return _place(parsed) is not None
     return isinstance(parsed, (Root, This, Parent, Len, Path)) or not isinstance(parsed, JSONPath)
+
+
+def _with_items(parsed: Any) -> Any:
+    """A parsed path in which ``.*`` also matches the items of a list; jsonpath-ng has ``[*]`` for these only."""
+    from jsonpath_ng.jsonpath import Child, Descendants, Fields, Slice, Union
+
+    if isinstance(parsed, (Child, Descendants)):
+        return type(parsed)(_with_items(parsed.left), _with_items(parsed.right))
+    if isinstance(parsed, Fields) and parsed.fields == ("*",):
+        return Union(parsed, _ItemsOf(Slice()))
+    return parsed
+
+
+class _ItemsOf:
+    """A part of a parsed path that matches in lists only."""
+
+    def __init__(self, part: Any) -> None:
+        self._part = part
+
+    def find(self, datum: Any) -> Any:
+        return self._part.find(datum) if isinstance(datum.value, list) else []
 
 
 def _finder(parsed: Any, *, is_single: bool) -> Getter:
