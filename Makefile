@@ -16,10 +16,10 @@ ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit fuzz test environments coverage reliability bench lint validate generate lock clean
+.PHONY: help setup demo unit fuzz test test-versions environments coverage reliability bench lint validate generate lock clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: .venv/.done ## create .venv: the connector's dependencies and tools
 
@@ -35,6 +35,10 @@ fuzz: setup ## try many more damaged inputs of each parser than the other tests 
 
 test: environments ## run all tests, on real Prefect 2 and 3 servers
 	@$(PYTEST) --numprocesses $(WORKERS) --all $(ARGS)
+
+# One server at a time. Python 3.11 runs every release: make test-versions PREFECT_PYTHON=python3.11
+test-versions: setup ## sync every table of many releases of Prefect, and write docs/compatibility.md
+	@PREFECT_PYTHON="$(PREFECT_PYTHON)" .venv/bin/python -m pytest -p no:xdist --versions $(or $(VERSIONS),all) tests/versions $(ARGS)
 
 environments:
 	@$(MAKE) --no-print-directory --jobs 3 $(ENVIRONMENTS)
@@ -65,7 +69,7 @@ lock: .venv-uv/.done ## rewrite tests/requirements.txt from tests/requirements.i
 	  --no-emit-index-url tests/requirements.in pyproject.toml --output-file tests/requirements.txt
 
 clean: ## remove the environments and what a sync wrote here
-	rm -rf .venv .venv-uv .venv-prefect-2 .venv-prefect-3 .venv-bench files crash-reports .coverage .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-uv .venv-prefect-* .venv-bench files crash-reports .coverage .mypy_cache .pytest_cache \
 	  .ruff_cache .hypothesis
 
 # $(call environment,FOLDER,INTERPRETER,WHAT uv INSTALLS,WORDS): .done is written last, so an interrupted installation

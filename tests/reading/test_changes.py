@@ -202,6 +202,24 @@ def test_open_values_that_an_older_server_rejects_are_left_out(tmp_path: Path, h
         assert "value is not a valid enumeration member" in left_out
 
 
+def test_a_state_that_the_declaration_does_not_know_is_read_like_any_other(tmp_path: Path) -> None:
+    """A release of the server can add one: runs that enter it, leave it, or begin in it arrive with the next sync."""
+    model = Model()
+    with Loopback(model.answer) as server:
+        recorder = Recorder()
+        model.make("RUNNING", 0)
+        run(tmp_path, server, recorder, STREAMS)
+        (key,) = model.runs
+        for state in ("HELD", "COMPLETED"):
+            model.wait(3600)
+            model.move(key, state)
+            model.make("HELD", 0)
+            run(tmp_path, server, recorder, STREAMS)
+            assert {key: row["state"] for key, row in recorder.tables["runs"].items()} == {
+                key: row["state"] for key, row in model.runs.items()
+            }
+
+
 def test_a_server_that_rejects_every_open_value_fails_the_stream(tmp_path: Path) -> None:
     """The filter itself is wrong then, and leaving out its values would hide that."""
     model = Model(has_events=False)

@@ -26,7 +26,9 @@ accepts: releases between these are expected to work, but were not run.
 _DETAILS: Final = """
 ## What older servers lack
 
-| Prefect | Tables that the server lacks | Alternatives that the sync used |
+Tables are without rows because the server lacks them, or because the test makes none there.
+
+| Prefect | Tables without rows | Alternatives that the sync used |
 | --- | --- | --- |
 """
 _LIMITS: Final = """
@@ -48,7 +50,7 @@ class Result:
         published: When it was published.
         tables: The number of tables that have rows.
         rows: The number of rows that were compared.
-        absent: The tables that the server lacks.
+        absent: The tables that have no rows on the server.
         alternatives: Log lines about what the server rejects.
     """
 
