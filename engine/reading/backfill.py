@@ -12,11 +12,12 @@ from datetime import datetime
 from time import monotonic
 from typing import Final
 
-from engine.failures import OrderMoved, RequestRejected
+from engine.failures import Failure, OrderMoved, RequestRejected
 from engine.pagination.keyset import Keyset
 from engine.pagination.slices import Slices
 from engine.reading.batch import Batch
 from engine.reading.children import after, children_of, joined, split
+from engine.reading.pages import is_expired
 from engine.reading.source import IsLater, Source
 from engine.requests import KeyedRecord, Record
 
@@ -81,9 +82,12 @@ def _list(source: Source, position: str | None, ahead: bool, is_later: IsLater |
             for page in source.read_until_settled(lambda: source.list_request(joined=False)):
                 yield Batch(page.new, page.asked_at, None, len(page.new), page.continues)
             return
-        except RequestRejected:
-            # A position can be a token that has expired: start over. Otherwise the server rejects the style.
-            if pages > 1 or (position is None and not source.try_next_style()):
+        except Failure as failure:
+            if position is not None:
+                goes_on = pages == 0 and is_expired(failure, source.pagination)
+            else:
+                goes_on = pages <= 1 and isinstance(failure, RequestRejected) and source.try_next_style()
+            if not goes_on:
                 raise
         delivered.update(key for key, _ in first)
         position = None

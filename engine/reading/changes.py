@@ -25,7 +25,7 @@ from engine.pagination.stop_at import StopAtPaginator
 from engine.reading.backfill import existing, read_all
 from engine.reading.batch import Batch, DeletedRow
 from engine.reading.children import after, children_of, joined, split
-from engine.reading.pages import ListPage, ListRequest
+from engine.reading.pages import ListPage, ListRequest, resuming
 from engine.reading.source import IsLater, Source
 from engine.requests import Record, Request
 from engine.rows.mapping import instant_reader
@@ -167,8 +167,9 @@ class ChangesPass:
         resumed, _, inner = (position or "").partition("/")
         for at in range(int(resumed or source.accepted.get(number, 0)), len(query.alternatives)):
             has_begun = False
+            batches = partial(self._alternative, query.alternatives[at], since)
             try:
-                for batch in self._alternative(query.alternatives[at], since, inner or None):
+                for batch in resuming(batches, inner or None, query.pagination or source.default_pagination):
                     has_begun = True
                     source.accepted[number] = at
                     yield replace(batch, position=f"{at}/{batch.position or ''}")
@@ -187,17 +188,17 @@ class ChangesPass:
         newest = since
         instant_at = instant_reader(self.source.stream, query.filters_by) if query.filters_by else None
         try:
-            for page in self._pages(query, since, position):
+            for page in self.source.read([self._list(query, since, position)]):
                 newest = max(newest, _newest(page, instant_at))
                 yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
         except OrderMoved:
             for page in self.source.read_until_settled(partial(self._list, query, since, joined=False)):
                 yield Batch(page.new, page.asked_at)
-        if newest > since == self.since:
-            self.covered[query_name(self.source.stream, query)] = Interval(since, newest)
-
-    def _pages(self, query: Fallback, since: datetime, position: str | None) -> Iterator[ListPage]:
-        return self.source.read([self._list(query, since, position)])
+        end = newest
+        if self._began is not None:  # a date far ahead proves nothing
+            end = min(newest, shifted(self._began, self.source.lookback))
+        if end > since == self.since:
+            self.covered[query_name(self.source.stream, query)] = Interval(since, end)
 
     def _list(
         self, query: Fallback, since: datetime, position: str | None = None, *, joined: bool = True
@@ -250,12 +251,12 @@ class ChangesPass:
         opened = self._incremental.open
         assert opened is not None
         request = self.source.request(opened.body).with_at({opened.into: list(values)})
-        style, listed = self.source.default_pagination, self.source.listed
+        source, style, listed = self.source, self.source.default_pagination, self.source.listed
         try:
-            for page in self.source.read([listed(style.paginate(request, position))]):
+            for page in resuming(lambda at: source.read([listed(style.paginate(request, at))]), position, style):
                 yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
         except OrderMoved:
-            for page in self.source.read_until_settled(lambda: listed(paginate_unjoined(style, request))):
+            for page in source.read_until_settled(lambda: listed(paginate_unjoined(style, request))):
                 yield Batch(page.new, page.asked_at)
 
     def _no_longer_open(self, position: str | None) -> Iterator[Found]:
@@ -295,17 +296,12 @@ class ChangesPass:
 
     def _feed_pages(self, feed: ChangeFeed, position: str | None) -> Iterator[ListPage]:
         request = Request(feed.endpoint, {}, feed.body).filled({"since": self.since})
-        for start in dict.fromkeys((position, None)):  # a position can be a token that has expired
-            has_begun = False
-            try:
-                paginator = feed.pagination.paginate(request, start)
-                for page in self.source.read([ListRequest(paginator, (feed.records,), feed.own_key.get)]):
-                    has_begun = True
-                    yield page
-                return
-            except RequestRejected:
-                if has_begun or start is None:
-                    raise
+
+        def pages(start: str | None) -> Iterator[ListPage]:
+            paginator = feed.pagination.paginate(request, start)
+            return self.source.read([ListRequest(paginator, (feed.records,), feed.own_key.get)])
+
+        return resuming(pages, position, feed.pagination)
 
     def _look_up_named(self, feed: ChangeFeed, keys: Sequence[str]) -> Iterator[Batch]:
         """The records of these keys. Keys that the server rejects are left out, which halving the request finds."""

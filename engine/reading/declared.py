@@ -5,9 +5,10 @@ The state carries them, so that a sync notices when it was made by another decla
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from engine.pagination import with_page_size
+from engine.pagination import Pagination, with_page_size
 from engine.reading.source import Source
 from engine.spec.dialect import Stream
 from engine.state import fingerprint
@@ -31,10 +32,26 @@ def made_by(source: Source) -> str:
     )
 
 
-def read_by(stream: Stream) -> str:
+def read_by(source: Source) -> str:
     """A fingerprint of what a position means: if it changes, an interrupted pass starts over."""
-    styles = [with_page_size(style, 1) if style.page_size else style for style in stream.pagination]
-    return _fingerprint({"pagination": styles, "incremental": stream.incremental})
+    stream, parent = source.stream, source.parent
+    incremental = stream.incremental
+    queries = [query for declared in incremental.changes for query in declared.alternatives] if incremental else []
+    return _fingerprint(
+        {
+            "pagination": [_of_any_size(style) for style in stream.pagination],
+            "queries": [(query.body, query.query, query.stop_at, _of_any_size(query.pagination)) for query in queries],
+            "open": incremental.open if incremental else None,
+            "change_feed": replace(incremental.change_feed, finds=None)
+            if incremental and incremental.change_feed
+            else None,
+            "parent": read_by(parent) if parent else None,
+        }
+    )
+
+
+def _of_any_size(style: Pagination | None) -> Pagination | None:
+    return with_page_size(style, 1) if style is not None and style.page_size else style
 
 
 def _cursor(stream: Stream) -> tuple[str, ...]:

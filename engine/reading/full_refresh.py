@@ -4,13 +4,13 @@ Only rows that changed are sent, and rows that are gone are deleted. For a list 
 digest of all rows decides between nothing and everything.
 
 A list whose order is not stable proves nothing: while it is read, a row can move to a page that was read already. Such
-a list is read until two readings agree, or three if rows would be deleted. No row is deleted that only one reading did
-not have.
+a list is read until two readings agree, or three if rows would be deleted. New rows can come for ever, so in the end it
+is enough if the readings agree on the rows that are gone. No row is deleted that only one reading did not have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from types import TracebackType
 from typing import Final
 
@@ -20,7 +20,7 @@ from engine.reading.source import Source
 from engine.reading.spool import Spool
 from engine.requests import Record
 from engine.rows.mapping import Row
-from engine.state import KNOWN_MAX, Digest, Key, KnownRows, fingerprint
+from engine.state import KNOWN_MAX, UNKNOWN_VERSION, Digest, Key, KnownRows, fingerprint
 
 _MAX_READINGS: Final = 6
 _PROVABLE_MAX: Final = 100_000  # rows whose versions are kept in memory while a list is read
@@ -61,42 +61,65 @@ class WholeList:
 
     def deleted(self) -> list[Key] | None:
         """The keys of rows that are gone; None if the state does not know which rows there were."""
-        known = self._known.versions if self._known is not None else None
-        return None if known is None else [key for key in known if not self._has(key)]
+        known, found = self._known_versions, self._versions
+        return None if known is None or found is None else [key for key in known if key not in found]
 
     def changed(self) -> Iterator[Row]:
         """The rows that the destination does not have in this version; all rows if the state does not know."""
-        known = (self._known.versions if self._known is not None else None) or {}
+        known, found = self._known_versions, self._versions
         for key, version, row in self._rows:
-            if known.get(key) != version and (self._versions is None or self._versions[key] == version):
+            if found is None or (found[key] == version and (known is None or known.get(key) != version)):
                 yield row
 
     def state(self) -> KnownRows:
         """What the destination has once these rows are there."""
-        kept = self._versions
-        if kept is None or len(kept) > KNOWN_MAX or not all(_can_be_kept(key) for key in kept):
-            kept = None
+        kept = self._versions if self._versions is not None and _can_be_kept(self._versions) else None
         return KnownRows(self._digest.hex(), kept)
 
-    def _has(self, key: Key) -> bool:
-        return self._versions is None or key in self._versions
+    def state_meanwhile(self) -> KnownRows | None:
+        """What the destination can be said to have while these rows are written: of those that change, only the keys.
+
+        A sync that is killed may have written some of them, so the next one sends and deletes them whatever they are.
+        """
+        known, found = self._known_versions, self._versions
+        if known is None or found is None or not _can_be_kept(found):
+            return None
+        unchanged = {key: version for key, version in known.items() if found.get(key) == version}
+        meanwhile = {**dict.fromkeys((*known, *found), UNKNOWN_VERSION), **unchanged}
+        return KnownRows("", meanwhile)
+
+    @property
+    def _known_versions(self) -> Mapping[Key, bytes] | None:
+        return self._known.versions if self._known is not None else None
 
     def _read(self) -> None:
         """Read the list, and again for as long as a reading may have missed rows."""
-        is_long, agreeing = self._read_once(), 0
+        if self._read_once():
+            self._read_until_settled()
+        for key, version in (self._versions or {}).items():
+            self._digest.add(key, version)
+
+    def _read_until_settled(self) -> None:
+        """Read a list of several pages again until enough readings agree."""
+        agreeing = agreeing_on_gone = 0
         for _ in range(_MAX_READINGS - 1):
-            if not is_long or self._versions is None or agreeing >= self._readings_that_confirm():
-                break
-            before = len(self._versions)
+            if self._versions is None or agreeing >= self._readings_that_confirm():
+                return
+            before, gone = len(self._versions), self._gone()
             self._read_once()
-            agreeing = agreeing + 1 if self._versions is not None and len(self._versions) == before else 0
-        else:
+            if self._versions is None:
+                return
+            agreeing = agreeing + 1 if self._source.is_stable or len(self._versions) == before else 0
+            agreeing_on_gone = agreeing_on_gone + 1 if gone is not None and gone == self._gone() else 0
+        if max(agreeing, agreeing_on_gone) < self._readings_that_confirm():
             raise OrderMoved(
                 f"{self._source.stream.name}: {_MAX_READINGS} readings of {self._source.stream.endpoint} each found "
                 "rows that none before had found: name a stable sort in the request."
             )
-        for key, version in (self._versions or {}).items():
-            self._digest.add(key, version)
+
+    def _gone(self) -> list[Key] | None:
+        """The keys of rows that are gone, of which a first sync knows none; None if only a digest is known."""
+        return [] if self._known is None else self.deleted()
 
     def _readings_that_confirm(self) -> int:
         """How many further readings must find no further row: more if rows that were only missed would be deleted."""
@@ -133,5 +156,6 @@ class WholeList:
         return key, version, row
 
 
-def _can_be_kept(key: Key) -> bool:
-    return all(isinstance(part, (str, int)) for part in key)
+def _can_be_kept(versions: Mapping[Key, bytes]) -> bool:
+    """Whether the state can hold the versions of these rows: there are not too many, and JSON has their keys."""
+    return len(versions) <= KNOWN_MAX and all(isinstance(part, (str, int)) for key in versions for part in key)

@@ -8,17 +8,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-from engine.failures import Failure, NotFound, OrderMoved, ReadFailure, ResponseTooLarge
+from engine.failures import (
+    Failure,
+    NotFound,
+    OrderMoved,
+    ReadFailure,
+    RequestRejected,
+    ResponseTooLarge,
+    ends_sync,
+)
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.http.error_body import ErrorInBody, error_in
 from engine.http.threads import DaemonThreads
 from engine.jsonpath import PARENT, JsonPath, leading_steps
 from engine.log import one_line
-from engine.pagination import Paginator
+from engine.pagination import Pagination, Paginator
 from engine.requests import KeyedRecord, Page, Record, Request, Response
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -216,6 +226,28 @@ class PageReader:
             kind = OrderMoved if isinstance(failure, OrderMoved) else ReadFailure
             message = f"{stream}: {sent.request} at {self._client.url(sent.request)}: {failure}."
             raise kind(one_line(self._client.redact(message))) from failure
+
+
+def resuming(read: Callable[[str | None], Iterator[T]], position: str | None, style: Pagination) -> Iterator[T]:
+    """What is read from a position on or, if the server no longer accepts that, from the start.
+
+    Tokens and links expire. Servers say so by any status: 400, 404, 410, even 500.
+    """
+    has_begun = position is None
+    try:
+        for found in read(position):
+            has_begun = True
+            yield found
+        return
+    except Failure as failure:
+        if has_begun or not is_expired(failure, style):
+            raise
+    yield from read(None)
+
+
+def is_expired(failure: Failure, style: Pagination) -> bool:
+    """Whether a failure at a position can mean that the server no longer accepts the position."""
+    return isinstance(failure, RequestRejected) or not (style.resumable or ends_sync(failure))
 
 
 def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = False) -> list[dict[str, Any]]:

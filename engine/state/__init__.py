@@ -28,6 +28,8 @@ KNOWN_MAX: Final = 5000  # rows of a full refresh whose versions are kept, each 
 INTERVALS_MAX: Final = 40  # per query
 _RECENT_TOTAL: Final = 1500  # fingerprints of all streams: 12 KB
 _FINGERPRINT_BYTES: Final = 6
+UNKNOWN_VERSION: Final = bytes(_FINGERPRINT_BYTES)
+"""The version of a row that may be in the destination or not."""
 
 
 class StateError(Failure):

@@ -92,6 +92,9 @@ class StreamSync:
         """Bring the table to the state of the whole list, which is read to its end first."""
         with self._ahead.result() if self._ahead else WholeList(self._source, self._before.rows) as rows:
             if not rows.is_unchanged:
+                if self._before.rows is not None:
+                    self._writer.save(self.stream, replace(self._before, rows=rows.state_meanwhile()))
+                    self._writer.checkpoint()
                 deleted = rows.deleted()
                 if deleted is None:  # which rows the table has is not known
                     self._sender.truncate()
@@ -104,7 +107,7 @@ class StreamSync:
     def _before(self) -> StreamState:
         """The state of the last sync, as far as what it was made by is still declared."""
         state = self._writer.state.streams.get(self.stream.name, StreamState())
-        made, read = made_by(self._source), read_by(self.stream)
+        made, read = made_by(self._source), read_by(self._source)
         if state.made_by not in (None, made):
             self._source.warning(
                 "its declaration has changed (table, primary key, cursor, endpoint, body, query, records or parent): "
