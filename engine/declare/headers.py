@@ -14,7 +14,7 @@ _VALUE = r"[!-~](?:[ -~]*[!-~])?"
 _SPACE = r"[ \t\r\n]*"
 _PAIR = rf'"{HEADER_NAME}"{_SPACE}:{_SPACE}" *(?:[!#-\[\]-~]|\\["\\/])(?:[ !#-\[\]-~]|\\["\\/])*"'
 _OBJECT = rf"{_SPACE}\{{{_SPACE}{_PAIR}(?:{_SPACE},{_SPACE}{_PAIR})*{_SPACE}\}}{_SPACE}"
-_NO_EMPTY_VALUE = rf"(?![\s\S]*(?:^|[;\r\n]){_SPACE}{HEADER_NAME}: *(?:;|$))"
+_NO_EMPTY_VALUE = rf"(?![\s\S]*(?:^|[;\r\n]){_SPACE}{HEADER_NAME}:[ \t]*(?:[;\r\n]|$))"
 _LINES = rf"{_NO_EMPTY_VALUE}{_SPACE}{HEADER_NAME}: *{_VALUE}(?:{_SPACE}[\r\n]+{HEADER_NAME}: *{_VALUE})*{_SPACE}"
 HEADERS_PATTERN: Final = f"{_OBJECT}|{_LINES}"
 """What :func:`parse_headers` accepts, as a regular expression that JSON Schema understands, too."""

@@ -62,6 +62,7 @@ HEADERS = ("X-A: b; X-C: d", "Cookie: a=b; c=d", '{"X-A": "b", "X-C": "d"}', "X-
 @tries(1000)
 @given(damaged(HEADERS, (*':;{}"\\,', "\r\n", " ", "é", "\0", "\\u0041", "a: " * 20, "; " * 20)))
 @example("X-A:;; X-C: d")
+@example("\r\nX-A: b; X-C:\r\n")
 def test_headers_of_a_setting_can_be_sent_or_are_refused(text: str) -> None:
     """A name is a token, a value printable ASCII, on one line."""
     with suppress(ValueError):
