@@ -9,7 +9,7 @@ import re
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -28,6 +28,7 @@ from engine.requests import Request
 from engine.spec.dialect import Api
 
 _CHUNK: Final = 64 * 1024  # bytes at most; what has arrived is read at once, so that the bounds are checked in time
+_SMALL_CHUNK: Final = 1024
 _CONNECTIONS: Final = 32  # kept alive, for as many threads
 _TRANSIENT: Final = (requests.ConnectionError, requests.Timeout, _Urllib3Error)
 
@@ -128,8 +129,7 @@ class Transport:
     def _body(self, response: requests.Response, started: float) -> bytearray:
         body, most = bytearray(), self._api.limits.body
         seconds = self._api.timeout.total.total_seconds()
-        # Not iter_content, which waits for whole chunks: a byte now and then would keep it waiting forever.
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        for chunk in _chunks(response.raw):
             body += chunk
             if len(body) > most:
                 reason = f"returned {response.status_code} with more than {_size(most)}"
@@ -137,6 +137,19 @@ class Transport:
             if time.monotonic() - started > seconds:
                 raise TransportError(f"no complete response within {seconds:.0f} s", transient=True)
         return body
+
+
+def _chunks(raw: Any) -> Iterator[bytes]:
+    """The body of a response, piece by piece.
+
+    Not iter_content, which waits for whole chunks: a byte now and then would keep it waiting forever. Before version
+    2.2, urllib3 can do no better than wait for small ones.
+    """
+    if not hasattr(raw, "read1"):
+        yield from raw.stream(_SMALL_CHUNK, decode_content=True)
+        return
+    while chunk := raw.read1(_CHUNK, decode_content=True):
+        yield chunk
 
 
 class _Session(requests.Session):
