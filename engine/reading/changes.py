@@ -11,6 +11,7 @@ A pass can be interrupted and resumed: a position is the name of a step, a colon
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,7 +33,7 @@ from engine.rows.mapping import instant_reader
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows, Stream
 from engine.state import Interval, fingerprint
 
-_MAX_REJECTED: Final = 20  # lookups in a row
+_MAX_REJECTED: Final = 20
 
 Found = Batch | DeletedRow
 
@@ -65,7 +66,7 @@ class ChangesPass:
     seen: set[Hashable] = field(default_factory=set)
     covered: dict[str, Interval] = field(default_factory=dict)
     _began: datetime | None = None
-    _rejected: int = 0
+    _rejected: int = 0  # lookups in a row
     _ignored: list[str] = field(default_factory=list)
 
     def run(self, position: str | None = None, *, for_children: bool = False) -> Iterator[Found]:
@@ -262,18 +263,45 @@ class ChangesPass:
     def _no_longer_open(self, position: str | None) -> Iterator[Found]:
         """The rows that are open in the destination and were not found. Those that are gone are asked for twice."""
         keys = [key for key in sorted(self.open) if key > (position or "") and (key,) not in self.seen]
-        size = self.source.lookup_size
-        for at in range(0, len(keys), size):
-            group = keys[at : at + size]
-            found = set[Hashable]()
-            for _ in range(2):
-                missing = [key for key in group if (key,) not in found]
-                for batch in self.source.lookup(missing):
-                    found.update(key for key, _ in batch.records)
-                    yield replace(batch, position=position)
-            yield from (DeletedRow((key,)) for key in group if (key,) not in found)
+        for group, batches in self._looked_up(keys):
+            if batches is None:
+                self.source.warning(f"the server rejects the key {group[0][:100]!r} of an open row; it stays as it is")
+            else:
+                yield from (replace(batch, position=position) for batch in batches)
+                yield from self._unless_gone(group, {key for batch in batches for key, _ in batch.records}, position)
             position = group[-1]
             yield Batch((), self._began, position)
+
+    def _unless_gone(self, keys: Sequence[str], found: set[Hashable], position: str | None) -> Iterator[Found]:
+        """The rows that a lookup did not find: the records of those that a second one finds, and the deleted ones."""
+        for batch in self.source.lookup([key for key in keys if (key,) not in found]):
+            found.update(key for key, _ in batch.records)
+            yield replace(batch, position=position)
+        yield from (DeletedRow((key,)) for key in keys if (key,) not in found)
+
+    def _looked_up(self, keys: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[Batch] | None]]:
+        """The keys in groups, each with its records. None: the server rejects this key, which halving a group finds.
+
+        Raises:
+            RequestRejected: the server rejects so many lookups in a row that the keys are not the reason.
+        """
+        size = self.source.lookup_size
+        waiting = deque(keys[at : at + size] for at in range(0, len(keys), size))
+        while waiting:
+            group = waiting.popleft()
+            try:
+                batches = list(self.source.lookup(group))
+            except RequestRejected:
+                self._rejected += 1
+                if self._rejected > _MAX_REJECTED:
+                    raise
+                if len(group) == 1:
+                    yield group, None
+                else:
+                    waiting.extendleft((group[len(group) // 2 :], group[: len(group) // 2]))
+                continue
+            self._rejected = 0
+            yield group, batches
 
     # --- the change feed ---------------------------------------------------------------------------------------------
 
@@ -307,21 +335,11 @@ class ChangesPass:
         """The records of these keys. Keys that the server rejects are left out, which halving the request finds."""
         usable = [key for key in keys if self._has_form_of_key(key)]
         self._ignore(feed, [key for key in keys if key not in usable])
-        size = self.source.lookup_size
-        waiting = [usable[at : at + size] for at in range(0, len(usable), size)]
-        while waiting:
-            group = waiting.pop()
-            try:
-                yield from [replace(batch, position=None) for batch in self.source.lookup(group)]
-                self._rejected = 0
-            except RequestRejected:
-                self._rejected += 1
-                if self._rejected > _MAX_REJECTED:
-                    raise
-                if len(group) == 1:
-                    self._ignore(feed, group)
-                else:
-                    waiting += [group[: len(group) // 2], group[len(group) // 2 :]]
+        for group, batches in self._looked_up(usable):
+            if batches is None:
+                self._ignore(feed, group)
+            else:
+                yield from (replace(batch, position=None) for batch in batches)
 
     def _has_form_of_key(self, key: str) -> bool:
         """Whether a string can be a key: if the stream's keys are UUIDs, it is one."""

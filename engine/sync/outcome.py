@@ -98,9 +98,10 @@ class Outcome:
         if len(reasons) == 1:
             return next(iter(self._failed.values()))
         failed = ", ".join([*self._failed, *self._waiting])
+        others = "The others are, and the" if self._complete.keys() - self._waiting.keys() else "The"
         return Failure(
-            f"{len(reasons)} of {len(self._resolved.streams)} streams are not complete ({failed}). The others are, and "
-            "the next sync goes on where these stopped.\n" + "\n".join(reasons)
+            f"{len(reasons)} of {len(self._resolved.streams)} streams are not complete ({failed}). {others} next sync "
+            "goes on where these stopped.\n" + "\n".join(reasons)
         )
 
     def __str__(self) -> str:

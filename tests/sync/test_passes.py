@@ -293,3 +293,23 @@ def test_one_row_without_a_cursor_is_no_column_of_nulls(server: InProcess, model
         model.wait(600)
     assert world.warehouse.count("upsert") == 1
     assert not any("NULL in every record" in line for line in world.lines.warnings)
+
+
+def test_an_open_row_whose_key_the_server_rejects_blocks_no_other(server: InProcess, model: Model) -> None:
+    """Halving the lookup finds it. It is not taken for deleted."""
+    running = [model.make_run("RUNNING") for _ in range(5)]
+    world = connected(server, model, STREAMS, "runs")
+    world.sync()
+    model.wait(600)
+    odd, gone = running[0], running[1]
+    model.delete_run(gone)
+    kept = model.tables["runs"].pop(odd)
+
+    def is_rejected(seen: Seen) -> bool:
+        return odd in (seen.json or {}).get("runs", {}).get("id", {}).get("any_", ())
+
+    model.misbehaviors = [respond(Reply({"detail": "odd"}, 422), is_rejected)]
+    world.sync()
+    model.tables["runs"][odd] = kept
+    assert not world.wrong("runs")
+    assert any("rejects the key" in line for line in world.lines.warnings)
