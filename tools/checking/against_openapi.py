@@ -125,7 +125,7 @@ class CheckedRequest:
             return "warning", " (a sync continues without this request)"
         place, number = self.form.left_out or ((), 0)
         if sum(one.place == place for one in self.faults) < number and fault.place == place:
-            return "note", " (a sync leaves it out)"
+            return "warning", " (a sync leaves it out)"
         return "error", ""
 
     def _is_order(self, fault: RequestFault) -> bool:

@@ -205,7 +205,7 @@ MISTAKES = {
     ),
     "value of open": Planted(
         "flow_runs",
-        "error",
+        "warning",
         "incremental.open.into",
         'the server does not accept "PENDNG" here; did you mean "PENDING"?',
         replace={"incremental.open.values.1": "PENDNG"},
