@@ -94,13 +94,13 @@ class WholeList:
 
     def _read(self) -> None:
         """Read the list, and again for as long as a reading may have missed rows."""
-        if self._read_once():
+        if self._read_once() or self.deleted():
             self._read_until_settled()
         for key, version in (self._versions or {}).items():
             self._digest.add(key, version)
 
     def _read_until_settled(self) -> None:
-        """Read a list of several pages again until enough readings agree."""
+        """Read the list again until enough readings agree."""
         agreeing = agreeing_on_gone = 0
         for _ in range(_MAX_READINGS - 1):
             if self._versions is None or agreeing >= self._readings_that_confirm():

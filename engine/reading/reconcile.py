@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
+from engine.instants import shifted
 from engine.reading.backfill import read_all
 from engine.reading.batch import Batch
 from engine.reading.changes import query_name
@@ -15,6 +17,8 @@ from engine.requests import Record
 from engine.rows.mapping import instant_reader
 from engine.spec.dialect import Stream
 from engine.state import Covered, ReconcileState
+
+_STEP: Final = timedelta(microseconds=1)
 
 IsDelivered = Callable[[Record, datetime | None], bool]
 
@@ -110,4 +114,7 @@ class Slice:
         if not self.ended:
             return replace(self.before, position=position, rows=rows) if position else self.before
         began = max(self.now, self.before.began + self.every)
-        return ReconcileState(began, self.before.newest or self.before.began, newest=newest, total=rows)
+        previous = self.before.began
+        if self.before.newest is not None:  # a clock that was ahead is caught by what was the newest change then
+            previous = min(previous, shifted(self.before.newest, self.source.lookback + _STEP))
+        return ReconcileState(began, previous, newest=newest, total=rows)

@@ -21,7 +21,7 @@ from engine.reading.spool import Spool
 from engine.reading.window import StateAhead, Window
 from engine.requests import Record
 from engine.rows.mapping import Row
-from engine.state import ReconcileState, StreamState, with_intervals
+from engine.state import PassState, ReconcileState, StreamState, with_intervals
 from engine.sync.sender import Sender
 from engine.sync.writer import Writer
 
@@ -69,7 +69,8 @@ class Passes:
             f"the saved state is ahead of the server's clock (last sync started after {since:%Y-%m-%d %H:%M:%S} UTC); "
             "one of the two is wrong, so changes cannot be determined and the whole list is re-sent"
         )
-        self._run(StreamState(open=before.open, made_by=before.made_by, read_by=before.read_by))
+        begun = PassState(since or EARLIEST, None)  # so it does not begin with a truncate: the rows are there
+        self._run(StreamState(open=before.open, current_pass=begun, made_by=before.made_by, read_by=before.read_by))
 
     def _run(self, before: StreamState) -> None:
         is_first = before.since is None
@@ -239,7 +240,8 @@ class Passes:
         def was_sent(key: Hashable, record: Record) -> bool:
             cursor = mapping.cursor(record)
             found = key in changes.seen and (window.includes(cursor) or window.is_open(key))
-            return found or delivered(record, cursor)
+            is_candidate = cursor is None or cursor >= since
+            return found or delivered(record, cursor) or (is_candidate and not due.is_new(record))
 
         position = due.before.position
         try:
