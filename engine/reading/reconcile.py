@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,7 +16,7 @@ from engine.reading.source import IsLater, Source
 from engine.requests import Record
 from engine.rows.mapping import instant_reader
 from engine.spec.dialect import Stream
-from engine.state import Covered, ReconcileState
+from engine.state import Covered, ReconcileState, fingerprint
 
 _STEP: Final = timedelta(microseconds=1)
 
@@ -76,6 +76,7 @@ class Slice:
         now: The start of this sync, by the server's clock.
         rows: The rows that this slice has read.
         ended: Whether the list was read to its end.
+        sent: Fingerprints of the row versions that this slice sent.
     """
 
     source: Source
@@ -84,6 +85,7 @@ class Slice:
     now: datetime
     rows: int = 0
     ended: bool = False
+    sent: set[bytes] = field(default_factory=set)
 
     def is_due(self) -> bool:
         """Whether there is anything to read at this sync."""
@@ -108,13 +110,24 @@ class Slice:
                 return
         self.ended = True
 
+    def is_new(self, record: Record) -> bool:
+        """Whether neither this round nor the one before it sent this version of a row. The caller sends it."""
+        mapping = self.source.mapping
+        version = fingerprint(mapping.row(record), mapping.volatile)
+        if version in self.before.sent_before or version in self.before.sent:
+            return False
+        self.sent.add(version)
+        return True
+
     def state(self, position: str | None, newest: datetime | None) -> ReconcileState:
         """The round after this slice, or the next round if it has ended."""
         rows = self.before.rows + self.rows
         if not self.ended:
-            return replace(self.before, position=position, rows=rows) if position else self.before
+            reached = replace(self.before, position=position, rows=rows) if position else self.before
+            return replace(reached, sent=self.before.sent | self.sent)
         began = max(self.now, self.before.began + self.every)
         previous = self.before.began
         if self.before.newest is not None:  # a clock that was ahead is caught by what was the newest change then
             previous = min(previous, shifted(self.before.newest, self.source.lookback + _STEP))
-        return ReconcileState(began, previous, newest=newest, total=rows)
+        sent = self.before.sent | self.sent
+        return ReconcileState(began, previous, newest=newest, total=rows, sent_before=sent)

@@ -81,7 +81,8 @@ class ReconcileState:
 
     ``began``: when. ``previous``: rows with an earlier cursor were right when the round before this one began.
     ``newest``: the newest cursor known when this round began. ``position``, ``rows``: how far it is. ``total``: the
-    rows of the round before.
+    rows of the round before. ``sent``, ``sent_before``: fingerprints of the row versions that this round and the one
+    before it sent.
     """
 
     began: datetime
@@ -90,6 +91,8 @@ class ReconcileState:
     rows: int = 0
     newest: datetime | None = None
     total: int | None = None
+    sent: frozenset[bytes] = frozenset()
+    sent_before: frozenset[bytes] = frozenset()
 
 
 Key = tuple[Any, ...]
@@ -231,6 +234,8 @@ def _dump_reconcile(reconcile: ReconcileState) -> dict[str, Any]:
         "rows": reconcile.rows,
         "newest": format_instant(reconcile.newest) if reconcile.newest else None,
         "total": reconcile.total,
+        "sent": _joined(sorted(reconcile.sent)[:RECENT_MAX]),
+        "sent_before": _joined(sorted(reconcile.sent_before)[:RECENT_MAX]),
     }
 
 
