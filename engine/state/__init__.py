@@ -227,6 +227,7 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
 
 
 def _dump_reconcile(reconcile: ReconcileState) -> dict[str, Any]:
+    sent = {"sent": reconcile.sent, "sent_before": reconcile.sent_before}
     return {
         "began": format_instant(reconcile.began),
         "previous": format_instant(reconcile.previous),
@@ -234,8 +235,7 @@ def _dump_reconcile(reconcile: ReconcileState) -> dict[str, Any]:
         "rows": reconcile.rows,
         "newest": format_instant(reconcile.newest) if reconcile.newest else None,
         "total": reconcile.total,
-        "sent": _joined(sorted(reconcile.sent)[:RECENT_MAX]),
-        "sent_before": _joined(sorted(reconcile.sent_before)[:RECENT_MAX]),
+        **{name: _joined(sorted(versions)[:RECENT_MAX]) for name, versions in sent.items() if versions},
     }
 
 
@@ -337,6 +337,8 @@ def _reconcile_state(document: Mapping[str, Any]) -> ReconcileState:
         int(document["rows"]),
         parse_instant(newest) if newest else None,
         _optional(int, document.get("total")),
+        frozenset(_split(document.get("sent", ""), _FINGERPRINT_BYTES)),
+        frozenset(_split(document.get("sent_before", ""), _FINGERPRINT_BYTES)),
     )
 
 

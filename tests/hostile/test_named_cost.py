@@ -261,7 +261,6 @@ def test_reconciliation_reads_concurrently(world: World, model: Model) -> None:
     assert most() > 1
 
 
-@pytest.mark.xfail(strict=True, reason="each round sends again what is as new as the newest row")
 def test_reconciliation_sends_an_edit_once(world: World, model: Model) -> None:
     """An edit that no query finds is sent by one round, and its children are read once."""
     only(world, "runs", "steps")

@@ -305,7 +305,6 @@ def test_reconciliation_goes_on_though_it_began_ahead_of_the_clock(world: World,
     assert not world.wrong("runs")
 
 
-@pytest.mark.xfail(strict=True, reason="the whole list is sent again after a truncate")
 def test_a_clock_that_was_set_back_deletes_nothing(world: World, model: Model) -> None:
     """The whole list is sent again. Meanwhile, and if that is stopped, the rows of the table stay."""
     only(world, "runs")

@@ -68,7 +68,10 @@ def test_open_keys_cost_at_most_24_bytes() -> None:
 def test_unfinished_passes_and_reconciliations_survive() -> None:
     """The next sync resumes them."""
     in_a_pass = StreamState(None, current_pass=PassState(SINCE, "here"), open=frozenset({"x"}))
-    reconciling = StreamState(SINCE, reconcile=ReconcileState(SINCE, SINCE, "there", 7))
+    reconciling = StreamState(
+        SINCE,
+        reconcile=ReconcileState(SINCE, SINCE, "there", 7, SINCE, 9, frozenset({b"6 byte"}), frozenset({b"others"})),
+    )
     state = State(API).with_stream("a", in_a_pass).with_stream("b", reconciling)
     assert load_state(json.loads(json.dumps(state.dump())), API) == state
 
