@@ -102,6 +102,15 @@ SCENARIOS: Final = {
         "Unknown keys are accepted (`primary_keyy`), and no message has a place",
     ),
     "planted": Scenario("A mistake that only the server can reveal is planted for `check`", "mistakes"),
+    "misbehavior": Scenario(
+        "An API misbehaves in one way: late, moving or cut lists, foreign keys, wrong 404s, clocks and counts",
+        "cases",
+    ),
+    "hostile": Scenario("An API misbehaves in random ways, one after the other, between and during syncs", "stories"),
+    "wrong-reader": Scenario(
+        "A reader that is wrong in one way is put in place of a sync, and must be found by an invariant of the stories",
+        "readers",
+    ),
     "fuzz": Scenario("A parser of foreign input gets input that is damaged at random", "inputs"),
 }
 

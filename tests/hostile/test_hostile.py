@@ -10,6 +10,7 @@ import re
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -464,3 +465,4 @@ for name in OFF:
 
 HostileServer.TestCase.settings = settings(max_examples=cases(30), stateful_step_count=20)
 TestHostileServer = HostileServer.TestCase
+TestHostileServer.pytestmark = [pytest.mark.scenario("hostile", cases=cases(30))]

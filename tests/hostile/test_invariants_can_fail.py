@@ -145,6 +145,7 @@ def test_the_reader_passes() -> None:
     story()
 
 
+@pytest.mark.scenario("wrong-reader")
 @pytest.mark.parametrize("reader", READERS)
 def test_an_invariant_finds_a_reader_that(monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
     """One that is wrong in one way, and right in all others."""

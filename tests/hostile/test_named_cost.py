@@ -17,6 +17,8 @@ from tests.hostile.world import World
 from tests.in_process import InProcess
 from tests.specs import edited
 
+pytestmark = pytest.mark.scenario("misbehavior")
+
 DAY = 86400.0
 
 

@@ -18,6 +18,8 @@ from tests.hostile.world import Killed, World
 from tests.in_process import InProcess
 from tests.specs import edited
 
+pytestmark = pytest.mark.scenario("misbehavior")
+
 ENOUGH = 150
 """More requests than any list here needs that does not grow."""
 

@@ -15,6 +15,8 @@ from tests.hostile.model import Model
 from tests.hostile.world import World
 from tests.specs import edited
 
+pytestmark = pytest.mark.scenario("misbehavior")
+
 EAST = timezone(timedelta(hours=2))
 
 Spell = Callable[[datetime], Any]
