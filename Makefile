@@ -30,8 +30,8 @@ demo: ## show the main job on an embedded Prefect 3
 unit: setup ## run the tests that need no Prefect, with a tenth of the random cases
 	@$(PYTEST) --numprocesses $(UNIT_WORKERS) --quick -m "not prefect" $(ARGS)
 
-fuzz: setup ## try many more damaged inputs of each parser than the other tests do
-	@$(PYTEST) --numprocesses $(WORKERS) --times 20 tests/fuzz $(ARGS)
+fuzz: setup ## try many more damaged inputs of each parser, and hostile servers, than the other tests do
+	@$(PYTEST) --numprocesses $(WORKERS) --times 20 tests/fuzz tests/hostile/test_hostile.py $(ARGS)
 
 test: environments ## run all tests, on real Prefect 2 and 3 servers
 	@$(PYTEST) --numprocesses $(WORKERS) --all $(ARGS)
