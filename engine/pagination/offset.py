@@ -24,7 +24,7 @@ from engine.declare.values import Boolean, Integer, JsonObject, JsonValue
 from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.bookmark import Bookmark
 from engine.pagination.paginator import IsLater, Paginator
-from engine.pagination.unjoined import UnjoinedPaginator
+from engine.pagination.unjoined import STABLE, UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
 _WINDOW_PAGES = 10  # pages whose keys are kept, which bounds the memory
@@ -48,13 +48,7 @@ class Offset:
     )
     limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
     offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
-    stable: bool | None = key(
-        Boolean(),
-        "Whether rows keep their places while the list is read. If not, as in a list sorted by priority or by the last "
-        "heartbeat, a full refresh of more than one page is read until two readings agree. By default, a list is "
-        "stable if its request has a body or a query, which can name a sort.",
-        default=None,
-    )
+    stable: bool | None = key(Boolean(), STABLE, default=None)
     body: Mapping[str, JsonValue] = key(
         JsonObject(),
         "Keys of the request in this style, in place of the stream's: a stable sort.",

@@ -24,7 +24,7 @@ from engine.jsonpath import JsonPath
 from engine.pagination.bookmark import Bookmark
 from engine.pagination.counts import as_count
 from engine.pagination.paginator import IsLater, Paginator
-from engine.pagination.unjoined import UnjoinedPaginator
+from engine.pagination.unjoined import STABLE, UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
 _MAX_ROUNDS: Final = 20
@@ -44,13 +44,7 @@ class PageNumber:
     page_key: str = key(PARAMETER, "The request's parameter for the page number.", default="page")
     size_key: str = key(PARAMETER, "The request's parameter for the page size.", default="page_size")
     first: int = key(Integer(0, 1), "The number of the first page.", default=1)
-    stable: bool | None = key(
-        Boolean(),
-        "Whether rows keep their places while the list is read. If not, as in a list sorted by priority or by the last "
-        "heartbeat, a full refresh of more than one page is read until two readings agree. By default, a list is "
-        "stable if its request has a body or a query, which can name a sort.",
-        default=None,
-    )
+    stable: bool | None = key(Boolean(), STABLE, default=None)
     total: JsonPath | None = key(JSON_PATH, "JSONPath of the total number of rows in the response.", default=None)
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:

@@ -7,9 +7,17 @@ reads it until two readings agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Final
 
 from engine.failures import ReadFailure
 from engine.requests import KeyedRecord, Page, Request
+
+STABLE: Final = (
+    "Whether rows keep their places while the list is read. If not, as in a list sorted by priority or by the last "
+    "heartbeat, a full refresh of more than one page is read until two readings agree. By default, a list is "
+    "stable if its request has a body or a query, which can name a sort."
+)
+"""What the key ``stable`` means in every style that counts pages or rows from the start."""
 
 _MAX_REPEATS = 3
 

@@ -67,7 +67,7 @@ class ChangesPass:
     covered: dict[str, Interval] = field(default_factory=dict)
     _began: datetime | None = None
     _rejected: int = 0  # lookups in a row
-    _ignored: list[str] = field(default_factory=list)
+    _has_ignored: bool = False  # a key that the change feed names
 
     def run(self, position: str | None = None, *, for_children: bool = False) -> Iterator[Found]:
         """Yield the records that can have changed, each once, and the open rows that were deleted.
@@ -353,12 +353,12 @@ class ChangesPass:
         return _is_uuid(next(known, ""))
 
     def _ignore(self, feed: ChangeFeed, keys: Sequence[str]) -> None:
-        if keys and not self._ignored:
+        if keys and not self._has_ignored:
+            self._has_ignored = True
             self.source.warning(
                 f"{feed.endpoint} names keys that are none of {self.source.stream.name}, such as {keys[0][:100]!r}; "
                 "they are ignored"
             )
-        self._ignored += keys[:1]
 
     # --- what reconciliation can do without --------------------------------------------------------------------------
 

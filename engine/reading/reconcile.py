@@ -16,7 +16,7 @@ from engine.reading.source import IsLater, Source
 from engine.requests import Record
 from engine.rows.mapping import instant_reader
 from engine.spec.dialect import Stream
-from engine.state import Covered, ReconcileState, fingerprint
+from engine.state import RECENT_MAX, Covered, ReconcileState, fingerprint
 
 _STEP: Final = timedelta(microseconds=1)
 
@@ -116,7 +116,8 @@ class Slice:
         version = fingerprint(mapping.row(record), mapping.volatile)
         if version in self.before.sent_before or version in self.before.sent:
             return False
-        self.sent.add(version)
+        if len(self.sent) < RECENT_MAX:  # those beyond are sent once more by the next round
+            self.sent.add(version)
         return True
 
     def state(self, position: str | None, newest: datetime | None) -> ReconcileState:

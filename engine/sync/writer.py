@@ -58,11 +58,15 @@ class Writer:
     @property
     def state(self) -> State:
         """The state that covers everything written so far."""
+        self._settle()
+        return self._state
+
+    def _settle(self) -> None:
+        """Make the state of the pass in progress."""
         if self._progress is not None:
             stream, state = self._progress
             self._progress = None
             self._state = self._state.with_stream(stream.name, state())
-        return self._state
 
     def save(self, stream: Stream, state: StreamState) -> None:
         """Note the state of a stream, which covers only rows that were written. A checkpoint follows when it is due."""
@@ -75,6 +79,8 @@ class Writer:
 
         Returns whether a checkpoint followed.
         """
+        if self._progress is not None and self._progress[0] is not stream:
+            self._settle()
         self._progress = stream, state
         if not self.is_due():
             return False
