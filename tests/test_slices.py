@@ -83,7 +83,7 @@ def test_an_interrupted_read_resumes_every_slice(tmp_path: Path, stop_after: int
     with pytest.raises(Failure):
         run(far, tmp_path, recorder, checkpoint_rows)
     position = recorder.state["streams"]["orders"]["pass"]["position"]
-    assert all(parse_instant(at) for part in position.split(",") for at in part.split(".."))
+    assert all(parse_instant(at) for part in position.split(",") for at in part.partition("+")[0].split(".."))
     sent = recorder.count("upsert", "orders")
     far.stop_after = 10**9
     run(far, tmp_path, recorder, checkpoint_rows)

@@ -16,7 +16,8 @@ paginator reads what is dated later than the server's clock, and then returns: u
 the rows ahead are new ones, too, it leaves those for later in the same way, until it is ahead of all of them.
 
 A paginator can be split while it is in use. Each part has an upper bound, and several parts can be read at once.
-Positions have the form ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``. While the rows ahead are
+Positions have the form ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``. While the rows of one
+timestamp are read, a plus sign follows, and the position among them: ``FROM..TO+1200@KEYS``. While the rows ahead are
 read, their position follows after a comma.
 """
 
@@ -41,6 +42,7 @@ from engine.requests import KeyedRecord, Page, Request
 
 _STEP: Final = timedelta(microseconds=1)  # the resolution of timestamps
 _CLOCK: Final = timedelta(seconds=1)  # the resolution of the server's clock
+_TIED: Final = "+"  # in no position of another style
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,28 +82,36 @@ class Keyset:
         self, request: Request, position: str | None = None, *, is_later: IsLater | None = None
     ) -> KeysetPaginator:
         """Start at the first row, or resume at a position of an earlier paginator."""
-        return KeysetPaginator(self, request, _Bounds.parse(position), is_later)
+        return KeysetPaginator(self, request, _Part.parse(position), is_later)
 
 
 @dataclass(frozen=True)
-class _Bounds:
-    """The part of a list to read. ``after``: inclusive. ``before``: exclusive. None is no bound."""
+class _Part:
+    """The part of a list to read. ``after``: inclusive. ``before``: exclusive. None is no bound.
+
+    ``tie``: the position among the rows at ``after`` or, without it, among those that have no timestamp; "" is the
+    first of them. None: they are not read one by one.
+    """
 
     after: datetime | None = None
     before: datetime | None = None
+    tie: str | None = None
 
     @staticmethod
-    def parse(position: str | None) -> _Bounds:
-        """The bounds that a position stands for; none for that of another style."""
-        after, _, before = (position or "").partition("..")
+    def parse(position: str | None) -> _Part:
+        """The part that a position stands for; the whole list for that of another style."""
+        bounds, is_tied, tie = (position or "").partition(_TIED)
+        after, _, before = bounds.partition("..")
         try:
-            return _Bounds(parse_instant(after), parse_instant(before) if before else None)
+            start = parse_instant(after) if after or not is_tied else None
+            return _Part(start, parse_instant(before) if before else None, tie if is_tied else None)
         except (ValueError, OverflowError):
-            return _Bounds()
+            return _Part()
 
     def __str__(self) -> str:
-        assert self.after is not None
-        return format_instant(self.after) + (f"..{format_instant(self.before)}" if self.before else "")
+        after = format_instant(self.after) if self.after else ""
+        before = f"..{format_instant(self.before)}" if self.before else ""
+        return f"{after}{before}" if self.tie is None else f"{after}{before}{_TIED}{self.tie}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ class KeysetPaginator:
     Args:
         style: The style.
         request: The request of the list.
-        bounds: The part.
+        part: The part.
         is_later: Whether a record belongs to the next pass.
         lead: Set if another paginator reads up to this one's lower bound.
     """
@@ -137,15 +147,15 @@ class KeysetPaginator:
         self,
         style: Keyset,
         request: Request,
-        bounds: _Bounds,
+        part: _Part,
         is_later: IsLater | None = None,
         lead: _Lead | None = None,
     ) -> None:
         self._style = style
         self._limit = max(2, style.page_size)
         self._template = request.with_values({style.limit_key: self._limit})
-        self._reached = bounds.after
-        self._upper = bounds.before  # exclusive
+        self._reached = part.after
+        self._upper = part.before  # exclusive
         self._is_later = is_later
         self._lead = lead
         self._seen: set[Hashable] = set()  # the keys of the rows at the timestamp reached
@@ -157,14 +167,25 @@ class KeysetPaginator:
         self.density = 0.0
         """Rows per second of their timestamps, on the last page."""
         self.request: Request | None = self._after(self._reached)
+        if part.tie is not None and style.tie_breaker is not None:
+            self._read_tie(part.after, part.tie)
 
     @property
     def position(self) -> str | None:
-        """The last timestamp reached. A paginator that starts there misses nothing."""
-        if self._reached is None:
-            return None
-        own = str(_Bounds(self._reached, self._upper))
+        """The last timestamp reached, and the position among its rows. A paginator that starts there misses nothing."""
+        tie = self._tie_position
+        if self._reached is None and not self._is_bounded:
+            return str(_Part(tie=tie)) if tie else None
+        own = str(_Part(self._reached or EARLIEST, self._upper, tie))
         return own if self._ahead is None else f"{own},{self._ahead.position}"
+
+    @property
+    def _tie_position(self) -> str | None:
+        """The position among the rows of the timestamp reached. Tokens and links expire, so they are none."""
+        tie = self._tie
+        if tie is None or (tie.instant is None and self._is_bounded):
+            return None
+        return (tie.paginator.position or "") if self._style.tie_pagination.resumable else ""
 
     def remaining(self, end: datetime) -> timedelta:
         """The time between the timestamp reached and the upper bound, or ``end`` if there is no upper bound."""
@@ -194,7 +215,7 @@ class KeysetPaginator:
         """
         assert self._reached is not None
         middle = self._reached + self.remaining(end) / 2
-        rest = KeysetPaginator(self._style, self._template, _Bounds(middle, self._upper), self._is_later)
+        rest = KeysetPaginator(self._style, self._template, _Part(middle, self._upper), self._is_later)
         rest.density, rest._largest_page, self._upper = self.density, self._largest_page, middle
         return rest
 
@@ -257,7 +278,7 @@ class KeysetPaginator:
         before = self._lead or _Lead(timedelta(0), asked_at)
         lead = _Lead(max(_CLOCK, 2 * before.by, 2 * (asked_at - before.asked_at)), asked_at)
         start = shifted(max(asked_at, reached), lead.by)
-        self._ahead = KeysetPaginator(self._style, self._template, _Bounds(start), self._is_later, lead)
+        self._ahead = KeysetPaginator(self._style, self._template, _Part(start), self._is_later, lead)
         self._upper, self.request = start, self._ahead.request
 
     def _advance_ahead(self, ahead: KeysetPaginator, page: Page) -> Sequence[KeyedRecord]:
@@ -281,21 +302,15 @@ class KeysetPaginator:
                 )
             self._continue_after(instant)
             return self._new(records)
-        bounds = {style.after: format_instant(instant)}
-        if instant < LATEST:
-            bounds[style.before] = format_instant(instant + _STEP)
-        window = self._template.with_values(style.tie_breaker.body).with_at(bounds)
-        self._tie = _Tie(style.tie_pagination.paginate(window), instant)
-        self.request = self._tie.paginator.request
-        return self._new(records)
+        self._read_tie(instant)
+        return ()
 
     def _start_untimed(self, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
         """A page without any timestamp: read the list in its own order, until the rows have timestamps."""
-        assert self.request is not None
         if self._style.tie_breaker is not None:
-            self._tie = _Tie(self._style.tie_pagination.paginate(self.request), None)
-            self.request = self._tie.paginator.request
-        elif not self._is_bounded:
+            self._read_tie(None)
+            return ()
+        if not self._is_bounded:
             self.request = self._after(EARLIEST)
         elif len(records) < (self._largest_page or self._limit):
             self.request = None
@@ -305,6 +320,18 @@ class KeysetPaginator:
                 'holds, so there could be more: declare a "tie_breaker", which says how to read them'
             )
         return self._without_timestamp(records)
+
+    def _read_tie(self, instant: datetime | None, position: str = "") -> None:
+        """Read the rows of one timestamp, or those without one in the list's own order, page by page."""
+        style, window = self._style, self.request
+        assert style.tie_breaker is not None and window is not None
+        if instant is not None:
+            bounds = {style.after: format_instant(instant)}
+            if instant < LATEST:
+                bounds[style.before] = format_instant(instant + _STEP)
+            window = self._template.with_values(style.tie_breaker.body).with_at(bounds)
+        self._tie = _Tie(style.tie_pagination.paginate(window, position or None), instant)
+        self.request = self._tie.paginator.request
 
     def _advance_tie(self, tie: _Tie, page: Page) -> Sequence[KeyedRecord]:
         records = tie.paginator.advance(page)

@@ -324,18 +324,13 @@ LONG_READS: dict[Callable[[World], None], str] = {
 }
 
 
-IN_ONE_GO = (
-    overdue_soft_deletion,
-    first_pass_over_runs_of_one_instant,
-    first_pass_over_children_of_runs_of_one_instant,
-    first_pass_over_children_of_many_runs_of_one_instant,
-)
+IN_ONE_GO = (overdue_soft_deletion,)
 
 
 @pytest.mark.parametrize(
     ("reading", "stopped"),
     known(
-        "the rows of one instant, and those of a soft deletion, are read in one go",
+        "the rows of a soft deletion are read in one go",
         product(LONG_READS, [by_a_limit, by_a_failure, by_a_kill]),
         lambda reading, stopped: reading in IN_ONE_GO,
     ),
