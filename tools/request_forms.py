@@ -178,7 +178,7 @@ def _(style: Keyset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
         yield from _pages(style.tie_pagination, tied, place)
     else:
         tied = tied.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
-        yield from _pages(style.tie_pagination, tied, (*here, "pagination"))
+        yield from _pages(style.tie_breaker.pagination, tied, (*here, "pagination"))
 
 
 @_pages.register
@@ -186,7 +186,7 @@ def _(style: Link, form: RequestForm, place: Place) -> Iterator[RequestForm]:
     """The first page; its link has the requests for the others."""
     if style.link is not None:
         form = form.expecting(ExpectedPath(style.link, (*place, "link"), type="string", scope="response"))
-    yield form
+    yield _sized(style, form, place)
 
 
 @_pages.register
@@ -209,15 +209,14 @@ def _(style: PageNumber, form: RequestForm, place: Place) -> Iterator[RequestFor
 @_pages.register
 def _(style: Single, form: RequestForm, place: Place) -> Iterator[RequestForm]:
     """The one request."""
-    if style.page_size is not None:
-        form = form.putting(style.limit_key, style.page_size, (*place, "limit_key"))
-    yield replace(form, one_record=style.one_record)
+    yield replace(_sized(style, form, place), one_record=style.one_record)
 
 
 @_pages.register
 def _(style: Token, form: RequestForm, place: Place) -> Iterator[RequestForm]:
     """The first page, and a page by its token."""
-    first = form.expecting(ExpectedPath(style.token, (*place, "token"), type="string", scope="response"))
+    first = _sized(style, form, place)
+    first = first.expecting(ExpectedPath(style.token, (*place, "token"), type="string", scope="response"))
     if style.total is not None:
         first = first.expecting(ExpectedPath(style.total, (*place, "total"), type="number", scope="response"))
     yield first
@@ -225,6 +224,13 @@ def _(style: Token, form: RequestForm, place: Place) -> Iterator[RequestForm]:
     if style.endpoint is not None:
         following = replace(first, endpoint=style.endpoint, place=(*place, "endpoint"), sent=(), query=())
     yield following.putting(style.parameter, "token", (*place, "parameter"))
+
+
+def _sized(style: Link | Single | Token, form: RequestForm, place: Place) -> RequestForm:
+    """The form with the page size, if one is declared."""
+    if style.page_size is None:
+        return form
+    return form.putting(style.limit_key, style.page_size, (*place, "limit_key"))
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ PAGINATION: Final = replace(LIST_PAGINATION, blocks={**LIST_PAGINATION.blocks, "
 
 def with_page_size(style: Pagination, size: int) -> Pagination:
     """The same style with another page size, if it has one."""
-    if isinstance(style, (Link, Token)):
+    if isinstance(style, (Link, Token)) and style.page_size is None:
         return style
     return replace(style, page_size=size)
 

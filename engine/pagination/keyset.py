@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -35,9 +35,12 @@ from engine.declare.values import Integer
 from engine.failures import ReadFailure
 from engine.instants import EARLIEST, LATEST, clamped, format_instant, parse_instant, shifted
 from engine.jsonpath import JsonPath
+from engine.pagination.link import Link
 from engine.pagination.offset import Offset
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.single import Single
 from engine.pagination.tie_breaker import ListPagination, TieBreaker
+from engine.pagination.token import Token
 from engine.requests import KeyedRecord, Page, Request
 
 _STEP: Final = timedelta(microseconds=1)  # the resolution of timestamps
@@ -74,8 +77,12 @@ class Keyset:
 
     @property
     def tie_pagination(self) -> ListPagination:
-        """The style that reads the rows of one timestamp."""
-        declared = self.tie_breaker.pagination if self.tie_breaker else None
+        """The style that reads the rows of one timestamp. Without a tie breaker, there can be only one."""
+        if self.tie_breaker is None:
+            return Single(page_size=2, limit_key=self.limit_key)  # fails if there is another row
+        declared = self.tie_breaker.pagination
+        if isinstance(declared, (Link, Token)) and declared.page_size is None:
+            return replace(declared, page_size=self.page_size, limit_key=self.limit_key)
         return declared or Offset(page_size=self.page_size, limit_key=self.limit_key, offset_key=self.offset_key)
 
     def paginate(
@@ -194,15 +201,16 @@ class KeysetPaginator:
         return (self._upper or end) - self._reached
 
     def shrink(self) -> bool:
-        """Halve the pages. One of a single row could not show whether others have its timestamp."""
+        """Halve the pages. One of a single row cannot show whether others have its timestamp: each is read as a tie."""
         inner = self._ahead or (self._tie.paginator if self._tie else None)
         if inner is not None:
             shrunk = inner.shrink()
             self.request = inner.request
             return shrunk
-        if self._limit == 2 or self.request is None:
+        if self._limit == 1 or self.request is None:
             return False
-        self._limit = max(2, self._limit // 2)
+        self._limit //= 2
+        self._style = replace(self._style, page_size=self._limit)
         self._largest_page = min(self._largest_page, self._limit)
         smaller = {self._style.limit_key: self._limit}
         self._template, self.request = self._template.with_values(smaller), self.request.with_values(smaller)
@@ -294,7 +302,7 @@ class KeysetPaginator:
     def _start_tie(self, instant: datetime, records: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
         """A page with no later timestamp: read all rows of this one."""
         style = self._style
-        if style.tie_breaker is None:
+        if style.tie_breaker is None and self._limit > 1:
             if len(records) >= (self._largest_page or self._limit):
                 raise ReadFailure(
                     f"{len(records)} records have the timestamp {format_instant(instant)}, which is as many as a page "
@@ -324,12 +332,12 @@ class KeysetPaginator:
     def _read_tie(self, instant: datetime | None, position: str = "") -> None:
         """Read the rows of one timestamp, or those without one in the list's own order, page by page."""
         style, window = self._style, self.request
-        assert style.tie_breaker is not None and window is not None
+        assert window is not None
         if instant is not None:
             bounds = {style.after: format_instant(instant)}
             if instant < LATEST:
                 bounds[style.before] = format_instant(instant + _STEP)
-            window = self._template.with_values(style.tie_breaker.body).with_at(bounds)
+            window = self._template.with_values(style.tie_breaker.body if style.tie_breaker else {}).with_at(bounds)
         self._tie = _Tie(style.tie_pagination.paginate(window, position or None), instant)
         self.request = self._tie.paginator.request
 

@@ -12,9 +12,11 @@ from typing import ClassVar
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urljoin, urlsplit
 
 from engine.declare.blocks import key
-from engine.declare.types import JSON_PATH, Endpoint
+from engine.declare.types import JSON_PATH, PARAMETER, Endpoint
+from engine.declare.values import Integer
 from engine.failures import ReadFailure
 from engine.jsonpath import JsonPath
+from engine.pagination.page_size import PAGE_SIZE, PageSize
 from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
 
@@ -29,11 +31,12 @@ class Link:
     """
 
     resumable: ClassVar[bool] = False
-    page_size: ClassVar[None] = None
 
     link: JsonPath | None = key(
         JSON_PATH, "JSONPath of the link in the response's body. Without it, the `Link` header is read.", default=None
     )
+    page_size: int | None = key(Integer(1), PAGE_SIZE, default=None)
+    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start with the first page, or with that of a link."""
@@ -45,13 +48,14 @@ class _LinkPaginator:
 
     def __init__(self, style: Link, request: Request, position: str | None) -> None:
         self._style = style
-        self._template = request
+        self._size = PageSize(style.page_size, style.limit_key)
+        self._template = self._size.in_request(request)
         self._links: set[str] = set()
         self._last_link: str | None = None
         self._seen: set[Hashable] = set()
         self._place = _Place(request.endpoint)
         self.position: str | None = None
-        self.request: Request | None = request
+        self.request: Request | None = self._template
         path, has_query, query = unquote(position or "").partition("?")
         if has_query and path.startswith(("/", "..")):  # otherwise it is not a position in this list
             self._go_to(path, query)
@@ -79,8 +83,14 @@ class _LinkPaginator:
         return new
 
     def shrink(self) -> bool:
-        """The size of the pages is not known here."""
-        return False
+        """Start over with pages of half the size: a link leads to a page of the size that it was made for."""
+        if not self._size.halve():
+            return False
+        self._template = self._size.in_request(self._template)
+        self._links.clear()
+        self._last_link = self.position = None
+        self.request = self._template
+        return True
 
     def _go_to(self, path: str, query: str) -> None:
         self.position = quote(f"{path}?{query}", safe="")

@@ -7,6 +7,9 @@ The order must be stable, which a sort in the stream's body ensures.
 
 A short page does not confirm the end, because servers and proxies cut pages. A page with nothing but the last row does.
 
+If two rows are too large for one response, each page is a single row, which cannot overlap with another. Then the row
+in front of it is read again, after it: if that one was read before, no row was skipped.
+
 A paginator can resume at an offset. Rows may have come and gone in front of it, so its position has the keys of some
 rows that were read (:class:`~engine.pagination.bookmark.Bookmark`), and reading goes on at a page that has one of them.
 """
@@ -63,10 +66,10 @@ class Offset:
         """Read a list whose order moves: page after page until one is empty, whether or not they join."""
         template = request.with_values(self.body)
 
-        def page_at(pages: int, rows: int) -> Request:
-            return template.with_values({self.limit_key: self.page_size, self.offset_key: rows})
+        def page_at(size: int, pages: int, rows: int) -> Request:
+            return template.with_values({self.limit_key: size, self.offset_key: rows})
 
-        return UnjoinedPaginator(page_at)
+        return UnjoinedPaginator(self.page_size, page_at)
 
 
 class _OffsetPaginator:
@@ -86,6 +89,7 @@ class _OffsetPaginator:
         self._repeats = 0  # of the same page; a row inserted before a short page looks like one
         self._steps_back = 0  # since the farthest page
         self._bookmark = bookmark  # of the last row read
+        self._unchecked: Page | None = None  # of one row, until the row in front of it is read again
         self._search: Iterator[int] = iter(())
         self._searching = bookmark is not None
         if bookmark is not None:
@@ -102,10 +106,10 @@ class _OffsetPaginator:
         return self._template.with_values({style.limit_key: self._size, style.offset_key: offset})
 
     def shrink(self) -> bool:
-        """Halve the pages. Those of one row could not overlap."""
-        if self._size == 2:
+        """Halve the pages."""
+        if self._size == 1:
             return False
-        self._size = max(2, self._size // 2)
+        self._size //= 2
         self.request = self._at(self._offset)
         return True
 
@@ -113,6 +117,8 @@ class _OffsetPaginator:
         keys = [k for k, _ in page.records]
         if self._searching:
             return self._resume(page, keys)
+        if self._size == 1:
+            return self._advance_one_row(page, keys)
         if not keys and (self._offset == 0 or self._after_only_row):
             self.request = None
             return ()
@@ -123,6 +129,23 @@ class _OffsetPaginator:
             self.request = None
             return ()
         return self._take(page, keys)
+
+    def _advance_one_row(self, page: Page, keys: Sequence[Hashable]) -> Sequence[KeyedRecord]:
+        """Take in a page of one row, once the row in front of it shows that none is missing between them."""
+        if self._offset > 0 and self._unchecked is None:
+            self._unchecked = page
+            self.request = self._at(self._offset - 1)
+            return ()
+        following, self._unchecked = self._unchecked or page, None
+        if following is not page:
+            if not keys or keys[0] not in self._seen:
+                self._step_back()
+                return ()
+            self._offset += 1
+        if not following.records:
+            self.request = None
+            return ()
+        return self._take(following, [k for k, _ in following.records])
 
     def _resume(self, page: Page, keys: Sequence[Hashable]) -> Sequence[KeyedRecord]:
         """Look for a page with a row of the bookmark. At offset 0, the list is read from its start instead."""
@@ -147,7 +170,8 @@ class _OffsetPaginator:
         last_rows = [page_keys[-1] for page_keys in self._window]
         self._bookmark = Bookmark.at(self._offset + len(keys) - 1, last_rows[-_BOOKMARK_KEYS:])
         self._after_only_row = self._offset == 0 and len(keys) == 1
-        self.request = self._at(1 if self._after_only_row else self._offset + len(keys) - 1)
+        overlap = 0 if self._size == 1 or self._after_only_row else 1
+        self.request = self._at(self._offset + len(keys) - overlap)
         return new
 
     def _check_progress(self, keys: Sequence[Hashable]) -> None:
@@ -176,7 +200,7 @@ class _OffsetPaginator:
         self._steps_back += 1
         if self._steps_back > _MAX_STEPS_BACK:
             message = f"{_MAX_STEPS_BACK} pages did not start with a row that was read before"
-            if self._largest_page == 1:
+            if self._largest_page == 1 < self._size:
                 raise ReadFailure(f"{message}: the server returns one row at a time, so pages cannot overlap")
             raise OrderMoved(
                 f"{message}: the list changes faster than it can be read, or its order is not stable. Name a stable "
@@ -185,4 +209,4 @@ class _OffsetPaginator:
         self._after_only_row = False
         self._previous = (object(),)
         half_pages = 2 ** (self._steps_back - 1)
-        self.request = self._at(max(0, self._offset - max(1, self._style.page_size // 2) * half_pages))
+        self.request = self._at(max(0, self._offset - max(1, self._size // 2) * half_pages))

@@ -53,12 +53,11 @@ class PageNumber:
 
     def paginate_unjoined(self, request: Request) -> Paginator:
         """Read a list whose order moves: page after page until one is empty, whatever the total."""
-        template = request.with_values({self.size_key: self.page_size})
 
-        def page_at(pages: int, rows: int) -> Request:
-            return template.with_values({self.page_key: self.first + pages})
+        def page_at(size: int, pages: int, rows: int) -> Request:
+            return request.with_values({self.size_key: size, self.page_key: self.first + pages})
 
-        return UnjoinedPaginator(page_at)
+        return UnjoinedPaginator(self.page_size, page_at)
 
     @property
     def resumable(self) -> bool:

@@ -21,9 +21,11 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from engine.declare.blocks import key
 from engine.declare.types import ENDPOINT, JSON_PATH, PARAMETER, Endpoint
+from engine.declare.values import Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.counts import as_count
+from engine.pagination.page_size import PAGE_SIZE, PageSize
 from engine.pagination.paginator import IsLater, Paginator
 from engine.requests import KeyedRecord, Page, Request
 
@@ -41,7 +43,6 @@ class Token:
     """
 
     resumable: ClassVar[bool] = False
-    page_size: ClassVar[None] = None
 
     token: JsonPath = key(
         JSON_PATH, "JSONPath of the token in the response, or of the link that has it as a parameter."
@@ -61,6 +62,8 @@ class Token:
     endpoint: Endpoint | None = key(
         ENDPOINT, "The endpoint of the next pages, if it is not the stream's.", default=None
     )
+    page_size: int | None = key(Integer(1), PAGE_SIZE, default=None)
+    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start with the first page, or with that of a token."""
@@ -72,14 +75,15 @@ class _TokenPaginator:
 
     def __init__(self, style: Token, request: Request, position: str | None) -> None:
         self._style = style
-        self._template = request
+        self._size = PageSize(style.page_size, style.limit_key)
+        self._template = self._size.in_request(request)
+        self._seen: set[Hashable] = set()  # in all rounds
         self._tokens: set[str] = set()
         self._last_token: str | None = None
-        self._seen: set[Hashable] = set()  # in all rounds
         self._rounds = 1
         self._rows_before = 0  # the token at which the read resumed
         self.position: str | None = None
-        self.request: Request | None = request
+        self.request: Request | None = self._template
         rows, at, token = (position or "").partition("@")
         if at and rows.isdecimal():
             self._rows_before = int(rows)
@@ -93,7 +97,7 @@ class _TokenPaginator:
         total = as_count(style.total.get(page.document)) if style.total else None
         missing = total - self._rows_before - len(self._seen) if total is not None else None
         if token is None and missing is not None and missing > 0:
-            self._start_over()
+            self._start_round()
         elif token is None or (missing is not None and missing <= 0):
             self.request = None
         else:
@@ -103,8 +107,18 @@ class _TokenPaginator:
         return new
 
     def shrink(self) -> bool:
-        """The size of the pages is not known here."""
-        return False
+        """Start over with pages of half the size: a token can stand for a page of the size that it was made for."""
+        if not self._size.halve():
+            return False
+        self._template = self._size.in_request(self._template)
+        self._start_over()
+        return True
+
+    def _start_over(self) -> None:
+        self._tokens.clear()
+        self._last_token = self.position = None
+        self._rows_before = 0
+        self.request = self._template
 
     def _token_in(self, page: Page) -> Any:
         """The token of the next page; None if this page is the last."""
@@ -125,16 +139,14 @@ class _TokenPaginator:
             return None
         return token
 
-    def _start_over(self) -> None:
+    def _start_round(self) -> None:
         self._rounds += 1
         if self._rounds > _MAX_ROUNDS:
             raise OrderMoved(
                 f"{_MAX_ROUNDS} reads of all pages never had as many different rows as the server counts: its order is "
                 "not stable, or the primary key is not unique"
             )
-        self._tokens.clear()
-        self._last_token = None
-        self._rows_before, self.position, self.request = 0, None, self._template
+        self._start_over()
 
     def _following(self, token: Any) -> Request:
         text = str(token)

@@ -26,21 +26,30 @@ class UnjoinedPaginator:
     """Reads page after page until one is empty.
 
     Args:
-        page_at: The request of a page, by the number of pages and of rows before it.
+        size: The number of rows per page.
+        page_at: The request of a page, by its size and by the number of pages and of rows before it.
     """
 
     position = None
     one_record = False
 
-    def __init__(self, page_at: Callable[[int, int], Request]) -> None:
+    def __init__(self, size: int, page_at: Callable[[int, int, int], Request]) -> None:
+        self._size = size
         self._page_at = page_at
+        self._start_over()
+
+    def _start_over(self) -> None:
         self._pages = self._rows = self._repeats = 0
         self._previous: Sequence[Hashable] = ()
-        self.request: Request | None = page_at(0, 0)
+        self.request: Request | None = self._page_at(self._size, 0, 0)
 
     def shrink(self) -> bool:
-        """The size of the pages is not known here."""
-        return False
+        """Start over with pages of half the size: whoever reads such a list drops the rows that come twice."""
+        if self._size == 1:
+            return False
+        self._size //= 2
+        self._start_over()
+        return True
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         """Take in a page; returns its records.
@@ -55,5 +64,5 @@ class UnjoinedPaginator:
         self._previous = keys
         self._pages += 1
         self._rows += len(keys)
-        self.request = self._page_at(self._pages, self._rows) if keys else None
+        self.request = self._page_at(self._size, self._pages, self._rows) if keys else None
         return page.records

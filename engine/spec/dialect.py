@@ -363,7 +363,8 @@ class Query(Fallback):
     finds: str | None = key(Text(), "Which changes it finds, for the reference page: `runs that ended`.", default=None)
     fallback: tuple[Fallback, ...] = key(
         OneOrMore(Object(Fallback)),
-        "Queries for servers that reject this one. The first that the server accepts is used.",
+        "Queries for servers that reject this one. The first that the server accepts is used for the rest of the sync; "
+        "the next sync tries them again.",
         default=(),
     )
     optional: bool = key(

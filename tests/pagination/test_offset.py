@@ -31,10 +31,12 @@ def read(
     between: Callable[[int], None] | None = None,
     limit: int = 2000,
     stops: frozenset[int] = frozenset(),
+    smaller: bool = False,
 ) -> list[int]:
     """Read a list that may change between the requests; returns the new rows in order.
 
-    After the requests numbered in ``stops``, a new paginator resumes at the position.
+    After the requests numbered in ``stops``, a new paginator resumes at the position or, with ``smaller``, the pages
+    are halved.
     """
     paginator = Offset(page_size=size).paginate(POST)
     found: list[int] = []
@@ -46,7 +48,9 @@ def read(
         found += [record["id"] for _, record in paginator.advance(Page([(row, {"id": row}) for row in page]))]
         if between is not None:
             between(number)
-        if number in stops and paginator.request is not None:
+        if number in stops and smaller:
+            paginator.shrink()
+        elif number in stops and paginator.request is not None:
             paginator = Offset(page_size=size).paginate(POST, paginator.position)
     raise AssertionError("the paginator does not end")
 
@@ -237,6 +241,31 @@ def test_no_row_that_exists_throughout_is_lost(
     except ReadFailure:
         return  # the sync fails and the next one reads again; the last test below shows that this is rare
     assert {row for row in rows if row < count} <= set(found)
+
+
+@settings(max_examples=cases(200))
+@given(
+    count=st.integers(0, 40),
+    action=st.sampled_from(["insert", "delete"]),
+    edits=EDITS,
+    halved=st.frozensets(st.integers(0, 6), max_size=5),
+)
+def test_smaller_pages_lose_no_row(
+    count: int, action: str, edits: list[tuple[int, str, int, int]], halved: frozenset[int]
+) -> None:
+    """Pages of one row do not overlap, so the row in front is read again. Rows that only come or only go hide none."""
+    rows, of_one_kind = list(range(count)), [(at, action, position, rows) for at, _, position, rows in edits]
+    try:
+        found = read(rows, size=8, between=storm(rows, of_one_kind), stops=halved, smaller=True)
+    except ReadFailure:
+        return
+    assert {row for row in rows if row < count} <= set(found)
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_pages_of_one_row_are_read_to_the_end(count: int) -> None:
+    """Each row once, in order."""
+    assert read(list(range(count)), size=8, stops=frozenset(range(3)), smaller=True) == list(range(count))
 
 
 def test_a_plain_offset_loses_rows_in_the_same_storm() -> None:

@@ -17,8 +17,9 @@ Each release below ran as a server with the dependencies of its day, on SQLite, 
 API offers. All streams were on, apart from those of Prefect Cloud. After a first sync, after a sync of changes of every
 kind, and after reconciliation, every row and every column was compared with the server's responses.
 
-The connector has no list of versions. `streams.yaml` declares alternatives, and a sync uses the first that the server
-accepts: releases between these are expected to work, but were not run.
+The connector has no list of versions. `streams.yaml` declares alternatives, and each sync uses the first that the
+server accepts: releases between these are expected to work, but were not run. After an upgrade of the server, the next
+sync uses what the new release offers.
 
 | Prefect | Published | Result | Tables | Rows compared |
 | --- | --- | --- | ---: | ---: |
