@@ -311,16 +311,21 @@ class ChangesPass:
         return self._unless_unreadable(feed, self._rows_named_by(feed, position))
 
     def _rows_named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
-        """The rows that the change feed names. What it names is not trusted: it can be no key of this stream."""
+        """The rows that the change feed names. What it names is not trusted: it can be no key of this stream.
+
+        A position is one in the feed and, if a page is done in part, the fingerprint of the last key that is done.
+        """
         looked_up = set(self.open)
-        for page in self._feed_pages(feed, position):
-            names = [feed.names.get(record) for _, record in page.new]
-            prefixed = [name for name in names if isinstance(name, str) and name.startswith(feed.prefix)]
-            keys = dict.fromkeys(name.removeprefix(feed.prefix) for name in prefixed)
-            unseen = [key for key in keys if (key,) not in self.seen and key not in looked_up]
+        at, last = split(position)
+        for page in self._feed_pages(feed, at):
+            keys = _keys_named_on(page, feed)
+            done = next((number for number, key in enumerate(keys, start=1) if _mark(key) == last), 0)
+            unseen = [key for key in keys[done:] if (key,) not in self.seen and key not in looked_up]
             looked_up.update(unseen)
-            yield from self._look_up_named(feed, unseen)
-            yield Batch((), page.asked_at, page.list_request.paginator.position)
+            for batch in self._look_up_named(feed, unseen):
+                yield replace(batch, position=joined(at, batch.position or last))
+            at, last = page.list_request.paginator.position, ""
+            yield Batch((), page.asked_at, at)
 
     def _feed_pages(self, feed: ChangeFeed, position: str | None) -> Iterator[ListPage]:
         request = Request(feed.endpoint, {}, feed.body).filled({"since": self.since})
@@ -332,14 +337,20 @@ class ChangesPass:
         return resuming(pages, position, feed.pagination)
 
     def _look_up_named(self, feed: ChangeFeed, keys: Sequence[str]) -> Iterator[Batch]:
-        """The records of these keys. Keys that the server rejects are left out, which halving the request finds."""
+        """The records of these keys. Keys that the server rejects are left out, which halving the request finds.
+
+        A position is the fingerprint of the last key that is done.
+        """
         usable = [key for key in keys if self._has_form_of_key(key)]
         self._ignore(feed, [key for key in keys if key not in usable])
+        last = None
         for group, batches in self._looked_up(usable):
             if batches is None:
                 self._ignore(feed, group)
             else:
-                yield from (replace(batch, position=None) for batch in batches)
+                yield from (replace(batch, position=last) for batch in batches)
+            last = _mark(group[-1])
+            yield Batch((), self._began, last)
 
     def _has_form_of_key(self, key: str) -> bool:
         """Whether a string can be a key: if the stream's keys are UUIDs, it is one."""
@@ -412,6 +423,18 @@ def _newest(page: ListPage, instant_at: Callable[[Record], datetime | None] | No
     """The newest timestamp on a page."""
     instants = (instant_at(record) for _, record in page.new) if instant_at is not None else ()
     return max((at for at in instants if at is not None), default=EARLIEST)
+
+
+def _keys_named_on(page: ListPage, feed: ChangeFeed) -> Sequence[str]:
+    """The keys that a page of a change feed names, each once."""
+    names = [feed.names.get(record) for _, record in page.new]
+    prefixed = [name for name in names if isinstance(name, str) and name.startswith(feed.prefix)]
+    return list(dict.fromkeys(name.removeprefix(feed.prefix) for name in prefixed))
+
+
+def _mark(key: str) -> str:
+    """A fingerprint of a key, which can be of any length."""
+    return fingerprint({"": key}).hex()
 
 
 def _is_uuid(text: str) -> bool:

@@ -340,13 +340,33 @@ def test_a_long_read_ends_though_each_sync_is_stopped(
 ) -> None:
     """After a dozen requests each time: each sync goes on where the last one stopped."""
     reading(world)
-    for syncs in range(120):
-        stop = stopped(world, syncs)
-        if world.sync(stopped_by=(stop,)) is None:
-            break
-    else:
-        pytest.fail("120 syncs of a dozen requests do not read 20 pages")
+    sync_until_complete(world, stopped)
     assert not world.wrong(LONG_READS[reading])
+
+
+@pytest.mark.parametrize("events_a_page", [4, 50])
+@pytest.mark.parametrize("stopped", [by_a_limit, by_a_kill])
+def test_a_change_feed_is_read_though_each_sync_is_stopped(
+    world: World, model: Model, events_a_page: int, stopped: Callable[[World, int], type[BaseException]]
+) -> None:
+    """However many pages it has, and however many rows a page names."""
+    edit(world, replace={"streams.runs.incremental.change_feed.body.limit": events_a_page})
+    many_runs(only(world, "runs"))
+    synced(world)
+    for run in [key for key, row in model.tables["runs"].items() if row["state"] in FINAL]:
+        model.change("runs", run)
+        model.notify(f"run.{run}")
+    model.wait(3600)
+    sync_until_complete(world, stopped)
+    assert not world.wrong("runs")
+
+
+def sync_until_complete(world: World, stopped: Callable[[World, int], type[BaseException]]) -> None:
+    """Sync until nothing stops a sync before its end."""
+    for syncs in range(120):
+        if world.sync(stopped_by=(stopped(world, syncs),)) is None:
+            return
+    pytest.fail("120 syncs of a dozen requests do not read 20 pages")
 
 
 def test_changes_are_done_before_reconciliation_begins(world: World, model: Model) -> None:
