@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.authentication.credentials import NONE, Credentials
 from engine.declare.blocks import key
 from engine.declare.values import Text
 
@@ -14,14 +14,22 @@ from engine.declare.values import Text
 class Basic:
     """`Authorization: Basic ...` (RFC 7617). Empty credentials send no such header."""
 
-    credentials: str = key(
-        Text(r"([^:\r\n]*:[^\r\n]*)?", "user:password", noun="`user:password`"),
+    pair: str = key(
+        Text(r"([^:\r\n]*:[^\r\n]*)?", "user:password", noun="`user:password`", needs_all=True),
         "user:password. The password may contain colons.",
+        name="credentials",
         secret=True,
     )
 
-    def headers(self) -> Mapping[str, str]:
-        """The Authorization header; empty for empty credentials."""
-        if not self.credentials:
-            return {}
-        return {"Authorization": f"Basic {base64.b64encode(self.credentials.encode('utf-8')).decode('ascii')}"}
+    def credentials(self) -> Credentials:
+        """The Authorization header; none for empty credentials."""
+        return Credentials({"Authorization": basic(self.pair)}) if self.pair else NONE
+
+
+def basic(pair: str) -> str:
+    """The value of an Authorization header with a user and a password (RFC 7617).
+
+    >>> basic("user:password")
+    'Basic dXNlcjpwYXNzd29yZA=='
+    """
+    return f"Basic {base64.b64encode(pair.encode('utf-8')).decode('ascii')}"

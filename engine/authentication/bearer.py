@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.authentication.credentials import NONE, Credentials
 from engine.declare.blocks import key
 from engine.declare.values import Text
 
@@ -13,8 +13,8 @@ from engine.declare.values import Text
 class Bearer:
     """`Authorization: Bearer TOKEN`. An empty token sends no such header, for servers without authentication."""
 
-    token: str = key(Text(r"[!-~]*", "printable ASCII without spaces"), "The token.", secret=True)
+    token: str = key(Text(r"[!-~]*", "printable ASCII without spaces", needs_all=True), "The token.", secret=True)
 
-    def headers(self) -> Mapping[str, str]:
-        """The Authorization header; empty for an empty token."""
-        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+    def credentials(self) -> Credentials:
+        """The Authorization header; none for an empty token."""
+        return Credentials({"Authorization": f"Bearer {self.token}"}) if self.token else NONE

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.authentication.credentials import HEADER_VALUE, NONE, Credentials
 from engine.declare.blocks import key
 from engine.declare.types import HEADER
-from engine.declare.values import Text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A header of the API's own, such as `X-Api-Key`. An empty value sends no such header."""
+    """A header of the API's own, such as `X-Api-Key: KEY` or `Authorization: Token token=KEY`.
+
+    An empty value sends no such header.
+    """
 
     name: str = key(HEADER, "The header's name.")
-    value: str = key(Text(r"[!-~]*", "printable ASCII without spaces"), "The header's value.", secret=True)
+    value: str = key(HEADER_VALUE, "The header's value: `${api_key}`, or `Token token=${api_key}`.", secret=True)
 
-    def headers(self) -> Mapping[str, str]:
-        """The header; empty for an empty value."""
-        return {self.name: self.value} if self.value else {}
+    def credentials(self) -> Credentials:
+        """The header; none for an empty value."""
+        return Credentials({self.name: self.value}) if self.value else NONE

@@ -146,6 +146,14 @@ class Node:
         noun = {"int": "the number", "float": "the number", "bool": "the boolean"}[self.type]
         return f"{noun} {self.yaml.value}"
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings that the string refers to, with their values."""
+        known = self.context.settings
+        if known is None or known is INVALID or not isinstance(self.yaml, pyyaml.ScalarNode):
+            return {}
+        return {name: known[name] for name in PLACEHOLDER.findall(self.yaml.value) if name in known}
+
     def filled(self) -> Node | None:
         """The same node with each ``${name}`` replaced.
 

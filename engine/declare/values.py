@@ -37,12 +37,14 @@ class Text:
         expected: The form in words, for messages: "a method (GET or POST) and a path, such as POST /flows/filter".
         convert: Makes the value of the string. Raises ValueError with the reason if it cannot.
         noun: The form in a few words, for the reference page, if ``expected`` has more: "a method and a path".
+        needs_all: Whether the string is empty if a setting in it is: `Token ${api_key}` without a key.
     """
 
     pattern: str | None = None
     expected: str = "a string"
     convert: Callable[[str], Any] | None = None
     noun: str | None = None
+    needs_all: bool = False
 
     def read(self, node: Node) -> Any:
         filled = node.filled()
@@ -51,19 +53,29 @@ class Text:
         if filled.type != "str":
             return filled.problem(f"expected {self.expected}, found {filled.describe()}")
         text: str = filled.yaml.value
+        if self.needs_all and "" in node.settings.values():
+            text = ""
         if self.pattern is not None and not re.fullmatch(self.pattern, text):
-            return node.problem(f"expected {self.expected}, found {filled.describe()}")
+            return node.problem(f"expected {self.expected}, found {filled.describe()}{_remedy(node)}")
         if self.convert is None:
             return text
         try:
             return self.convert(text)
         except ValueError as error:
-            described = f"expected {self.expected}, found {filled.describe()}"
+            described = f"expected {self.expected}, found {filled.describe()}{_remedy(node)}"
             return node.problem(str(error) if filled is node else described)
 
     @property
     def words(self) -> str:
         return self.noun or self.expected
+
+
+def _remedy(node: Node) -> str:
+    """What to do about a value from settings: if their own patterns reject it, no connection runs into it."""
+    names = [f"configuration.{name}" for name in node.settings]
+    if not names:
+        return ""
+    return f"; give {' and '.join(names)} a pattern that lets nothing else through"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from engine.authentication import style_in_use
+from engine.authentication.credentials import NONE, Credentials, merged
 from engine.failures import Failure, redact_exception
 from engine.http.budget import Budget
 from engine.http.clock import ServerClock
@@ -22,6 +23,7 @@ from engine.http.error_body import ErrorInBody
 from engine.http.errors import ErrorMapping, RequestError
 from engine.http.proxies import UnusableProxy
 from engine.http.rate_limiter import RateLimiter
+from engine.http.renewable import CredentialSource, FixedCredentials
 from engine.http.repairs import Repairs
 from engine.http.response import RawResponse
 from engine.http.retry import Retrying
@@ -51,14 +53,15 @@ class Client:
         self._api = api
         self._secrets = resolved.settings.secrets
         self._errors = ErrorMapping(resolved, style)
-        self._transport = self._connect(resolved.spec.title, style)
+        self._transport = self._connect(resolved.spec.title)
+        self._authentication = FixedCredentials(self._in_use(style))
         self._csrf = CsrfToken(api.csrf, self._fetch_token) if api.csrf else None
         self.log = redacting = RedactingLog(log, self.redact)
         self._retrying = Retrying(api.retry, Budget(api.limits), RateLimiter(api.rate_limit), redacting)
         self._repairs = Repairs(redacting)
         self._clock = ServerClock()
 
-    def _connect(self, title: str, style: int | None) -> Transport:
+    def _connect(self, title: str) -> Transport:
         agent = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "api"
         headers = {
             "Accept": "application/json",
@@ -66,8 +69,6 @@ class Client:
             **self._api.headers,
             **self._api.extra_headers,
         }
-        if style is not None:
-            headers |= self._api.authentication[style].headers()
         try:
             return Transport(self._api, headers)
         except ssl.SSLError:
@@ -79,6 +80,12 @@ class Client:
             where = f"the environment variable {error.variable}" if error.variable else self._errors.named("api.proxy")
             failure = Failure(f"{where}: {error}.")
         raise failure  # outside of the handlers: an exception of a library can hold a value
+
+    def _in_use(self, style: int | None) -> Credentials:
+        """The credentials of a style, which are secret from now on, in whatever parts the configuration has them."""
+        credentials = NONE if style is None else self._api.authentication[style].credentials()
+        self._secrets.learn(credentials.values())
+        return credentials
 
     def __enter__(self) -> Client:
         return self
@@ -167,15 +174,18 @@ class Client:
         return Response(value, self._clock.time_at(raw.sent_at), raw.next_link)
 
     def _exchange(self, request: Request) -> RawResponse:
-        """Send a request. If the server requires a CSRF token, or a new one, send it again with the token."""
-        if self._csrf is None or request.endpoint == self._csrf.endpoint:
-            return self._transport.send(request, {})
-        headers = self._csrf.headers()
-        response = self._transport.send(request, headers)
-        if response.status == 403 and self._csrf.renew(headers):
-            response = self._transport.send(request, self._csrf.headers())
+        """Send a request. If the server rejects a token, or the lack of one, send it again with a new one."""
+        sources: list[CredentialSource] = [self._authentication]
+        if self._csrf is not None and request.endpoint != self._csrf.endpoint:
+            sources.append(self._csrf)
+        carried = [source.credentials() for source in sources]
+        response = self._transport.send(request, merged(carried))
+        for source, rejected in zip(sources, carried, strict=True):
+            if source.renew(response.status, rejected):
+                response = self._transport.send(request, merged(source.credentials() for source in sources))
         return response
 
     def _fetch_token(self, request: Request, read: Callable[[Any], Any]) -> str:
         token: str = self.send("CSRF token", request, read).value
+        self._secrets.learn([token])
         return token

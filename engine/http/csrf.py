@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from engine.authentication.credentials import Credentials
 from engine.failures import NotFound, RequestRejected, Unauthorized
 from engine.http.decoding import UnexpectedShape
+from engine.http.renewable import RenewableToken
 from engine.requests import Request
 from engine.spec.dialect import Csrf
 
@@ -24,38 +25,34 @@ class CsrfToken:
         self._declared = declared
         self._fetch = fetch
         self._client = uuid.uuid4().hex
-        self._token: str | None = None
-        self._lock = threading.Lock()
+        self._token = RenewableToken(self._fetch_token)
 
-    def headers(self) -> Mapping[str, str]:
-        """The headers to send; empty until the server has required a token."""
-        token = self._token
-        if token is None:
-            return {}
-        return {self._declared.token_header: token, self._declared.client_header: self._client}
+    def credentials(self) -> Credentials:
+        """The headers to send; none until the server has required a token."""
+        return self._token.held
 
-    def renew(self, rejected: Mapping[str, str]) -> bool:
+    def renew(self, status: int, rejected: Credentials) -> bool:
         """Fetch a new token after a 403; return whether it is worth sending the request again.
-
-        Args:
-            rejected: The token headers that the rejected request carried.
 
         Raises:
             Failure: the token could not be fetched.
         """
-        with self._lock:
-            if self.headers() != rejected:
-                return True  # another thread has renewed it in the meantime
-            request = Request(self.endpoint, {self._declared.client_parameter: self._client})
-            try:
-                self._token = self._fetch(request, self._read)
-            except (NotFound, RequestRejected):
-                return False  # the server has no CSRF protection: the first response says what is wrong
-            except Unauthorized as failure:
-                if failure.status == 401:
-                    raise  # the credentials are wrong, not the token
-                return False
-            return True
+        if status != 403:
+            return False
+        try:
+            self._token.renewed(rejected)
+        except (NotFound, RequestRejected):
+            return False  # the server has no CSRF protection: the first response says what is wrong
+        except Unauthorized as failure:
+            if failure.status == 401:
+                raise  # the credentials are wrong, not the token
+            return False
+        return True
+
+    def _fetch_token(self) -> Credentials:
+        declared = self._declared
+        token = self._fetch(Request(self.endpoint, {declared.client_parameter: self._client}), self._read)
+        return Credentials({declared.token_header: token, declared.client_header: self._client})
 
     def _read(self, document: Any) -> str:
         token = self._declared.token.get(document)

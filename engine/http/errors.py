@@ -201,10 +201,11 @@ class ErrorMapping:
         unused = [
             self.settings_behind(f"api.authentication[{index}]")
             for index, style in enumerate(styles)
-            if index != self._style and style.headers()
+            if index != self._style and style.credentials()
         ]
         note = f"; {' and '.join(unused)} is set too, and not used" if unused else ""
-        return f"Check that {setting} {'is valid' if status == 401 else 'has the required permission'}{note}"
+        is_valid, has = ("are valid", "have") if " and " in setting else ("is valid", "has")
+        return f"Check that {setting} {is_valid if status == 401 else f'{has} the required permission'}{note}"
 
     def excerpt(self, text: str) -> str:
         """The start of what the server sent. Secrets are removed first: the cut could leave half of one."""

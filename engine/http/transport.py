@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import BaseHTTPError as _Urllib3Error  # type: ignore[attr-defined]  # urllib3's own, under it
 from requests.utils import get_auth_from_url
 
+from engine.authentication.credentials import Credentials
 from engine.failures import Failure, ResponseTooLarge, ServerDown
 from engine.http.errors import RequestError
 from engine.http.proxies import Proxy, proxy_of
@@ -98,26 +99,26 @@ class Transport:
         url = urljoin("/".join([server.replace(":", "://", 1), *segments, ""]), path)
         return url if path.endswith("/") else url.rstrip("/")
 
-    def send(self, request: Request, headers: Mapping[str, str]) -> RawResponse:
-        """Send a request and read the whole response.
+    def send(self, request: Request, credentials: Credentials) -> RawResponse:
+        """Send a request with credentials and read the whole response.
 
         Raises:
             TransportError: there was no response, or none within the bounds.
         """
         try:
-            return self._exchange(request, headers)
+            return self._exchange(request, credentials)
         # Every exception of requests is an OSError, and so is a CA bundle of the environment that is missing.
         except (OSError, _Urllib3Error) as error:
             raise _transport_error(error) from error
 
-    def _exchange(self, request: Request, headers: Mapping[str, str]) -> RawResponse:
+    def _exchange(self, request: Request, credentials: Credentials) -> RawResponse:
         started = time.monotonic()
         with self._session.request(
             request.endpoint.method,
             self.url(request) or "",
-            params=_query(request.query),
+            params=_query({**request.query, **credentials.query}),
             json=request.body,
-            headers=dict(headers),
+            headers=dict(credentials.headers),
             timeout=self._timeout,
             allow_redirects=False,
             stream=True,

@@ -23,15 +23,15 @@ from engine.spec.secrets import Secrets, environment_credentials
 SECRET_PATTERN = "[!-~]+"  # what an HTTP header can contain; the usual mistake is a pasted line break
 SECRET_EXPECTED = "printable ASCII characters without spaces or line breaks"
 
-SAMPLES: Mapping[str, str | int] = {
-    "text": "sample",
-    "url": "http://sample.invalid/api",
-    "integer": 1,
-    "streams": "all",
-    "headers": "X-Sample: sample",
-    "certificates": "",
+SAMPLES: Mapping[str, Sequence[str | int]] = {
+    "text": ("sample", "sample:sample"),
+    "url": ("https://sample.invalid/api",),
+    "integer": (1,),
+    "streams": ("all",),
+    "headers": ("X-Sample: sample",),
+    "certificates": ("",),
 }
-"""The values of ``${name}`` while a file is checked without a configuration, by the setting's type."""
+"""Values of ``${name}`` while a file is checked without a configuration, by the setting's type: the first that fits."""
 
 
 def _regular_expression(text: str) -> str:
@@ -141,7 +141,7 @@ class Settings:
     """Checked settings: the value of each ``${name}``, the secrets among them, and warnings about unusual values."""
 
     values: Mapping[str, str | int] = field(repr=False)
-    secrets: Secrets = Secrets()
+    secrets: Secrets = field(default_factory=Secrets)
     warnings: tuple[str, ...] = ()
 
 
@@ -181,7 +181,7 @@ def check_configuration(declared: Mapping[str, Setting], configuration: Mapping[
                 warnings.append(f"{name}: {setting.warn_unless.message}")
     if problems:
         raise ConfigurationError(problems)
-    return Settings(values, Secrets.of([*secrets, *environment_credentials()]), tuple(warnings))
+    return Settings(values, Secrets([*secrets, *environment_credentials()]), tuple(warnings))
 
 
 def sample_settings(declared: Mapping[str, Setting], context: Context) -> dict[str, str | int | None]:
@@ -200,5 +200,6 @@ def sample_settings(declared: Mapping[str, Setting], context: Context) -> dict[s
 def _sample(setting: Setting) -> str | int | None:
     if setting.default is not None:
         return setting.convert(setting.default) if setting.accepts(setting.default) else None
-    sample = SAMPLES[setting.type]
-    return sample if setting.required or setting.accepts(str(sample)) else ""
+    samples = [*SAMPLES[setting.type], *([setting.example] if setting.example else [])]
+    fitting = [sample for sample in samples if setting.accepts(str(sample))]
+    return next(iter(fitting), samples[0] if setting.required else "")

@@ -176,7 +176,8 @@ class Api:
     )
     authentication: tuple[Authentication, ...] = key(
         OneOrMore(AUTHENTICATION),
-        "How requests authenticate. Of several styles, the first whose values are not empty is used.",
+        "How requests authenticate. Of several styles, the first whose values are not empty is used. A value in which "
+        "a setting is empty is empty.",
         default=(),
     )
     csrf: Csrf | None = key(Object(Csrf), "How to obtain and send a CSRF token.", default=None)

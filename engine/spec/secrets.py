@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote
 
@@ -15,23 +15,33 @@ from engine.declare.headers import parse_headers
 _SHORTEST_PART: Final = 4  # redacting a shorter part of a secret ("1", "yes") would hide unrelated words
 
 
-@dataclass(frozen=True)
 class Secrets:
-    """Secret strings, in every encoding in which a server or a library may repeat them."""
+    """Secret strings, in every encoding in which a server or a library may repeat them.
 
-    strings: tuple[str, ...] = field(default=(), repr=False)
+    Args:
+        values: Each value is a secret, and so are those of its parts that are.
+    """
 
-    @classmethod
-    def of(cls, values: Iterable[str]) -> Secrets:
-        """The secrets in these values: each value, those of its parts that are secrets, too, and their encodings."""
-        found = {encoded for value in values for secret in (value, *_parts(value)) for encoded in _encodings(secret)}
-        return cls(tuple(sorted(found, key=len, reverse=True)))  # longest first: a value contains its parts
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._strings: tuple[str, ...] = ()
+        self._add(values)
+
+    def learn(self, values: Iterable[str]) -> None:
+        """Add secrets that are not in the configuration as they are, such as a token from a server."""
+        self._add(value for value in values if len(value) >= _SHORTEST_PART)
 
     def redact(self, text: str) -> str:
         """Replace every secret in a string with asterisks."""
-        for secret in self.strings:
+        for secret in self._strings:
             text = text.replace(secret, "***")
         return text
+
+    def _add(self, values: Iterable[str]) -> None:
+        found = {encoded for value in values for secret in (value, *_parts(value)) for encoded in _encodings(secret)}
+        with self._lock:
+            # Longest first: a value contains its parts.
+            self._strings = tuple(sorted(found.union(self._strings), key=len, reverse=True))
 
 
 def _parts(value: str) -> Iterator[str]:

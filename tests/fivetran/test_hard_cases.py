@@ -24,6 +24,7 @@ from dev.testbed.everything import EVENTS, read
 from dev.testbed.history import Json, PrefectApi
 from dev.testbed.prefect_server import PrefectServer
 from dev.testbed.seed import Shape, seed
+from engine.authentication.credentials import Credentials
 from engine.failures import LimitReached
 from engine.http.transport import Transport
 from engine.spec.load import resolve
@@ -397,10 +398,10 @@ def runs_whose_states_are_requested(monkeypatch: pytest.MonkeyPatch) -> list[str
     runs: list[str] = []
     send = Transport.send
 
-    def sent(transport: Transport, request: Any, headers: Mapping[str, str]) -> Any:
+    def sent(transport: Transport, request: Any, credentials: Credentials) -> Any:
         if request.endpoint.path == "/flow_run_states/":
             runs.append(request.query["flow_run_id"])
-        return send(transport, request, headers)
+        return send(transport, request, credentials)
 
     monkeypatch.setattr(Transport, "send", sent)
     return runs
@@ -411,9 +412,9 @@ def paths_of_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     send = Transport.send
 
-    def sent(transport: Transport, request: Any, headers: Mapping[str, str]) -> Any:
+    def sent(transport: Transport, request: Any, credentials: Credentials) -> Any:
         paths.append(request.endpoint.path)
-        return send(transport, request, headers)
+        return send(transport, request, credentials)
 
     monkeypatch.setattr(Transport, "send", sent)
     return paths

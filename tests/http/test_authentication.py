@@ -15,8 +15,9 @@ from dev.testbed.loopback import Answerer, Loopback, Reply, Seen, rows_by_offset
 from engine.declare.headers import parse_headers
 from engine.failures import Failure, Unauthorized
 from engine.http.client import Client
-from tests.http.full_shop import full_shop, request_orders, run
+from tests.http.full_shop import FULL_SHOP, full_shop, request_orders, run
 from tests.shop import Lines, orders
+from tests.specs import edited
 
 
 @pytest.fixture
@@ -46,6 +47,47 @@ def test_the_first_style_with_values_is_used(
 ) -> None:
     """In the order of the spec. Without values no header is sent. A style wins over an extra header of its name."""
     run(full_shop(tmp_path, loopback.url, **settings))
+    assert {seen.headers.get("Authorization") for seen in loopback.seen} == {expected}
+
+
+KEY_IN_THE_QUERY = {"style": "query", "name": "key", "value": "${api_key}"}
+
+
+def test_a_key_in_the_query_is_sent_with_every_request(tmp_path: Path, loopback: Loopback) -> None:
+    """Once each: it is added to a link to the next page that lacks it, and replaces that of one that has another."""
+    text = edited(FULL_SHOP, replace={"api.authentication.0": KEY_IN_THE_QUERY, "api.pagination": {"style": "link"}})
+    links = {None: "?page=2&key=old", "2": "/api/orders/filter?page=3"}
+
+    def answer(seen: Seen) -> Reply:
+        page = seen.query.get("page", [None])[0]
+        link = f'<{links[page]}>; rel="next"' if page in links else None
+        return Reply(orders(3)[int(page or 1) - 1 :][:1], headers={"Link": link})
+
+    loopback.answer = answer
+    recorder, _ = run(full_shop(tmp_path, loopback.url, text, api_key="k&y+"))
+    assert len(recorder.tables["orders"]) == 3
+    assert [seen.query["key"] for seen in loopback.seen] == [["k&y+"]] * 3
+    assert {seen.headers.get("Authorization") for seen in loopback.seen} == {None}
+
+
+@pytest.mark.parametrize(
+    ("style", "settings", "expected"),
+    [
+        ({"style": "header", "value": "Token token=${api_key}"}, {"api_key": "k3y"}, "Token token=k3y"),
+        ({"style": "header", "value": "Token token=${api_key}"}, {"user": "a:b"}, basic("a:b")),
+        ({"style": "header", "value": "${api_key}"}, {"api_key": "k3y"}, "k3y"),
+        ({"style": "basic", "credentials": "${api_key}:"}, {"api_key": "k3y", "user": "a:b"}, basic("k3y:")),
+        ({"style": "basic", "credentials": "${api_key}:"}, {"user": "a:b"}, basic("a:b")),
+        ({**KEY_IN_THE_QUERY, "value": "key ${api_key}"}, {"user": "a:b"}, basic("a:b")),
+    ],
+)
+def test_a_value_is_empty_if_a_setting_in_it_is(
+    tmp_path: Path, loopback: Loopback, style: dict[str, str], settings: dict[str, str], expected: str
+) -> None:
+    """What is written around the setting is no credential: the next style is used."""
+    if style["style"] == "header":
+        style = {"name": "Authorization", **style}
+    run(full_shop(tmp_path, loopback.url, edited(FULL_SHOP, replace={"api.authentication.0": style}), **settings))
     assert {seen.headers.get("Authorization") for seen in loopback.seen} == {expected}
 
 

@@ -95,7 +95,7 @@ def secret(seen: Seen) -> str:
 
 def echo(seen: Seen) -> str:
     """Everything that a request carried, in several encodings."""
-    everything = {"headers": dict(seen.headers), "plain": [secret(seen), USER, *HEADERS.values()]}
+    everything = {"headers": dict(seen.headers), "query": seen.query, "plain": [secret(seen), USER, *HEADERS.values()]}
     return json.dumps(everything, ensure_ascii=False) + json.dumps(everything) + str(everything)
 
 
@@ -158,6 +158,47 @@ def test_a_server_that_repeats_what_it_is_sent(
         headers = server.seen[0].headers
     assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # it was there to be repeated
     assert "Authorization" in headers
+
+
+IN_THE_QUERY = edited(
+    FULL_SHOP, replace={"api.authentication.1": {"style": "query", "name": "key", "value": "as ${user}"}}
+)
+FEW_ECHOES = (
+    "400 that repeats",
+    "401 that repeats",
+    "403 that repeats",
+    "404 that repeats",
+    "redirect",
+    "web page",
+    "keys of another shape",
+    "hang-up",
+)
+
+
+@pytest.mark.parametrize("name", FEW_ECHOES)
+@pytest.mark.scenario("secrets")
+def test_a_server_that_repeats_a_key_in_the_query(tmp_path: Path, name: str) -> None:
+    """The URL with the key is in no message, either."""
+    with Loopback(ECHOES[name]) as server:
+        fails_cleanly(full_shop(tmp_path, server.url, IN_THE_QUERY, **BASIC))
+        assert server.seen[0].query["key"] == [f"as {USER}"]
+    fails_cleanly(full_shop(tmp_path, f"http://127.0.0.1:{free_port()}/api", IN_THE_QUERY, **BASIC))
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        {"style": "basic", "credentials": "a-public-user:${api_key}"},
+        {"style": "header", "name": "Authorization", "value": "Token key=${api_key}"},
+    ],
+)
+@pytest.mark.scenario("secrets")
+def test_what_is_made_of_a_secret(tmp_path: Path, style: dict[str, str]) -> None:
+    """The Base64 of a secret and something public is not that of the secret."""
+    text = edited(FULL_SHOP, replace={"api.authentication.0": style})
+    with Loopback(lambda seen: Reply({"detail": seen.headers["Authorization"]}, status=400)) as server:
+        message = fails_cleanly(full_shop(tmp_path, server.url, text, **BEARER))
+    assert 'returned 400 Bad Request: {"detail": "***"}' in message
 
 
 @BOTH
