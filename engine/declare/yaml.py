@@ -122,6 +122,8 @@ class _Structure:
             if key.value in own:
                 self._report(key, here, f"duplicate key; the first is on line {own[key.value]}")
             own.setdefault(key.value, key.start_mark.line + 1)
+            if value.start_mark.index == value.end_mark.index and value.start_mark.line > key.end_mark.line:
+                value.start_mark = value.end_mark = key.end_mark  # nothing is at its key, not where the file goes on
             self.resolve(value, path if key.tag == _MERGE_TAG else here)
         if any(key.tag == _MERGE_TAG for key, _ in node.value):
             node.value = list(self._merged(node, path))

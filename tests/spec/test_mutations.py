@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.declare.problems import SpecError
@@ -133,6 +133,7 @@ SCRAPS = (
 
 @settings(max_examples=cases(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.tuples(st.integers(0, len(TEXT)), st.integers(0, 30), st.sampled_from(SCRAPS)), max_size=3))
+@example(cuts=[(len(TEXT), 0, "  ? ")])  # a key without a value at the end of the file
 def test_a_damaged_text_loads_or_raises_spec_error(tmp_path: Path, cuts: list[tuple[int, int, str]]) -> None:
     """The same holds for text that is no longer the YAML that was meant."""
     text = TEXT
