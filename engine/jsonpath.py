@@ -17,6 +17,14 @@ Getter = Callable[[Any], Any]
 PARENT: Final = "$parent"
 """The key under which a child record holds its parent record, so that ``$parent.id`` reaches into it."""
 
+KEY: Final = "$key"
+"""The key under which a record made of an object's property holds the property's name."""
+
+VALUE: Final = "$value"
+"""The key under which a record made of a property or of a plain value holds that value."""
+
+_BESIDE: Final = re.compile(r"\$(?:parent|key|value)\b")
+
 _STEP = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\[(-?[0-9]{1,9})\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
 _ESCAPE = re.compile(r"""\\[^'"\\]""")
 _NAME = re.compile(r"""\.(?:[^\s.\[\]()*,:'"`|&$?]+ ?)+(?<! )""")
@@ -32,15 +40,16 @@ class JsonPath:
     """A JSONPath and the function that reads it.
 
     ``get(record)`` returns the value at the path, or None if there is none. For a path that can match several places
-    (``$.a[*].b``) it returns the list of matches, or None if nothing matched. Which of both holds is a matter of what
-    the path means, not of how it is spelled.
+    (``$.a[*].b``) it returns the list of matches, which is empty if the list that it goes through has none, and None if
+    there is no such list. Which of both holds is a matter of what the path means, not of how it is spelled.
 
-    ``key``: the name, if the path is a single name (``$.a``).
+    ``key``: the name, if the path is a single name (``$.a``). ``is_single``: whether it matches at most one place.
     """
 
     text: str
     get: Getter
     key: str | None = None
+    is_single: bool = True
 
     def __repr__(self) -> str:
         return f"JsonPath({self.text!r})"
@@ -68,17 +77,20 @@ def compile_path(text: str) -> JsonPath:
         raise ValueError(f'expected a JSONPath, which starts with "$"; did you mean "$.{text}"?')
     if len(text) > _LENGTH_MAX:
         raise ValueError(f"a JSONPath has at most {_LENGTH_MAX} characters, this one has {len(text)}")
-    if re.match(r"\$parent\b", text):
-        return _of_parent(text)
-    steps, get = _compiled(text, text)
-    return JsonPath(text, get, steps[0] if steps and len(steps) == 1 and isinstance(steps[0], str) else None)
+    beside = _BESIDE.match(text)
+    if beside is not None:
+        return _beside(beside[0], text)
+    steps, get, is_single = _compiled(text, text)
+    name = steps[0] if steps and len(steps) == 1 and isinstance(steps[0], str) else None
+    return JsonPath(text, get, name, is_single)
 
 
-def _of_parent(text: str) -> JsonPath:
-    steps, get = _compiled(f"${text[len(PARENT) :]}", text)
+def _beside(name: str, text: str) -> JsonPath:
+    """A path into what a record holds beside its own properties."""
+    steps, get, is_single = _compiled(f"${text[len(name) :]}", text)
     if steps is not None:
-        return JsonPath(text, getter((PARENT, *steps)))
-    return JsonPath(text, lambda record: get(record.get(PARENT)))
+        return JsonPath(text, getter((name, *steps)))
+    return JsonPath(text, lambda record: get(record.get(name)), is_single=is_single)
 
 
 def leading_steps(text: str) -> tuple[Steps, bool]:
@@ -92,7 +104,7 @@ def leading_steps(text: str) -> tuple[Steps, bool]:
     (('a',), False)
     """
     steps, plain = _plain_steps(text)
-    if plain or re.match(r"\$parent\b", text):
+    if plain or _BESIDE.match(text):
         return steps, plain
     place = _place(_parsed(text, text))
     return (steps, False) if place is None else (place, True)
@@ -136,19 +148,19 @@ def getter(steps: Steps) -> Getter:
     return get
 
 
-def _compiled(text: str, written: str) -> tuple[Steps | None, Getter]:
-    """The steps of a path to a single place, None for any other, and the function that reads the path.
+def _compiled(text: str, written: str) -> tuple[Steps | None, Getter, bool]:
+    """The steps of a path of names and indexes, the function that reads the path, and whether it is single.
 
     ``written``: the path in streams.yaml, of which ``text`` can be the end.
     """
     steps, plain = _plain_steps(text)
     if plain:
-        return steps, getter(steps)
+        return steps, getter(steps), True
     parsed = _parsed(text, written)
     place = _place(parsed)
     if place is not None:
-        return place, getter(place)
-    return None, _finder(_with_items(parsed), is_single=_is_single(parsed))
+        return place, getter(place), True
+    return None, _finder(parsed), _is_single(parsed)
 
 
 def _parsed(text: str, written: str) -> Any:
@@ -221,17 +233,34 @@ class _ItemsOf:
         return self._part.find(datum) if isinstance(datum.value, list) else []
 
 
-def _finder(parsed: Any, *, is_single: bool) -> Getter:
+def _finder(parsed: Any) -> Getter:
     """A function that reads a path with jsonpath-ng. A value that the path's functions do not apply to is none."""
+    is_single, container, finds = _is_single(parsed), _container(parsed), _with_items(parsed).find
 
     def get(record: Any) -> Any:
         try:
-            values = [match.value for match in parsed.find(record)]
+            values = [match.value for match in finds(record)]
         except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError):
             return None
-        return (values[0] if is_single else values) if values else None
+        if values:
+            return values[0] if is_single else values
+        return [] if container is not None and container(record) else None
 
     return get
+
+
+def _container(parsed: Any) -> Callable[[Any], bool] | None:
+    """Whether a record has the list or object that a path with several matches goes through; None for other paths."""
+    from jsonpath_ng.ext.filter import Filter
+    from jsonpath_ng.jsonpath import Child, Fields, Slice
+
+    while isinstance(parsed, Child) and _place(parsed.left) is None:
+        parsed = parsed.left
+    is_all = isinstance(parsed, Child) and isinstance(parsed.right, Fields) and parsed.right.fields == ("*",)
+    if not isinstance(parsed, Child) or not (is_all or isinstance(parsed.right, (Slice, Filter))):
+        return None
+    get, types = getter(_place(parsed.left) or ()), (dict, list) if is_all else (list,)
+    return lambda record: isinstance(get(record), types)
 
 
 def _right_spelling(text: str, message: str) -> str:

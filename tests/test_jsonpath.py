@@ -16,6 +16,8 @@ RECORD: Any = {
     "zero": 0,
     "off": False,
     "list": [[1, 2], [3]],
+    "none": [],
+    "bare": {},
     "$x": 5,
     "team-name": "blue",
     "labels": {"team-name": {"@type": "thing"}},
@@ -52,10 +54,17 @@ def test_a_plain_path_is_what_jsonpath_ng_finds(text: str) -> None:
         ("$.labels.*.*", ["thing"]),
         ("$.list[-1:]", [[3]]),
         ("$['zero','off']", [0, False]),
+        ("$.none[*].name", []),
+        ("$.list[*].name", []),
+        ("$.list[?(@ =~ 1)]", []),
+        ("$.bare.*", []),
+        ("$.empty.*", None),
+        ("$.n[*]", None),
+        ("$..nope", None),
     ],
 )
 def test_a_path_with_several_matches_returns_a_list(text: str, value: Any) -> None:
-    """Of all matches, or None if there are none."""
+    """Of all matches: an empty one if what the path goes through has none, and None if that is not there."""
     assert compile_path(text).get(RECORD) == value
 
 
@@ -68,7 +77,7 @@ def test_a_function_of_one_place_returns_one_value(text: str, value: Any) -> Non
     assert compile_path(text).get(RECORD) == value
 
 
-@pytest.mark.parametrize("text", ["$.zero.`sub(/a/, b)`", "$.zero - $.a", "$.a.b.`sorted`", "$.list[?(@ =~ 1)]"])
+@pytest.mark.parametrize("text", ["$.zero.`sub(/a/, b)`", "$.zero - $.a", "$.a.b.`sorted`"])
 def test_a_function_that_does_not_apply_finds_nothing(text: str) -> None:
     """Whatever a record holds, reading a path raises nothing."""
     assert compile_path(text).get(RECORD) is None
@@ -80,6 +89,14 @@ def test_a_path_of_the_parent_names_one_place_too() -> None:
     assert compile_path("$parent.labels.team-name").get(record) == "blue"
     assert compile_path("$parent.tags[-1]").get(record) == "b"
     assert compile_path("$parent.tags[*]").get(record) == ["a", "b"]
+
+
+def test_a_record_of_an_entry_has_its_name_and_its_value() -> None:
+    """They are not taken for properties of these names."""
+    record = {"$key": "EUR", "$value": {"rate": 2, "tags": ["a", "b"]}, "key": 1, "value": 2}
+    paths = ("$key", "$value.rate", "$value.tags[*]", "$value.tags[-1]", "$.key")
+    assert [compile_path(path).get(record) for path in paths] == ["EUR", 2, ["a", "b"], "b", 1]
+    assert [compile_path(path).is_single for path in paths] == [True, True, False, True, True]
 
 
 def test_a_path_has_an_end() -> None:

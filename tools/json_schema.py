@@ -22,6 +22,7 @@ from engine.declare.values import (
     JsonObject,
     MapOf,
     OneOrMore,
+    Scalar,
     Size,
     Text,
     ValueType,
@@ -142,6 +143,11 @@ def _(size: Size, definitions: dict[str, Schema]) -> Schema:
 @json_schema.register
 def _(value: Json, definitions: dict[str, Schema]) -> Schema:
     return {}
+
+
+@json_schema.register
+def _(value: Scalar, definitions: dict[str, Schema]) -> Schema:
+    return {"type": ["string", "number", "boolean", "null"]}
 
 
 @json_schema.register

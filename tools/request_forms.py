@@ -21,6 +21,7 @@ from engine.pagination.single import Single
 from engine.pagination.token import Token
 from engine.requests import fill, put
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, Parent, Query, Spec, Stream
+from engine.spec.records import Records
 from tools.checking.findings import Place
 
 INSTANT: Final = "$since"
@@ -68,7 +69,7 @@ class RequestForm:
         place: The place that declares the endpoint.
         sent: The values in the body of a POST request, or in the query of a GET request.
         query: The values in the query of the URL, whatever the method.
-        records: The paths of the list of records in the response; none if the response has no records.
+        records: Where the records are in the response; None if the response has no records.
         records_place: The place that declares them.
         one_record: Whether the path leads to a single record rather than a list.
         expected: The paths that a sync follows in the response.
@@ -82,7 +83,7 @@ class RequestForm:
     place: Place
     sent: tuple[SentValues, ...] = ()
     query: tuple[SentValues, ...] = ()
-    records: tuple[JsonPath, ...] = ()
+    records: Records | None = None
     records_place: Place = ()
     one_record: bool = False
     expected: tuple[ExpectedPath, ...] = ()
@@ -285,7 +286,7 @@ def _of_change_feed(spec: Spec, feed: ChangeFeed, place: Place) -> Iterator[Requ
     form = RequestForm(
         feed.endpoint,
         (*place, "endpoint"),
-        records=(feed.records,),
+        records=Records(list=(feed.records,)),
         records_place=(*place, "records"),
         expected=(
             ExpectedPath(feed.own_key, (*place, "key")),

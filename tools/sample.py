@@ -49,13 +49,14 @@ def first_rows(
         source = sources(small, pages, log)[stream.name]
         if stream.parent is None:
             batch = next(read_all(source, ahead=False), Batch())
-            return [record for _, record in batch.records][:rows]
+            return [record for _, record in batch.records if source.mapping.is_row(record)][:rows]
         if parents is None:
             parents = first_rows(client, spec, spec.streams[stream.parent.stream], rows, log, on_request)
         assert source.parent is not None
         keyed = [(source.parent.mapping.key(parent), parent) for parent in parents]
         batches = children_of(source, keyed, None, lambda parent, keys: set(keys))
-        return list(islice((record for batch in batches for _, record in batch.records), rows))
+        records = (record for batch in batches for _, record in batch.records)
+        return list(islice(filter(source.mapping.is_row, records), rows))
 
 
 def _with_pages_of(rows: int, stream: Stream) -> Stream:

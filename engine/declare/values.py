@@ -260,6 +260,18 @@ class Json:
 
 
 @dataclass(frozen=True)
+class Scalar:
+    """:class:`Json` that is no mapping and no list."""
+
+    words = "a string, a number, a boolean or null"
+
+    def read(self, node: Node) -> Any:
+        if not isinstance(node.yaml, yaml.ScalarNode):
+            return node.problem(f"expected {self.words}, found {node.describe()}")
+        return Json().read(node)
+
+
+@dataclass(frozen=True)
 class JsonObject:
     """:class:`Json` that is a mapping."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 _MESSAGES: Final = (
@@ -25,7 +25,7 @@ class ErrorInBody(Exception):
     """A response of status 2xx holds an error instead of what was requested; the message is the server's."""
 
 
-def error_in(document: Any, records: list[Any] | None = None) -> str | None:
+def error_in(document: Any, records: Sequence[Any] | None = None) -> str | None:
     """The server's words about an error in a response; None if it reports none.
 
     Args:

@@ -63,7 +63,8 @@ def existing(source: Source, keys: Sequence[Hashable]) -> set[Hashable]:
         batches = source.lookup([str(key[0]) for key in keys if isinstance(key, tuple)])
     else:
         batches = read_all(source)
-    return {key for batch in batches for key, _ in batch.records} & set(keys)
+    is_row = source.mapping.is_row
+    return {key for batch in batches for key, record in batch.records if is_row(record)} & set(keys)
 
 
 def _list(source: Source, position: str | None, ahead: bool, is_later: IsLater | None) -> Iterator[Batch]:

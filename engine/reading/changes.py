@@ -31,6 +31,7 @@ from engine.reading.source import IsLater, Source
 from engine.requests import Record, Request
 from engine.rows.mapping import instant_reader
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows, Stream
+from engine.spec.records import Records
 from engine.state import Interval, fingerprint
 
 _MAX_REJECTED: Final = 20
@@ -332,7 +333,7 @@ class ChangesPass:
 
         def pages(start: str | None) -> Iterator[ListPage]:
             paginator = feed.pagination.paginate(request, start)
-            return self.source.read([ListRequest(paginator, (feed.records,), feed.own_key.get)])
+            return self.source.read([ListRequest(paginator, Records(list=(feed.records,)), feed.own_key.get)])
 
         return resuming(pages, position, feed.pagination)
 

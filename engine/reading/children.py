@@ -47,7 +47,8 @@ def children_of(
         Failure: a request failed for good, or the children of a row that exists are not found.
     """
     declared = source.stream.source
-    assert declared is not None  # it has a parent
+    assert declared is not None and source.parent is not None  # it has a parent
+    rows = [keyed for keyed in rows if source.parent.mapping.is_row(keyed[1])]
     if source.stream.endpoint is None:
         yield Batch([keyed for _, record in rows for keyed in _embedded_in(source, record)], asked_at)
         return

@@ -25,7 +25,8 @@ def made_by(source: Source) -> str:
             "endpoint": str(stream.endpoint),
             "body": stream.body,
             "query": stream.query,
-            "records": stream.records,
+            "records": stream.records.list or stream.records,
+            **({"where": stream.where} if stream.where else {}),
             "parent": [made_by(parent), sorted(stream.parent.values.items())] if parent and stream.parent else None,
             "keys": [stream.fields[name].path for name in (*stream.primary_key, *_cursor(stream))],
         }

@@ -139,8 +139,10 @@ class WholeList:
         return is_long
 
     def _noted(self, key: Hashable, record: Record) -> tuple[Key, bytes, Row] | None:
-        """The row of a record, unless an earlier reading had the same."""
+        """The row of a record, unless it becomes none or an earlier reading had the same."""
         assert isinstance(key, tuple)
+        if not self._source.mapping.is_row(record):
+            return None
         row = self._source.mapping.row(record)
         version = fingerprint(row, self._source.mapping.volatile)
         if self._versions is None:

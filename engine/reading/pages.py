@@ -27,13 +27,14 @@ from engine.jsonpath import PARENT, JsonPath, leading_steps
 from engine.log import one_line
 from engine.pagination import Pagination, Paginator
 from engine.requests import KeyedRecord, Page, Record, Request, Response
+from engine.spec.records import Records
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class ListRequest:
-    """A list to read: its paginator, the paths of the records in a response, and the key of a record.
+    """A list to read: its paginator, where the records are in a response, and the key of a record.
 
     ``parent``: the parent's key and record, if this is the list of its children. Such a list may not be found, because
     its parent was just deleted. ``endpoint_exists``: whether the endpoint is known to exist, so that a 404 that is not
@@ -41,7 +42,7 @@ class ListRequest:
     """
 
     paginator: Paginator
-    records: Sequence[JsonPath]
+    records: Records
     key: Callable[[Record], Hashable]
     parent: KeyedRecord | None = None
     endpoint_exists: bool = False
@@ -198,7 +199,7 @@ class PageReader:
             self._on_request(request)
         one_record = list_request.paginator.one_record
 
-        def expected(document: Any) -> tuple[Any, list[dict[str, Any]]]:
+        def expected(document: Any) -> tuple[Any, Sequence[dict[str, Any]]]:
             return document, records_of(document, list_request.records, one_record=one_record)
 
         known = endpoint_exists or list_request.endpoint_exists
@@ -250,7 +251,7 @@ def is_expired(failure: Failure, style: Pagination) -> bool:
     return isinstance(failure, RequestRejected) or not (style.resumable or ends_sync(failure))
 
 
-def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = False) -> list[dict[str, Any]]:
+def records_of(document: Any, records: Records, *, one_record: bool = False) -> Sequence[dict[str, Any]]:
     """The list of records in a response or, with ``one_record``, its single record in a list.
 
     No content, or null where the list should be, is an empty list.
@@ -259,7 +260,7 @@ def records_of(document: Any, paths: Sequence[JsonPath], *, one_record: bool = F
         ErrorInBody: the server reports an error instead.
         UnexpectedShape: the response has another shape.
     """
-    return [_record_in(document, paths)] if one_record else _records_in(document, paths)
+    return [_record_in(document, records.paths)] if one_record else _records_in(document, records)
 
 
 def _record_in(document: Any, paths: Sequence[JsonPath]) -> dict[str, Any]:
@@ -272,22 +273,23 @@ def _record_in(document: Any, paths: Sequence[JsonPath]) -> dict[str, Any]:
     raise UnexpectedShape(f"{_shape(document)}, and no object at {_either(paths)}")
 
 
-def _records_in(document: Any, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
-    """The first list at one of the paths. It must hold only objects."""
-    for path in paths:
-        found = path.get(document)
-        if isinstance(found, list):
+def _records_in(document: Any, records: Records) -> Sequence[dict[str, Any]]:
+    """The records at the first of the paths that leads to some. They must all be objects."""
+    for path in records.paths:
+        found = records.at(path.get(document))
+        if found is not None:
             _raise_error_in(document, found)
             if not all(isinstance(record, dict) for record in found):
-                raise UnexpectedShape(f"a list at {path.text} whose items are not all objects")
+                hint = "plain values are `records: {values: ...}`"
+                raise UnexpectedShape(f"a list at {path.text} whose items are not all objects ({hint})")
             return found
     _raise_error_in(document)
-    if any(_is_null(document, path) for path in paths):
+    if any(_is_null(document, path) for path in records.paths):
         return []
-    raise UnexpectedShape(f"{_shape(document)}, and no list of records at {_either(paths)}")
+    raise UnexpectedShape(f"{_shape(document)}, and no {records.noun} at {_either(records.paths)}")
 
 
-def _raise_error_in(document: Any, records: list[Any] | None = None) -> None:
+def _raise_error_in(document: Any, records: Sequence[Any] | None = None) -> None:
     error = error_in(document, records)
     if error is not None:
         raise ErrorInBody(error)
@@ -314,18 +316,20 @@ def _either(paths: Sequence[JsonPath]) -> str:
     return " or ".join(path.text for path in paths)
 
 
-def children_in(parent: Record, paths: Sequence[JsonPath]) -> list[dict[str, Any]]:
-    """The list of records inside a parent record; an empty one if the parent has null or nothing there.
+def children_in(parent: Record, records: Records) -> Sequence[dict[str, Any]]:
+    """The records inside a parent record; none if the parent has null or nothing there.
 
     Raises:
         ReadFailure: the parent has something else there.
     """
-    values = [value for path in paths if (value := path.get(parent)) is not None]
+    values = [value for path in records.paths if (value := path.get(parent)) is not None]
     if not values:
         return []
-    if isinstance(values[0], list) and all(isinstance(record, dict) for record in values[0]):
-        return values[0]
-    raise ReadFailure(f"the parent's record has no list of objects at {_either(paths)}")
+    found = records.at(values[0])
+    if found is not None and all(isinstance(record, dict) for record in found):
+        return found
+    wanted = "list of objects" if records.list else records.noun
+    raise ReadFailure(f"the parent's record has no {wanted} at {_either(records.paths)}")
 
 
 def _integer(document: Any) -> int:

@@ -142,6 +142,13 @@ class Window:
             self._newest = cursor
         return self._is_unknown(row, cursor)
 
+    def excludes_anew(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
+        """Whether the row of a record that is excluded from the table can be there. The caller deletes it.
+
+        A first pass finds none: it begins with an empty table.
+        """
+        return self._before.since is not None and self.is_new({"": "excluded", **row}, cursor)
+
     def written(self) -> None:
         """Note that the rows which were new have been written."""
         self._recent |= self._not_written

@@ -18,14 +18,15 @@ Row = dict[str, Any]
 
 
 class RowMapping:
-    """A stream's ``fields``, compiled into functions. Counts the values that do not fit their column's type."""
+    """A stream's ``fields`` and ``where``, compiled into functions. Counts the values that do not fit their column."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        by_name = {name: (_first_of(field.path), converter(field)) for name, field in stream.fields.items()}
+        by_name = {name: (_value_of(field), converter(field)) for name, field in stream.fields.items()}
         self._columns = [
             (name, _key_of(field.path), *by_name[name], unchanged_type(field)) for name, field in stream.fields.items()
         ]
+        self._conditions = [condition.holds for condition in stream.where]
         self._empty: Row = dict.fromkeys(stream.fields)
         self._key = [(name, *by_name[name]) for name in stream.primary_key]
         self._cursor = by_name[stream.cursor_field] if stream.cursor_field else None
@@ -34,6 +35,10 @@ class RowMapping:
         self._first_mismatch: dict[str, str] = {}
         self._rounded: Counter[str] = Counter()
         self._first_rounded: dict[str, str] = {}
+
+    def is_row(self, record: Record) -> bool:
+        """Whether a record becomes a row of the table."""
+        return all(holds(record) for holds in self._conditions)
 
     def row(self, record: Record) -> Row:
         """The row of a record: every mapped column, None if the record's value is absent or does not fit."""
@@ -142,6 +147,15 @@ def instant_reader(stream: Stream, path: JsonPath) -> Callable[[Record], datetim
 def _key_of(paths: tuple[JsonPath, ...]) -> str | None:
     """The name, if the only path is a single name. Its lookup needs no call, which is most of what a column costs."""
     return paths[0].key if len(paths) == 1 else None
+
+
+def _value_of(field: Field) -> Getter:
+    if field.present is not None:
+        get = field.present.get
+        return lambda record: get(record) is not None
+    if not field.path:
+        return lambda record: field.value
+    return _first_of(field.path)
 
 
 def _first_of(paths: tuple[JsonPath, ...]) -> Getter:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta, timezone
-from typing import ClassVar, Final, get_args
+from typing import Any, ClassVar, Final, get_args
 
 from engine.authentication import AUTHENTICATION, Authentication
 from engine.declare.addresses import plain_url
@@ -40,12 +40,14 @@ from engine.declare.values import (
     JsonValue,
     MapOf,
     OneOrMore,
+    Scalar,
     Size,
     Text,
 )
 from engine.jsonpath import JsonPath, compile_path
 from engine.pagination import PAGINATION, Pagination
 from engine.spec.configuration import Setting
+from engine.spec.records import Condition, Records
 from engine.spec.types import (
     COLUMN_TYPES,
     DELETED,
@@ -150,12 +152,7 @@ class ServerVersion:
     path: JsonPath = key(JSON_PATH, "The version in the response.", default=compile_path("$"), default_text="$")
 
 
-RECORDS: Final = OneOrMore(JSON_PATH)
-RECORDS_DESCRIPTION: Final = (
-    "JSONPath of the list of records in the response. Of several paths, the first that leads to a list is used; a "
-    "response of any other shape is a failure, never an empty page. With `{style: single, one: true}`, the path of the "
-    "one record."
-)
+RECORDS: Final = Object(Records, shorthand="list")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +207,12 @@ class Api:
         default=None,
     )
     pagination: Pagination = key(PAGINATION, "How lists are read in pages. A stream can override it.")
-    records: tuple[JsonPath, ...] = key(RECORDS, RECORDS_DESCRIPTION, default=(compile_path("$"),), default_text="$")
+    records: Records = key(
+        RECORDS,
+        "Where the records are in a response.",
+        default=Records(list=(compile_path("$"),)),
+        default_text="$",
+    )
     lookback: timedelta = key(
         Duration(),
         "How far before the start of the last complete pass an incremental stream looks for changes, to catch rows "
@@ -241,8 +243,16 @@ class Api:
 class Field:
     """One column: where its value is in a record, and its type in the destination."""
 
+    required_one_of: ClassVar = ("path", "value", "present")
+
     path: tuple[JsonPath, ...] = key(
-        OneOrMore(JSON_PATH), "JSONPath of the value. Of several paths, the first non-null value wins."
+        OneOrMore(JSON_PATH), "JSONPath of the value. Of several paths, the first non-null value wins.", default=()
+    )
+    value: Any = key(Scalar(), "A constant, the same in every row, in place of a path.", default=None)
+    present: JsonPath | None = key(
+        JSON_PATH,
+        "For BOOLEAN, in place of a path: true if the record has a value other than null at this JSONPath.",
+        default=None,
     )
     type: ColumnType = key(
         Choice("a column type", get_args(ColumnType), COLUMN_TYPES),
@@ -498,7 +508,15 @@ class Stream:
         "How an incremental stream finds changes. Without it, the whole list is read at each sync.",
         default=None,
     )
-    records: tuple[JsonPath, ...] = key(RECORDS, RECORDS_DESCRIPTION, default=())
+    records: Records = key(
+        RECORDS, "Where the records are in a response, if not where the api says.", default=Records()
+    )
+    where: tuple[Condition, ...] = key(
+        OneOrMore(Object(Condition)),
+        "Which records become rows: those that fulfill all these conditions. A row whose record changes and no longer "
+        "does is soft-deleted, and a re-sync truncates the table first. `count` is the number of records before this.",
+        default=(),
+    )
     count: Endpoint | None = key(
         ENDPOINT,
         "Returns the number of records, for the progress in the log, the "

@@ -190,6 +190,6 @@ def _with_defaults(spec: Spec) -> Spec:
             stream,
             name=name,
             pagination=stream.pagination or (spec.api.pagination,),
-            records=stream.records or spec.api.records,
+            records=stream.records if stream.records.paths else spec.api.records,
         )
     return replace(spec, streams=streams)

@@ -15,8 +15,9 @@ from engine.declare.node import INVALID, PLACEHOLDER, Context, Node, where_known
 from engine.declare.problems import suggestion
 from engine.declare.types import PATH_VALUE, Endpoint
 from engine.declare.values import DURATION, JsonValue
-from engine.jsonpath import PARENT
+from engine.jsonpath import KEY, PARENT, VALUE, JsonPath
 from engine.pagination.keyset import Keyset
+from engine.pagination.single import Single
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
 from engine.spec.selection import WORDS, select
@@ -141,6 +142,43 @@ def a_number_has_no_timezone(field: Field, at: Node) -> Violations:
         yield Violation(at.at("timezone"), f"{field.time_format} needs no timezone", at_key=True)
 
 
+def a_column_has_one_source(field: Field, at: Node) -> Violations:
+    """Its values come from the record, or are constant."""
+    given = [name for name in ("path", "value", "present") if at.get(name) is not None]
+    for name in given[1:]:
+        yield Violation(at.at(name), f'a column has either "{given[0]}" or "{name}"', at_key=True)
+
+
+def presence_is_boolean(field: Field, at: Node) -> Violations:
+    """A record has the value or not."""
+    if field.present is not None and field.type != "BOOLEAN":
+        yield Violation(at.at("present"), "present is true or false: the column needs type: BOOLEAN", at_key=True)
+
+
+def constant_fits_its_type(field: Field, at: Node) -> Violations:
+    """Otherwise the column would be NULL in every row."""
+    node = at.get("value")
+    if node is None or field.value is INVALID:
+        return
+    accepted = _CONSTANTS.get(field.type)
+    if accepted is None:
+        yield Violation(node, f"{field.type} cannot be constant; types that can: {', '.join(_CONSTANTS)}")
+    elif not isinstance(field.value, accepted) or isinstance(field.value, bool) != (field.type == "BOOLEAN"):
+        yield Violation(node, f"expected a value of type {field.type}, found {node.describe()}")
+
+
+_CONSTANTS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "STRING": str,
+    "BOOLEAN": bool,
+    "SHORT": int,
+    "INT": int,
+    "LONG": int,
+    "DECIMAL": (int, float),
+    "DOUBLE": (int, float),
+}
+"""The types of constant columns, with the Python types of their values."""
+
+
 # --- streams ---------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +211,15 @@ def primary_key_can_identify(stream: Stream, at: Node) -> Violations:
         type_ = _type_of(stream, name)
         if type_ is not None and type_ not in KEY_TYPES:
             yield Violation(at.at("primary_key"), f'"{name}" is {type_}, which cannot identify a row')
+
+
+def primary_key_varies(stream: Stream, at: Node) -> Violations:
+    """With the same key, each row would replace the one before."""
+    columns = [stream.fields[name] for name in stream.primary_key if name in stream.fields]
+    if columns and all(column.value is not None for column in columns):
+        yield Violation(
+            at.at("primary_key"), "a constant is the same in every row; the primary key needs another column"
+        )
 
 
 def cursor_field_is_a_column(stream: Stream, at: Node) -> Violations:
@@ -352,14 +399,23 @@ def path_values_are_single(stream: Stream, at: Node) -> Violations:
             yield Violation(at.at("endpoint"), f"{{{name}}} is a list: with batch, one request is for several parents")
 
 
+def _paths(stream: Stream, at: Node) -> Iterator[tuple[JsonPath, Node]]:
+    """Every path into a record that columns and conditions have, and its place."""
+    for column, field in _entries(stream.fields):
+        for path in field.path if field.path is not INVALID else ():
+            yield path, at.at("fields", column, "path")
+        if field.present is not None:
+            yield field.present, at.at("fields", column, "present")
+    for number, condition in enumerate(stream.where if stream.where is not INVALID else ()):
+        if condition is not INVALID:
+            yield condition.path, at.at("where", number, "path")
+
+
 def parent_records_are_known(stream: Stream, at: Node) -> Violations:
     """``$parent`` would silently be NULL in a row that was not requested for a single parent."""
-    for column, field in _entries(stream.fields):
-        if field.path is INVALID or not any(
-            path is not INVALID and path.text.startswith(PARENT) for path in field.path
-        ):
+    for path, place in _paths(stream, at):
+        if path is INVALID or not path.text.startswith(PARENT):
             continue
-        place = at.at("fields", column, "path")
         if stream.parent is None:
             yield Violation(place, f'{PARENT} needs the key "parent" of the stream')
         elif stream.endpoint is not None and stream.parent.batch is not None:
@@ -462,6 +518,12 @@ def soft_delete_and_open_rows_need_reconcile(stream: Stream, at: Node) -> Violat
         yield Violation(at.at("deleted"), 'with open rows, soft_delete needs the key "reconcile" in incremental')
 
 
+def soft_delete_of_some_records_needs_reconcile(stream: Stream, at: Node) -> Violations:
+    """The count is of all records, and says nothing of those that are rows."""
+    if _remembers(stream) and at.get("where") is not None:
+        yield Violation(at.at("deleted"), 'with "where", soft_delete needs the key "reconcile" in incremental')
+
+
 def soft_delete_needs_a_plain_key(stream: Stream, at: Node) -> Violations:
     """The state holds keys as strings."""
     if _remembers(stream) and stream.parent is None and not _has_plain_key(stream):
@@ -517,6 +579,15 @@ def _table_of(name: str, stream: Stream) -> str:
     return name if stream is INVALID or stream.table is INVALID else stream.table or name
 
 
+def records_are_in_one_place(spec: Spec, at: Node) -> Violations:
+    """A response has one kind of records."""
+    blocks = [at.at("api"), *(at.at("streams", name) for name in spec.streams)]
+    for node in (block.get("records") for block in blocks):
+        given = [name for name in ("list", "map", "values") if node is not None and node.get(name) is not None]
+        if node is not None and len(given) > 1:
+            yield Violation(node, f"give one of {' and '.join(given)}; each says where all records are", at_key=True)
+
+
 # --- one stream among the others -------------------------------------------------------------------------------------
 
 
@@ -537,6 +608,25 @@ def parents_form_no_cycle(spec: Spec, name: str, at: Node) -> Violations:
         if source.stream in line[:-1]:
             yield Violation(at, f"its parents form a cycle: {', '.join(line)}", at_key=True)
             return
+
+
+def entries_are_known(spec: Spec, name: str, at: Node) -> Violations:
+    """``$key`` and ``$value`` would silently be NULL in a record that is an object of its own."""
+    stream = spec.streams[name]
+    records = stream.records if at.get("records") is not None else spec.api.records
+    for path, place in _paths(stream, at):
+        if path is not INVALID and path.text.startswith(KEY) and not records.map:
+            yield Violation(place, f"{KEY} is the name of a property: it needs records: {{map: ...}}")
+        elif path is not INVALID and path.text.startswith(VALUE) and not records.map and not records.values:
+            yield Violation(place, f"{VALUE} needs records: {{map: ...}} or records: {{values: ...}}")
+
+
+def one_record_is_at_a_path(spec: Spec, name: str, at: Node) -> Violations:
+    """The one record of a response is an object, whose properties are no records."""
+    stream = spec.streams[name]
+    one = any(isinstance(style, Single) and style.one_record for style in stream.pagination or (spec.api.pagination,))
+    if one and (stream.records.map or stream.records.values):
+        yield Violation(at.at("records"), "with one: true, records is the path of the one record", at_key=True)
 
 
 def reconcile_needs_a_resumable_pagination(spec: Spec, name: str, at: Node) -> Violations:
@@ -601,11 +691,15 @@ FIELD_RULES: Final = (
     only_decimal_has_precision_and_scale,
     only_instants_have_a_format,
     a_number_has_no_timezone,
+    a_column_has_one_source,
+    presence_is_boolean,
+    constant_fits_its_type,
 )
 STREAM_RULES: Final = (
     primary_key_is_of_columns,
     primary_key_names_each_column_once,
     primary_key_can_identify,
+    primary_key_varies,
     cursor_field_is_a_column,
     cursor_field_is_an_instant,
     incremental_needs_a_cursor_field,
@@ -630,6 +724,7 @@ STREAM_RULES: Final = (
     soft_delete_of_children_needs_reconcile,
     soft_delete_needs_a_count,
     soft_delete_and_open_rows_need_reconcile,
+    soft_delete_of_some_records_needs_reconcile,
     soft_delete_needs_a_plain_key,
 )
 SPEC_RULES: Final = (
@@ -637,10 +732,13 @@ SPEC_RULES: Final = (
     default_selection_is_of_streams,
     streams_are_not_called_like_a_selection,
     one_stream_fills_a_table,
+    records_are_in_one_place,
 )
 RELATION_RULES: Final = (
     parent_exists,
     parents_form_no_cycle,
+    entries_are_known,
+    one_record_is_at_a_path,
     reconcile_needs_a_resumable_pagination,
     children_reconcile_with_their_parent,
     references_lead_to_a_column_of_the_same_type,

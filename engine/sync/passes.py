@@ -131,9 +131,10 @@ class Passes:
 
     @property
     def _promises_deletions(self) -> bool:
-        """Whether rows that are gone from the server are deleted, be it only those that were open."""
+        """Whether rows are deleted: if gone, be it only those that were open, or excluded by `where`."""
         incremental = self._stream.incremental
-        return self._stream.deleted == "soft_delete" or (incremental is not None and incremental.open is not None)
+        has_open = incremental is not None and incremental.open is not None
+        return self._stream.deleted == "soft_delete" or has_open or bool(self._stream.where)
 
     def _compare_with_count(self) -> None:
         """Say so if the list had fewer rows than the server counts, before and after it was read."""
@@ -276,9 +277,10 @@ class Passes:
         spool: Spool[Row] = Spool()
         with spool as rows:
             for batch in read_all(self._source, is_later=window.is_later):
-                for key, record in batch.records:
+                records = [keyed for keyed in batch.records if mapping.is_row(keyed[1])]
+                for key, record in records:
                     window.observe(key, record)
-                rows.extend([mapping.row(record) for _, record in batch.records])
+                rows.extend([mapping.row(record) for _, record in records])
                 self._source.progress.read(len(batch.records), batch.counted)
             self._sender.truncate()
             self._sender.write(rows)

@@ -10,7 +10,7 @@ from typing import Final
 from engine.reading.batch import DeletedRow
 from engine.reading.spool import Spool
 from engine.reading.window import Window
-from engine.requests import KeyedRecord
+from engine.requests import KeyedRecord, Record
 from engine.rows.mapping import Row, RowMapping
 from engine.spec.dialect import Stream
 from engine.state import Key, StreamState
@@ -30,13 +30,14 @@ class Sender:
     Attributes:
         sent: The number of rows that were written.
         deleted: The number of rows that were deleted.
+        excluded: The number of changed records that `where` excludes, whose rows were deleted.
         read: The number of records of passes that were read.
         without_cursor: The number of records that had no cursor.
         first_without_cursor: The key of the first of them.
     """
 
     def __init__(self, stream: Stream, mapping: RowMapping, writer: Writer) -> None:
-        self.sent = self.deleted = self.read = self.without_cursor = 0
+        self.sent = self.deleted = self.excluded = self.read = self.without_cursor = 0
         self.first_without_cursor: Hashable = None
         self._stream = stream
         self._table = stream.destination_table
@@ -47,7 +48,7 @@ class Sender:
         self._state_after_held: Callable[[], StreamState] | None = None
 
     def send(self, window: Window, records: Sequence[KeyedRecord], *, since: datetime | None = None) -> None:
-        """Write the rows of those records that are changes.
+        """Write the rows of those records that are changes, and delete those that a change has excluded from the table.
 
         A row that is open counts as changed if the state did not list it, whatever its cursor: it was not sent.
 
@@ -57,18 +58,30 @@ class Sender:
             since: If changes can have been missed: the start of the window to use instead of the pass's own.
         """
         rows = []
+        excluded: list[Key] = []
         for key, record in records:
-            window.observe(key, record)
-            self.read += 1
-            cursor = self._mapping.cursor(record)
-            if cursor is None:
-                self.without_cursor += 1
-                self.first_without_cursor = self.first_without_cursor or key
+            cursor = self._cursor_of(key, record)
             included = window.includes(cursor) if since is None or cursor is None else cursor >= since
-            if (included or window.has_opened(key)) and window.is_new(row := self._mapping.row(record), cursor):
-                rows.append(row)
+            if self._mapping.is_row(record):
+                window.observe(key, record)
+                if (included or window.has_opened(key)) and window.is_new(row := self._mapping.row(record), cursor):
+                    rows.append(row)
+            elif window.is_open(key) or (included and window.excludes_anew(self._mapping.row(record), cursor)):
+                assert isinstance(key, tuple)
+                excluded.append(key)
         if rows:
             self._write_once_listed(window, rows)
+        if excluded:
+            self._exclude(window, excluded)
+
+    def _cursor_of(self, key: Hashable, record: Record) -> datetime | None:
+        """The cursor of a record that was read, which is counted."""
+        self.read += 1
+        cursor = self._mapping.cursor(record)
+        if cursor is None:
+            self.without_cursor += 1
+            self.first_without_cursor = self.first_without_cursor or key
+        return cursor
 
     def save(self, window: Window, state: Callable[[], StreamState]) -> None:
         """Note the state that covers everything that was sent. While rows are held, it waits for them."""
@@ -113,6 +126,15 @@ class Sender:
         for row in rows:
             self._writer.upsert(self._table, row)
             self.sent += 1
+
+    def _exclude(self, window: Window, keys: Sequence[Key]) -> None:
+        """Soft-delete rows that `where` excludes now, whether or not the table has them."""
+        self.release(window)
+        for key in keys:
+            self._writer.delete(self._table, dict(zip(self._stream.primary_key, key, strict=True)))
+            window.forget(key[0])
+        self.excluded += len(keys)
+        window.written()
 
     def _write_once_listed(self, window: Window, rows: Sequence[Row]) -> None:
         if not window.unlisted_count and not self._held_rows:

@@ -57,6 +57,9 @@ class StreamSync:
             self._passes.run(self._before)
         if self._sender.deleted:
             self._source.info(f"{counted(self._sender.deleted, 'rows')} gone from the server: soft-deleted")
+        if self._sender.excluded:
+            changed = counted(self._sender.excluded, "changed records")
+            self._source.info(f"{changed} excluded by where: soft-deleted if they were rows")
         self._source.info(f"{counted(self._source.progress.rows, 'rows')} read, {self.sent:,} synced")
         self._writer.checkpoint_rows()
 

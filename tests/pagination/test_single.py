@@ -16,10 +16,12 @@ from engine.jsonpath import compile_path
 from engine.pagination.single import Single
 from engine.reading.pages import records_of
 from engine.requests import Page, Request
+from engine.spec.records import Records
 from engine.sync import sync
 from tests.shop import OWNER, STREAMS, Lines, Recorder, connection
 from tests.specs import edited
 
+WHOLE = Records(list=(compile_path("$"),))
 GET = Request(Endpoint("GET", "/x"))
 SHOP = edited(STREAMS, remove=["streams.orders", "streams.shops"], add={"streams.owner": OWNER})
 
@@ -50,7 +52,7 @@ def test_one_response_is_the_one_record() -> None:
     """No second request is sent."""
     paginator = Single(one_record=True).paginate(GET)
     assert paginator.request == GET
-    (record,) = records_of({"id": 1, "results": []}, [compile_path("$")], one_record=True)
+    (record,) = records_of({"id": 1, "results": []}, WHOLE, one_record=True)
     assert record == {"id": 1, "results": []}
     assert paginator.advance(Page([(1, record)])) == [(1, record)]
     assert paginator.request is None
@@ -58,7 +60,7 @@ def test_one_response_is_the_one_record() -> None:
 
 def test_the_record_can_be_in_an_envelope() -> None:
     """Of several paths, the first that leads to an object is used."""
-    places = [compile_path("$.items"), compile_path("$.data")]
+    places = Records(list=(compile_path("$.items"), compile_path("$.data")))
     assert records_of({"items": [{}], "data": {"id": 2}}, places, one_record=True) == [{"id": 2}]
 
 
@@ -74,10 +76,10 @@ def test_the_record_can_be_in_an_envelope() -> None:
 def test_the_message_names_an_unexpected_shape(document: Any, words: str) -> None:
     """A list is not read as its first item, nor null as no record, nor an object as a list."""
     with pytest.raises(UnexpectedShape) as caught:
-        records_of(document, [compile_path("$")], one_record=True)
+        records_of(document, WHOLE, one_record=True)
     assert str(caught.value) == words
     with pytest.raises(UnexpectedShape, match="no list of records"):
-        records_of({"id": 1}, [compile_path("$")])
+        records_of({"id": 1}, WHOLE)
 
 
 def test_a_sync_copies_the_record(server: Loopback, tmp_path: Path) -> None:

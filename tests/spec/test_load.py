@@ -42,8 +42,8 @@ def test_streams_inherit_from_the_api_or_override_it(tmp_path: Path) -> None:
     text = edited(STREAMS, add={"streams.shops.pagination": "single", "streams.shops.records": "$.shops"})
     document = connection(tmp_path, "http://shop.test/api", text).spec
     assert document.streams["shops"].pagination == (Single(),)
-    assert [path.text for path in document.streams["shops"].records or ()] == ["$.shops"]
-    assert [path.text for path in document.streams["orders"].records or ()] == ["$", "$.results", "$.result"]
+    assert [path.text for path in document.streams["shops"].records.paths] == ["$.shops"]
+    assert [path.text for path in document.streams["orders"].records.paths] == ["$", "$.results", "$.result"]
     assert document.streams["orders"].endpoint == Endpoint("POST", "/orders/filter")
 
 

@@ -185,8 +185,8 @@ class CheckedRequest:
         if response is None:
             return
         at = object_at if form.one_record else record_at
-        record = at(response, form.records)
-        if record is None and form.records and form.records_place[:1] != ("api",):
+        record = at(response, form.records) if form.records is not None else None
+        if record is None and form.records is not None and form.records_place[:1] != ("api",):
             message = _not_found(form, response, "list")
             self.faults.append(RequestFault("records", form.records_place, message))
         for expected in form.expected:
@@ -218,8 +218,9 @@ def _no_operation(form: RequestForm, found: NoOperation) -> str:
 
 def _not_found(form: RequestForm, response: Shape, several: str) -> str:
     """``expected a list at $.results; POST /flows/filter returns an object with rows, total``."""
-    wanted = "an object" if form.one_record else f"a {several}"
-    paths = " or ".join(path.text for path in form.records)
+    assert form.records is not None  # only of requests for records
+    wanted = "an object" if form.one_record or form.records.map else f"a {several}"
+    paths = " or ".join(path.text for path in form.records.paths)
     names = list(response.properties)
     having = f" with {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}" if names else ""
     return f"expected {wanted} at {paths}; {form.endpoint} returns {response.words}{having}"
@@ -245,7 +246,7 @@ def _check_held(findings: StreamFindings, stream: Stream, record: Shape | None, 
         message = "the OpenAPI document does not describe the parent's records, so columns are not checked"
         findings.add("note", "records", place, message)
     elif record is None:
-        paths = " or ".join(path.text for path in stream.records)
+        paths = " or ".join(path.text for path in stream.records.paths)
         message = f"the parent's records have no list of objects at {paths}"
         if stream.availability is None:
             findings.add("error", "records", place, message)
@@ -262,6 +263,8 @@ def _check_columns(findings: StreamFindings, stream: Stream, record: Shape, pare
     if stream.cursor_field is not None:
         findings.checked.add("cursor")
     for name, column in stream.fields.items():
+        if not column.path:
+            continue
         place: Place = ("streams", stream.name, "fields", name)
         followed = [_follow(record, parent, path) for path in column.path]
         shapes = [found for found in followed if isinstance(found, Shape)]

@@ -119,9 +119,13 @@ def _check_presence(findings: StreamFindings, stream: Stream, records: Sequence[
     reported = [finding.keypath for finding in findings.found if finding.level != "note"]
     for name, column in stream.fields.items():
         keypath = f"streams.{stream.name}.fields.{name}"
-        if column.availability is not None or any(f"{one}.".startswith(f"{keypath}.") for one in reported):
+        if (
+            column.availability is not None
+            or not column.path
+            or any(f"{one}.".startswith(f"{keypath}.") for one in reported)
+        ):
             continue
-        if all(_lacks(path, record) for path in column.path for record in records):
+        if column.path and all(_lacks(path, record) for path in column.path for record in records):
             paths = " or ".join(path.text for path in column.path)
             message = f"none of the first {len(records)} records has {paths}"
             # The properties of an object within a record may depend on its kind. A document, if any, declares them all.

@@ -50,7 +50,9 @@ def unmapped_properties(api: OpenApi, spec: Spec, streams: Iterable[Stream], roo
     """A note for each property of the streams' records that no column maps, not even in part."""
     for stream in streams:
         record = record_of(api, spec, stream)
-        mapped = {leading_steps(path.text)[0][:1] for column in stream.fields.values() for path in column.path}
+        columns = stream.fields.values()
+        paths = [path for column in columns for path in (*column.path, *([column.present] if column.present else []))]
+        mapped = {leading_steps(path.text)[0][:1] for path in paths}
         for name, shape in record.properties.items() if record else ():
             if (name,) not in mapped:
                 message = f'no column maps "{name}" ({best_type(shape)})'

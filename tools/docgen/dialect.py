@@ -25,6 +25,7 @@ from engine.declare.values import (
     JsonObject,
     MapOf,
     OneOrMore,
+    Scalar,
     Size,
     Text,
     ValueType,
@@ -142,7 +143,7 @@ class _Page:
                 return f"a mapping of {plural(noun)}, each {self._value(value)}"
             case Choice(noun=noun, choices=choices) if len(choices) > _LONGEST_CHOICE:
                 return f"{noun}, listed below"
-            case Boolean() | Choice() | Constant() | Duration() | Integer() | JsonObject() | Size() | Text():
+            case Boolean() | Choice() | Constant() | Duration() | Integer() | JsonObject() | Scalar() | Size() | Text():
                 return value_type.words
         raise TypeError(f"no words for {type(value_type).__name__}")
 

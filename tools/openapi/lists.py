@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.declare.types import Endpoint
 from engine.jsonpath import JsonPath, leading_steps
 from engine.spec.dialect import Spec, Stream
+from engine.spec.records import Records
 from tools.openapi.document import OpenApi, Operation
 from tools.openapi.shape import Absent, Shape
 from tools.request_forms import RequestForm, paged, request_forms
@@ -50,8 +51,8 @@ def list_operation(operation: Operation, spec: Spec) -> ListOperation | None:
     if operation.response is None:
         return None
     paged = operation.takes(paging_keys(spec, operation.endpoint))
-    for path in spec.api.records:
-        record = record_at(operation.response, [path])
+    for path in spec.api.records.list:
+        record = record_at(operation.response, Records(list=(path,)))
         if record is not None and record.properties:
             return ListOperation(operation, path.text, True, record, paged)
     if "id" in operation.response.properties:
@@ -68,8 +69,8 @@ def object_operation(operation: Operation, spec: Spec) -> ListOperation | None:
     """An operation that returns one record; None if it does not return an object or may change something."""
     if operation.response is None or operation.endpoint.method != "GET":
         return None
-    for path in spec.api.records:
-        record = object_at(operation.response, [path])
+    for path in spec.api.records.list:
+        record = object_at(operation.response, Records(list=(path,)))
         if record is not None and record.properties:
             return ListOperation(operation, path.text, True, record, False, one_record=True)
     if not operation.response.properties:
@@ -83,19 +84,21 @@ def paging_keys(spec: Spec, endpoint: Endpoint) -> Sequence[str]:
     return list(dict.fromkeys(name for form in forms for sent in form.sent for name in sent.values))
 
 
-def record_at(response: Shape, paths: Iterable[JsonPath]) -> Shape | None:
-    """The shape of a record, at the first path that leads to a list which can hold objects."""
-    for path in paths:
+def record_at(response: Shape, records: Records) -> Shape | None:
+    """The shape of a record, at the first path that leads to what the records can be in."""
+    for path in records.paths:
         found = follow(response, path)
-        items = None if isinstance(found, Absent) else found.items
-        if items is not None and items.kinds & {"object", "any"}:
-            return items
+        if isinstance(found, Absent):
+            continue
+        value = found.values_of_properties if records.map else found.items
+        if value is not None and (records.map or records.values or value.kinds & {"object", "any"}):
+            return value
     return None
 
 
-def object_at(response: Shape, paths: Iterable[JsonPath]) -> Shape | None:
+def object_at(response: Shape, records: Records) -> Shape | None:
     """The shape of a single record, at the first path that leads to a possible object."""
-    for path in paths:
+    for path in records.paths:
         found = follow(response, path)
         if not isinstance(found, Absent) and found.kinds & {"object", "any"}:
             return found
@@ -106,13 +109,13 @@ def record_of(api: OpenApi, spec: Spec, stream: Stream) -> Shape | None:
     """The shape of a stream's records, in its endpoint's response or in the list that its parent's records hold."""
     if stream.endpoint is None:
         holder = record_of(api, spec, spec.streams[stream.parent.stream]) if stream.parent else None
-        return record_at(holder, stream.records or ()) if holder else None
+        return record_at(holder, stream.records) if holder else None
     operation = api.find(stream.endpoint)
     if not isinstance(operation, Operation) or operation.response is None:
         return None
     whole = next(request_forms(spec, stream), None)
     at = object_at if whole is not None and whole.one_record else record_at
-    return at(operation.response, stream.records or ())
+    return at(operation.response, stream.records)
 
 
 def follow(shape: Shape, path: JsonPath) -> Shape | Absent:

@@ -87,6 +87,15 @@ class Shape:
         return {name: Shape(self.root, tuple(forms)) for name, forms in found.items()}
 
     @property
+    def values_of_properties(self) -> Shape | None:
+        """What any property of the value is, if the value can be an object."""
+        if not self.kinds & {"object", "any"}:
+            return None
+        named = [form for shape in self.properties.values() for form in shape.forms]
+        others = self.at("")
+        return Shape(self.root, (*named, *(others.forms if others else ())))
+
+    @property
     def required(self) -> Sequence[str]:
         """The properties that every form requires."""
         first, *others = (list(form.get("required", ())) for form in self.forms or ({},))

@@ -310,7 +310,7 @@ def test_records_in_an_envelope_and_a_smaller_page(saved: Path) -> None:
     assert run(saved, "/shops/filter") == 0
     stream = load(saved / "streams.yaml").streams["shops"]
     assert [style.page_size for style in stream.pagination or ()] == [20]
-    assert [path.text for path in stream.records or ()] == ["$", "$.results", "$.result"]
+    assert [path.text for path in stream.records.paths] == ["$", "$.results", "$.result"]
 
 
 @pytest.mark.parametrize(

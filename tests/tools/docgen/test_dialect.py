@@ -134,7 +134,7 @@ def test_titles_are_unique_and_every_link_leads_to_one() -> None:
     [
         ("api", "lookback", "a duration", "`5m`"),
         ("api", "base_url", "an http:// or https:// URL", "**required**"),
-        ("api", "records", "a JSONPath, or a list of them", "`$`"),
+        ("api", "records", "a JSONPath, or a list of them, or [`records`](#records)", "`$`"),
         ("api", "pagination", "[a pagination style](#pagination-styles)", "**required**"),
         ("api", "timeout", "[`timeout`](#timeout)", ""),
         ("limits", "body", "a size", "`64MB`"),

@@ -1,0 +1,98 @@
+"""Which records a response has: where they are in it, and which of them become rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from engine.declare.blocks import key
+from engine.declare.types import JSON_PATH
+from engine.declare.values import OneOrMore, Scalar
+from engine.jsonpath import KEY, VALUE, JsonPath
+
+_FIRST = "Of several paths, the first that leads to one is used; a response of any other shape is a failure, never an "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """Where the records are in a response: in a list, in the properties of an object, or in a list of plain values.
+
+    Give one of the keys; a JSONPath alone is that of a list. Fields can reach the name of a property as `$key`, and the
+    value of a property or an item as `$value`. If that value is an object, its own properties are `$.name` as usual.
+    """
+
+    required_one_of: ClassVar = ("list", "map", "values")
+
+    list: tuple[JsonPath, ...] = key(
+        OneOrMore(JSON_PATH),
+        f"JSONPath of a list of objects. {_FIRST}empty page. With `{{style: single, one: true}}`, the path of the one "
+        "record.",
+        default=(),
+    )
+    map: tuple[JsonPath, ...] = key(
+        OneOrMore(JSON_PATH),
+        "JSONPath of an object whose properties are the records: `{EUR: 1.07, GBP: 1.26}` is two of them.",
+        default=(),
+    )
+    values: tuple[JsonPath, ...] = key(
+        OneOrMore(JSON_PATH), 'JSONPath of a list of plain values, such as `["red", "blue"]`.', default=()
+    )
+
+    @property
+    def paths(self) -> tuple[JsonPath, ...]:
+        """The paths, whatever is at them."""
+        return self.list or self.map or self.values
+
+    def at(self, found: Any) -> Sequence[Any] | None:
+        """The records that are found at a path; None if something else is there. Items of a list can be anything."""
+        if self.map:
+            return [_entry(value, {KEY: name}) for name, value in found.items()] if isinstance(found, dict) else None
+        if not isinstance(found, list):
+            return None
+        return [_entry(value, {}) for value in found] if self.values else found
+
+    @property
+    def noun(self) -> str:
+        """What is at a path, for messages."""
+        return "object" if self.map else "list" if self.values else "list of records"
+
+
+def _entry(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of a value that has no record of its own."""
+    return {**(value if isinstance(value, dict) else {}), **beside, VALUE: value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """A condition on a value of a record. A value that is missing counts as null.
+
+    Of a path that leads to several values, one that fits is enough for `is`, and none may fit for `not`.
+    """
+
+    required_one_of: ClassVar = ("is", "not")
+
+    path: JsonPath = key(JSON_PATH, "JSONPath of the value.")
+    is_: tuple[Any, ...] = key(
+        OneOrMore(Scalar()), "The value, or several, one of which it must be.", default=(), name="is"
+    )
+    not_: tuple[Any, ...] = key(
+        OneOrMore(Scalar()), "The value, or several, none of which it may be.", default=(), name="not"
+    )
+
+    def holds(self, record: Any) -> bool:
+        """Whether a record fulfills the condition."""
+        found = self.path.get(record)
+        return fits(found if isinstance(found, list) and not self.path.is_single else [found], self.is_, self.not_)
+
+
+def fits(found: Sequence[Any], is_: Sequence[Any], not_: Sequence[Any]) -> bool:
+    """Whether one of these values is wanted, if any is, and none is unwanted. No value at all counts as null."""
+    values = found or [None]
+    wanted = not is_ or any(_equal(value, one) for value in values for one in is_)
+    return wanted and not any(_equal(value, one) for value in values for one in not_)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal. Unlike in Python, true is no number."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

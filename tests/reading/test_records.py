@@ -1,0 +1,336 @@
+"""Which records a response has, and which of them become rows: entries, plain values, constants and `where`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.testbed.loopback import Reply, Seen
+from engine.failures import Failure
+from engine.sync import sync
+from tests.in_process import InProcess
+from tests.shop import Lines, Recorder, connection
+from tests.specs import edited
+
+HEAD = """
+version: 1
+name: Shop
+configuration:
+  api_url: {type: url, description: Where the shop is., required: true}
+api:
+  base_url: ${api_url}
+  pagination: single
+  lookback: 1h
+  retry: {attempts: 1}
+streams:
+"""
+RATES = f"""{HEAD}
+  rates:
+    description: One row per currency.
+    endpoint: GET /rates
+    records: {{map: $.rates}}
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {{id: $key, rate: {{path: $value, type: DOUBLE}}, base: {{value: USD}}}}
+"""
+ISSUES = f"""{HEAD}
+  issues:
+    description: One row per issue; the list has pull requests, too.
+    endpoint: GET /issues
+    where: {{path: $.pull_request, is: null}}
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    fields:
+      id: $.id
+      updated: {{path: $.updated, type: UTC_DATETIME}}
+"""
+COMMENTS = {
+    "description": "One row per comment.",
+    "endpoint": "GET /issues/{issue}/comments",
+    "parent": {"stream": "issues", "values": {"issue": "$.id"}},
+    "primary_key": "id",
+    "sync_mode": "full_refresh",
+    "fields": {"id": "$.id"},
+}
+REFRESHED = edited(ISSUES, replace={"streams.issues.sync_mode": "full_refresh"}, remove=["streams.issues.cursor_field"])
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+class Server:
+    """Serves what its paths hold, and counts the hours by the syncs."""
+
+    def __init__(self, **lists: Any) -> None:
+        self.lists = lists
+        self.now = START
+        self.seen: list[str] = []
+
+    def __call__(self, seen: Seen) -> Reply:
+        path = seen.path.removeprefix("/api/")
+        self.seen.append(path)
+        found = self.lists[path]
+        if "offset" in seen.query:
+            found = found[int(seen.query["offset"][0]) :]
+        return Reply(found, headers={"Date": format_datetime(self.now, usegmt=True)})
+
+    def touch(self, number: int, **changes: Any) -> None:
+        """Change an issue now."""
+        self.lists["issues"][number] = {**self.lists["issues"][number], "updated": self.now.isoformat(), **changes}
+
+
+def synced(server: Server, folder: Path, text: str, recorder: Recorder | None = None) -> tuple[Recorder, Lines]:
+    """Sync, and let a day pass."""
+    recorder, log = recorder or Recorder(), Lines()
+    recorder.operations.clear()
+    with InProcess(server) as loopback:
+        sync(connection(folder, loopback.url, text), recorder.state, recorder, log)
+    server.now += timedelta(days=1)
+    return recorder, log
+
+
+def alive(recorder: Recorder, table: str) -> dict[Any, dict[str, Any]]:
+    """The rows that are not deleted, without that mark."""
+    rows = recorder.tables.get(table, {}).items()
+    return {key: {**row, "deleted": None} for key, row in rows if not row["deleted"]}
+
+
+def issues(*pull_requests: int) -> list[dict[str, Any]]:
+    """Four issues, of which those with these numbers are pull requests."""
+    updated = (START - timedelta(days=9)).isoformat()
+    marks: list[dict[str, Any]] = [{"pull_request": {"url": "u"}} if n in pull_requests else {} for n in range(4)]
+    return [{"id": f"i{n}", "updated": updated, **mark} for n, mark in enumerate(marks)]
+
+
+# --- where records are -----------------------------------------------------------------------------------------------
+
+
+def test_the_properties_of_an_object_are_records(tmp_path: Path) -> None:
+    """Each with its name and its value. An empty object has none, and a row that left it is deleted."""
+    server = Server(rates={"rates": {"EUR": 1.07, "GBP": 1.26}})
+    recorder, _ = synced(server, tmp_path, RATES)
+    rows = alive(recorder, "rates")
+    assert {key: (row["rate"], row["base"]) for key, row in rows.items()} == {
+        "EUR": (1.07, "USD"),
+        "GBP": (1.26, "USD"),
+    }
+    server.lists["rates"] = {"rates": {}}
+    recorder, _ = synced(server, tmp_path, RATES, recorder)
+    assert not alive(recorder, "rates")
+
+
+def test_a_property_that_is_an_object_has_its_own_properties(tmp_path: Path) -> None:
+    """`$.name` reads them; `$value` is the whole object, whose own `$key` is none."""
+    fields = {"id": "$key", "name": "$.name", "whole": {"path": "$value", "type": "JSON"}}
+    text = edited(RATES, replace={"streams.rates.fields": fields})
+    recorder, _ = synced(Server(rates={"rates": {"a": {"name": "Anna"}}}), tmp_path, text)
+    assert alive(recorder, "rates") == {"a": {"id": "a", "name": "Anna", "whole": {"name": "Anna"}, "deleted": None}}
+
+
+def test_an_object_by_wildcard_can_be_empty(tmp_path: Path) -> None:
+    """No rows, and no failure."""
+    text = edited(RATES, replace={"streams.rates.records": "$.rates.*", "streams.rates.fields": {"id": "$.id"}})
+    recorder, _ = synced(Server(rates={"rates": {}}), tmp_path, text)
+    assert not alive(recorder, "rates")
+
+
+def test_plain_values_are_records(tmp_path: Path) -> None:
+    """A list of strings, or of lists."""
+    text = edited(
+        RATES, replace={"streams.rates.records": {"values": "$.rates"}, "streams.rates.fields": {"id": "$value"}}
+    )
+    recorder, _ = synced(Server(rates={"rates": ["EUR", "GBP"]}), tmp_path, text)
+    assert [*alive(recorder, "rates")] == ["EUR", "GBP"]
+    text = edited(text, replace={"streams.rates.fields": {"id": "$value[0]", "rate": "$value[1]"}})
+    recorder, _ = synced(Server(rates={"rates": [["EUR", "1.07"]]}), tmp_path, text)
+    assert alive(recorder, "rates")["EUR"]["rate"] == "1.07"
+
+
+@pytest.mark.parametrize(
+    ("records", "answer", "words"),
+    [
+        ("$.rates", {"rates": ["EUR"]}, r"plain values are `records: {values: ...}`"),
+        ({"map": "$.rates"}, {"rates": ["EUR"]}, r"no object at \$.rates"),
+        ({"values": "$.rates"}, {"rates": {"EUR": 1}}, r"no list at \$.rates"),
+    ],
+)
+def test_another_shape_is_a_failure(tmp_path: Path, records: Any, answer: Any, words: str) -> None:
+    """It says what was expected, and for plain values what to declare."""
+    fields = {"id": "$.id" if records == "$.rates" else "$value"}
+    text = edited(RATES, replace={"streams.rates.fields": fields}, remove=["streams.rates.records"])
+    text = edited(text, add={"streams.rates.records": records})
+    with pytest.raises(Failure, match=words):
+        synced(Server(rates=answer), tmp_path, text)
+
+
+def test_the_records_of_a_parent_can_be_entries(tmp_path: Path) -> None:
+    """A stream without an endpoint takes them out of its parent's record; a parent without any has no rows."""
+    labels = {
+        "description": "One row per label.",
+        "parent": "issues",
+        "records": {"map": "$.labels"},
+        "primary_key": ["issue", "name"],
+        "sync_mode": "full_refresh",
+        "fields": {"id": "$value", "issue": "$parent.id", "name": "$key"},
+    }
+    listed = issues()
+    listed[0]["labels"], listed[1]["labels"] = {"kind": "bug", "size": "XL"}, {}
+    recorder, _ = synced(Server(issues=listed), tmp_path, edited(REFRESHED, add={"streams.labels": labels}))
+    assert {(row["issue"], row["name"], row["id"]) for row in alive(recorder, "labels").values()} == {
+        ("i0", "kind", "bug"),
+        ("i0", "size", "XL"),
+    }
+
+
+def test_presence_is_true_or_false(tmp_path: Path) -> None:
+    """A null is no value."""
+    fields = {"id": "$.id", "is_pull_request": {"present": "$.pull_request", "type": "BOOLEAN"}}
+    text = edited(REFRESHED, remove=["streams.issues.where"], replace={"streams.issues.fields": fields})
+    listed = issues(2)
+    listed[3]["pull_request"] = None
+    recorder, _ = synced(Server(issues=listed), tmp_path, text)
+    assert [row["is_pull_request"] for row in alive(recorder, "issues").values()] == [False, False, True, False]
+
+
+# --- where -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        ({"path": "$.a", "is": "x"}, "0"),
+        ({"path": "$.a", "is": ["x", "y"]}, "01"),
+        ({"path": "$.a", "not": "x"}, "1234"),
+        ({"path": "$.a", "is": None}, "34"),
+        ({"path": "$.a", "not": None}, "012"),
+        ({"path": "$.a", "is": 1}, ""),
+        ({"path": "$.a", "is": True}, "2"),
+        ({"path": "$.tags[*]", "is": "red"}, "0"),
+        ({"path": "$.tags[*]", "not": "red"}, "1234"),
+        ({"path": "$.tags[*]", "is": None}, "234"),
+        ([{"path": "$.a", "not": None}, {"path": "$.tags[*]", "not": None}], "01"),
+    ],
+)
+def test_only_records_that_fulfill_all_conditions_are_rows(tmp_path: Path, where: Any, rows: str) -> None:
+    """Missing counts as null; of several values one that fits is enough, and none may be unwanted."""
+    listed = [
+        {"id": "0", "a": "x", "tags": ["red", "blue"]},
+        {"id": "1", "a": "y", "tags": ["blue"]},
+        {"id": "2", "a": True, "tags": []},
+        {"id": "3", "a": None},
+        {"id": "4"},
+    ]
+    text = edited(REFRESHED, replace={"streams.issues.where": where, "streams.issues.fields": {"id": "$.id"}})
+    recorder, _ = synced(Server(issues=listed), tmp_path, text)
+    assert "".join(alive(recorder, "issues")) == rows
+
+
+def test_a_full_refresh_deletes_what_is_no_longer_a_row(tmp_path: Path) -> None:
+    """And with it the children of its record, which are not requested either."""
+    server = Server(issues=issues(3), **{f"issues/i{n}/comments": [{"id": f"c{n}"}] for n in range(4)})
+    text = edited(REFRESHED, add={"streams.comments": COMMENTS})
+    recorder, _ = synced(server, tmp_path, text)
+    assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
+    assert {*alive(recorder, "comments")} == {"c0", "c1", "c2"}
+    server.touch(1, pull_request={})
+    server.seen.clear()
+    recorder, _ = synced(server, tmp_path, text, recorder)
+    assert [*alive(recorder, "issues")] == ["i0", "i2"]
+    assert {*alive(recorder, "comments")} == {"c0", "c2"}
+    assert "issues/i1/comments" not in server.seen
+
+
+CHANGES = {"streams.issues.incremental": {"changes": {"query": {"since": "$since"}}}}
+
+
+@pytest.mark.parametrize("text", [ISSUES, edited(ISSUES, add=CHANGES)], ids=["list", "changes"])
+def test_a_row_is_deleted_when_its_record_is_excluded(tmp_path: Path, text: str) -> None:
+    """By the sync that sees the change, once; and it is there again when its record is included again."""
+    server = Server(issues=issues(3))
+    recorder, _ = synced(server, tmp_path, text)
+    assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
+    assert recorder.count("delete") == 0
+
+    server.touch(1, pull_request={})
+    recorder, log = synced(server, tmp_path, text, recorder)
+    assert [*alive(recorder, "issues")] == ["i0", "i2"]
+    assert (recorder.count("upsert"), recorder.count("delete")) == (0, 1)
+    assert "issues: 1 changed record excluded by where: soft-deleted if they were rows" in log.infos
+
+    server.now -= timedelta(hours=23, minutes=30)  # the change is still in the lookback
+    recorder, _ = synced(server, tmp_path, text, recorder)
+    assert recorder.count("delete") == 0
+    server.touch(1, pull_request=None)
+    recorder, _ = synced(server, tmp_path, text, recorder)
+    assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
+    server.now -= timedelta(hours=23, minutes=30)
+    server.lists["issues"][1]["pull_request"] = {}  # no column shows it
+    recorder, _ = synced(server, tmp_path, text, recorder)
+    assert [*alive(recorder, "issues")] == ["i0", "i2"]
+
+
+def test_a_first_sync_truncates_and_sends_no_deletions(tmp_path: Path) -> None:
+    """A re-sync leaves no row alive that is excluded now."""
+    server = Server(issues=issues(3))
+    recorder, _ = synced(server, tmp_path, ISSUES)
+    server.touch(0, pull_request={})
+    recorder.state = {}
+    recorder, _ = synced(server, tmp_path, ISSUES, recorder)
+    assert [*alive(recorder, "issues")] == ["i1", "i2"]
+    assert (recorder.count("truncate"), recorder.count("delete")) == (1, 0)
+
+
+def test_another_where_reads_the_stream_again(tmp_path: Path) -> None:
+    """Its rows are others."""
+    server = Server(issues=issues(3))
+    recorder, _ = synced(server, tmp_path, ISSUES)
+    text = edited(ISSUES, replace={"streams.issues.where": {"path": "$.id", "not": "i0"}})
+    recorder, log = synced(server, tmp_path, text, recorder)
+    assert [*alive(recorder, "issues")] == ["i1", "i2", "i3"]
+    assert any("declaration has changed" in line for line in log.warnings)
+
+
+def test_an_open_row_that_is_excluded_is_deleted(tmp_path: Path) -> None:
+    """Although its record is still found, and nothing else shows a change."""
+    open_rows = {
+        "changes": {"body": {"since": "$since"}},
+        "open": {"field": "$.state", "values": "OPEN", "into": "state", "body": {"sort": "id"}},
+        "lookup": "ids",
+    }
+    add = {"streams.issues.incremental": open_rows}
+    text = edited(ISSUES, replace={"streams.issues.endpoint": "POST /issues"}, add=add)
+    server = Server(issues=[{**issue, "state": "OPEN"} for issue in issues(3)])
+    recorder, _ = synced(server, tmp_path, text)
+    assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
+    server.lists["issues"][1]["pull_request"] = {}
+    recorder, _ = synced(server, tmp_path, text, recorder)
+    assert [*alive(recorder, "issues")] == ["i0", "i2"]
+    recorder, _ = synced(server, tmp_path, text, recorder)
+    assert recorder.count("delete") == 0
+
+
+RECONCILED = {
+    "streams.issues.pagination": {"style": "offset", "page_size": 10},
+    "streams.issues.count": "GET /count",
+    "streams.issues.incremental": {
+        "changes": {"query": {"since": "$since"}, "stop_at": "$.made"},
+        "reconcile": "0s",
+    },
+}
+
+
+@pytest.mark.parametrize("deleted", ["keep", "soft_delete"])
+def test_reconciliation_deletes_what_is_excluded(tmp_path: Path, deleted: str) -> None:
+    """Also if no query found the change, and whether it re-sends the list or what changed in it."""
+    text = edited(ISSUES, add={**RECONCILED, "streams.issues.deleted": deleted})
+    server = Server(issues=[{**issue, "made": issue["updated"]} for issue in issues(3)], count=4)
+    recorder, _ = synced(server, tmp_path, text)
+    recorder, _ = synced(server, tmp_path, text, recorder)
+    assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
+    server.touch(1, pull_request={})
+    recorder, _ = synced(server, tmp_path, text, recorder)
+    assert [*alive(recorder, "issues")] == ["i0", "i2"]
+    assert recorder.count("truncate") == (deleted == "soft_delete")
