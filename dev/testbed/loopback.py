@@ -56,9 +56,9 @@ class Reply:
 
 
 def received(method: str, target: str, headers: Mapping[str, str], content: bytes) -> Seen:
-    """A request that came now. A multipart body is not decoded."""
+    """A request that came now. A form in its body is not decoded."""
     address = urlsplit(target)
-    is_form = headers.get("Content-Type", "").startswith("multipart/")
+    is_form = headers.get("Content-Type", "").startswith(("multipart/", "application/x-www-form-urlencoded"))
     value = json.loads(content) if content and not is_form else None
     return Seen(method, address.path, parse_qs(address.query), value, headers, time.monotonic(), content)
 

@@ -7,18 +7,25 @@ from typing import Final
 from engine.authentication.basic import Basic
 from engine.authentication.bearer import Bearer
 from engine.authentication.header import Header
+from engine.authentication.oauth2 import OAuth2
 from engine.authentication.query import Query
 from engine.declare.blocks import Union
 
-__all__ = ["AUTHENTICATION", "Authentication", "style_in_use"]
+__all__ = ["AUTHENTICATION", "Authentication", "FixedStyle", "is_given", "style_in_use"]
 
-Authentication = Basic | Bearer | Header | Query
+FixedStyle = Bearer | Header | Query | Basic
+Authentication = FixedStyle | OAuth2
 
 AUTHENTICATION: Final = Union(
-    "authentication style", {"bearer": Bearer, "header": Header, "query": Query, "basic": Basic}
+    "authentication style", {"bearer": Bearer, "header": Header, "query": Query, "basic": Basic, "oauth2": OAuth2}
 )
 
 
 def style_in_use(styles: tuple[Authentication, ...]) -> int | None:
     """The index of the first style whose values are not empty; None if all are empty."""
-    return next((index for index, style in enumerate(styles) if style.credentials()), None)
+    return next((index for index, style in enumerate(styles) if is_given(style)), None)
+
+
+def is_given(style: Authentication) -> bool:
+    """Whether the values of a style are not empty."""
+    return bool(style.credentials()) if isinstance(style, FixedStyle) else style.request() is not None

@@ -11,10 +11,14 @@ from engine.declare.values import Text
 
 @dataclass(frozen=True)
 class Credentials:
-    """Headers and query parameters that are added to a request. False if there are none."""
+    """Headers and query parameters that are added to a request. False if there are none.
+
+    ``renew_at``: when to fetch a new token, in monotonic seconds; None if they do not expire, or nobody knows when.
+    """
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    renew_at: float | None = None
 
     def __bool__(self) -> bool:
         return bool(self.headers or self.query)

@@ -37,7 +37,7 @@ class Text:
         expected: The form in words, for messages: "a method (GET or POST) and a path, such as POST /flows/filter".
         convert: Makes the value of the string. Raises ValueError with the reason if it cannot.
         noun: The form in a few words, for the reference page, if ``expected`` has more: "a method and a path".
-        needs_all: Whether the string is empty if a setting in it is: `Token ${api_key}` without a key.
+        needs_all: Whether the string is empty (with ``convert``, None) if a setting in it is: `Token ${api_key}`.
     """
 
     pattern: str | None = None
@@ -54,7 +54,7 @@ class Text:
             return filled.problem(f"expected {self.expected}, found {filled.describe()}")
         text: str = filled.yaml.value
         if self.needs_all and "" in node.settings.values():
-            text = ""
+            return "" if self.convert is None else None
         if self.pattern is not None and not re.fullmatch(self.pattern, text):
             return node.problem(f"expected {self.expected}, found {filled.describe()}{_remedy(node)}")
         if self.convert is None:

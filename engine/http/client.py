@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from engine.authentication import style_in_use
+from engine.authentication import FixedStyle, style_in_use
 from engine.authentication.credentials import NONE, Credentials, merged
+from engine.authentication.token import TokenStyle
 from engine.failures import Failure, redact_exception
+from engine.http.access_token import AccessToken, TokenEndpoint, server_of
 from engine.http.budget import Budget
 from engine.http.clock import ServerClock
 from engine.http.csrf import CsrfToken
@@ -30,6 +33,7 @@ from engine.http.retry import Retrying
 from engine.http.transport import Transport
 from engine.log import Log, RedactingLog
 from engine.requests import Request, Response
+from engine.spec.dialect import Api
 from engine.spec.load import ResolvedSpec
 
 
@@ -50,27 +54,25 @@ class Client:
     def __init__(self, resolved: ResolvedSpec, log: Log) -> None:
         api = resolved.spec.api
         style = style_in_use(api.authentication)
+        self._title = resolved.spec.title
         self._api = api
         self._secrets = resolved.settings.secrets
         self._errors = ErrorMapping(resolved, style)
-        self._transport = self._connect(resolved.spec.title)
-        self._authentication = FixedCredentials(self._in_use(style))
+        self._transport = self._connect(api, {**api.headers, **api.extra_headers})
         self._csrf = CsrfToken(api.csrf, self._fetch_token) if api.csrf else None
         self.log = redacting = RedactingLog(log, self.redact)
-        self._retrying = Retrying(api.retry, Budget(api.limits), RateLimiter(api.rate_limit), redacting)
+        self._budget = Budget(api.limits)
+        self._retrying = Retrying(api.retry, self._budget, RateLimiter(api.rate_limit), redacting)
+        self._token_endpoint: TokenEndpoint | None = None
+        self._authentication = self._in_use(style)
         self._repairs = Repairs(redacting)
         self._clock = ServerClock()
 
-    def _connect(self, title: str) -> Transport:
-        agent = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "api"
-        headers = {
-            "Accept": "application/json",
-            "User-Agent": f"{agent}-fivetran-connector",
-            **self._api.headers,
-            **self._api.extra_headers,
-        }
+    def _connect(self, api: Api, headers: Mapping[str, str]) -> Transport:
+        agent = re.sub(r"[^a-z0-9]+", "-", self._title.lower()).strip("-") or "api"
+        headers = {"Accept": "application/json", "User-Agent": f"{agent}-fivetran-connector", **headers}
         try:
-            return Transport(self._api, headers)
+            return Transport(api, headers)
         except ssl.SSLError:
             failure = Failure(
                 f"{self._errors.named('api.ca_certificate')}: the lines between BEGIN and END are not a certificate. "
@@ -81,11 +83,28 @@ class Client:
             failure = Failure(f"{where}: {error}.")
         raise failure  # outside of the handlers: an exception of a library can hold a value
 
-    def _in_use(self, style: int | None) -> Credentials:
-        """The credentials of a style, which are secret from now on, in whatever parts the configuration has them."""
-        credentials = NONE if style is None else self._api.authentication[style].credentials()
-        self._secrets.learn(credentials.values())
-        return credentials
+    def _in_use(self, index: int | None) -> CredentialSource:
+        """The credentials of a style. They are secret from now on, in whatever parts the configuration has them."""
+        if index is None:
+            return FixedCredentials(NONE)
+        style = self._api.authentication[index]
+        if isinstance(style, FixedStyle):
+            self._secrets.learn(style.credentials().values())
+            return FixedCredentials(style.credentials())
+        self._token_endpoint = self._connect_tokens(style, index)
+        return AccessToken(self._token_endpoint.fetch)
+
+    def _connect_tokens(self, style: TokenStyle, index: int) -> TokenEndpoint:
+        """The token endpoint of a style. The rate limit, and the api's headers, are not for another server."""
+        request = style.request()
+        assert request is not None  # the style in use has no empty values
+        self._secrets.learn(Credentials(request.headers).values())
+        server, transport = server_of(request.endpoint), self._transport
+        if server is not None:
+            transport = self._connect(replace(self._api, base_url=server), {})
+        part = f"api.authentication[{index}]" if len(self._api.authentication) > 1 else "api.authentication"
+        retrying = Retrying(self._api.retry, self._budget, RateLimiter(None), self.log)
+        return TokenEndpoint(style, part, transport, retrying, self._errors, self._secrets)
 
     def __enter__(self) -> Client:
         return self
@@ -101,6 +120,8 @@ class Client:
         """Close all connections. Threads that wait to retry give up."""
         self._retrying.stop()
         self._transport.close()
+        if self._token_endpoint is not None:
+            self._token_endpoint.close()
         self._repairs.report()
 
     def url(self, request: Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
+from engine.authentication import is_given
 from engine.failures import Failure, NotFound, RequestRejected, Unauthorized
 from engine.http.decoding import NotJson, decode
 from engine.http.response import RawResponse
@@ -163,7 +164,7 @@ class ErrorMapping:
             return self._redirect(url, response)
         what = f"{returned}: {self.excerpt(response.text)}"
         if status in (401, 403):
-            return what, self._credentials(status)
+            return what, self.credentials_remedy(status)
         if status in (400, 422):
             keys = ", ".join([*request.query, *(request.body or {})]) or "none"
             return (
@@ -190,7 +191,7 @@ class ErrorMapping:
             return what, f"Write https:// in {self.named('api.base_url')}"
         return what, self._odd_url() or f"Check {self.named('api.base_url')}: it must be the URL of the API itself"
 
-    def _credentials(self, status: int) -> str:
+    def credentials_remedy(self, status: int) -> str:
         """What to do about a 401 or 403, with the setting that was used and those that were set in vain."""
         styles = self._api.authentication
         if not styles:
@@ -201,7 +202,7 @@ class ErrorMapping:
         unused = [
             self.settings_behind(f"api.authentication[{index}]")
             for index, style in enumerate(styles)
-            if index != self._style and style.credentials()
+            if index != self._style and is_given(style)
         ]
         note = f"; {' and '.join(unused)} is set too, and not used" if unused else ""
         is_valid, has = ("are valid", "have") if " and " in setting else ("is valid", "has")

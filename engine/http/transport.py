@@ -99,25 +99,31 @@ class Transport:
         url = urljoin("/".join([server.replace(":", "://", 1), *segments, ""]), path)
         return url if path.endswith("/") else url.rstrip("/")
 
-    def send(self, request: Request, credentials: Credentials) -> RawResponse:
+    def send(self, request: Request, credentials: Credentials, *, is_form: bool = False) -> RawResponse:
         """Send a request with credentials and read the whole response.
+
+        Args:
+            request: The request. Its body is sent as JSON or, with ``is_form``, as a form.
+            credentials: What is added to it.
+            is_form: Whether the body is sent as a form.
 
         Raises:
             TransportError: there was no response, or none within the bounds.
         """
         try:
-            return self._exchange(request, credentials)
+            return self._exchange(request, credentials, is_form)
         # Every exception of requests is an OSError, and so is a CA bundle of the environment that is missing.
         except (OSError, _Urllib3Error) as error:
             raise _transport_error(error) from error
 
-    def _exchange(self, request: Request, credentials: Credentials) -> RawResponse:
+    def _exchange(self, request: Request, credentials: Credentials, is_form: bool) -> RawResponse:
         started = time.monotonic()
         with self._session.request(
             request.endpoint.method,
             self.url(request) or "",
             params=_query({**request.query, **credentials.query}),
-            json=request.body,
+            data=request.body if is_form else None,
+            json=None if is_form else request.body,
             headers=dict(credentials.headers),
             timeout=self._timeout,
             allow_redirects=False,

@@ -6,13 +6,14 @@ Every secret of the configuration contains a canary, and the server repeats what
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -36,6 +37,7 @@ KEY = 'CANARY-key-"quoted"\\and/more+0123456789'
 USER = "someone:CANARY-pass word:'ü?>~\\"  # its Base64 contains a +, which the URL-safe alphabet replaces
 HEADERS = {"X-Access-Id": "CANARY-access-id", "X-Access-Secret": "CANARY-access-secret"}
 PROXY_PASSWORD = "CANARY-proxy-password"
+CLIENT_SECRET = 'CANARY-client/"secret"+%&~'
 
 BEARER = {"api_key": KEY, "user": USER, "headers": json.dumps(HEADERS)}
 BASIC = {"user": USER, "headers": "; ".join(f"{name}: {value}" for name, value in HEADERS.items())}
@@ -50,6 +52,7 @@ def spellings() -> Iterator[str]:
         yield repr(secret)[1:-1]
         yield quote(secret, safe="")
         yield base64.b64encode(secret.encode()).decode().rstrip("=")
+    yield base64.b64encode(f"a-public-client:{quote_plus(CLIENT_SECRET)}".encode()).decode()
     yield "CANARY"
 
 
@@ -183,6 +186,71 @@ def test_a_server_that_repeats_a_key_in_the_query(tmp_path: Path, name: str) -> 
         fails_cleanly(full_shop(tmp_path, server.url, IN_THE_QUERY, **BASIC))
         assert server.seen[0].query["key"] == [f"as {USER}"]
     fails_cleanly(full_shop(tmp_path, f"http://127.0.0.1:{free_port()}/api", IN_THE_QUERY, **BASIC))
+
+
+ACCESS_TOKEN = "CANARY-access+token/=="
+OAUTH2 = edited(
+    FULL_SHOP,
+    add={"configuration.client_secret": {"description": "A secret.", "secret": True}},
+    remove=["api.authentication.1"],
+    replace={
+        "api.authentication.0": {
+            "style": "oauth2",
+            "endpoint": "POST /oauth2/access",
+            "client_id": "a-public-client",
+            "client_secret": "${client_secret}",
+            "refresh_token": "${api_key}",
+            "new_refresh_token": "ignore",
+        }
+    },
+)
+LOGIN_SETTINGS = {"api_key": KEY, "client_secret": CLIENT_SECRET, "headers": BASIC["headers"]}
+
+
+def is_login(seen: Seen) -> bool:
+    return seen.path.endswith("/access")
+
+
+def carried(seen: Seen) -> str:
+    """The value of the Authorization header, without its scheme."""
+    return seen.headers.get("Authorization", "").partition(" ")[2]
+
+
+def login_echo(seen: Seen) -> str:
+    """Everything that a login, or a request with its token, carried, and the secrets in plain."""
+    everything = [dict(seen.headers), seen.content.decode(), KEY, CLIENT_SECRET, carried(seen)]
+    return json.dumps(everything, ensure_ascii=False) + json.dumps(everything) + str(everything)
+
+
+LOGIN_ECHOES: dict[str, Callable[[Seen], Reply]] = {
+    **{f"{status} that repeats": echoing(status, login_echo) for status in (400, 401, 403, 404, 500)},
+    "an error that repeats": lambda seen: Reply({"error": login_echo(seen), "error_description": login_echo(seen)}),
+    "another shape": lambda seen: Reply({"echo": login_echo(seen)}),
+    "cut body": lambda seen: Reply(body=login_echo(seen).encode()[:-1]),
+    "web page": lambda seen: Reply(body=login_echo(seen).encode(), headers={"Content-Type": "text/html"}),
+    "redirect": lambda seen: Reply(status=302, headers={"Location": f"http://h/{quote(KEY, safe='')}/{carried(seen)}"}),
+    "hang-up": lambda seen: Reply(hang_up=True),
+}
+
+
+@pytest.mark.parametrize("answer", LOGIN_ECHOES.values(), ids=LOGIN_ECHOES)
+@pytest.mark.parametrize("at_login", [True, False], ids=["token endpoint", "api"])
+@pytest.mark.scenario("secrets")
+def test_a_token_endpoint_and_its_tokens(tmp_path: Path, answer: Callable[[Seen], Reply], at_login: bool) -> None:
+    """Neither the credentials with which a token is requested nor the token that the server issued is shown."""
+
+    def reply(seen: Seen) -> Reply:
+        if is_login(seen) is at_login:
+            return answer(seen)
+        return Reply({"access_token": ACCESS_TOKEN, "refresh_token": "CANARY-new"}) if is_login(seen) else Reply([])
+
+    with Loopback(reply) as server:
+        connected = full_shop(tmp_path, server.url, OAUTH2, **LOGIN_SETTINGS)
+        with Client(connected, Lines()) as client, contextlib.suppress(Failure):
+            request_orders(client)
+            clean(*(repr(one) for one in vars(client).values()), *vars(client._authentication).values())
+        fails_cleanly(connected)
+        assert at_login or f"Bearer {ACCESS_TOKEN}" in {seen.headers.get("Authorization") for seen in server.seen}
 
 
 @pytest.mark.parametrize(

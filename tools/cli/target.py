@@ -153,13 +153,14 @@ def _elsewhere(resolved: ResolvedSpec, url: str) -> tuple[ResolvedSpec, Request]
         raise NoDocument(f"--openapi: {url} is not a URL") from None
     if address.username is not None:
         raise NoDocument("--openapi: remove the user and password from the URL; messages would show them")
-    request = Request(Endpoint("GET", address.path or "/"), dict(parse_qsl(address.query)))
-    root = f"{address.scheme}://{address.netloc}"
-    if same:
-        return _with_api(resolved, replace(api, base_url=root)), request
+    path, query = address.path or "/", dict(parse_qsl(address.query))
+    if same:  # up from the base URL, below which the endpoints of CSRF and access tokens are
+        ups = "../" * sum(map(bool, own.path.split("/")))
+        return resolved, Request(Endpoint("GET", ups + path.lstrip("/") if ups else path), query)
     # Built from scratch, not copied: no credential that the dialect has now or later must slip through.
+    root = f"{address.scheme}://{address.netloc}"
     unauthenticated = Api(base_url=root, pagination=api.pagination, timeout=api.timeout, retry=api.retry)
-    return _with_api(resolved, unauthenticated), request
+    return _with_api(resolved, unauthenticated), Request(Endpoint("GET", path), query)
 
 
 def _with_api(resolved: ResolvedSpec, api: Api) -> ResolvedSpec:
