@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from tests.forks import Forks
 from tests.specs import edited
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -30,12 +31,16 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class UserProject:
-    """A copy of the deployed files, with a configuration."""
+    """A copy of the deployed files, with a configuration.
+
+    With ``forks``, its commands run in forks, without the CLI's dependency check, which is as slow as the rest of it.
+    """
 
     folder: Path
+    forks: Forks | None = None
 
     @classmethod
-    def create(cls, folder: Path, configuration: dict[str, str]) -> UserProject:
+    def create(cls, folder: Path, configuration: dict[str, str], forks: Forks | None = None) -> UserProject:
         """Copy the connector into a new folder."""
         folder.mkdir()
         for name in SHIPPED:
@@ -44,7 +49,7 @@ class UserProject:
                 shutil.copytree(source, folder / name)  # compiled modules too, which spares compiling them
             else:
                 shutil.copy(source, folder / name)
-        project = cls(folder)
+        project = cls(folder, forks)
         project.configure(configuration)
         return project
 
@@ -73,23 +78,20 @@ class UserProject:
         """Run a `fivetran` command in the project, with the executables of an environment."""
         home = self.folder / ".home"
         home.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [str(executables / "fivetran"), *arguments],
-            cwd=self.folder,
-            env={
-                **{name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
-                "PATH": f"{executables}{os.pathsep}{os.environ['PATH']}",
-                "HOME": str(home),
-                "DO_NOT_TRACK": "1",
-            },
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="backslashreplace",  # lines of the SDK's processes can tear each other's characters
-            timeout=120,
-        )
-        return CommandResult(done.returncode, done.stdout)
+        if self.forks is not None:
+            (home / "pipreqs").write_text("#!/bin/sh\n")
+            (home / "pipreqs").chmod(0o755)
+        environment = {
+            **{name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
+            "PATH": os.pathsep.join([str(home), str(executables), os.environ["PATH"]]),
+            "HOME": str(home),
+            "DO_NOT_TRACK": "1",
+        }
+        run = _as_a_process if self.forks is None else self.forks.python
+        command = (str(executables / "fivetran"), *arguments)
+        done = run(*command, folder=self.folder, environment=environment, stdin=stdin, stderr=subprocess.STDOUT)
+        # Lines of the SDK's processes can tear each other's characters.
+        return CommandResult(done.returncode, done.stdout.decode("utf-8", "backslashreplace"))
 
     @property
     def state(self) -> Any:
@@ -105,3 +107,12 @@ class UserProject:
     def types(self, table: str) -> dict[str, str]:
         """The columns of a table and their DuckDB types."""
         return {name: data_type for name, data_type, *_ in self.query(f"DESCRIBE tester.{table}")}
+
+
+def _as_a_process(
+    *command: str, folder: Path, environment: dict[str, str], stdin: str, stderr: int
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as a user starts it."""
+    return subprocess.run(
+        command, cwd=folder, env=environment, input=stdin.encode(), stdout=subprocess.PIPE, stderr=stderr, timeout=120
+    )

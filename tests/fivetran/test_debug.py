@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
 from dev.testbed.proxy import Proxy
 from tests.fivetran.project import PROJECT, UserProject
+from tests.forks import Forks
 
 CANARY = "pnu_CANARY0123456789abcdef"
 UPDATED = "2024-05-01T10:00:00Z"
@@ -47,7 +48,7 @@ def test_the_dependency_check_passes(loopback: Loopback, tmp_path: Path, monkeyp
     for path in PROJECT.iterdir():
         if path.name not in {"files", "configuration.json", ".git"}:
             (checkout / path.name).symlink_to(path)
-    configuration = {"api_url": loopback.url, "api_key": ""}
+    configuration = {"api_url": loopback.url, "api_key": "", "streams": "flows"}
     project = UserProject(checkout)
     (checkout / "configuration.json").write_text(json.dumps(configuration))
     with Proxy(credentials="no one's") as no_network:
@@ -62,32 +63,37 @@ def test_the_dependency_check_passes(loopback: Loopback, tmp_path: Path, monkeyp
     assert all("check for a newer version" in line or "retrying" in line for line in warnings), warnings
 
 
-def test_the_connector_runs_from_any_folder(loopback: Loopback, tmp_path: Path) -> None:
+def test_the_connector_runs_from_any_folder(forks: Forks, tmp_path: Path) -> None:
     """Fivetran runs it from another folder, so it opens its files relative to connector.py."""
-    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
-    code = (
+    project = UserProject.create(tmp_path / "connector", {})
+    done = run(
+        forks,
+        tmp_path,
         "import sys; sys.path.append(sys.argv[1]); import connector\n"
-        "print([table['table'] for table in connector.schema({})])"
+        "print([table['table'] for table in connector.schema({})])",
+        project.folder,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(project.folder)], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "['flow_runs', 'flows', 'deployments', 'task_runs'," in done.stdout
+    assert b"['flow_runs', 'flows', 'deployments', 'task_runs'," in done.stdout, done.stderr
 
 
-def test_an_installed_package_named_engine_is_not_imported(loopback: Loopback, tmp_path: Path) -> None:
+def test_an_installed_package_named_engine_is_not_imported(forks: Forks, tmp_path: Path) -> None:
     """The SDK appends the project to sys.path; connector.py puts it first."""
     impostor = tmp_path / "site" / "engine"
     impostor.mkdir(parents=True)
     (impostor / "__init__.py").write_text("raise RuntimeError('the wrong engine')")
     code = "import sys; sys.path[:0] = [sys.argv[1]]; sys.path.append(sys.argv[2]); import connector; print('right')"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "site"), str(PROJECT)], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.stdout == "right\n", done.stderr
+    done = run(forks, tmp_path, code, tmp_path / "site", PROJECT)
+    assert done.stdout == b"right\n", done.stderr
 
 
-def test_configuration_errors_are_reported_without_values(loopback: Loopback, tmp_path: Path) -> None:
+def run(forks: Forks, folder: Path, code: str, *arguments: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run lines of Python in a folder."""
+    script = folder / "script.py"
+    script.write_text(code, "utf-8")
+    return forks.python(str(script), *map(str, arguments), folder=folder, environment=os.environ)
+
+
+def test_configuration_errors_are_reported_without_values(loopback: Loopback, forks: Forks, tmp_path: Path) -> None:
     """All at once and before any request, with the setting's name. No value is in the output or in a file."""
     wrong = {
         "api_url": f"ftp://{CANARY}",
@@ -96,7 +102,7 @@ def test_configuration_errors_are_reported_without_values(loopback: Loopback, tm
         "api_kye": CANARY,
         "streams": "all, flos",
     }
-    project = UserProject.create(tmp_path / "connector", wrong)
+    project = UserProject.create(tmp_path / "connector", wrong, forks)
     done = project.debug()
     assert done.code != 0
     mistakes = ("api_url: expected", "api_key: expected", "batch_size: expected", "api_kye: unknown setting")
@@ -108,21 +114,23 @@ def test_configuration_errors_are_reported_without_values(loopback: Loopback, tm
 
 
 @pytest.mark.parametrize("statuses", [(401,), (403, 422, 429, 500)])
-def test_a_failed_sync_shows_no_key(loopback: Loopback, tmp_path: Path, statuses: tuple[int, ...]) -> None:
+def test_a_failed_sync_shows_no_key(
+    loopback: Loopback, forks: Forks, tmp_path: Path, statuses: tuple[int, ...]
+) -> None:
     """Not in the output, the crash report or the state, even if the server repeats the key."""
     loopback.answer = failing(statuses)
-    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": CANARY})
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": CANARY}, forks)
     output = failed(project, statuses)
     assert loopback.seen[0].headers["Authorization"] == f"Bearer {CANARY}"
     assert_no_canary(project, output)
 
 
-def test_a_failed_sync_shows_no_secret_setting(loopback: Loopback, tmp_path: Path) -> None:
+def test_a_failed_sync_shows_no_secret_setting(loopback: Loopback, forks: Forks, tmp_path: Path) -> None:
     """Neither the auth string, plain or in Base64, nor a header's value, though the server repeats all headers."""
     statuses = (200, 403, 422)
     loopback.answer = failing(statuses)
     settings = {"auth_string": f"me:{CANARY} user", "headers": f"X-Id: {CANARY}-id; X-Secret: {CANARY}-secret"}
-    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, **settings})
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, **settings}, forks)
     output = failed(project, statuses)
     encoded = base64.b64encode(settings["auth_string"].encode()).decode()
     assert loopback.seen[0].headers["Authorization"] == f"Basic {encoded}"
@@ -154,7 +162,7 @@ def failed(project: UserProject, statuses: tuple[int, ...]) -> str:
     return done.output
 
 
-def test_unusual_json_is_stored_or_replaced_with_a_warning(loopback: Loopback, tmp_path: Path) -> None:
+def test_unusual_json_is_stored_or_replaced_with_a_warning(loopback: Loopback, forks: Forks, tmp_path: Path) -> None:
     """Numbers of 60 digits, NaN, NUL characters, unpaired surrogates, deep nesting: none causes a traceback."""
     deep = "[" * 200 + "]" * 200
     tags = f'{{"long": {"9" * 60}, "nan": NaN, "nul": "a\\u0000b", "half": "\\ud83d", "deep": {deep}}}'
@@ -164,7 +172,8 @@ def test_unusual_json_is_stored_or_replaced_with_a_warning(loopback: Loopback, t
         if "/flows/" in seen.path and not seen.json.get("offset")
         else rows_by_offset([])(seen)
     )
-    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url})
+    configuration = {"api_url": loopback.url, "streams": "flows"}
+    project = UserProject.create(tmp_path / "connector", configuration, forks)
     done = project.debug()
     assert done.code == 0, done.output
     for words in ("could not be stored", "contained NUL characters", "contained an unpaired surrogate"):
@@ -184,9 +193,11 @@ def assert_no_canary(project: UserProject, output: str, *canaries: str) -> None:
                 assert canary.encode() not in path.read_bytes(), path
 
 
-def test_errors_in_streams_yaml_are_reported_with_line_and_column(loopback: Loopback, tmp_path: Path) -> None:
+def test_errors_in_streams_yaml_are_reported_with_line_and_column(
+    loopback: Loopback, forks: Forks, tmp_path: Path
+) -> None:
     """`fivetran debug` prints the same lines as `validate`."""
-    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""}, forks)
     project.edit_streams(replace={"streams.deployments.sync_mode": "full"})
     done = project.debug()
     assert done.code != 0
@@ -194,9 +205,9 @@ def test_errors_in_streams_yaml_are_reported_with_line_and_column(loopback: Loop
     assert re.search(r"streams\.yaml:\d+:\d+ streams\.deployments", done.output)
 
 
-def test_a_state_of_another_shape_fails_the_sync(loopback: Loopback, tmp_path: Path) -> None:
+def test_a_state_of_another_shape_fails_the_sync(loopback: Loopback, forks: Forks, tmp_path: Path) -> None:
     """The error says what to do. To ignore the state would silently re-read everything."""
-    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""})
+    project = UserProject.create(tmp_path / "connector", {"api_url": loopback.url, "api_key": ""}, forks)
     files = project.folder / "files"
     files.mkdir()
     (files / "state.json").write_text(json.dumps({"flow_runs_cursor": "2024-01-01T00:00:00Z"}))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from dev.testbed.fivetran_api import DESTINATION, FivetranApi
 from dev.testbed.history import History, read_all
 from dev.testbed.prefect_server import PrefectServer
 from tests.fivetran.project import PROJECT, CommandResult, UserProject
+from tests.forks import Forks
 from tests.specs import edited
 
 KEY = "Zm9vOmJhcg=="
@@ -35,7 +37,7 @@ BESIDES = {
 
 
 @pytest.fixture(scope="module")
-def working_copy(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+def working_copy(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     """The repository as checked out and used: its files, and those that a user's commands create."""
     folder = tmp_path_factory.mktemp("deploy") / "connector"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
@@ -55,7 +57,7 @@ def working_copy(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
         (folder / name).write_text(json.dumps({"secret": SECRET}), "utf-8")
     configuration = {"api_url": "http://127.0.0.1:4200/api", "api_key": SECRET}
     (folder / "configuration.json").write_text(json.dumps(configuration), "utf-8")
-    return UserProject(folder)
+    return UserProject(folder, forks)
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def files_of(package: bytes) -> dict[str, bytes]:
 
 def test_deploy_uploads_only_the_connector(working_copy: UserProject, fivetran: FivetranApi) -> None:
     """No tests, docs, states or warehouses. Settings go to the connection and into no file."""
-    done = deploy(working_copy)
+    done = deploy(replace(working_copy, forks=None))
     assert done.code == 0, done.output
     assert "Validation of pyproject.toml completed." in done.output
     assert not any(word in done.output.lower() for word in ("warning", "missing", "unused"))

@@ -11,6 +11,7 @@ import pytest
 
 from dev.testbed.loopback import Loopback, Reply, Seen
 from tests.fivetran.project import PROJECT, UserProject
+from tests.forks import Forks
 from tools.cli import main
 
 EXAMPLE = PROJECT / "examples" / "desk" / "streams.yaml"
@@ -88,9 +89,9 @@ def test_the_example_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(EXAMPLE)]) == 0
 
 
-def test_an_api_of_another_shape_is_synced(desk: Desk, server: Loopback, tmp_path: Path) -> None:
+def test_an_api_of_another_shape_is_synced(desk: Desk, server: Loopback, forks: Forks, tmp_path: Path) -> None:
     """The first sync copies every row and its children, the second only what changed."""
-    project = UserProject.create(tmp_path / "connector", {"api_url": server.url, "api_key": KEY})
+    project = UserProject.create(tmp_path / "connector", {"api_url": server.url, "api_key": KEY}, forks)
     shutil.copy(EXAMPLE, project.folder / "streams.yaml")
     first = project.debug()
     assert first.code == 0, first.output
@@ -113,9 +114,9 @@ def test_an_api_of_another_shape_is_synced(desk: Desk, server: Loopback, tmp_pat
     assert project.query("SELECT id FROM agents WHERE _fivetran_deleted") == [(5,)]
 
 
-def test_a_rejected_key_is_reported(server: Loopback, tmp_path: Path) -> None:
+def test_a_rejected_key_is_reported(server: Loopback, forks: Forks, tmp_path: Path) -> None:
     """The error names the example's own setting and does not show the key."""
-    project = UserProject.create(tmp_path / "connector", {"api_url": server.url, "api_key": "n0-such-key"})
+    project = UserProject.create(tmp_path / "connector", {"api_url": server.url, "api_key": "n0-such-key"}, forks)
     shutil.copy(EXAMPLE, project.folder / "streams.yaml")
     done = project.debug()
     assert done.code != 0

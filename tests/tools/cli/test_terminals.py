@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 from dev.testbed.loopback import Loopback, rows_by_offset
+from tests.forks import Forks
 from tests.readme import PROJECT
 from tests.shop import STREAMS, orders
 
@@ -70,6 +69,12 @@ COMMANDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks("tools.cli") as forks:
+        yield forks
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A streams.yaml, a wrong one, an OpenAPI document and a configuration, with a server of emoji."""
@@ -85,15 +90,15 @@ def command(folder: Path, arguments: Sequence[str]) -> list[str]:
     """The command line."""
     configuration = ["--configuration", str(folder / "configuration.json")]
     given = [one for text in arguments for one in (configuration if text == "{configuration}" else [text])]
-    return [sys.executable, "-m", "engine", *(text.replace("{folder}", str(folder)) for text in given)]
+    return ["-m", "engine", *(text.replace("{folder}", str(folder)) for text in given)]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_a_terminal_that_is_not_utf_8(folder: Path, arguments: list[str], encoding: str) -> None:
+def test_a_terminal_that_is_not_utf_8(forks: Forks, folder: Path, arguments: list[str], encoding: str) -> None:
     """What it cannot show is an escape, and JSON is still JSON."""
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    done = subprocess.run(command(folder, arguments), cwd=PROJECT, env=environment, capture_output=True, timeout=60)
+    done = forks.python(*command(folder, arguments), folder=PROJECT, environment=environment)
     printed = done.stdout.decode(encoding)
     assert "Traceback" not in done.stderr.decode(encoding)
     assert printed
@@ -108,14 +113,12 @@ def test_a_terminal_that_is_not_utf_8(folder: Path, arguments: list[str], encodi
 
 
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_a_pipe_that_is_closed_early(folder: Path, arguments: list[str]) -> None:
+def test_a_pipe_that_is_closed_early(forks: Forks, folder: Path, arguments: list[str]) -> None:
     """As by head: the command ends in silence."""
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        command(folder, arguments), cwd=PROJECT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60
-    )
+    done = forks.python(*command(folder, arguments), folder=PROJECT, environment=os.environ, stdout=writing)
     os.close(writing)
-    assert "Traceback" not in done.stderr
-    assert "BrokenPipe" not in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
     assert done.returncode == 0
