@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.declare.problems import SpecError
-from engine.failures import Failure, NotFound, Unauthorized
+from engine.failures import Failure, NotFound, RequestRejected, Unauthorized
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.log import Log, RedactingLog
-from engine.pagination import with_page_size
+from engine.pagination import Pagination, with_page_size
 from engine.reading.pages import records_of
 from engine.requests import Request
 from engine.spec.configuration import ConfigurationError, Setting
@@ -162,9 +162,16 @@ def _read_every_table(resolved: ResolvedSpec, client: Client, log: Log) -> None:
 
 
 def _read(client: Client, stream: Stream) -> None:
-    """Request the first page of a stream, as small as its pagination allows."""
+    """Request the first page of a stream: as small as its pagination allows or, if that is rejected, as a sync does."""
+    for style in [with_page_size(style, 1) for style in stream.pagination] + [*stream.pagination[:-1]]:
+        with contextlib.suppress(RequestRejected):
+            _read_page(client, stream, style)
+            return
+    _read_page(client, stream, stream.pagination[-1])
+
+
+def _read_page(client: Client, stream: Stream, style: Pagination) -> None:
     assert stream.endpoint is not None
-    style = with_page_size(stream.pagination[0], 1)
     paginator = style.paginate(Request(stream.endpoint, stream.query or {}, stream.body))
     assert paginator.request is not None  # every paginator starts with one
     one_record = paginator.one_record

@@ -32,7 +32,7 @@ KEYS: Final = ("00000000-0000-0000-0000-000000000000",)
 
 RESPONSE: Final = compile_path("$")
 
-ExpectedType = Literal["any", "instant", "number", "string"]
+ExpectedType = Literal["any", "instant", "integer", "string", "token", "total"]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
         several = ((*here, "pagination"), number + 1) if len(styles) > 1 else None
         yield from paged(spec, style, replace(whole, alternative=several), place)
     if stream.count is not None:
-        count = ExpectedPath(RESPONSE, (*here, "count"), type="number", scope="response")
+        count = ExpectedPath(RESPONSE, (*here, "count"), type="integer", scope="response")
         yield RequestForm(stream.count, (*here, "count"), optional=True).expecting(count)
     if stream.incremental is not None:
         yield from _of_changes(spec, stream.incremental, base, (*here, "incremental"))
@@ -202,7 +202,7 @@ def _(style: Offset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
 def _(style: PageNumber, form: RequestForm, place: Place) -> Iterator[RequestForm]:
     """A request with its page and size."""
     if style.total is not None:
-        form = form.expecting(ExpectedPath(style.total, (*place, "total"), type="number", scope="response"))
+        form = form.expecting(ExpectedPath(style.total, (*place, "total"), type="total", scope="response"))
     sized = form.putting(style.size_key, style.page_size, (*place, "size_key"))
     yield sized.putting(style.page_key, style.first, (*place, "page_key"))
 
@@ -217,9 +217,9 @@ def _(style: Single, form: RequestForm, place: Place) -> Iterator[RequestForm]:
 def _(style: Token, form: RequestForm, place: Place) -> Iterator[RequestForm]:
     """The first page, and a page by its token."""
     first = _sized(style, form, place)
-    first = first.expecting(ExpectedPath(style.token, (*place, "token"), type="string", scope="response"))
+    first = first.expecting(ExpectedPath(style.token, (*place, "token"), type="token", scope="response"))
     if style.total is not None:
-        first = first.expecting(ExpectedPath(style.total, (*place, "total"), type="number", scope="response"))
+        first = first.expecting(ExpectedPath(style.total, (*place, "total"), type="total", scope="response"))
     yield first
     following = first
     if style.endpoint is not None:
@@ -231,7 +231,7 @@ def _sized(style: Link | Single | Token, form: RequestForm, place: Place) -> Req
     """The form with the page size, if one is declared."""
     if style.page_size is None:
         return form
-    return form.putting(style.limit_key, style.page_size, (*place, "limit_key"))
+    return form.putting(style.limit_key, style.page_size, (*place, "page_size"))
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------

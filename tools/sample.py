@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from engine.failures import RequestRejected
 from engine.http.client import Client
 from engine.log import Log
 from engine.pagination import with_page_size
@@ -28,7 +29,7 @@ def first_rows(
     on_request: Callable[[Request], None] | None = None,
     parents: Sequence[Record] | None = None,
 ) -> list[Record]:
-    """Read the first rows of a stream, with one request.
+    """Read the first rows of a stream, with one request, or with another if the server rejects so small a page.
 
     For a child stream: one request for the first rows of its parent, and one for the children of each.
 
@@ -44,19 +45,29 @@ def first_rows(
     Raises:
         Failure: the server did not return a list.
     """
-    small = replace(spec, streams={**spec.streams, stream.name: _with_pages_of(rows, stream)})
+    if parents is None and stream.parent is not None:
+        parents = first_rows(client, spec, spec.streams[stream.parent.stream], rows, log, on_request)
+    small = _with_pages_of(rows, stream)
     with PageReader(client, 1, on_request) as pages:
-        source = sources(small, pages, log)[stream.name]
-        if stream.parent is None:
-            batch = next(read_all(source, ahead=False), Batch())
-            return [record for _, record in batch.records if source.mapping.is_row(record)][:rows]
-        if parents is None:
-            parents = first_rows(client, spec, spec.streams[stream.parent.stream], rows, log, on_request)
-        assert source.parent is not None
-        keyed = [(source.parent.mapping.key(parent), parent) for parent in parents]
-        batches = children_of(source, keyed, None, lambda parent, keys: set(keys))
-        records = (record for batch in batches for _, record in batch.records)
-        return list(islice(filter(source.mapping.is_row, records), rows))
+        try:
+            return _first_rows(pages, spec, small, rows, log, parents)
+        except RequestRejected:
+            if small == stream:
+                raise
+            return _first_rows(pages, spec, stream, rows, log, parents)
+
+
+def _first_rows(
+    pages: PageReader, spec: Spec, stream: Stream, rows: int, log: Log, parents: Sequence[Record] | None
+) -> list[Record]:
+    source = sources(replace(spec, streams={**spec.streams, stream.name: stream}), pages, log)[stream.name]
+    if source.parent is None or parents is None:
+        batch = next(read_all(source, ahead=False), Batch())
+        return [record for _, record in batch.records if source.mapping.is_row(record)][:rows]
+    keyed = [(source.parent.mapping.key(parent), parent) for parent in parents]
+    batches = children_of(source, keyed, None, lambda parent, keys: set(keys))
+    records = (record for batch in batches for _, record in batch.records)
+    return list(islice(filter(source.mapping.is_row, records), rows))
 
 
 def _with_pages_of(rows: int, stream: Stream) -> Stream:

@@ -8,8 +8,10 @@ from typing import Final
 
 from engine.declare.node import Node
 from engine.jsonpath import PARENT, JsonPath, compile_path
+from engine.requests import Record
+from engine.rows.types import TypeMismatch, converter
 from engine.spec.dialect import Field, Spec, Stream
-from tools.checking.findings import Aspect, Level, Place, StreamFindings
+from tools.checking.findings import Aspect, Level, Place, Refuted, StreamFindings
 from tools.openapi.accepts import Fault, faults, hint
 from tools.openapi.columns import FROM_A_NUMBER, TAKES, type_mismatch
 from tools.openapi.document import NoOperation, OpenApi, Operation
@@ -20,7 +22,9 @@ from tools.request_forms import ExpectedPath, ExpectedType, RequestForm, SentVal
 _ORDER_IGNORED: Final = " (the list comes in the server's own order)"
 _EXPECTED: Final[dict[ExpectedType, tuple[set[str], str]]] = {
     "instant": ({"date-time"}, "a date-time"),
-    "number": ({"integer"}, "an integer"),
+    "integer": ({"integer", "number"}, "an integer"),
+    "total": ({"integer", "number", "string"}, "a number"),
+    "token": ({"string", "date-time", "date", "integer", "number"}, "a string or a number"),
     "string": ({"string", "date-time", "date"}, "a string"),
 }
 
@@ -28,7 +32,7 @@ _EXPECTED: Final[dict[ExpectedType, tuple[set[str], str]]] = {
 def check_stream(api: OpenApi, spec: Spec, stream: Stream, root: Node) -> StreamFindings:
     """Check every request, path and column of a stream against an OpenAPI document."""
     findings = StreamFindings(stream.name, root)
-    requests = [CheckedRequest.of(api, form) for form in request_forms(spec, stream)]
+    requests = [CheckedRequest.of(api, stream, form) for form in request_forms(spec, stream)]
     record = record_of(api, spec, stream)
     parent = record_of(api, spec, spec.streams[stream.parent.stream]) if stream.parent else None
     if not requests:
@@ -55,12 +59,17 @@ def check_stream(api: OpenApi, spec: Spec, stream: Stream, root: Node) -> Stream
 
 @dataclass(frozen=True)
 class RequestFault:
-    """Something wrong with a request. ``ignored``: the server ignores the value rather than reject the request."""
+    """Something wrong with a request.
+
+    ``ignored``: the server ignores the value rather than reject the request. ``refuted_by``: the records of the stream
+    that show that there is nothing wrong.
+    """
 
     aspect: Aspect
     place: Place
     message: str
     ignored: bool = False
+    refuted_by: Refuted | None = None
 
 
 @dataclass
@@ -80,11 +89,11 @@ class CheckedRequest:
     uncovered: bool = False
 
     @classmethod
-    def of(cls, api: OpenApi, form: RequestForm) -> CheckedRequest:
+    def of(cls, api: OpenApi, stream: Stream, form: RequestForm) -> CheckedRequest:
         """Check a request."""
         found = api.find(form.endpoint)
         if isinstance(found, NoOperation):
-            fault = RequestFault("paths", form.place, _no_operation(form, found))
+            fault = RequestFault("paths", form.place, _no_operation(form, found), refuted_by=_any_response(form))
             return cls(form, None, [fault], found.outside)
         request = cls(form, found)
         if form.endpoint.method == "POST":
@@ -92,7 +101,7 @@ class CheckedRequest:
             request._check_query(found, form.query)
         else:
             request._check_query(found, (*form.sent, *form.query))
-        request._check_expected(found)
+        request._check_expected(stream, found)
         return request
 
     def report(self, findings: StreamFindings, requests: Sequence[CheckedRequest]) -> None:
@@ -113,7 +122,7 @@ class CheckedRequest:
         accepted = self._accepted_alternative(requests)
         for fault in self.faults:
             level, comment = self._judged(fault, accepted)
-            findings.add(level, fault.aspect, fault.place, fault.message + comment)
+            findings.add(level, fault.aspect, fault.place, fault.message + comment, fault.refuted_by)
 
     def _judged(self, fault: RequestFault, accepted: int | None) -> tuple[Level, str]:
         """The level of a fault, and what a sync does about it. ``accepted``: the number of another alternative."""
@@ -180,7 +189,7 @@ class CheckedRequest:
         prefix = "" if sent.literal or len(fault.steps) < 2 else f"at {'.'.join(map(str, fault.steps[:-1]))}: "
         self.faults.append(RequestFault("requests", place, prefix + fault.message, fault.ignored))
 
-    def _check_expected(self, operation: Operation) -> None:
+    def _check_expected(self, stream: Stream, operation: Operation) -> None:
         form, response = self.form, operation.response
         if response is None:
             return
@@ -188,22 +197,56 @@ class CheckedRequest:
         record = at(response, form.records) if form.records is not None else None
         if record is None and form.records is not None and form.records_place[:1] != ("api",):
             message = _not_found(form, response, "list")
-            self.faults.append(RequestFault("records", form.records_place, message))
+            self.faults.append(RequestFault("records", form.records_place, message, refuted_by=_any_record(form)))
         for expected in form.expected:
             shape = record if expected.scope == "record" else response
             if shape is not None:
-                self.faults.extend(_wrong(shape, expected))
+                self.faults.extend(_wrong(stream, form, shape, expected))
 
 
-def _wrong(shape: Shape, expected: ExpectedPath) -> Iterator[RequestFault]:
-    found = follow(shape, expected.path)
+def _any_response(form: RequestForm) -> Refuted | None:
+    """If the stream's own list can be read, it exists."""
+    return (lambda records: True) if form.place[2:] == ("endpoint",) else None
+
+
+def _any_record(form: RequestForm) -> Refuted | None:
+    """If the stream's own list has records, they are where streams.yaml says."""
+    return bool if form.place[2:] == ("endpoint",) else None
+
+
+def _values_of(column: Field) -> Refuted:
+    """Records have values for a column, and each fits its type."""
+    convert = converter(column)
+
+    def fit(records: Sequence[Record]) -> bool:
+        found = [next((value for path in column.path if (value := path.get(one)) is not None), None) for one in records]
+        values = [value for value in found if value is not None]
+        try:
+            return bool(values) and all(convert(value) is not None for value in values)
+        except TypeMismatch:
+            return False
+
+    return fit
+
+
+def _instant_at(stream: Stream, path: JsonPath) -> Field:
+    """The column that says how the instants at a path are written."""
+    columns = (column for column in stream.fields.values() if column.type == "UTC_DATETIME" and path in column.path)
+    return next(columns, Field(path=(path,), type="UTC_DATETIME"))
+
+
+def _wrong(stream: Stream, form: RequestForm, shape: Shape, expected: ExpectedPath) -> Iterator[RequestFault]:
+    found, is_instant = follow(shape, expected.path), expected.type == "instant"
+    column = _instant_at(stream, expected.path) if is_instant else Field(path=(expected.path,), type="JSON")
+    is_own = _any_record(form) is not None and expected.scope == "record"
+    refuted_by = _values_of(column) if is_own else None
     if isinstance(found, Absent):
-        yield RequestFault("records", expected.place, _absent(expected.path, found))
+        yield RequestFault("records", expected.place, _absent(expected.path, found), refuted_by=refuted_by)
     elif expected.type != "any":
         kinds, words = _EXPECTED[expected.type]
-        if not found.kinds & {*kinds, "any"}:
+        if not found.kinds & {*(_cursor_kinds(column) if is_instant else kinds), "any"}:
             message = f"expected {words} at {expected.path.text}, found {found.words}"
-            yield RequestFault("records", expected.place, message)
+            yield RequestFault("records", expected.place, message, refuted_by=refuted_by)
 
 
 def _no_operation(form: RequestForm, found: NoOperation) -> str:
@@ -229,7 +272,7 @@ def _not_found(form: RequestForm, response: Shape, several: str) -> str:
 def _report_no_record(findings: StreamFindings, response: Shape, form: RequestForm) -> None:
     """Report why the columns were not checked, unless a finding about the stream's own ``records`` does."""
     if not any(finding.aspect == "records" and finding.level == "error" for finding in findings.found):
-        findings.add("error", "records", form.place, _not_found(form, response, "list of objects"))
+        findings.add("error", "records", form.place, _not_found(form, response, "list of objects"), _any_record(form))
 
 
 def _absent(path: JsonPath, absent: Absent) -> str:
@@ -272,15 +315,16 @@ def _check_columns(findings: StreamFindings, stream: Stream, record: Shape, pare
             absent = [found for found in followed if isinstance(found, Absent)]
             why = ", and ".join(_absent(path, found) for path, found in zip(column.path, absent, strict=True))
             if name in stream.primary_key:
-                findings.add("error", "key", place, f"this column is part of the primary key, but {why}")
+                message = f"this column is part of the primary key, but {why}"
+                findings.add("error", "key", place, message, _values_of(column))
             elif name == stream.cursor_field:
-                findings.add("error", "cursor", place, f"this column is the cursor, but {why}")
+                findings.add("error", "cursor", place, f"this column is the cursor, but {why}", _values_of(column))
             elif column.availability is not None:
                 message = f"always NULL on this server (available only on: {column.availability})"
                 findings.add("note", "fields", place, message)
             else:
                 message = f"always NULL: {why} (is the server newer or older than streams.yaml?)"
-                findings.add("warning", "fields", place, message)
+                findings.add("warning", "fields", place, message, _values_of(column))
             continue
         for shape in shapes:
             wrong = type_mismatch(FROM_A_NUMBER if column.time_format else column.type, shape)
@@ -288,9 +332,10 @@ def _check_columns(findings: StreamFindings, stream: Stream, record: Shape, pare
                 message = (
                     f"the cursor must be {'a number' if column.time_format else 'a date-time'}, found {shape.words}"
                 )
-                findings.add("error", "cursor", place, message)
+                findings.add("error", "cursor", place, message, _values_of(column))
             elif wrong is not None:
-                findings.add(wrong[0], "types", (*place, "type"), wrong[1])
+                refuted_by = _values_of(column) if wrong[0] == "error" else None
+                findings.add(wrong[0], "types", (*place, "type"), wrong[1], refuted_by)
 
 
 def _cursor_kinds(column: Field) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from engine.failures import Failure, NotFound, ReadFailure, RequestRejected
@@ -48,6 +48,7 @@ def check_samples(
                 continue
             records = first_rows(client, spec, stream, _ROWS, log, parents=parents)
             sampled[name] = records
+            findings.refute(records)
             check_records(findings, stream, records)
         except NotFound as failure:
             documented = findings.verdict("paths") == "ok"
@@ -91,7 +92,8 @@ def check_records(findings: StreamFindings, stream: Stream, records: Sequence[Re
     except ReadFailure as failure:
         findings.add("error", "sample", (*here, "primary_key"), str(failure))
         return
-    if len(set(keys)) < len(keys):
+    first: dict[Hashable, Record] = {}
+    if any(record != first.setdefault(key, record) for key, record in zip(keys, records, strict=True)):
         message = f"two of the first {len(records)} records have the same primary key; it needs more columns"
         findings.add("error", "sample", (*here, "primary_key"), message)
     for record in records:
@@ -105,13 +107,16 @@ def check_records(findings: StreamFindings, stream: Stream, records: Sequence[Re
 def _check_cursor(findings: StreamFindings, stream: Stream, mapping: RowMapping, records: Sequence[Record]) -> None:
     if stream.cursor_field is None:
         return
-    missing = sum(mapping.cursor(record) is None for record in records)
-    if missing:
+    without = [record for record in records if mapping.cursor(record) is None]
+    if without:
         place: Place = ("streams", stream.name, "cursor_field")
         message = (
-            f"{missing} of the first {len(records)} records have no date-time for the cursor {stream.cursor_field}"
+            f"{len(without)} of the first {len(records)} records have no date-time for the cursor {stream.cursor_field}"
         )
-        findings.add("error" if missing == len(records) else "warning", "sample", place, message)
+        paths = stream.fields[stream.cursor_field].path
+        all_null = all(path.get(record) is None and not _lacks(path, record) for path in paths for record in without)
+        level: Level = "warning" if all_null or len(without) < len(records) else "error"
+        findings.add(level, "sample", place, message)
 
 
 def _check_presence(findings: StreamFindings, stream: Stream, records: Sequence[Record]) -> None:

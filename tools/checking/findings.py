@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -10,12 +11,18 @@ from engine.declare.node import Context, Node
 from engine.declare.problems import Problem
 from engine.declare.yaml import compose
 from engine.nouns import counted, plural
+from engine.requests import Record
 
 Level = Literal["error", "warning", "note"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 """error: a sync would fail or read something else; warning: it works, perhaps not as meant; note: worth knowing."""
 
 Aspect = Literal["paths", "requests", "records", "key", "cursor", "fields", "types", "sample"]
+Refuted = Callable[[Sequence[Record]], bool]
+"""Whether records that the server returned show that its OpenAPI document is wrong about them."""
+
+_REFUTED: Final = " (the records are as streams.yaml says)"
+
 ASPECTS: Final[tuple[Aspect, ...]] = get_args(Aspect)
 """What `check` checks about each stream."""
 
@@ -67,12 +74,23 @@ class StreamFindings:
     found: list[Finding] = field(default_factory=list)
     checked: set[Aspect] = field(default_factory=set)
     absent: bool = False
+    _refutable: list[tuple[Finding, Refuted]] = field(default_factory=list)
 
-    def add(self, level: Level, aspect: Aspect, place: Place, message: str) -> None:
-        """Add a finding, unless the same one was added before."""
+    def add(self, level: Level, aspect: Aspect, place: Place, message: str, refuted_by: Refuted | None = None) -> None:
+        """Add a finding, unless the same one was added before. ``refuted_by``: which records show that it is wrong."""
         finding = Finding(**vars(locate(self.root, place, message)), level=level, stream=self.stream, aspect=aspect)
         if finding not in self.found:
             self.found.append(finding)
+            if refuted_by is not None:
+                self._refutable.append((finding, refuted_by))
+
+    def refute(self, records: Sequence[Record]) -> None:
+        """Make notes of the findings that records refute: a sync reads these, not the document."""
+        for finding, is_refuted in self._refutable:
+            if is_refuted(records):
+                noted = replace(finding, level="note", message=f"{finding.message}{_REFUTED}")
+                self.found[self.found.index(finding)] = noted
+        self._refutable.clear()
 
     def verdict(self, aspect: Aspect) -> str:
         """``ok``, ``2 errors``, ``1 warning``, or ``-`` if the aspect was not checked."""

@@ -227,9 +227,9 @@ MISTAKES = {
     "limit above the maximum": Planted(
         "flow_runs",
         "warning",
-        "incremental.change_feed.body.limit",
+        "incremental.change_feed.pagination.page_size",
         "51 exceeds the server's maximum, 50 (a sync continues without this request)",
-        replace={"incremental.change_feed.body.limit": 51},
+        replace={"incremental.change_feed.pagination.page_size": 51},
     ),
     "change feed": Planted(
         "flow_runs",

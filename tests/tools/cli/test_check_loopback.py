@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dev.testbed.loopback import Loopback, Reply, Seen
-from tests.shop import OWNER, STREAMS, orders
+from engine.setup_form import setup_tests
+from tests.shop import OWNER, STREAMS, Lines, orders
 from tests.specs import edited
 from tests.tools.openapi.documents import shop
 from tools.cli import main
@@ -563,3 +564,130 @@ def test_a_cursor_that_is_a_number_is_declared_so(
     printed = capsys.readouterr().out
     assert ("the cursor must be a date-time" in printed) != declared
     assert ('needs the key "format"' in printed) != declared
+
+
+PAGED = {
+    "token": {"style": "token", "token": "$.next", "parameter": "cursor"},
+    "total": {"style": "page_number", "page_key": "offset", "size_key": "limit", "total": "$.next"},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "declared", "code"),
+    [
+        *(("token", kind, 0) for kind in ("string", "integer", "number")),
+        *(("token", kind, 1) for kind in ("array", "object", "boolean")),
+        *(("total", kind, 0) for kind in ("string", "integer", "number")),
+        *(("total", kind, 1) for kind in ("array", "object", "boolean")),
+    ],
+)
+def test_tokens_and_totals_are_what_a_sync_takes_for_them(tmp_path: Path, key: str, declared: str, code: int) -> None:
+    """A number is a token, too, and a string can be a total; a sync fails on anything else."""
+    document = shop()
+    response = {
+        "results": {"type": "array", "items": {"$ref": "#/components/schemas/Order"}},
+        "next": {"type": declared},
+    }
+    operation = document["paths"]["/orders/filter"]["post"]
+    operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["cursor"] = {}
+    content = operation["responses"]["200"]["content"]["application/json"]
+    content["schema"] = {"type": "object", "properties": response}
+    (tmp_path / "saved.json").write_text(json.dumps(document), "utf-8")
+    text = edited(STREAMS, add={"streams.orders.pagination": PAGED[key]})
+    (tmp_path / "streams.yaml").write_text(text, "utf-8")
+    assert (
+        main(["check", str(tmp_path / "streams.yaml"), "--offline", "--openapi", str(tmp_path / "saved.json")]) == code
+    )
+
+
+def without_endpoint(document: Any) -> None:
+    del document["paths"]["/orders/filter"]
+
+
+def without_key(document: Any) -> None:
+    del document["components"]["schemas"]["Order"]["properties"]["id"]
+
+
+def without_cursor(document: Any) -> None:
+    del document["components"]["schemas"]["Order"]["properties"]["updated"]
+
+
+def without_format(document: Any) -> None:
+    document["components"]["schemas"]["Order"]["properties"]["updated"] = {"type": "string"}
+
+
+def with_another_type(document: Any) -> None:
+    document["components"]["schemas"]["Order"]["properties"]["amount"] = {"type": "boolean"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [without_endpoint, without_key, without_cursor, without_format, with_another_type],
+    ids=lambda one: one.__name__,
+)
+def test_records_are_believed_more_than_the_document(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Any], None]
+) -> None:
+    """A sync reads them, and never the document. Of an empty list, there is only the document."""
+    damage(server[0].document)
+    text = edited(
+        DECLARED,
+        add={"streams.orders.incremental": {"changes": [{"body": {"sort": "UPDATED_DESC"}, "stop_at": "$.updated"}]}},
+    )
+    assert check(tmp_path, server[1], text=text) == 0
+    out = capsys.readouterr().out
+    assert "note: " in out
+    assert "(the records are as streams.yaml says)" in out
+    if damage is not without_endpoint:
+        server[0].orders = []
+        assert check(tmp_path, server[1], text=text) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"updated": None}, 0, "warning: 2 of the first 2 records have no date-time for the cursor updated"),
+        ({"id": "the same", "amount": 1}, 0, "no mistakes"),
+    ],
+    ids=["a cursor that is null", "a record that comes twice"],
+)
+def test_what_a_sync_goes_on_with_is_no_error(
+    server: tuple[Shop, Loopback],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, Any],
+    code: int,
+    words: str,
+) -> None:
+    """Rows without a cursor are sent, and a record that comes twice is one row."""
+    server[0].orders = [{**order, **change} for order in orders(2)]
+    assert check(tmp_path, server[1]) == code
+    assert words in capsys.readouterr().out
+
+
+def test_a_server_that_accepts_no_small_page_is_asked_for_a_whole_one(tmp_path: Path) -> None:
+    """By `check` and by the setup tests: a sync requests no smaller pages."""
+    made = Shop()
+
+    def answer(seen: Seen) -> Reply:
+        too_small = seen.path == "/api/orders/filter" and seen.json["limit"] < 10
+        return Reply({"detail": "a page has 10 rows at least"}, 422) if too_small else made.answer(seen)
+
+    with Loopback(answer) as loopback:
+        assert check(tmp_path, loopback) == 0
+        tests = setup_tests(tmp_path / "streams.yaml", Lines())
+        assert [test.run({"api_url": loopback.url}) for test in tests] == [None] * 4
+
+
+def test_setup_tests_try_each_pagination_style_as_a_sync_does(tmp_path: Path) -> None:
+    """A server that rejects the first one is read with the next."""
+    styles = [{"style": "page_number"}, {"style": "offset"}]
+    (tmp_path / "streams.yaml").write_text(edited(STREAMS, add={"streams.orders.pagination": styles}), "utf-8")
+    made = Shop()
+
+    def answer(seen: Seen) -> Reply:
+        return Reply({"detail": "unknown key"}, 422) if "page" in (seen.json or {}) else made.answer(seen)
+
+    with Loopback(answer) as loopback:
+        tests = setup_tests(tmp_path / "streams.yaml", Lines())
+        assert [test.run({"api_url": loopback.url}) for test in tests] == [None] * 4
