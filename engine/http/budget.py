@@ -29,6 +29,11 @@ class Budget:
         self._retries = float(limits.retries)
         self._lock = threading.Lock()
 
+    @property
+    def requests_left(self) -> int | None:
+        """How many requests the sync may still send; None if there is no limit."""
+        return None if self._limits.requests is None else self._limits.requests - self._requests
+
     def spend_request(self) -> None:
         """Count a request that is about to be sent.
 

@@ -61,8 +61,8 @@ class Client:
         self._transport = self._connect(api, {**api.headers, **api.extra_headers})
         self._csrf = CsrfToken(api.csrf, self._fetch_token) if api.csrf else None
         self.log = redacting = RedactingLog(log, self.redact)
-        self._budget = Budget(api.limits)
-        self._retrying = Retrying(api.retry, self._budget, RateLimiter(api.rate_limit), redacting)
+        self.budget = Budget(api.limits)
+        self._retrying = Retrying(api.retry, self.budget, RateLimiter(api.rate_limit), redacting)
         self._token_endpoint: TokenEndpoint | None = None
         self._authentication = self._in_use(style)
         self._repairs = Repairs(redacting)
@@ -103,7 +103,7 @@ class Client:
         if server is not None:
             transport = self._connect(replace(self._api, base_url=server), {})
         part = f"api.authentication[{index}]" if len(self._api.authentication) > 1 else "api.authentication"
-        retrying = Retrying(self._api.retry, self._budget, RateLimiter(None), self.log)
+        retrying = Retrying(self._api.retry, self.budget, RateLimiter(None), self.log)
         return TokenEndpoint(style, part, transport, retrying, self._errors, self._secrets)
 
     def __enter__(self) -> Client:

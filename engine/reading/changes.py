@@ -262,11 +262,15 @@ class ChangesPass:
                 yield Batch(page.new, page.asked_at)
 
     def _no_longer_open(self, position: str | None) -> Iterator[Found]:
-        """The rows that are open in the destination and were not found. Those that are gone are asked for twice."""
+        """The rows that are open in the destination and were not found."""
         keys = [key for key in sorted(self.open) if key > (position or "") and (key,) not in self.seen]
+        return self.look_up(keys, position)
+
+    def look_up(self, keys: Sequence[str], position: str | None = None) -> Iterator[Found]:
+        """The rows with these keys. Those that are gone are asked for twice. Positions are keys that are done."""
         for group, batches in self._looked_up(keys):
             if batches is None:
-                self.source.warning(f"the server rejects the key {group[0][:100]!r} of an open row; it stays as it is")
+                self.source.warning(f"the server rejects the key {group[0][:100]!r} of a row; it stays as it is")
             else:
                 yield from (replace(batch, position=position) for batch in batches)
                 yield from self._unless_gone(group, {key for batch in batches for key, _ in batch.records}, position)

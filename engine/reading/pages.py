@@ -101,6 +101,11 @@ class PageReader:
         # Not cancel_futures: a thread in wait() is not woken by it. The client refuses the requests that remain.
         self._pool.shutdown(wait=False)
 
+    @property
+    def requests_left(self) -> int | None:
+        """How many requests the sync may still send; None if there is no limit."""
+        return self._client.budget.requests_left
+
     def read(
         self, stream: str, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
     ) -> Iterator[ListPage]:

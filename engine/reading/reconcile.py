@@ -67,7 +67,8 @@ class Slice:
 
     After it, the share of the list that was read is the share of the round's time that has elapsed. Once the time is
     over, the slice is the rest of the list. The server's count shares out the work; without one, the last round's does,
-    and without that, the list is read when the time is over.
+    and without that, the list is read when the time is over. So it is if rows that are gone are to be found, which one
+    reading of the whole list shows.
 
     Attributes:
         source: The stream.
@@ -86,6 +87,7 @@ class Slice:
     rows: int = 0
     ended: bool = False
     sent: set[bytes] = field(default_factory=set)
+    _due: float = field(default=math.inf, init=False)  # rows of the round that are to be read once this slice is
 
     def is_due(self) -> bool:
         """Whether there is anything to read at this sync."""
@@ -93,8 +95,9 @@ class Slice:
         if elapsed <= timedelta(0) and self.every:
             return False
         if elapsed >= self.every:
-            self._due: float = math.inf
             return True
+        if self.source.stream.reconciles_deletions:
+            return False
         total = self.source.count() or self.before.total or 0
         self._due = total * (elapsed / self.every)
         return self._due > self.before.rows
@@ -120,15 +123,21 @@ class Slice:
             self.sent.add(version)
         return True
 
-    def state(self, position: str | None, newest: datetime | None) -> ReconcileState:
-        """The round after this slice, or the next round if it has ended."""
+    def state(self, position: str | None) -> ReconcileState:
+        """The round after this slice."""
         rows = self.before.rows + self.rows
-        if not self.ended:
-            reached = replace(self.before, position=position, rows=rows) if position else self.before
-            return replace(reached, sent=self.before.sent | self.sent)
+        reached = replace(self.before, position=position, rows=rows) if position else self.before
+        return replace(reached, sent=self.before.sent | self.sent)
+
+    def second_reading(self) -> ReconcileState:
+        """The round once its list is about to be read again, to confirm which rows are gone."""
+        return replace(self.state(None), position=None, rows=0, again=True)
+
+    def next_round(self, newest: datetime | None) -> ReconcileState:
+        """The next round, once this one's list was read to its end."""
         began = max(self.now, self.before.began + self.every)
         previous = self.before.began
         if self.before.newest is not None:  # a clock that was ahead is caught by what was the newest change then
             previous = min(previous, shifted(self.before.newest, self.source.lookback + _STEP))
-        sent = self.before.sent | self.sent
-        return ReconcileState(began, previous, newest=newest, total=rows, sent_before=sent)
+        total, sent = self.before.rows + self.rows, self.before.sent | self.sent
+        return ReconcileState(began, previous, newest=newest, total=total, sent_before=sent)

@@ -5,6 +5,7 @@ What it finds out about the server (which pagination style and which queries it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -181,6 +182,17 @@ class Source:
         except Failure as failure:
             self.log.warning(f"{failure} The sync goes on without a count.")
             return None
+
+    @property
+    def requests_left(self) -> int | None:
+        """How many requests the sync may still send; None if there is no limit."""
+        return self._pages.requests_left
+
+    def requests_needed(self) -> int | None:
+        """About how many requests the whole list takes; None if that is not known before it is read."""
+        total, parent = self.count(), self.stream.parent
+        at_once = self.pagination.page_size if parent is None else parent.batch or 1
+        return math.ceil(total / at_once) if total is not None and at_once is not None else None
 
     def _report_duplicates(self, records: Sequence[KeyedRecord]) -> None:
         if self._duplicates_reported or len({key for key, _ in records}) == len(records):

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from engine.instants import EARLIEST, shifted
+from engine.reading.known_keys import KnownKeys
 from engine.requests import Record
 from engine.rows.mapping import RowMapping
-from engine.state import RECENT_MAX, PassState, StreamState, fingerprint
+from engine.state import RECENT_MAX, Key, PassState, StreamState, fingerprint
 
 _CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header has no fractions of a second
 
@@ -56,6 +57,8 @@ class Window:
         self._parents: set[bytes] = set()
         self._newest: datetime | None = None
         self._is_dated = False
+        self.keys = KnownKeys(before.keys)
+        """The keys of the rows that the destination has, if reconciliation is to find those that are gone."""
         self.start: datetime | None = before.current_pass.began if before.current_pass else None
         """When the pass began, by the server's clock or, if it sends no dates, by this machine's."""
 
@@ -88,36 +91,45 @@ class Window:
 
     # --- records -----------------------------------------------------------------------------------------------------
 
-    def observe(self, key: Hashable, record: Record) -> None:
-        """Note whether a record is open. Every record that is read must be observed."""
-        if not isinstance(key, tuple):
-            return
-        if not self._is_open(record):
-            self.forget(key[0])
-            return
-        self._open.add(key[0])
-        if key[0] not in self._listed:
-            self._unlisted.add(key[0])
+    def observe(self, key: Hashable, record: Record) -> bool:
+        """Note whether a record is open; returns whether the destination is known to lack its row.
 
-    def forget(self, key: str) -> None:
-        """Drop a row that was deleted, or is no longer open, from the open ones."""
+        Every record that is read must be observed.
+        """
+        if not isinstance(key, tuple):
+            return False
+        if self._is_open(record):
+            self._open.add(key[0])
+            if key[0] not in self._listed:
+                self._unlisted.add(key[0])
+        else:
+            self._close(key[0])
+        return self.keys.meet(key)
+
+    def deleted(self, key: Key) -> None:
+        """Note that a row was deleted."""
+        self._close(key[0])
+        self.keys.forget(key)
+
+    def _close(self, key: str) -> None:
         self._open.discard(key)
         self._unlisted.discard(key)
 
     @property
     def unlisted_count(self) -> int:
-        """The number of open rows that the saved state does not list."""
-        return len(self._unlisted)
+        """The number of rows that the saved state must list before they are written, and does not."""
+        return max(len(self._unlisted), self.keys.unlisted_count)
 
     @property
     def listed_count(self) -> int:
-        """The number of rows that the saved state lists as open."""
-        return len(self._listed)
+        """The number of rows that the saved state lists."""
+        return max(len(self._listed), len(self.keys))
 
     def listed(self) -> None:
-        """Note that the state which lists all rows that are open so far has been saved."""
+        """Note that the state which lists all rows so far has been saved."""
         self._listed |= self._unlisted
         self._unlisted.clear()
+        self.keys.listed()
 
     @property
     def open(self) -> frozenset[str]:
@@ -127,6 +139,10 @@ class Window:
     def is_open(self, key: Hashable) -> bool:
         """Whether the row with this key is open, as far as this pass has read."""
         return isinstance(key, tuple) and key[0] in self._open
+
+    def may_have(self, key: Hashable) -> bool:
+        """Whether the destination can have the row with this key, as far as the state knows its keys."""
+        return self.is_open(key) or key in self.keys
 
     def has_opened(self, key: Hashable) -> bool:
         """Whether the row with this key is open, and was not when the pass began."""
@@ -145,12 +161,14 @@ class Window:
     def excludes_anew(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
         """Whether the row of a record that is excluded from the table can be there. The caller deletes it.
 
-        A first pass finds none: it begins with an empty table.
+        A first pass finds none: it begins with an empty table. If all keys are known, :meth:`may_have` decides.
         """
-        return self._before.since is not None and self.is_new({"": "excluded", **row}, cursor)
+        known = self._before.since is None or self.keys.are_complete
+        return not known and self.is_new({"": "excluded", **row}, cursor)
 
     def written(self) -> None:
         """Note that the rows which were new have been written."""
+        self.keys.written()
         self._recent |= self._not_written
         self._not_written.clear()
         if len(self._recent) > 2 * RECENT_MAX:
@@ -223,17 +241,23 @@ class Window:
         if self._before.current_pass is not None:
             recent += list(self._before.recent)[: RECENT_MAX - len(recent)]
         return replace(
-            self._before, since=self._next_since(), recent=frozenset(recent), current_pass=None, open=self.open
+            self._before,
+            since=self._next_since(),
+            recent=frozenset(recent),
+            current_pass=None,
+            open=self.open,
+            keys=self.keys.state(),
         )
 
     def checkpoint_state(self, position: str | None) -> StreamState:
         """The state in the middle of this pass. ``position``: where the pass can be resumed, if it can."""
         if self.start is None:
-            return replace(self._before, open=self._before.open | self._open)
+            return replace(self._before, open=self._before.open | self._open, keys=self.keys.state())
         recent = [*self._before.recent, *self._recent][-RECENT_MAX:]
         return replace(
             self._before,
             current_pass=PassState(self.start, position),
             open=self._before.open | self._open,
+            keys=self.keys.state(),
             recent=frozenset(recent),
         )

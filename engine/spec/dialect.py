@@ -545,6 +545,11 @@ class Stream:
         return self.deleted == "soft_delete" and self.reconcile is None
 
     @property
+    def reconciles_deletions(self) -> bool:
+        """Whether reconciliation finds the rows that are gone."""
+        return self.deleted == "soft_delete" and self.reconcile is not None
+
+    @property
     def destination_table(self) -> str:
         """The name of the table that the stream fills."""
         return self.table or self.name

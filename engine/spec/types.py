@@ -74,10 +74,11 @@ Deleted = Literal["keep", "soft_delete"]
 DELETED: Final[Mapping[str, str]] = {
     "keep": "rows that are deleted on the server stay, except rows that were open at the last sync. With `open`, a "
     "re-sync truncates the table first",
-    "soft_delete": "rows that are deleted on the server are soft-deleted. With `reconcile`, once per period: the whole "
-    "list is then sent again. Without it, by the next sync: the state holds the keys of all rows, and the whole list "
-    "is read if the server's count differs from their number. That suits lists of a few thousand rows. Either way, a "
-    "re-sync truncates the table first",
+    "soft_delete": "rows that are deleted on the server are soft-deleted, which the keys of all rows, kept in the "
+    "state, show. With `reconcile`, once per period, in which the whole list is read; the table is truncated and all "
+    "rows sent again, in one sync, if there are more than 100,000, and once if this is declared later than the stream. "
+    "Without it, by the next sync: the whole list is read if the server's count differs from the number of keys. That "
+    "suits lists of a few thousand rows. Either way, a re-sync truncates the table first",
 }
 
 

@@ -25,6 +25,8 @@ from engine.instants import format_instant, parse_instant
 VERSION: Final = 4
 RECENT_MAX: Final = 1000  # fingerprints per stream: 8 KB of state
 KNOWN_MAX: Final = 5000  # rows of a full refresh whose versions are kept, each in 30 bytes if its key is a UUID
+KEYS_MAX: Final = 100_000  # rows whose keys reconciliation keeps, to find those that are gone
+KEYS_SIZE: Final = 3_000_000  # characters of those keys: 100,000 UUIDs take 2.2 million
 INTERVALS_MAX: Final = 40  # per query
 _RECENT_TOTAL: Final = 1500  # fingerprints of all streams: 12 KB
 _FINGERPRINT_BYTES: Final = 6
@@ -82,7 +84,7 @@ class ReconcileState:
     ``began``: when. ``previous``: rows with an earlier cursor were right when the round before this one began.
     ``newest``: the newest cursor known when this round began. ``position``, ``rows``: how far it is. ``total``: the
     rows of the round before. ``sent``, ``sent_before``: fingerprints of the row versions that this round and the one
-    before it sent.
+    before it sent. ``again``: whether the list is read a second time, which confirms that rows are gone.
     """
 
     began: datetime
@@ -93,6 +95,7 @@ class ReconcileState:
     total: int | None = None
     sent: frozenset[bytes] = frozenset()
     sent_before: frozenset[bytes] = frozenset()
+    again: bool = False
 
 
 Key = tuple[Any, ...]
@@ -110,6 +113,20 @@ class KnownRows:
 
 
 @dataclass(frozen=True)
+class Keys:
+    """The keys of all rows that the destination has.
+
+    ``found``: of rows that the server had, the last time that it was asked. ``missing``: of rows that the reading of
+    the whole list which is under way has not come to, or has not found. ``unsure``: of rows that were about to be
+    written, so that the destination has them or not.
+    """
+
+    found: frozenset[Key] = frozenset()
+    missing: frozenset[Key] = frozenset()
+    unsure: frozenset[Key] = frozenset()
+
+
+@dataclass(frozen=True)
 class StreamState:
     """How far one stream has been read.
 
@@ -117,7 +134,8 @@ class StreamState:
     after ``since`` that are there too, so that the lookback does not send them twice. If there are too many, some are
     left out, and those rows are sent again. ``current_pass``: the pass that was interrupted. ``open``: keys of rows
     that could still change when they were sent; or of all rows, if deleted ones are to be detected. ``covered``: the
-    intervals in which each query found every change. ``rows``: what a full refresh left. ``made_by``, ``read_by``:
+    intervals in which each query found every change. ``rows``: what a full refresh left. ``keys``: the keys of all
+    rows, if reconciliation is to find those that are gone and there are not too many. ``made_by``, ``read_by``:
     fingerprints of the declaration of what the rows are, and of how they are read.
     """
 
@@ -128,6 +146,7 @@ class StreamState:
     reconcile: ReconcileState | None = None
     covered: Covered = field(default_factory=dict)
     rows: KnownRows | None = None
+    keys: Keys | None = None
     made_by: str | None = None
     read_by: str | None = None
 
@@ -144,7 +163,7 @@ class State:
         return replace(self, streams={**self.streams, name: stream})
 
     def dump(self) -> dict[str, Any]:
-        """The JSON document: under 16 KB, plus 22 bytes for each key in ``open`` if the keys are UUIDs."""
+        """The JSON document: under 16 KB, plus 22 bytes for each key in ``open`` and ``keys`` if they are UUIDs."""
         recent = sum(len(stream.recent) for stream in self.streams.values())
         share = min(1.0, _RECENT_TOTAL / recent) if recent else 1.0
         return {
@@ -220,6 +239,8 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
         }
     if stream.rows is not None:
         document["rows"] = _dump_rows(stream.rows)
+    if stream.keys is not None and (keys := _dump_keys(stream.keys)) is not None:
+        document["keys"] = keys
     for name, value in (("made_by", stream.made_by), ("read_by", stream.read_by)):
         if value is not None:
             document[name] = value
@@ -235,6 +256,7 @@ def _dump_reconcile(reconcile: ReconcileState) -> dict[str, Any]:
         "rows": reconcile.rows,
         "newest": format_instant(reconcile.newest) if reconcile.newest else None,
         "total": reconcile.total,
+        **({"again": True} if reconcile.again else {}),
         **{name: _joined(sorted(versions)[:RECENT_MAX]) for name, versions in sent.items() if versions},
     }
 
@@ -242,25 +264,41 @@ def _dump_reconcile(reconcile: ReconcileState) -> dict[str, Any]:
 def _dump_rows(rows: KnownRows) -> dict[str, Any]:
     if rows.versions is None:
         return {"digest": rows.digest}
-    keys = sorted(rows.versions, key=repr)
-    single = [key[0] for key in keys if len(key) == 1 and isinstance(key[0], str)]
-    packed = _pack(frozenset(single)) if len(single) == len(keys) else None
-    if isinstance(packed, str):
-        keys = sorted(keys)
-    return {
-        "digest": rows.digest,
-        "keys": packed if isinstance(packed, str) else [list(key) for key in keys],
-        "versions": _joined([rows.versions[key] for key in keys]),
-    }
+    packed = _pack_keys(rows.versions)
+    versions = _joined(rows.versions[key] for key in _unpack_keys(packed))
+    return {"digest": rows.digest, "keys": packed, "versions": versions}
 
 
 def _known_rows(document: Mapping[str, Any]) -> KnownRows:
     if "keys" not in document:
         return KnownRows(str(document["digest"]))
-    packed = document["keys"]
-    keys = [(key,) for key in _unpacked(packed)] if isinstance(packed, str) else [tuple(key) for key in packed]
-    versions = _split(document["versions"], _FINGERPRINT_BYTES)
+    keys, versions = _unpack_keys(document["keys"]), _split(document["versions"], _FINGERPRINT_BYTES)
     return KnownRows(str(document["digest"]), dict(zip(keys, versions, strict=True)))
+
+
+def _dump_keys(keys: Keys) -> dict[str, Any] | None:
+    """The keys as JSON; None if they take too much of the state."""
+    groups = {"found": keys.found, "missing": keys.missing, "unsure": keys.unsure}
+    document = {name: _pack_keys(group) for name, group in groups.items() if group}
+    return document if len(json.dumps(document)) <= KEYS_SIZE else None
+
+
+def _keys(document: Mapping[str, Any]) -> Keys:
+    found, missing, unsure = (
+        frozenset(_unpack_keys(document.get(name, []))) for name in ("found", "missing", "unsure")
+    )
+    return Keys(found, missing, unsure)
+
+
+def _pack_keys(keys: Collection[Key]) -> Any:
+    """Keys of any number of columns as JSON. Single UUIDs are packed."""
+    single = [key[0] for key in keys if len(key) == 1 and isinstance(key[0], str)]
+    packed = _pack(frozenset(single)) if len(single) == len(keys) else None
+    return packed if isinstance(packed, str) else [list(key) for key in sorted(keys, key=repr)]
+
+
+def _unpack_keys(packed: Any) -> list[Key]:
+    return [(key,) for key in _unpacked(packed)] if isinstance(packed, str) else [tuple(key) for key in packed]
 
 
 def _pack(keys: frozenset[str]) -> Any:
@@ -311,6 +349,7 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
             for query, intervals in document.get("covered", {}).items()
         },
         _known_rows(document["rows"]) if "rows" in document else None,
+        _keys(document["keys"]) if "keys" in document else None,
         _optional(str, document.get("made_by")),
         _optional(str, document.get("read_by")),
     )
@@ -339,6 +378,7 @@ def _reconcile_state(document: Mapping[str, Any]) -> ReconcileState:
         _optional(int, document.get("total")),
         frozenset(_split(document.get("sent", ""), _FINGERPRINT_BYTES)),
         frozenset(_split(document.get("sent_before", ""), _FINGERPRINT_BYTES)),
+        document.get("again") is True,
     )
 
 

@@ -1,27 +1,25 @@
-"""The passes over an incremental stream: the first over the whole list, later ones over changes, and reconciliation."""
+"""The passes over an incremental stream: the first over the whole list, later ones over changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from engine.failures import Failure
-from engine.instants import EARLIEST, shifted
+from engine.instants import EARLIEST
 from engine.nouns import counted
 from engine.reading.backfill import read_all
 from engine.reading.batch import DeletedRow
 from engine.reading.changes import ChangesPass
 from engine.reading.deletions import find_deleted
-from engine.reading.reconcile import Slice, is_delivered, parent_changed
 from engine.reading.source import Source
-from engine.reading.spool import Spool
 from engine.reading.window import StateAhead, Window
 from engine.requests import Record
-from engine.rows.mapping import Row
-from engine.state import PassState, ReconcileState, StreamState, with_intervals
+from engine.state import Keys, PassState, ReconcileState, StreamState, with_intervals
+from engine.sync.reconciliation import Reconciliation
 from engine.sync.sender import Sender
 from engine.sync.writer import Writer
 
@@ -70,7 +68,10 @@ class Passes:
             "one of the two is wrong, so changes cannot be determined and the whole list is re-sent"
         )
         begun = PassState(since or EARLIEST, None)  # so it does not begin with a truncate: the rows are there
-        self._run(StreamState(open=before.open, current_pass=begun, made_by=before.made_by, read_by=before.read_by))
+        kept = replace(
+            StreamState(), open=before.open, keys=before.keys, made_by=before.made_by, read_by=before.read_by
+        )
+        self._run(replace(kept, current_pass=begun))
 
     def _run(self, before: StreamState) -> None:
         is_first = before.since is None
@@ -85,6 +86,8 @@ class Passes:
         position = before.current_pass.position if before.current_pass else None
         is_open = (lambda record: True) if self._stream.remembers_all else self._is_open
         resumed = before if position is not None else replace(before, current_pass=None)
+        if self._stream.reconciles_deletions and before.since is None and before.current_pass is None:
+            resumed = replace(resumed, keys=Keys())  # the table is truncated first
         window = Window(resumed, self._source.lookback, is_open, self._source.mapping.volatile)
         self._window = window
         try:
@@ -212,80 +215,15 @@ class Passes:
     # --- reconciliation ----------------------------------------------------------------------------------------------
 
     def reconcile(self) -> None:
-        """Re-read the slice of the list that is due, for changes that no query found.
+        """Re-read the slice of the list that is due, for changes that no query found and for rows that are gone.
 
         Raises:
             Failure: the slice could not be read. The writer's state has what was read of it.
         """
-        declared, window, changes = self._stream.reconcile, self._window, self._changes
-        if declared is None or window is None or window.start is None or changes is None:
+        window, changes = self._window, self._changes
+        if self._stream.reconcile is None or window is None or window.start is None or changes is None:
             return
-        now, before = window.start, self._state.reconcile
-        assert before is not None  # every changes pass leaves one
-        if before.began > now + declared.every:  # by a clock that was wrong
-            before = replace(before, began=now + declared.every)
-            self._writer.save(self._stream, replace(self._state, reconcile=before))
-        if self._stream.deleted == "soft_delete":
-            if now - before.began >= declared.every:
-                self._resend(window, ReconcileState(now, before.began))
-            return
-        due = Slice(self._source, before, declared.every, now)
-        if due.is_due():
-            self._reconcile(due, window, changes)
-
-    def _reconcile(self, due: Slice, window: Window, changes: ChangesPass) -> None:
-        sent, mapping = self._sender.sent, self._source.mapping
-        since = shifted(due.before.previous, -self._source.lookback)
-        delivered = is_delivered(self._stream, self._state.covered, self._source.lookback)
-
-        def was_sent(key: Hashable, record: Record) -> bool:
-            cursor = mapping.cursor(record)
-            found = key in changes.seen and (window.includes(cursor) or window.is_open(key))
-            is_candidate = cursor is None or cursor >= since
-            return found or delivered(record, cursor) or (is_candidate and not due.is_new(record))
-
-        position = due.before.position
-        try:
-            for batch in due.read(window.is_later, self._parents_to_reread(since)):
-                self._sender.send(window, [one for one in batch.records if not was_sent(*one)], since=since)
-                self._source.progress.read(len(batch.records), 0)
-                position = batch.position or position
-                self._sender.save(window, partial(self._after, window, due.state(position, window.newest)))
-        except Failure:
-            self._sender.release(window)
-            raise
-        self._sender.release(window)
-        self._writer.save(self._stream, self._after(window, due.state(position, window.newest)))
-        found = counted(self._sender.sent - sent, "changes")
-        self._source.info(f"reconciled {counted(due.rows, 'rows')}: {found} that no query had found")
-        self._writer.checkpoint_rows()
-
-    def _after(self, window: Window, reconcile: ReconcileState) -> StreamState:
-        """The state after this sync's pass and a part of a round."""
-        return replace(window.final_state(), covered=self._state.covered, reconcile=reconcile)
-
-    def _parents_to_reread(self, since: datetime) -> Callable[[Record], bool] | None:
-        parent = self._source.parent
-        if parent is None or self._stream.parent is None:
-            return None
-        return parent_changed(parent, since, is_delivered(parent.stream, self._state.covered, self._source.lookback))
-
-    def _resend(self, window: Window, reconcile: ReconcileState) -> None:
-        """Send the whole list again, after a truncate, so that rows that are gone are marked as deleted."""
-        self._source.info("re-sending the whole list to soft-delete rows that are gone")
-        mapping = self._source.mapping
-        spool: Spool[Row] = Spool()
-        with spool as rows:
-            for batch in read_all(self._source, is_later=window.is_later):
-                records = [keyed for keyed in batch.records if mapping.is_row(keyed[1])]
-                for key, record in records:
-                    window.observe(key, record)
-                rows.extend([mapping.row(record) for _, record in records])
-                self._source.progress.read(len(batch.records), batch.counted)
-            self._sender.truncate()
-            self._sender.write(rows)
-        self._writer.save(self._stream, self._after(window, reconcile))
-        self._writer.checkpoint()
+        Reconciliation(self._source, self._sender, self._writer, window, changes).run(window.start)
 
 
 def _resuming(window: Window) -> str:

@@ -1,4 +1,4 @@
-"""Writing one stream's rows: those that are changes, each once, and never an open row that the saved state omits."""
+"""Writing one stream's rows: those that are changes, each once, and none that the saved state must list and omits."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from engine.spec.dialect import Stream
 from engine.state import Key, StreamState
 from engine.sync.writer import Writer
 
-_HELD: Final = 1000  # open rows that are written together, once the state lists them
+_HELD: Final = 1000  # rows that are written together, once the state lists them
 
 
 class Sender:
     """Writes the rows of one stream, and the state that covers them.
 
-    A row that is open is written only once the saved state lists its key. Otherwise a destination that keeps what was
-    written after the last checkpoint of a failed sync could hold an open row that is never looked up again. Rows are
-    held until then, on disk, and many are listed at once, so that the checkpoints do not grow with the square of the
-    open rows.
+    A row that is open, or that can be deleted, is written only once the saved state lists its key. Otherwise a
+    destination that keeps what was written after the last checkpoint of a failed sync could hold a row that is never
+    looked up again. Rows are held until then, on disk, and many are listed at once, so that the checkpoints do not
+    grow with the square of the rows.
 
     Attributes:
         sent: The number of rows that were written.
@@ -50,7 +50,8 @@ class Sender:
     def send(self, window: Window, records: Sequence[KeyedRecord], *, since: datetime | None = None) -> None:
         """Write the rows of those records that are changes, and delete those that a change has excluded from the table.
 
-        A row that is open counts as changed if the state did not list it, whatever its cursor: it was not sent.
+        A row that is open counts as changed if the state did not list it, whatever its cursor: it was not sent. So does
+        any row that the destination is known to lack.
 
         Args:
             window: The window of the pass.
@@ -63,10 +64,12 @@ class Sender:
             cursor = self._cursor_of(key, record)
             included = window.includes(cursor) if since is None or cursor is None else cursor >= since
             if self._mapping.is_row(record):
-                window.observe(key, record)
-                if (included or window.has_opened(key)) and window.is_new(row := self._mapping.row(record), cursor):
-                    rows.append(row)
-            elif window.is_open(key) or (included and window.excludes_anew(self._mapping.row(record), cursor)):
+                is_lacking = window.observe(key, record)
+                if included or is_lacking or window.has_opened(key):
+                    row = self._mapping.row(record)
+                    if window.is_new(row, cursor) or is_lacking:
+                        rows.append(row)
+            elif window.may_have(key) or (included and window.excludes_anew(self._mapping.row(record), cursor)):
                 assert isinstance(key, tuple)
                 excluded.append(key)
         if rows:
@@ -91,11 +94,12 @@ class Sender:
             window.listed()
 
     def release(self, window: Window) -> None:
-        """Write the rows that are held, after a checkpoint that lists those that are open."""
+        """Write the rows that are held, after a checkpoint that lists them."""
         if not self._held_rows:
             return
         before = self._writer.state.streams.get(self._stream.name, StreamState())
-        self._writer.save(self._stream, replace(before, open=before.open | window.open))
+        listing = replace(before, open=before.open | window.open, keys=window.keys.state())
+        self._writer.save(self._stream, listing)
         self._writer.checkpoint()
         window.listed()
         self.write(self._held)
@@ -110,7 +114,7 @@ class Sender:
         """Soft-delete a row that is gone."""
         self.release(window)
         self.delete_key(row.key)
-        window.forget(row.key[0])
+        window.deleted(row.key)
 
     def delete_key(self, key: Key) -> None:
         """Soft-delete the row with a primary key."""
@@ -132,7 +136,7 @@ class Sender:
         self.release(window)
         for key in keys:
             self._writer.delete(self._table, dict(zip(self._stream.primary_key, key, strict=True)))
-            window.forget(key[0])
+            window.deleted(key)
         self.excluded += len(keys)
         window.written()
 

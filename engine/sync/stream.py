@@ -121,6 +121,8 @@ class StreamSync:
             state = _without_positions(state)
         if not (self.stream.remembers_all or (self.stream.incremental and self.stream.incremental.open)):
             state = replace(state, open=frozenset())
+        if not self.stream.reconciles_deletions:
+            state = replace(state, keys=None)
         return replace(state, made_by=made, read_by=read)
 
 
@@ -130,5 +132,5 @@ def _without_positions(state: StreamState) -> StreamState:
     return replace(
         state,
         current_pass=replace(current_pass, position=None) if current_pass else None,
-        reconcile=replace(reconcile, position=None, rows=0) if reconcile else None,
+        reconcile=replace(reconcile, position=None, rows=0, again=False) if reconcile else None,
     )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import pytest
 
 from dev.testbed.loopback import Answerer, Reply, Seen
 from engine.failures import Failure
-from tests.hostile.expected import known
 from tests.hostile.misbehaviors import NOT_FOUND, PROXY_PAGE, SERVER_ERROR, after_each, numbered, on, respond
 from tests.hostile.model import FINAL, TABLES, Model
 from tests.hostile.prefect import prefect
@@ -324,17 +322,8 @@ LONG_READS: dict[Callable[[World], None], str] = {
 }
 
 
-IN_ONE_GO = (overdue_soft_deletion,)
-
-
-@pytest.mark.parametrize(
-    ("reading", "stopped"),
-    known(
-        "the rows of a soft deletion are read in one go",
-        product(LONG_READS, [by_a_limit, by_a_failure, by_a_kill]),
-        lambda reading, stopped: reading in IN_ONE_GO,
-    ),
-)
+@pytest.mark.parametrize("reading", LONG_READS)
+@pytest.mark.parametrize("stopped", [by_a_limit, by_a_failure, by_a_kill])
 def test_a_long_read_ends_though_each_sync_is_stopped(
     world: World, model: Model, reading: Callable[[World], None], stopped: Callable[[World, int], type[BaseException]]
 ) -> None:

@@ -12,8 +12,10 @@ import pytest
 from engine.instants import format_instant
 from engine.state import (
     INTERVALS_MAX,
+    KEYS_SIZE,
     RECENT_MAX,
     Interval,
+    Keys,
     KnownRows,
     PassState,
     ReconcileState,
@@ -84,6 +86,23 @@ def test_the_rows_of_a_full_refresh_survive(keys: list[tuple[Any, ...]]) -> None
     rows = KnownRows("5" * 32, {key: f"{number:06}".encode() for number, key in enumerate(keys)})
     state = State(API).with_stream("shops", StreamState(rows=rows))
     assert load_state(json.loads(json.dumps(state.dump())), API) == state
+
+
+@pytest.mark.parametrize("keys", [[(key,) for key in UUIDS], [("a", 1), ("b", 2)], [(7,), ("7",)], []])
+def test_the_keys_of_all_rows_survive(keys: list[tuple[Any, ...]]) -> None:
+    """Those that were found, are missing or unsure, whatever the keys are; UUIDs at 24 bytes each."""
+    groups = [frozenset(keys[at::3]) for at in range(3)]
+    state = State(API).with_stream("runs", StreamState(SINCE, keys=Keys(*groups)))
+    document = json.dumps(state.dump())
+    assert load_state(json.loads(document), API) == state
+    assert len(document) <= 24 * len(keys) + 300
+
+
+def test_keys_that_take_too_much_of_the_state_are_left_out() -> None:
+    """The state must stay below 10 MB. Then the table is truncated to find what is gone."""
+    keys = Keys(frozenset({("x" * 1000, number) for number in range(KEYS_SIZE // 1000)}))
+    state = State(API).with_stream("runs", StreamState(SINCE, keys=keys))
+    assert load_state(state.dump(), API).streams["runs"].keys is None
 
 
 def test_a_row_of_a_full_refresh_costs_at_most_32_bytes() -> None:

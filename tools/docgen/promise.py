@@ -10,7 +10,7 @@ from engine.pagination import is_stable
 from engine.pagination.single import Single
 from engine.requests import Request
 from engine.spec.dialect import Incremental, Parent, Reconcile, Spec, Stream
-from engine.state import KNOWN_MAX
+from engine.state import KEYS_MAX, KNOWN_MAX
 
 
 def promise(spec: Spec, stream: Stream) -> Iterator[str]:
@@ -100,8 +100,11 @@ def _deleted(stream: Stream, incremental: Incremental) -> Iterator[str]:
         yield "Rows that were open at the last sync and are gone are soft-deleted by the next one."
     rows = "Rows" if incremental.open is None else "Other rows"
     if incremental.reconcile is not None and stream.deleted == "soft_delete":
-        yield f"Every {_span(incremental.reconcile.every)}, the table is truncated and the whole list is sent again."
-        yield f"{rows} that are deleted on the server are soft-deleted then."
+        yield f"{rows} that are deleted on the server are soft-deleted every {_span(incremental.reconcile.every)}."
+        yield (
+            f"The state holds the keys of all rows for that. A table of more than {KEYS_MAX:,} rows is truncated, and "
+            "all rows are sent again."
+        )
     else:
         until = ", until a re-sync, which truncates the table first" if incremental.open is not None else ""
         yield f"{rows} that are deleted on the server stay{until}."

@@ -60,8 +60,13 @@ NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
         (CHILDREN, "steps", "Rows that are deleted on the server stay."),
         (STILL, "steps", "  - every change that moves `updated` in rows that belong to changed or open runs"),
         (NOT_RECONCILED, "runs", "There is no reconciliation. Other changes are not detected."),
-        (SOFT_DELETE, "runs", "Every 24 hours, the table is truncated and the whole list is sent again."),
-        (SOFT_DELETE, "runs", "Other rows that are deleted on the server are soft-deleted then."),
+        (SOFT_DELETE, "runs", "Other rows that are deleted on the server are soft-deleted every 24 hours."),
+        (
+            SOFT_DELETE,
+            "runs",
+            "The state holds the keys of all rows for that. A table of more than 100,000 rows is truncated, and all "
+            "rows are sent again.",
+        ),
     ],
 )
 def test_each_part_of_a_strategy_adds_its_sentence(tmp_path: Path, text: str, stream: str, words: str) -> None:

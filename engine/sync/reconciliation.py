@@ -1,0 +1,226 @@
+"""A sync's share of reconciliation: the slice of the list that is due, and the rows that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property, partial
+
+from engine.failures import Failure, LimitReached
+from engine.instants import shifted
+from engine.nouns import counted
+from engine.reading.backfill import read_all
+from engine.reading.batch import Batch, DeletedRow
+from engine.reading.changes import ChangesPass
+from engine.reading.reconcile import IsDelivered, Slice, is_delivered, parent_changed
+from engine.reading.source import Source
+from engine.reading.spool import Spool
+from engine.reading.window import Window
+from engine.requests import Record
+from engine.rows.mapping import Row
+from engine.state import KEYS_MAX, Key, ReconcileState, StreamState
+from engine.sync.sender import Sender
+from engine.sync.writer import Writer
+
+
+class Reconciliation:
+    """Re-reads what is due of one stream's list, for changes that no query found and, if declared, for deleted rows.
+
+    Rows that are gone are known by their keys, which the state holds. A row is deleted once two readings missed it: the
+    list and a lookup or, without lookups, the list twice. If there are more keys than the state holds, the table is
+    truncated and the whole list sent again.
+
+    Args:
+        source: The stream on the server.
+        sender: Writes its rows.
+        writer: Keeps its state.
+        window: The window of this sync's pass over changes.
+        changes: That pass.
+    """
+
+    def __init__(self, source: Source, sender: Sender, writer: Writer, window: Window, changes: ChangesPass) -> None:
+        self._source = source
+        self._stream = source.stream
+        self._sender = sender
+        self._writer = writer
+        self._window = window
+        self._changes = changes
+
+    def run(self, now: datetime) -> None:
+        """Read what is due.
+
+        Args:
+            now: The start of this sync.
+
+        Raises:
+            Failure: it could not be read. The writer's state has what was read of it.
+        """
+        declared, before = self._stream.reconcile, self._state.reconcile
+        assert declared is not None and before is not None  # every changes pass leaves one
+        if before.began > now + declared.every:  # by a clock that was wrong
+            before = replace(before, began=now + declared.every)
+            self._save(before)
+        due: Slice | None = Slice(self._source, before, declared.every, now)
+        if due is None or not due.is_due():
+            return
+        try:
+            while due is not None:
+                due = self._read(due)
+        except Failure:
+            self._sender.release(self._window)
+            raise
+
+    @property
+    def _state(self) -> StreamState:
+        return self._writer.state.streams[self._stream.name]
+
+    def _after(self, reconcile: ReconcileState) -> StreamState:
+        """The state after this sync's pass and a part of a round."""
+        return replace(self._window.final_state(), covered=self._state.covered, reconcile=reconcile)
+
+    def _save(self, reconcile: ReconcileState) -> None:
+        self._sender.release(self._window)
+        self._writer.save(self._stream, self._after(reconcile))
+
+    # --- the slice ---------------------------------------------------------------------------------------------------
+
+    def _read(self, due: Slice) -> Slice | None:
+        """Read a slice; returns what has to be read next for it to be done."""
+        keys = self._window.keys
+        if self._stream.reconciles_deletions and not keys.are_complete:
+            self._resend(due)
+            return None
+        if due.before.position is None and not due.before.again:
+            keys.begin_reading()
+        sent, deleted = self._sender.sent, self._sender.deleted
+        position = self._send_changes(due)
+        if due.ended and self._stream.reconciles_deletions:
+            if not self._is_confirmed(due):
+                again = replace(due, before=due.second_reading(), rows=0, ended=False, sent=set())
+                self._save(again.before)
+                return again
+            self._delete_missing(due, position)
+        self._save(due.next_round(self._window.newest) if due.ended else due.state(position))
+        found = counted(self._sender.sent - sent, "changes")
+        self._source.info(f"reconciled {counted(due.rows, 'rows')}: {found} that no query had found")
+        if self._sender.deleted > deleted:
+            gone = counted(self._sender.deleted - deleted, "rows")
+            self._source.info(f"{gone} gone from the server: soft-deleted")
+        self._writer.checkpoint_rows()
+        return None
+
+    def _send_changes(self, due: Slice) -> str | None:
+        """Send the changes in a slice; returns the position that it reached."""
+        position = due.before.position
+        for batch in due.read(self._window.is_later, self._parents_to_reread(due)):
+            self._send(due, batch)
+            self._source.progress.read(len(batch.records), 0)
+            position = batch.position or position
+            self._sender.save(self._window, partial(self._after, due.state(position)))
+        return position
+
+    def _send(self, due: Slice, batch: Batch) -> None:
+        """Send the changes in a batch that neither this sync's pass nor an earlier round has sent."""
+        keys, unsent = self._window.keys, []
+        for key, record in batch.records:
+            assert isinstance(key, tuple)
+            is_row = self._source.mapping.is_row(record)
+            is_wrong = keys.lacks(key) if is_row else key in keys
+            if not self._was_sent(due, key, record) or is_wrong:
+                unsent.append((key, record))
+            elif is_row:
+                keys.meet(key)
+        self._sender.send(self._window, unsent, since=self._since(due))
+
+    def _was_sent(self, due: Slice, key: Key, record: Record) -> bool:
+        window, cursor = self._window, self._source.mapping.cursor(record)
+        found = key in self._changes.seen and (window.includes(cursor) or window.is_open(key))
+        is_candidate = cursor is None or cursor >= self._since(due)
+        return found or self._is_delivered(record, cursor) or (is_candidate and not due.is_new(record))
+
+    @cached_property
+    def _is_delivered(self) -> IsDelivered:
+        return is_delivered(self._stream, self._state.covered, self._source.lookback)
+
+    def _since(self, due: Slice) -> datetime:
+        return shifted(due.before.previous, -self._source.lookback)
+
+    def _parents_to_reread(self, due: Slice) -> Callable[[Record], bool] | None:
+        """Which parents' children can have changed; None for all, which shows the children that are gone, too."""
+        parent = self._source.parent
+        if parent is None or self._stream.parent is None or self._stream.reconciles_deletions:
+            return None
+        delivered = is_delivered(parent.stream, self._state.covered, self._source.lookback)
+        return parent_changed(parent, self._since(due), delivered)
+
+    # --- rows that are gone ------------------------------------------------------------------------------------------
+
+    @property
+    def _has_lookups(self) -> bool:
+        return self._stream.incremental is not None and self._stream.incremental.lookup is not None
+
+    def _is_confirmed(self, due: Slice) -> bool:
+        """Whether no further reading of the list is needed to tell which rows are gone."""
+        keys = self._window.keys
+        return keys.are_complete and (due.before.again or self._has_lookups or not keys.missing)
+
+    def _delete_missing(self, due: Slice, position: str | None) -> None:
+        """Delete the rows that the list no longer has. An interruption leaves those that are not done as missing."""
+        keys = self._window.keys.missing
+        lookups = self._changes.look_up([str(key[0]) for key in keys]) if self._has_lookups else None
+        found: Iterator[Batch | DeletedRow] = map(DeletedRow, keys) if lookups is None else lookups
+        for one in found:
+            if isinstance(one, DeletedRow):
+                self._sender.delete(self._window, one)
+            else:
+                self._send(due, one)
+            self._sender.save(self._window, partial(self._after, due.state(position)))
+
+    def _resend(self, due: Slice) -> None:
+        """Send the whole list again, after a truncate, so that rows that are gone are marked as deleted.
+
+        Raises:
+            Failure: a limit does not allow for it.
+        """
+        self._check_limit()
+        self._source.info("re-sending the whole list to soft-delete rows that are gone")
+        mapping, window = self._source.mapping, self._window
+        window.keys.start_over()
+        spool: Spool[Row] = Spool()
+        with spool as rows:
+            try:
+                for batch in read_all(self._source, is_later=window.is_later):
+                    records = [keyed for keyed in batch.records if mapping.is_row(keyed[1])]
+                    for key, record in records:
+                        window.observe(key, record)
+                    rows.extend([mapping.row(record) for _, record in records])
+                    self._source.progress.read(len(batch.records), batch.counted)
+            except LimitReached as failure:
+                raise LimitReached(f"{failure} {self._in_one_sync}, or declare `deleted: keep`.") from None
+            self._sender.truncate()
+            self._sender.write(rows)
+        window.written()
+        self._writer.save(self._stream, self._after(ReconcileState(due.now, due.before.began)))
+        self._writer.checkpoint()
+
+    def _check_limit(self) -> None:
+        """Fail before a request is sent if the sync has too few left to read the whole list.
+
+        Raises:
+            Failure: it has.
+        """
+        left = self._source.requests_left
+        needed = self._source.requests_needed() if left is not None else None
+        if left is not None and needed is not None and needed > left:
+            raise Failure(
+                f"{self._stream.name}: {self._source.what} takes about {needed:,} requests, and api.limits.requests "
+                f"leaves {left:,}. {self._in_one_sync} by at least {needed - left:,}, or declare `deleted: keep`."
+            )
+
+    @property
+    def _in_one_sync(self) -> str:
+        return (
+            "To find the rows that are gone, the whole list is read in one sync: once if the state has no keys of its "
+            f"rows yet, and in each period if it has more than {KEYS_MAX:,}. Raise the limit"
+        )
