@@ -127,6 +127,14 @@ class Keys:
 
 
 @dataclass(frozen=True)
+class Surplus:
+    """By how many ``rows`` the server's count exceeds its list, as a reading of the whole list at ``found`` showed."""
+
+    rows: int
+    found: datetime
+
+
+@dataclass(frozen=True)
 class StreamState:
     """How far one stream has been read.
 
@@ -135,8 +143,9 @@ class StreamState:
     left out, and those rows are sent again. ``current_pass``: the pass that was interrupted. ``open``: keys of rows
     that could still change when they were sent; or of all rows, if deleted ones are to be detected. ``covered``: the
     intervals in which each query found every change. ``rows``: what a full refresh left. ``keys``: the keys of all
-    rows, if reconciliation is to find those that are gone and there are not too many. ``made_by``, ``read_by``:
-    fingerprints of the declaration of what the rows are, and of how they are read.
+    rows, if reconciliation is to find those that are gone and there are not too many. ``surplus``: how wrong the
+    server's count is, if that shows deleted rows. ``made_by``, ``read_by``: fingerprints of the declaration of what the
+    rows are, and of how they are read.
     """
 
     since: datetime | None = None
@@ -147,6 +156,7 @@ class StreamState:
     covered: Covered = field(default_factory=dict)
     rows: KnownRows | None = None
     keys: Keys | None = None
+    surplus: Surplus | None = None
     made_by: str | None = None
     read_by: str | None = None
 
@@ -241,6 +251,8 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
         document["rows"] = _dump_rows(stream.rows)
     if stream.keys is not None and (keys := _dump_keys(stream.keys)) is not None:
         document["keys"] = keys
+    if stream.surplus is not None:
+        document["surplus"] = {"rows": stream.surplus.rows, "found": format_instant(stream.surplus.found)}
     for name, value in (("made_by", stream.made_by), ("read_by", stream.read_by)):
         if value is not None:
             document[name] = value
@@ -288,6 +300,10 @@ def _keys(document: Mapping[str, Any]) -> Keys:
         frozenset(_unpack_keys(document.get(name, []))) for name in ("found", "missing", "unsure")
     )
     return Keys(found, missing, unsure)
+
+
+def _surplus(document: Mapping[str, Any]) -> Surplus:
+    return Surplus(int(document["rows"]), parse_instant(document["found"]))
 
 
 def _pack_keys(keys: Collection[Key]) -> Any:
@@ -350,6 +366,7 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
         },
         _known_rows(document["rows"]) if "rows" in document else None,
         _keys(document["keys"]) if "keys" in document else None,
+        _surplus(document["surplus"]) if "surplus" in document else None,
         _optional(str, document.get("made_by")),
         _optional(str, document.get("read_by")),
     )

@@ -14,11 +14,11 @@ from engine.nouns import counted
 from engine.reading.backfill import read_all
 from engine.reading.batch import DeletedRow
 from engine.reading.changes import ChangesPass
-from engine.reading.deletions import find_deleted
+from engine.reading.deletions import find_deleted, may_have_deleted
 from engine.reading.source import Source
 from engine.reading.window import StateAhead, Window
 from engine.requests import Record
-from engine.state import Keys, PassState, ReconcileState, StreamState, with_intervals
+from engine.state import Keys, PassState, ReconcileState, StreamState, Surplus, with_intervals
 from engine.sync.reconciliation import Reconciliation
 from engine.sync.sender import Sender
 from engine.sync.writer import Writer
@@ -166,11 +166,10 @@ class Passes:
             self._sender.send(window, found.records)
             self._source.progress.read(len(found.records), 0)
             self._sender.save(window, partial(window.checkpoint_state, found.position))
-        if self._stream.remembers_all:
-            self._find_deleted(window)
+        surplus = self._find_deleted(window, before.surplus) if self._stream.remembers_all else None
         self._sender.release(window)
         covered = {**changes.covered, **(changes.parent.covered if changes.parent and self._stream.parent else {})}
-        after = replace(window.final_state(), covered=with_intervals(before.covered, covered))
+        after = replace(window.final_state(), covered=with_intervals(before.covered, covered), surplus=surplus)
         if self._stream.reconcile is not None and after.reconcile is None and window.start is not None:
             previous = min(since + self._source.lookback, window.start)  # when the last complete pass began
             after = replace(after, reconcile=ReconcileState(window.start, previous, newest=window.newest))
@@ -204,13 +203,20 @@ class Passes:
         mapping = parent.mapping
         return lambda record: window.is_new_parent(mapping, record)
 
-    def _find_deleted(self, window: Window) -> None:
-        for found in find_deleted(self._source, window.open):
+    def _find_deleted(self, window: Window, surplus: Surplus | None) -> Surplus | None:
+        """Delete the rows that are gone; returns by how much the server's count is wrong."""
+        total = self._source.count()
+        if not may_have_deleted(total, len(window.open), surplus, window.start):
+            return surplus
+        for found in find_deleted(self._source, window.open, total):
             if isinstance(found, DeletedRow):
                 self._sender.delete(window, found)
             else:
                 self._sender.send(window, found.records, since=EARLIEST)
                 self._source.progress.read(len(found.records), 0)
+        if total is None or total == len(window.open) or window.start is None:
+            return None
+        return Surplus(total - len(window.open), window.start)
 
     # --- reconciliation ----------------------------------------------------------------------------------------------
 

@@ -94,7 +94,10 @@ def _reconciled(spec: Spec, stream: Stream, reconcile: Reconcile) -> str:
 
 def _deleted(stream: Stream, incremental: Incremental) -> Iterator[str]:
     if stream.remembers_all:
-        yield "Rows that are gone from the server are soft-deleted by the next sync."
+        yield (
+            "Rows that are gone from the server are soft-deleted by the next sync or, if the server's count is wrong, "
+            "within 24 hours."
+        )
         return
     if incremental.open is not None:
         yield "Rows that were open at the last sync and are gone are soft-deleted by the next one."
