@@ -7,6 +7,7 @@ from typing import Final
 from engine.authentication.basic import Basic
 from engine.authentication.bearer import Bearer
 from engine.authentication.header import Header
+from engine.authentication.login import Login
 from engine.authentication.oauth2 import OAuth2
 from engine.authentication.query import Query
 from engine.declare.blocks import Union
@@ -14,10 +15,11 @@ from engine.declare.blocks import Union
 __all__ = ["AUTHENTICATION", "Authentication", "FixedStyle", "is_given", "style_in_use"]
 
 FixedStyle = Bearer | Header | Query | Basic
-Authentication = FixedStyle | OAuth2
+Authentication = FixedStyle | OAuth2 | Login
 
 AUTHENTICATION: Final = Union(
-    "authentication style", {"bearer": Bearer, "header": Header, "query": Query, "basic": Basic, "oauth2": OAuth2}
+    "authentication style",
+    {"bearer": Bearer, "header": Header, "query": Query, "basic": Basic, "oauth2": OAuth2, "login": Login},
 )
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from typing import Final
 
 from engine.authentication.credentials import NONE, Credentials
 from engine.declare.blocks import key
 from engine.declare.values import Text
+
+CREDENTIALS: Final = Text(r"([^:\r\n]*:[^\r\n]*)?", "user:password", noun="`user:password`", needs_all=True)
+"""A user and a password; empty if a setting in it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Basic:
     """`Authorization: Basic ...` (RFC 7617). Empty credentials send no such header."""
 
-    pair: str = key(
-        Text(r"([^:\r\n]*:[^\r\n]*)?", "user:password", noun="`user:password`", needs_all=True),
-        "user:password. The password may contain colons.",
-        name="credentials",
-        secret=True,
-    )
+    pair: str = key(CREDENTIALS, "user:password. The password may contain colons.", name="credentials", secret=True)
 
     def credentials(self) -> Credentials:
         """The Authorization header; none for empty credentials."""

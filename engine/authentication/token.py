@@ -36,7 +36,7 @@ class TokenRequest:
 
     endpoint: Endpoint
     headers: Mapping[str, str] = field(repr=False)
-    body: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, Any] | None = field(repr=False)
     is_form: bool
 
 

@@ -83,10 +83,14 @@ def required_one_of(block: type[Block]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Object:
-    """A block. With ``shorthand``, a value that is not a mapping is read as that one key: ``id: $.id``."""
+    """A block. With ``shorthand``, a value that is not a mapping is read as that one key: ``id: $.id``.
+
+    ``is_inline``: the reference page shows its keys where it is used, rather than in a section of its own.
+    """
 
     block: type[Block]
     shorthand: str | None = None
+    is_inline: bool = False
 
     def read(self, node: Node) -> Any:
         """Read a mapping of keys, or the shorthand. Mistakes are reported; INVALID takes their place."""

@@ -121,11 +121,14 @@ class TokenEndpoint:
         try:
             return self._style.read(raw.headers, lambda: decode(raw.body)[0]), raw.sent_at
         except NotJson as not_json:
-            raise self._errors.not_json(raw, str(not_json)) from not_json
+            error = self._errors.not_json(raw, str(not_json))
+            if raw.claims_json:
+                raise error from not_json
+            reason = error.reason  # the form that a wrong password leads back to, for example
         except NoToken as no_token:
             said = _error(raw)
-            reason = self._errors.excerpt(said) if said else str(no_token)
-        raise self._rejection(f"{raw.returned}: {reason}")
+            reason = f"{raw.returned}: {self._errors.excerpt(said) if said else no_token}"
+        raise self._rejection(reason)
 
     def _failure(self, raw: RawResponse) -> Unauthorized | None:
         """The failure that a response stands for; None if its status is a success."""

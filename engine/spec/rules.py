@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
+from engine.authentication.login import Login
 from engine.declare.node import INVALID, PLACEHOLDER, Context, Node, where_known
 from engine.declare.problems import suggestion
 from engine.declare.types import PATH_VALUE, Endpoint
@@ -99,6 +100,17 @@ def default_uses_no_setting(setting: Setting, at: Node) -> Violations:
     """Settings are filled in below the configuration only."""
     if setting.default is not None and PLACEHOLDER.search(setting.default):
         yield Violation(at.at("default"), "a default cannot use another setting")
+
+
+# --- authentication --------------------------------------------------------------------------------------------------
+
+
+def login_has_one_body(spec: Spec, at: Node) -> Violations:
+    """A request has one."""
+    for index, style in enumerate(spec.api.authentication):
+        if isinstance(style, Login) and style.body is not None and style.form is not None:
+            place = at.at("api", "authentication", index, "form")
+            yield Violation(place, "the login has a body, too; give one of them", at_key=True)
 
 
 # --- fields ----------------------------------------------------------------------------------------------------------
@@ -728,6 +740,7 @@ STREAM_RULES: Final = (
     soft_delete_needs_a_plain_key,
 )
 SPEC_RULES: Final = (
+    login_has_one_body,
     one_setting_selects_streams,
     default_selection_is_of_streams,
     streams_are_not_called_like_a_selection,

@@ -78,6 +78,7 @@ def environment_credentials() -> Iterator[str]:
 def _encodings(text: str) -> Iterator[str]:
     yield text
     yield json.dumps(text)[1:-1]
+    yield json.dumps(json.dumps(text)[1:-1])[1:-1]  # in a JSON body that a JSON response quotes
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield repr(text)[1:-1]
     yield quote(text, safe="")

@@ -17,12 +17,14 @@ class Issuer:
     """Issues numbered tokens at any path that ends in /token, and serves ``rows`` to requests with a valid one.
 
     ``rejected``: what the token endpoint returns in place of a token, in turn; then tokens. ``extra``: what a token
-    response has besides the token. ``uses``: how many requests a token is good for.
+    response has besides the token. ``header``: the header that has the token, in place of a body. ``uses``: how many
+    requests a token is good for.
     """
 
     rows: Answerer = field(default_factory=lambda: rows_by_offset(orders(25)))
     extra: Mapping[str, Any] = field(default_factory=lambda: {"token_type": "Bearer", "expires_in": 3600})
     rejected: list[Reply] = field(default_factory=list)
+    header: str | None = None
     uses: int = 10**9
     issued: list[Seen] = field(default_factory=list)
     served: int = 0
@@ -46,6 +48,8 @@ class Issuer:
             return self.rejected.pop(0)
         token = f"token-{len(self.issued)}"
         self.valid[token] = self.uses
+        if self.header is not None:
+            return Reply(body=b"", status=201, headers={self.header: token})
         return Reply({"access_token": token, **self.extra})
 
     def forms(self) -> list[dict[str, str]]:

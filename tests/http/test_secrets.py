@@ -204,6 +204,17 @@ OAUTH2 = edited(
         }
     },
 )
+LOGIN = edited(
+    OAUTH2,
+    replace={
+        "api.authentication.0": {
+            "style": "login",
+            "endpoint": "POST /login/access",
+            "body": {"user": "${api_key}", "more": [{"password": "${client_secret}"}]},
+            "token": "$.access_token",
+        }
+    },
+)
 LOGIN_SETTINGS = {"api_key": KEY, "client_secret": CLIENT_SECRET, "headers": BASIC["headers"]}
 
 
@@ -219,7 +230,7 @@ def carried(seen: Seen) -> str:
 def login_echo(seen: Seen) -> str:
     """Everything that a login, or a request with its token, carried, and the secrets in plain."""
     everything = [dict(seen.headers), seen.content.decode(), KEY, CLIENT_SECRET, carried(seen)]
-    return json.dumps(everything, ensure_ascii=False) + json.dumps(everything) + str(everything)
+    return json.dumps(everything, ensure_ascii=False) + json.dumps(everything)
 
 
 LOGIN_ECHOES: dict[str, Callable[[Seen], Reply]] = {
@@ -234,9 +245,15 @@ LOGIN_ECHOES: dict[str, Callable[[Seen], Reply]] = {
 
 
 @pytest.mark.parametrize("answer", LOGIN_ECHOES.values(), ids=LOGIN_ECHOES)
-@pytest.mark.parametrize("at_login", [True, False], ids=["token endpoint", "api"])
+@pytest.mark.parametrize(
+    ("text", "at_login"),
+    [(OAUTH2, True), (OAUTH2, False), (LOGIN, True)],
+    ids=["oauth2", "api", "login"],
+)
 @pytest.mark.scenario("secrets")
-def test_a_token_endpoint_and_its_tokens(tmp_path: Path, answer: Callable[[Seen], Reply], at_login: bool) -> None:
+def test_a_token_endpoint_and_its_tokens(
+    tmp_path: Path, answer: Callable[[Seen], Reply], text: str, at_login: bool
+) -> None:
     """Neither the credentials with which a token is requested nor the token that the server issued is shown."""
 
     def reply(seen: Seen) -> Reply:
@@ -245,7 +262,7 @@ def test_a_token_endpoint_and_its_tokens(tmp_path: Path, answer: Callable[[Seen]
         return Reply({"access_token": ACCESS_TOKEN, "refresh_token": "CANARY-new"}) if is_login(seen) else Reply([])
 
     with Loopback(reply) as server:
-        connected = full_shop(tmp_path, server.url, OAUTH2, **LOGIN_SETTINGS)
+        connected = full_shop(tmp_path, server.url, text, **LOGIN_SETTINGS)
         with Client(connected, Lines()) as client, contextlib.suppress(Failure):
             request_orders(client)
             clean(*(repr(one) for one in vars(client).values()), *vars(client._authentication).values())

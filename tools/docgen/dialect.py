@@ -74,7 +74,7 @@ def sections() -> Sequence[Section]:
         match value_type:
             case OneOrMore(item=inner) | MapOf(value=inner):
                 add(inner, name, level)
-            case Object(block=block) if all(section.about is not block for section in found):
+            case Object(block=block, is_inline=False) if all(section.about is not block for section in found):
                 found.append(Section(name, level, block))
                 for k in keys_of(block):
                     add(k.type, k.name, 3)
@@ -129,6 +129,9 @@ class _Page:
     def _value(self, value_type: ValueType) -> str:
         """What a value may be, in a few words, with a link to the section of a block."""
         match value_type:
+            case Object(block=block, is_inline=True):
+                others = (f"`{{{k.name}: ...}}`" for k in keys_of(block) if k.name != value_type.shorthand)
+                return " or ".join([self._value(value_type.short.type), *others])
             case Object(block=block, shorthand=None):
                 return self._link(block)
             case Object(block=block):
