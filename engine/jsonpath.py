@@ -177,10 +177,33 @@ def _parsed(text: str, written: str) -> Any:
         shift = len(written) - len(text)
         reason = _reason(" ".join(str(error).split()), shift) + _right_spelling(text, str(error))
         raise ValueError(f'"{written}" is not a JSONPath: {reason}') from None
+    wrong = _unusable(parsed)
+    if wrong:
+        raise ValueError(f'"{written}" is not a JSONPath: {wrong}')
     escape = _ESCAPE.search(text)
     if escape and _place(parsed) is not None:
         raise ValueError(f'"{written}" is not a JSONPath: {escape[0]} is no escape; write the character itself')
     return parsed
+
+
+def _unusable(parsed: Any) -> str:
+    """Why a parsed path cannot be what is meant; empty if it can. jsonpath-ng reads ``$.a|$.b`` as ``$.(a|$).b``."""
+    from jsonpath_ng.ext.arithmetic import Operation
+    from jsonpath_ng.ext.filter import Filter
+    from jsonpath_ng.jsonpath import Intersect, Root
+
+    waiting = [(parsed, True)]  # each part, and whether it is where a path starts
+    while waiting:
+        part, at_start = waiting.pop()
+        if isinstance(part, Root) and not at_start:
+            return '"$" can only start a path; several paths are a list, such as [$.a, $.b]'
+        if isinstance(part, Intersect):
+            return '"&" joins conditions only'
+        if isinstance(part, Filter):
+            waiting += [(expression.target, False) for expression in part.expressions]
+        elif hasattr(part, "left"):
+            waiting += [(part.left, at_start), (part.right, at_start and isinstance(part, Operation))]
+    return ""
 
 
 def _place(parsed: Any) -> Steps | None:
@@ -213,14 +236,25 @@ def _is_single(parsed: Any) -> bool:
 
 
 def _with_items(parsed: Any) -> Any:
-    """A parsed path in which ``.*`` also matches the items of a list; jsonpath-ng has ``[*]`` for these only."""
-    from jsonpath_ng.jsonpath import Child, Descendants, Fields, Slice, Union
+    """A parsed path in which ``.*`` and ``[*]`` match the values of objects and the items of lists (RFC 9535).
 
-    if isinstance(parsed, (Child, Descendants)):
-        return type(parsed)(_with_items(parsed.left), _with_items(parsed.right))
-    if isinstance(parsed, Fields) and parsed.fields == ("*",):
-        return Union(parsed, _ItemsOf(Slice()))
-    return parsed
+    In jsonpath-ng, one matches the former only, the other also a value that is no list, and indexes fail on such.
+    """
+    from jsonpath_ng.jsonpath import Fields, Index, Slice, Union
+
+    for side in ("left", "right"):
+        if hasattr(parsed, side):
+            setattr(parsed, side, _with_items(getattr(parsed, side)))
+    if _is_all(parsed):
+        return Union(Fields("*"), _ItemsOf(Slice()))
+    return _ItemsOf(parsed) if isinstance(parsed, (Slice, Index)) else parsed
+
+
+def _is_all(parsed: Any) -> bool:
+    """Whether a part of a parsed path is ``.*`` or ``[*]``."""
+    from jsonpath_ng.jsonpath import Fields, Slice
+
+    return (isinstance(parsed, Fields) and parsed.fields == ("*",)) or parsed == Slice()
 
 
 class _ItemsOf:
@@ -240,7 +274,7 @@ def _finder(parsed: Any) -> Getter:
     def get(record: Any) -> Any:
         try:
             values = [match.value for match in finds(record)]
-        except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError):
+        except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError):
             return None
         if values:
             return values[0] if is_single else values
@@ -252,11 +286,11 @@ def _finder(parsed: Any) -> Getter:
 def _container(parsed: Any) -> Callable[[Any], bool] | None:
     """Whether a record has the list or object that a path with several matches goes through; None for other paths."""
     from jsonpath_ng.ext.filter import Filter
-    from jsonpath_ng.jsonpath import Child, Fields, Slice
+    from jsonpath_ng.jsonpath import Child, Slice
 
     while isinstance(parsed, Child) and _place(parsed.left) is None:
         parsed = parsed.left
-    is_all = isinstance(parsed, Child) and isinstance(parsed.right, Fields) and parsed.right.fields == ("*",)
+    is_all = isinstance(parsed, Child) and _is_all(parsed.right)
     if not isinstance(parsed, Child) or not (is_all or isinstance(parsed.right, (Slice, Filter))):
         return None
     get, types = getter(_place(parsed.left) or ()), (dict, list) if is_all else (list,)

@@ -61,6 +61,16 @@ def test_a_plain_path_is_what_jsonpath_ng_finds(text: str) -> None:
         ("$.empty.*", None),
         ("$.n[*]", None),
         ("$..nope", None),
+        ("$.labels[*]", [{"@type": "thing"}]),
+        ("$.labels[*][*]", ["thing"]),
+        ("$.bare[*]", []),
+        ("$.zero[*]", None),
+        ("$.team-name[*]", None),
+        ("$.labels[0:1]", None),
+        ("$.a.b[*][0]", []),
+        ("$..[0]", [10, [1, 2], 1, 3]),
+        ("$.list.*[0] + 1", [2, 4]),
+        ("$.a.(b|nope)", [[10, {"c": None, "d d": "x"}]]),
     ],
 )
 def test_a_path_with_several_matches_returns_a_list(text: str, value: Any) -> None:
@@ -123,6 +133,12 @@ def test_a_path_has_an_end() -> None:
         ("$.a[1:b]", 'unexpected "b" at character 7'),
         ("$.a#", "unexpected \"#\" at character 4; this name is written $['a#']"),
         ("$parent.a[*]]", 'unexpected "]" at character 13'),
+        *(
+            (text, '"$" can only start a path; several paths are a list, such as [$.a, $.b]')
+            for text in ("$.a|$.b", "$.a.$.b", "$.(a|$.b)", "$.a where $.b", "$.a[?$.b==2]", "$parent.a|$.b")
+        ),
+        ("$.a&$.b", '"&" joins conditions only'),
+        ("$.a.(b&c)", '"&" joins conditions only'),
     ],
 )
 def test_an_invalid_path_is_an_error(text: str, reason: str) -> None:
