@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 
@@ -23,12 +24,14 @@ class NotFound(Failure):
     """The server has no such endpoint (404), or not for this method (405).
 
     ``from_api``: whether the response is the API's own, in JSON, rather than the page of a proxy in front of it.
+    ``of``: for the endpoint of children: the rows of which none has it, ``4 repos``, if it was requested for several.
     """
 
-    def __init__(self, message: str, url: str, *, from_api: bool = False) -> None:
+    def __init__(self, message: str, url: str, *, from_api: bool = False, of: str = "") -> None:
         super().__init__(message)
         self.url = url
         self.from_api = from_api
+        self.of = of
 
 
 class Unauthorized(Failure):
@@ -41,6 +44,23 @@ class Unauthorized(Failure):
 
 class RequestRejected(Failure):
     """The server rejects the request as malformed or invalid (400 or 422)."""
+
+
+class DeclaredAnswer(Failure):
+    """``answers`` declares that a response stands for a list without records, or for one to skip.
+
+    ``asked_at``: when it was requested, by the server's clock.
+    """
+
+    asked_at: datetime | None = None
+
+
+class EmptyList(DeclaredAnswer):
+    """The list has no records."""
+
+
+class SkippedList(DeclaredAnswer):
+    """The list is to be left as it is."""
 
 
 class ResponseTooLarge(Failure):

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 
 from engine.declare.types import PATH_VALUE, Endpoint
 from engine.declare.values import DURATION, duration
-from engine.failures import NotFound
+from engine.failures import DeclaredAnswer, NotFound
 from engine.instants import format_instant, shifted
 
 Record = Mapping[str, Any]
@@ -94,14 +94,14 @@ class Response:
     """A decoded response.
 
     ``requested_at``: when it was requested, by the server's clock; None if no response had a Date header so far.
-    ``next_link``: the URL of the next page in its Link header. ``not_found``: set if a list that may be missing is, so
-    it counts as empty.
+    ``next_link``: the URL of the next page in its Link header. ``unread``: set if the request was for a list that
+    cannot be read and need not be: why.
     """
 
     value: Any
     requested_at: datetime | None
     next_link: str | None = None
-    not_found: NotFound | None = None
+    unread: NotFound | DeclaredAnswer | None = None
 
 
 _NAME: Final = re.compile(rf"\$([a-z][a-z0-9_]*)(?:-({DURATION}))?")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.declare.problems import SpecError
-from engine.failures import Failure, NotFound, RequestRejected, Unauthorized
+from engine.failures import DeclaredAnswer, Failure, NotFound, RequestRejected, Unauthorized
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.log import Log, RedactingLog
@@ -155,6 +155,8 @@ def _read_every_table(resolved: ResolvedSpec, client: Client, log: Log) -> None:
             _read(client, stream)
         except NotFound as not_found:
             log.warning(f"{not_found.url} not found; {stream.destination_table} will stay empty")
+        except DeclaredAnswer as declared:
+            log.warning(f"{declared} {stream.destination_table} will stay empty, as answers declares")
         except Failure as failure:
             failures.append(str(failure))
     if failures:

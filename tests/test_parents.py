@@ -234,7 +234,7 @@ def test_children_without_an_endpoint_on_the_server_are_skipped(tmp_path: Path, 
     shop.without = "/shelves"
     lines = run(tmp_path, server, recorder)
     assert len(lines.warnings) == 1
-    assert lines.warnings[0].startswith("shelves: http://")
+    assert lines.warnings[0].startswith("shelves: none of 3 shops has this endpoint: http://")
     assert "/shelves not found; skipping." in lines.warnings[0]
     assert not any(row["deleted"] for row in recorder.tables["shelves"].values())
     shop.shops[1]["doors"].append({"id": "new"})

@@ -16,8 +16,9 @@ from typing import Any
 from engine.authentication import FixedStyle, style_in_use
 from engine.authentication.credentials import NONE, Credentials, merged
 from engine.authentication.token import TokenStyle
-from engine.failures import Failure, redact_exception
+from engine.failures import DeclaredAnswer, Failure, redact_exception
 from engine.http.access_token import AccessToken, TokenEndpoint, server_of
+from engine.http.answers import DeclaredAnswers
 from engine.http.budget import Budget
 from engine.http.clock import ServerClock
 from engine.http.csrf import CsrfToken
@@ -58,6 +59,7 @@ class Client:
         self._api = api
         self._secrets = resolved.settings.secrets
         self._errors = ErrorMapping(resolved, style)
+        self._answers = DeclaredAnswers(resolved.spec, self._secrets, self._errors)
         self._transport = self._connect(api, {**api.headers, **api.extra_headers})
         self._csrf = CsrfToken(api.csrf, self._fetch_token) if api.csrf else None
         self.log = redacting = RedactingLog(log, self.redact)
@@ -149,6 +151,7 @@ class Client:
             NotFound: 404 or 405, or the path goes above the root of the server.
             Unauthorized: 401 or 403.
             RequestRejected: 400 or 422.
+            EmptyList, SkippedList: `answers` declares that this response means so.
             ServerDown: no connection to the server, at the last attempt.
             LimitReached: the sync has reached a limit of ``api.limits``: requests or duration.
             Failure: any other lasting failure, or a transient one that outlasted all attempts.
@@ -175,11 +178,17 @@ class Client:
         self, stream: str, request: Request, url: str, expect: Callable[[Any], Any], endpoint_exists: bool
     ) -> Response:
         raw = self._exchange(request)
-        error = self._errors.transient(raw, endpoint_exists=endpoint_exists) or self._errors.failure(
-            stream, request, url, raw
+        error = (
+            self._answers.error(stream, request, url, raw)
+            or self._errors.transient(raw, endpoint_exists=endpoint_exists)
+            or self._errors.failure(stream, request, url, raw)
         )
+        if isinstance(error, DeclaredAnswer):
+            self._clock.observe(raw)
+            error.asked_at = self._clock.time_at(raw.sent_at)
         if error is not None:
             raise error
+        document: Any = None
         try:
             document, repairs = (None, {}) if raw.status in (204, 205) else decode(raw.body)
             value = expect(document)
@@ -189,7 +198,7 @@ class Client:
         except NotJson as not_json:
             raise self._errors.not_json(raw, str(not_json)) from not_json
         except UnexpectedShape as shape:
-            raise RequestError(f"returned {raw.status} with {shape}", transient=True) from shape
+            raise self._errors.unexpected_shape(raw, str(shape), document) from shape
         self._repairs.add(stream, request, repairs)
         self._clock.observe(raw)
         return Response(value, self._clock.time_at(raw.sent_at), raw.next_link)

@@ -38,24 +38,24 @@ def error_in(document: Any, records: Sequence[Any] | None = None) -> str | None:
     for name in ("errors",) if records else ("errors", "error"):
         error = document.get(name)
         if error and isinstance(error, (str, list, Mapping)):
-            return _words(error)
+            return words_of(error)
     if records:
         return None
     failed = document.get("ok") is False or document.get("success") is False
     if records is None:
         failed = failed or str(document.get("status")).lower() in _FAILED
-    return _words(document) if failed else None
+    return words_of(document) if failed else None
 
 
-def _words(error: Any) -> str:
+def words_of(error: Any) -> str:
     """What an error says: its message, or all of it."""
     if isinstance(error, str):
         return error
     if isinstance(error, list):
         others = f" (and {len(error) - _SHOWN} more)" if len(error) > _SHOWN else ""
-        return "; ".join(map(_words, error[:_SHOWN])) + others
+        return "; ".join(map(words_of, error[:_SHOWN])) + others
     if isinstance(error, Mapping):
         for name in _MESSAGES:
             if error.get(name) and isinstance(error[name], (str, list, Mapping)):
-                return _words(error[name])
+                return words_of(error[name])
     return json.dumps(error, ensure_ascii=False, default=str)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from engine.authentication import is_given
@@ -27,6 +28,8 @@ class RequestError(Exception):
         throttled: Whether the server wants fewer requests, so that all threads have to wait. Such a request is sent
             again however often.
         failure: What the error becomes if no other attempt is made.
+        shape: If the response has another shape than declared: which. The same shape twice in a row is final.
+        excerpt: What the response says, for the message if no other attempt is made.
     """
 
     def __init__(
@@ -38,6 +41,8 @@ class RequestError(Exception):
         retry_after: float | None = None,
         throttled: bool = False,
         failure: type[Failure] = Failure,
+        shape: str = "",
+        excerpt: str = "",
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -46,6 +51,8 @@ class RequestError(Exception):
         self.retry_after = retry_after
         self.throttled = throttled
         self.failure = failure
+        self.shape = shape
+        self.excerpt = excerpt
 
 
 class ErrorMapping:
@@ -86,25 +93,33 @@ class ErrorMapping:
         If the endpoint is known to exist, a 404 or 405 that the API did not send is one too. The error is not transient
         if the server requests too long a wait.
         """
-        retry_after, longest = response.retry_after, self._api.retry.retry_after_max.total_seconds()
+        retry_after = response.retry_after
         if response.status in (404, 405) and endpoint_exists and not _is_json(response):
             return RequestError(response.returned, transient=True)
         if response.status < 500 and response.status not in (408, 429):
             return None
-        if retry_after is not None and retry_after > longest:
-            return RequestError(
-                f"{response.returned}; the server requests a wait of {retry_after:.0f} s, more than retry_after_max "
-                f"({longest:.0f} s)",
-                "api.retry.retry_after_max",
-            )
-        throttled = response.status == 429 or (response.status == 503 and retry_after is not None)
-        unread = response.unread_wait
-        reason = (
-            response.returned
-            if unread is None
-            else f'{response.returned} with a Retry-After of "{unread[:60]}", which cannot be read'
+        if response.status == 429 or (response.status == 503 and retry_after is not None):
+            return self.throttled(response, retry_after)
+        return self._too_long(response, retry_after) or RequestError(
+            _with_unread_wait(response), transient=True, retry_after=retry_after
         )
-        return RequestError(reason, transient=True, retry_after=retry_after, throttled=throttled)
+
+    def throttled(self, response: RawResponse, wait: float | None) -> RequestError:
+        """The error of a response that wants fewer requests, and a wait if it says how long."""
+        return self._too_long(response, wait) or RequestError(
+            _with_unread_wait(response), transient=True, retry_after=wait, throttled=True
+        )
+
+    def _too_long(self, response: RawResponse, wait: float | None) -> RequestError | None:
+        """The error of a wait that is longer than a sync may wait; None if it is not."""
+        longest = self._api.retry.retry_after_max.total_seconds()
+        if wait is None or wait <= longest:
+            return None
+        return RequestError(
+            f"{response.returned}; the server requests a wait of {wait:.0f} s, more than retry_after_max "
+            f"({longest:.0f} s)",
+            "api.retry.retry_after_max",
+        )
 
     def not_json(self, response: RawResponse, reason: str) -> RequestError:
         """The error of a successful response whose body is not JSON. Transient: a proxy may have stepped in."""
@@ -117,6 +132,16 @@ class ErrorMapping:
             f"{returned} with a web page ({content_type}) instead of JSON, so this is not the API. Most often it is "
             f"the sign-in page of a proxy{bypass}, or the web UI",
             transient=True,
+        )
+
+    def unexpected_shape(self, response: RawResponse, shape: str, document: Any) -> RequestError:
+        """The error of a successful response that has another shape than declared."""
+        try:
+            said = json.dumps(self._resolved.settings.secrets.redacted(document), ensure_ascii=False)
+        except RecursionError:  # some hundred levels deep
+            said = ""
+        return RequestError(
+            f"returned {response.status} with {shape}", transient=True, shape=shape, excerpt=self.excerpt(said)
         )
 
     def message(self, stream: str, request: Request, url: str, what: str, remedy: str) -> str:
@@ -212,6 +237,13 @@ class ErrorMapping:
         """The start of what the server sent. Secrets are removed first: the cut could leave half of one."""
         body = " ".join(self._resolved.settings.secrets.redact(text).split())
         return body if len(body) <= _EXCERPT else f"{body[:_EXCERPT]}..."
+
+
+def _with_unread_wait(response: RawResponse) -> str:
+    unread = response.unread_wait
+    if unread is None:
+        return response.returned
+    return f'{response.returned} with a Retry-After of "{unread[:60]}", which cannot be read'
 
 
 def _is_json(response: RawResponse) -> bool:

@@ -66,17 +66,22 @@ class RawResponse:
     @property
     def retry_after(self) -> float | None:
         """The wait in seconds that the server requests; None if it requests none, or none that can be read."""
-        now = self._now
-        wait = requested_wait(self.headers, now)
-        return reset_wait(self.headers, now) if wait is None and self.status == 429 else wait
+        return self.throttled_wait if self.status == 429 else requested_wait(self.headers, self.now)
+
+    @property
+    def throttled_wait(self) -> float | None:
+        """The same for a response which throttles a request: if nothing else is requested, until the limit resets."""
+        wait = requested_wait(self.headers, self.now)
+        return reset_wait(self.headers, self.now) if wait is None else wait
 
     @property
     def unread_wait(self) -> str | None:
         """The Retry-After header, if it cannot be read and no other header says how long to wait."""
-        return unread_wait(self.headers, self._now) if self.retry_after is None else None
+        return unread_wait(self.headers, self.now) if self.retry_after is None else None
 
     @property
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """The server's time or, if it sends no date, this machine's."""
         return self.date or datetime.now(timezone.utc)
 
     @property

@@ -47,7 +47,7 @@ class Retrying:
             RequestError: The error is not transient, the last attempt failed, the server throttles for too long, a
                 budget is exhausted, or :meth:`stop` was called.
         """
-        number, may_be_idle, held = 1, self._connected, 0.0
+        number, may_be_idle, held, shape = 1, self._connected, 0.0, ""
         while True:
             turn = self._wait_for_turn()
             try:
@@ -63,6 +63,9 @@ class Retrying:
                     continue
                 if not error.transient:
                     raise
+                if error.shape and error.shape == shape:
+                    raise _final(error, "twice in a row") from error
+                shape = error.shape
                 self._prepare_retry(name, number, error)
                 number += 1
             else:
@@ -135,8 +138,7 @@ class Retrying:
         """Wait after a failed attempt, or raise if there must be no other."""
         attempts = self._retry.attempts
         if number == attempts:
-            reason = f"{error.reason}; gave up after {attempts} attempts"
-            raise RequestError(reason, error.part, failure=error.failure) from error
+            raise _final(error, f"gave up after {attempts} attempts") from error
         seconds = error.retry_after or self._backoff(number)
         self._budget.spend_retry(error.failure)
         self._log.warning(f"{name}: {error.reason}; attempt {number} of {attempts}, retrying in {seconds:.1f} s")
@@ -156,3 +158,9 @@ class Retrying:
     def _check_stopped(self) -> None:
         if self._stopped.is_set():
             raise RequestError("canceled because the sync is ending", part=None)
+
+
+def _final(error: RequestError, why: str) -> RequestError:
+    """The error of the last attempt."""
+    said = f". The response: {error.excerpt}" if error.excerpt else ""
+    return RequestError(f"{error.reason}; {why}{said}", error.part, failure=error.failure)

@@ -47,6 +47,11 @@ def reset_wait(headers: Mapping[str, str], now: datetime) -> float | None:
     return _longest(_wait(value, now) for name in _RESETS for value in _values(headers.get(name, "")))
 
 
+def wait_in(value: str, now: datetime) -> float | None:
+    """The seconds until what a header says, in any of the forms; None if it cannot be read."""
+    return _longest(_wait(part, now) for part in _values(value))
+
+
 def unread_wait(headers: Mapping[str, str], now: datetime) -> str | None:
     """The value of a Retry-After that cannot be read; None if it can, or if there is none."""
     value = headers.get("Retry-After", "").strip()

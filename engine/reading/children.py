@@ -14,8 +14,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from engine.declare.types import PATH_VALUE
-from engine.failures import Failure, NotFound, OrderMoved, ReadFailure
+from engine.failures import Failure, NotFound, OrderMoved, ReadFailure, SkippedList
 from engine.jsonpath import PARENT
+from engine.nouns import counted
 from engine.pagination import paginate_unjoined
 from engine.reading.batch import Batch
 from engine.reading.pages import ListPage, ListRequest, children_in
@@ -57,12 +58,14 @@ def children_of(
     groups = [*_groups(rows, declared.batch or 1)]
     done = set[Hashable]()  # the first keys of groups that are done
     for page in _pages(source, declared, groups):
-        if page.not_found is not None and page.list_request.parent is not None:
-            if not (page.not_found.from_api and page.list_request.paginator.one_record):  # otherwise, it has no record
-                missing[page.list_request.parent[0]] = page.not_found
+        if isinstance(page.unread, NotFound) and page.list_request.parent is not None:
+            if not (page.unread.from_api and page.list_request.paginator.one_record):  # otherwise, it has no record
+                missing[page.list_request.parent[0]] = page.unread
                 continue
         else:
             source.has_children = True
+        if isinstance(page.unread, SkippedList):
+            source.skip(page.list_request.of, page.unread)
         if page.list_request.paginator.request is None:
             done.add(page.list_request.of)
         yield Batch(page.new, page.asked_at, _last_done(groups, done), continues=page.continues)
@@ -147,12 +150,14 @@ def _again(
     assert source.parent is not None
     alive = existing(source.parent, list(missing))
     if alive and source.has_children is None:
-        raise missing[next(iter(alive))]
+        first = missing[next(key for key, _ in rows if key in alive)]
+        of = counted(len(missing), source.parent.stream.name) if len(missing) > 1 else ""
+        raise NotFound(str(first), first.url, from_api=first.from_api, of=of)
     groups = [[keyed] for keyed in rows if keyed[0] in alive]
     for page in _pages(source, declared, groups):
-        if page.not_found is not None:
+        if isinstance(page.unread, NotFound):
             row = f"Its row in {source.parent.stream.name} exists"
-            raise Failure(f"{page.not_found} {row}, so nothing is concluded from that; sync again.")
+            raise Failure(f"{page.unread} {row}, so nothing is concluded from that; sync again.")
         yield Batch(page.new, page.asked_at, continues=page.continues)
 
 

@@ -57,10 +57,15 @@ class WholeList:
     @property
     def is_unchanged(self) -> bool:
         """Whether the destination has exactly these rows."""
-        return self._known is not None and self._known.digest == self._digest.hex()
+        return self._known is not None and self._known.digest == self._fingerprint
 
     def deleted(self) -> list[Key] | None:
-        """The keys of rows that are gone; None if the state does not know which rows there were."""
+        """The keys of rows that are gone; None if the state does not know which rows there were.
+
+        If children were skipped, no row counts as gone.
+        """
+        if self._has_gaps:
+            return []
         known, found = self._known_versions, self._versions
         return None if known is None or found is None else [key for key in known if key not in found]
 
@@ -73,8 +78,21 @@ class WholeList:
 
     def state(self) -> KnownRows:
         """What the destination has once these rows are there."""
-        kept = self._versions if self._versions is not None and _can_be_kept(self._versions) else None
-        return KnownRows(self._digest.hex(), kept)
+        versions = self._versions
+        if self._has_gaps:
+            known = self._known_versions
+            versions = {**known, **versions} if known is not None and versions is not None else None
+        return KnownRows(self._fingerprint, versions if versions is not None and _can_be_kept(versions) else None)
+
+    @property
+    def _has_gaps(self) -> bool:
+        """Whether the destination can have rows that were not read, because children were skipped."""
+        return self._known is not None and self._source.has_gaps
+
+    @property
+    def _fingerprint(self) -> str:
+        """The digest of the rows, which differs from that of a whole list if it has gaps."""
+        return f"{self._digest.hex()}{' with gaps' if self._has_gaps else ''}"
 
     def state_meanwhile(self) -> KnownRows | None:
         """What the destination can be said to have while these rows are written: of those that change, only the keys.

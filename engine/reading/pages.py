@@ -11,12 +11,14 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from engine.failures import (
+    DeclaredAnswer,
     Failure,
     NotFound,
     OrderMoved,
     ReadFailure,
     RequestRejected,
     ResponseTooLarge,
+    SkippedList,
     ends_sync,
 )
 from engine.http.client import Client
@@ -53,8 +55,8 @@ class ListRequest:
 class ListPage:
     """A page of a list. ``size``: the number of records in the response; ``new``: those that no earlier page had.
 
-    ``continues``: whether it is not the first page of its list. ``not_found``: set if the list is not found, which
-    happens to lists of children.
+    ``continues``: whether it is not the first page of its list. ``unread``: set if the list cannot be read and need
+    not be: why.
     """
 
     list_request: ListRequest
@@ -62,7 +64,7 @@ class ListPage:
     new: Sequence[KeyedRecord]
     asked_at: datetime | None
     continues: bool = False
-    not_found: NotFound | None = None
+    unread: NotFound | DeclaredAnswer | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class PageReader:
 
         Raises:
             NotFound: the server returned 404 or 405 to the first request of a list.
+            SkippedList: `answers` declares that a list which belongs to no row of a parent is to be skipped.
             OrderMoved: the order of a list moves while it is read, so its pages do not add up.
             ReadFailure: the pages do not add up to a complete list.
             Failure: a request failed for good.
@@ -147,7 +150,7 @@ class PageReader:
                     if page is None:
                         launch(sent.list_request, None if sent.request is sent.first else sent.first)
                         continue
-                    has_more = page.not_found is None and sent.list_request.paginator.request is not None
+                    has_more = sent.list_request.paginator.request is not None
                     if not has_more:
                         for following in islice(waiting, 1):
                             launch(following)
@@ -184,9 +187,15 @@ class PageReader:
         is_first = sent.request is sent.first and not begun
         try:
             return self._send(stream, sent.list_request, sent.request, not is_first)
+        except DeclaredAnswer as declared:
+            if not is_first:
+                raise Failure(f"{declared} Other pages of the list were read; sync again.") from None
+            if isinstance(declared, SkippedList) and sent.list_request.of is None:
+                raise
+            return Response((None, []), declared.asked_at, unread=declared)
         except NotFound as not_found:
             if sent.list_request.parent is not None and (is_first or self._is_missing(stream, sent)):
-                return Response((None, []), None, not_found=not_found)
+                return Response((None, []), None, unread=not_found)
             if is_first:
                 raise
             raise Failure(f"{not_found} The endpoint existed earlier in this sync; sync again.") from None
@@ -216,8 +225,9 @@ class PageReader:
     def _advance(self, stream: str, sent: _InFlight, response: Response) -> ListPage:
         list_request = sent.list_request
         document, records = response.value
-        if response.not_found is not None:
-            return ListPage(list_request, 0, (), response.requested_at, not_found=response.not_found)
+        if response.unread is not None:
+            list_request.paginator.request = None
+            return ListPage(list_request, 0, (), response.requested_at, unread=response.unread)
         if list_request.parent is not None:
             for record in records:
                 record[PARENT] = list_request.parent[1]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from engine.failures import Failure, OrderMoved
+from engine.failures import Failure, OrderMoved, SkippedList
 from engine.log import Log
 from engine.nouns import counted
 from engine.pagination import Pagination, Paginator, is_stable, paginate_unjoined
@@ -53,6 +53,8 @@ class Source:
         """The values of open rows that the server does not know."""
         self.has_children: bool | None = None
         """For a child stream: whether its endpoint exists; None until a request for children was answered."""
+        self.skipped = set[Hashable]()
+        """The rows of the parent whose children `answers` declares to be skipped."""
         self._style = 0  # the index of the first pagination style that the server has not rejected
         self._pages = pages
         self._duplicates_reported = False
@@ -71,6 +73,17 @@ class Source:
     def warning(self, line: str) -> None:
         """Log a warning about this stream."""
         self.log.warning(f"{self.stream.name}: {line}")
+
+    def skip(self, parent: Hashable, why: SkippedList) -> None:
+        """Leave the children of a row of the parent as they are."""
+        if not self.skipped:
+            self.log.warning(f"{why} Skipping it, as answers declares, and others like it without another warning.")
+        self.skipped.add(parent)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether children were skipped, so that what was not read may still exist."""
+        return bool(self.skipped) or (self.parent is not None and self.parent.has_gaps)
 
     # --- the list ----------------------------------------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ from engine.declare.values import (
 )
 from engine.jsonpath import JsonPath, compile_path
 from engine.pagination import PAGINATION, Pagination
+from engine.spec.answers import Answer
 from engine.spec.configuration import Setting
 from engine.spec.records import Condition, Records
 from engine.spec.types import (
@@ -227,6 +228,9 @@ class Api:
     )
     timeout: Timeout = key(Object(Timeout), "How long a request may take.", default=Timeout())
     retry: Retry = key(Object(Retry), "How transient failures are retried.", default=Retry())
+    answers: tuple[Answer, ...] = key(
+        OneOrMore(Object(Answer)), "What responses mean, if their status does not say it.", default=()
+    )
     rate_limit: RateLimit | None = key(
         Object(RateLimit),
         "How fast requests may follow each other. Servers that throttle requests (429) need no such limit: the "
@@ -522,6 +526,9 @@ class Stream:
         "Returns the number of records, for the progress in the log, the "
         "slices of reconciliation, and `deleted: soft_delete`.",
         default=None,
+    )
+    answers: tuple[Answer, ...] = key(
+        OneOrMore(Object(Answer)), "What its responses mean, before the rules of the api.", default=()
     )
     fields: Mapping[str, Field] = key(
         MapOf("column", Object(Field, shorthand="path"), NAME_PATTERN, NAME_EXPECTED),

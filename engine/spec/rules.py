@@ -7,7 +7,7 @@ uses a value that was already reported as wrong, it ends there, silently (:func:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
@@ -19,6 +19,7 @@ from engine.declare.values import DURATION, JsonValue
 from engine.jsonpath import KEY, PARENT, VALUE, JsonPath
 from engine.pagination.keyset import Keyset
 from engine.pagination.single import Single
+from engine.spec.answers import Answer
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
 from engine.spec.selection import WORDS, select
@@ -73,6 +74,13 @@ def _entries(mapping: Mapping[str, _Value]) -> list[tuple[str, _Value]]:
     if mapping is INVALID:
         return []
     return [(name, value) for name, value in mapping.items() if value is not INVALID]
+
+
+def _numbered(values: Sequence[_Value]) -> list[tuple[int, _Value]]:
+    """The items of a list that could be read, with their indexes."""
+    if values is INVALID:
+        return []
+    return [(number, value) for number, value in enumerate(values) if value is not INVALID]
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -418,9 +426,8 @@ def _paths(stream: Stream, at: Node) -> Iterator[tuple[JsonPath, Node]]:
             yield path, at.at("fields", column, "path")
         if field.present is not None:
             yield field.present, at.at("fields", column, "present")
-    for number, condition in enumerate(stream.where if stream.where is not INVALID else ()):
-        if condition is not INVALID:
-            yield condition.path, at.at("where", number, "path")
+    for number, condition in _numbered(stream.where):
+        yield condition.path, at.at("where", number, "path")
 
 
 def parent_records_are_known(stream: Stream, at: Node) -> Violations:
@@ -591,6 +598,34 @@ def _table_of(name: str, stream: Stream) -> str:
     return name if stream is INVALID or stream.table is INVALID else stream.table or name
 
 
+def _answers(spec: Spec, at: Node) -> Iterator[tuple[Answer, Node]]:
+    """The rules about responses, of the api and of the streams."""
+    if spec.api is not INVALID:
+        yield from ((one, at.at("api", "answers", number)) for number, one in _numbered(spec.api.answers))
+    for name, stream in _entries(spec.streams):
+        for number, answer in _numbered(stream.answers):
+            yield answer, at.at("streams", name, "answers", number)
+
+
+def answers_compare_one_value(spec: Spec, at: Node) -> Violations:
+    """``is`` and ``not`` are about a header or a value in the body."""
+    for _, node in _answers(spec, at):
+        compares = [name for name in ("is", "not") if node.get(name) is not None]
+        compared = [name for name in ("header", "path") if node.get(name) is not None]
+        if compares and len(compared) != 1:
+            has = "both" if compared else "neither"
+            message = f'{compares[0]} compares either "header" or "path"; this rule has {has}'
+            yield Violation(node.at(compares[0]), message, at_key=True)
+
+
+def answers_have_what_their_meaning_uses(spec: Spec, at: Node) -> Violations:
+    """Only a wait ends, and only a failure has a message."""
+    for answer, node in _answers(spec, at):
+        for name, meaning in (("until", "wait"), ("words", "failure")):
+            if node.get(name) is not None and answer.means is not INVALID and answer.means != meaning:
+                yield Violation(node.at(name), f"only means: {meaning} has {name}", at_key=True)
+
+
 def records_are_in_one_place(spec: Spec, at: Node) -> Violations:
     """A response has one kind of records."""
     blocks = [at.at("api"), *(at.at("streams", name) for name in spec.streams)]
@@ -639,6 +674,20 @@ def one_record_is_at_a_path(spec: Spec, name: str, at: Node) -> Violations:
     one = any(isinstance(style, Single) and style.one_record for style in stream.pagination or (spec.api.pagination,))
     if one and (stream.records.map or stream.records.values):
         yield Violation(at.at("records"), "with one: true, records is the path of the one record", at_key=True)
+
+
+def skipped_children_are_not_deleted(spec: Spec, name: str, at: Node) -> Violations:
+    """What was not read in one of many syncs would count as gone at the end of a round."""
+    stream: Stream | None = spec.streams[name]
+    if stream is None or stream.deleted != "soft_delete" or stream.reconcile is None:
+        return
+    children: list[Stream] = []  # the stream, its parent, and so on, as far as they have parents themselves
+    while stream is not None and stream.parent is not None and stream not in children:
+        children.append(stream)
+        stream = spec.streams.get(stream.parent.stream)
+    if any(answer.means == "skip" for one in children for answer in (*one.answers, *spec.api.answers)):
+        message = "rows of children that answers skips stay, so soft_delete cannot tell which rows are gone"
+        yield Violation(at.at("deleted"), message)
 
 
 def reconcile_needs_a_resumable_pagination(spec: Spec, name: str, at: Node) -> Violations:
@@ -745,6 +794,8 @@ SPEC_RULES: Final = (
     default_selection_is_of_streams,
     streams_are_not_called_like_a_selection,
     one_stream_fills_a_table,
+    answers_compare_one_value,
+    answers_have_what_their_meaning_uses,
     records_are_in_one_place,
 )
 RELATION_RULES: Final = (
@@ -752,6 +803,7 @@ RELATION_RULES: Final = (
     parents_form_no_cycle,
     entries_are_known,
     one_record_is_at_a_path,
+    skipped_children_are_not_deleted,
     reconcile_needs_a_resumable_pagination,
     children_reconcile_with_their_parent,
     references_lead_to_a_column_of_the_same_type,

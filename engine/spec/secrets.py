@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
 
 from engine.declare.headers import parse_headers
@@ -36,6 +36,16 @@ class Secrets:
         for secret in self._strings:
             text = text.replace(secret, "***")
         return text
+
+    def redacted(self, value: Any) -> Any:
+        """A JSON value, with every secret in its strings replaced: its text can hold them escaped several times."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, list):
+            return [self.redacted(item) for item in value]
+        if isinstance(value, dict):
+            return {self.redact(name): self.redacted(item) for name, item in value.items()}
+        return value
 
     def _add(self, values: Iterable[str]) -> None:
         found = {encoded for value in values for secret in (value, *_parts(value)) for encoded in _encodings(secret)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from engine.failures import Failure, NotFound, Unauthorized, ends_sync
+from engine.failures import Failure, NotFound, SkippedList, Unauthorized, ends_sync
 from engine.log import Log
 from engine.nouns import counted
 from engine.spec.dialect import Stream
@@ -24,6 +24,7 @@ class Outcome:
         self._inaccessible: list[Unauthorized] = []
         self._waiting: dict[str, str] = {}  # for a parent that failed, by its name
         self._skipped: set[str] = set()
+        self._has_declared = False  # a stream that answers declares to be skipped
 
     def of(self, one: StreamSync, part: Callable[[], None]) -> None:
         """Run a part of a stream's sync. A stream whose parent failed is left for the next sync.
@@ -42,17 +43,23 @@ class Outcome:
             part()
             self._complete[stream.name] = one
         except NotFound as not_found:
-            self._report_missing(stream, not_found.url)
+            self._report_missing(stream, not_found)
+            self._skip(stream)
+        except SkippedList as declared:
+            self._log.warning(f"{declared} Skipping the stream, as answers declares.")
+            self._has_declared = True
             self._skip(stream)
         except Failure as failure:
             self._fail(one, failure)
 
-    def _report_missing(self, stream: Stream, url: str) -> None:
+    def _report_missing(self, stream: Stream, not_found: NotFound) -> None:
         """Warn once of each endpoint that the server lacks, although the children of its rows lack it, too."""
+        url = not_found.url
         if url in self._missing:
             self._log.info(f"{stream.name}: skipping, because the server has no {self._missing[url]}")
             return
-        self._log.warning(f"{stream.name}: {url} not found; skipping.")
+        none = f"none of {not_found.of} has this endpoint: " if not_found.of else ""
+        self._log.warning(f"{stream.name}: {none}{url} not found; skipping.")
         self._missing[url] = stream.name
 
     def _fail(self, one: StreamSync, failure: Failure) -> None:
@@ -86,7 +93,7 @@ class Outcome:
             raise self._failures()
         if not self._complete and self._inaccessible:
             raise self._inaccessible[0]
-        if not self._complete:
+        if not self._complete and not self._has_declared:
             warning = " ".join(self._resolved.settings.warnings)
             settings = " and ".join(self._resolved.settings_behind("api.base_url")) or "api.base_url"
             missing = ", ".join(self._missing)

@@ -73,6 +73,9 @@ class StreamSync:
 
     def report(self) -> None:
         """Log what is odd about the rows of this sync."""
+        if self._source.skipped and self._source.parent is not None:
+            rows = counted(len(self._source.skipped), self._source.parent.stream.name)
+            self._source.warning(f"skipped what belongs to {rows}, as answers declares")
         for warning in self._source.mapping.mismatch_warnings():
             self._source.log.warning(warning)
         if self._passes.has_no_dates:

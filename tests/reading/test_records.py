@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.testbed.loopback import Reply, Seen
 from engine.failures import Failure
-from engine.sync import sync
-from tests.in_process import InProcess
-from tests.shop import Lines, Recorder, connection
+from tests.lists import HEAD, START, Server, alive, synced
 from tests.specs import edited
 
-HEAD = """
-version: 1
-name: Shop
-configuration:
-  api_url: {type: url, description: Where the shop is., required: true}
-api:
-  base_url: ${api_url}
-  pagination: single
-  lookback: 1h
-  retry: {attempts: 1}
-streams:
-"""
 RATES = f"""{HEAD}
   rates:
     description: One row per currency.
@@ -58,44 +42,6 @@ COMMENTS = {
     "fields": {"id": "$.id"},
 }
 REFRESHED = edited(ISSUES, replace={"streams.issues.sync_mode": "full_refresh"}, remove=["streams.issues.cursor_field"])
-START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-
-class Server:
-    """Serves what its paths hold, and counts the hours by the syncs."""
-
-    def __init__(self, **lists: Any) -> None:
-        self.lists = lists
-        self.now = START
-        self.seen: list[str] = []
-
-    def __call__(self, seen: Seen) -> Reply:
-        path = seen.path.removeprefix("/api/")
-        self.seen.append(path)
-        found = self.lists[path]
-        if "offset" in seen.query:
-            found = found[int(seen.query["offset"][0]) :]
-        return Reply(found, headers={"Date": format_datetime(self.now, usegmt=True)})
-
-    def touch(self, number: int, **changes: Any) -> None:
-        """Change an issue now."""
-        self.lists["issues"][number] = {**self.lists["issues"][number], "updated": self.now.isoformat(), **changes}
-
-
-def synced(server: Server, folder: Path, text: str, recorder: Recorder | None = None) -> tuple[Recorder, Lines]:
-    """Sync, and let a day pass."""
-    recorder, log = recorder or Recorder(), Lines()
-    recorder.operations.clear()
-    with InProcess(server) as loopback:
-        sync(connection(folder, loopback.url, text), recorder.state, recorder, log)
-    server.now += timedelta(days=1)
-    return recorder, log
-
-
-def alive(recorder: Recorder, table: str) -> dict[Any, dict[str, Any]]:
-    """The rows that are not deleted, without that mark."""
-    rows = recorder.tables.get(table, {}).items()
-    return {key: {**row, "deleted": None} for key, row in rows if not row["deleted"]}
 
 
 def issues(*pull_requests: int) -> list[dict[str, Any]]:
@@ -235,7 +181,7 @@ def test_a_full_refresh_deletes_what_is_no_longer_a_row(tmp_path: Path) -> None:
     recorder, _ = synced(server, tmp_path, text)
     assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
     assert {*alive(recorder, "comments")} == {"c0", "c1", "c2"}
-    server.touch(1, pull_request={})
+    server.touch("issues", 1, pull_request={})
     server.seen.clear()
     recorder, _ = synced(server, tmp_path, text, recorder)
     assert [*alive(recorder, "issues")] == ["i0", "i2"]
@@ -254,7 +200,7 @@ def test_a_row_is_deleted_when_its_record_is_excluded(tmp_path: Path, text: str)
     assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
     assert recorder.count("delete") == 0
 
-    server.touch(1, pull_request={})
+    server.touch("issues", 1, pull_request={})
     recorder, log = synced(server, tmp_path, text, recorder)
     assert [*alive(recorder, "issues")] == ["i0", "i2"]
     assert (recorder.count("upsert"), recorder.count("delete")) == (0, 1)
@@ -263,7 +209,7 @@ def test_a_row_is_deleted_when_its_record_is_excluded(tmp_path: Path, text: str)
     server.now -= timedelta(hours=23, minutes=30)  # the change is still in the lookback
     recorder, _ = synced(server, tmp_path, text, recorder)
     assert recorder.count("delete") == 0
-    server.touch(1, pull_request=None)
+    server.touch("issues", 1, pull_request=None)
     recorder, _ = synced(server, tmp_path, text, recorder)
     assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
     server.now -= timedelta(hours=23, minutes=30)
@@ -276,7 +222,7 @@ def test_a_first_sync_truncates_and_sends_no_deletions(tmp_path: Path) -> None:
     """A re-sync leaves no row alive that is excluded now."""
     server = Server(issues=issues(3))
     recorder, _ = synced(server, tmp_path, ISSUES)
-    server.touch(0, pull_request={})
+    server.touch("issues", 0, pull_request={})
     recorder.state = {}
     recorder, _ = synced(server, tmp_path, ISSUES, recorder)
     assert [*alive(recorder, "issues")] == ["i1", "i2"]
@@ -330,7 +276,7 @@ def test_reconciliation_deletes_what_is_excluded(tmp_path: Path, deleted: str) -
     recorder, _ = synced(server, tmp_path, text)
     recorder, _ = synced(server, tmp_path, text, recorder)
     assert [*alive(recorder, "issues")] == ["i0", "i1", "i2"]
-    server.touch(1, pull_request={})
+    server.touch("issues", 1, pull_request={})
     recorder, _ = synced(server, tmp_path, text, recorder)
     assert [*alive(recorder, "issues")] == ["i0", "i2"]
     assert recorder.count("truncate") == 0

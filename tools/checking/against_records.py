@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
-from engine.failures import Failure, NotFound, ReadFailure, RequestRejected
+from engine.failures import Failure, NotFound, ReadFailure, RequestRejected, SkippedList
 from engine.http.client import Client
 from engine.jsonpath import JsonPath, leading_steps
 from engine.log import Log
@@ -55,6 +55,8 @@ def check_samples(
             level: Level = "warning" if documented else "note" if stream.availability else "error"
             hint = " It is in the OpenAPI document, so it may be disabled on this server; a sync skips the stream."
             findings.add(level, "sample", place, f"{failure}{hint if documented else ''}")
+        except SkippedList as skipped:
+            findings.add("note", "sample", place, f"not sampled, as answers declares: {skipped}")
         except ReadFailure as failure:
             findings.add("error", "sample", ("streams", name, "primary_key"), str(failure))
         except RequestRejected as failure:

@@ -1,0 +1,83 @@
+"""What a response means, if its status does not say it: rules by status, text, header and a path in the body."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, get_args
+
+from engine.declare.blocks import key
+from engine.declare.types import HEADER, JSON_PATH
+from engine.declare.values import Choice, Integer, OneOrMore, Scalar, Text
+from engine.jsonpath import JsonPath
+from engine.spec.records import fits
+
+Meaning = Literal["wait", "empty", "skip", "failure"]
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "wait": "the server throttles the request: it is sent again later, however often, for at most `throttled_max`",
+    "empty": "the list has no records. Only the first response of a list can say so; its rows count as gone",
+    "skip": "the list cannot be read: the stream or, for children, those of this parent are left as they are, with a "
+    "warning. A full refresh then deletes nothing",
+    "failure": "the stream fails at once, without another attempt",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a response means. All conditions of a rule must hold, and the first rule of which they do applies.
+
+    The rules of a stream come before those of the api, and both before what a status means otherwise.
+    """
+
+    required_one_of: ClassVar = ("status", "text", "header", "path")
+
+    status: tuple[int, ...] = key(
+        OneOrMore(Integer(100, 599)), "The status, or several, one of which it is.", default=()
+    )
+    text: str | None = key(Text(), "A string that the body contains, in upper or lower case.", default=None)
+    header: str | None = key(HEADER, "A header that the response has.", default=None)
+    path: JsonPath | None = key(JSON_PATH, "JSONPath of a value in the body, other than null.", default=None)
+    is_: tuple[Any, ...] = key(
+        OneOrMore(Scalar()), "What the header or the value must be, as in `where`.", default=(), name="is"
+    )
+    not_: tuple[Any, ...] = key(
+        OneOrMore(Scalar()), "What the header or the value must not be, as in `where`.", default=(), name="not"
+    )
+    means: Meaning = key(Choice("a meaning", get_args(Meaning), MEANINGS), "What the response means.")
+    until: str | None = key(
+        HEADER,
+        "For `wait`: the header that says when to send the request again, in seconds, as an epoch or as a date. "
+        "Without it, `Retry-After` and the usual headers of rate limits say so. A longer wait than `retry_after_max` "
+        "ends the sync.",
+        default=None,
+    )
+    words: JsonPath | None = key(
+        JSON_PATH, "For `failure`: JSONPath of the server's message in the body, to repeat in the log.", default=None
+    )
+
+    def fits_header(self, headers: Mapping[str, str]) -> bool:
+        """Whether the condition on a header holds, if there is one."""
+        if self.header is None:
+            return True
+        found = headers.get(self.header)
+        return self._fits([found] if found is None else [found.strip()], as_text=True)
+
+    def fits_body(self, document: Any) -> bool:
+        """Whether the condition on a value in the body holds, if there is one."""
+        if self.path is None:
+            return True
+        found = self.path.get(document)
+        return self._fits(found if isinstance(found, list) and not self.path.is_single else [found], as_text=False)
+
+    def _fits(self, found: list[Any], *, as_text: bool) -> bool:
+        if not self.is_ and not self.not_:
+            return fits(found, (), (None,))
+        wanted, unwanted = ([_text(one) if as_text else one for one in values] for values in (self.is_, self.not_))
+        return fits(found, wanted, unwanted)
+
+
+def _text(value: Any) -> Any:
+    """A value as a header has it."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
