@@ -4,6 +4,7 @@ Packages and modules, each of which imports only from those before it:
 
 - failures, numbers, instants, log, jsonpath, nouns, destination: what everything else is written in;
 - declare: the small framework in which the blocks and keys of streams.yaml are declared and checked;
+- variables: where values go in the requests that streams.yaml writes out;
 - requests: requests and responses as plain values;
 - pagination, authentication: one file per style, its keys in streams.yaml and its behavior;
 - spec: streams.yaml as a typed, immutable model;

@@ -25,7 +25,7 @@ VALUE: Final = "$value"
 
 _BESIDE: Final = re.compile(r"\$(?:parent|key|value)\b")
 
-_STEP = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_]*)|\[(-?[0-9]{1,9})\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
+_STEP = re.compile(r"""\.(\$parent\b|[A-Za-z_][A-Za-z0-9_]*)|\[(-?[0-9]{1,9})\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""")
 _ESCAPE = re.compile(r"""\\[^'"\\]""")
 _NAME = re.compile(r"""\.(?:[^\s.\[\]()*,:'"`|&$?]+ ?)+(?<! )""")
 _UNQUOTED = (r"col (\d+): Unexpected character", r"at 1:(\d+) near token \w+ \((?:ID|WHERE|WHERENOT|BOOL)\)")
@@ -172,7 +172,7 @@ def _parsed(text: str, written: str) -> Any:
     from jsonpath_ng.ext.parser import parse  # slow to import, and rarely needed
 
     try:
-        parsed = parse(text)
+        parsed = parse(re.sub(r"\.\$parent\b", "['$parent']", text))
     except Exception as error:  # jsonpath-ng raises bare Exception for its syntax errors
         shift = len(written) - len(text)
         reason = _reason(" ".join(str(error).split()), shift) + _right_spelling(text, str(error))

@@ -11,49 +11,68 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
-from urllib.parse import quote, unquote
+from typing import Any
+from urllib.parse import unquote
 
-from engine.declare.types import PATH_VALUE, Endpoint
-from engine.declare.values import DURATION, duration
+from engine.declare.types import Endpoint
 from engine.failures import DeclaredAnswer, NotFound
-from engine.instants import format_instant, shifted
+from engine.instants import format_instant
+from engine.variables import Spelling, Variable, fill, fill_path, variables_in
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request to the API. ``body`` is sent as JSON; with None, no body is sent."""
+    """A request to the API. ``body`` is sent as JSON; with None, no body is sent.
+
+    ``values``: those of the variables in its path, query and body; None once they are written out. ``spelling``: how
+    the instants among them are sent.
+    """
 
     endpoint: Endpoint
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    values: Mapping[str, Any] | None = field(default_factory=dict)
+    spelling: Spelling = field(default=format_instant, repr=False)
 
-    def with_values(self, values: Mapping[str, Any]) -> Request:
-        """The request with these top-level values in its body (POST) or its query (GET)."""
+    def bind(self, values: Mapping[str, Any]) -> Request:
+        """The request with values for more of its variables. Those that are None have none."""
+        return replace(self, values={**(self.values or {}), **values})
+
+    def with_keys(self, keys: Mapping[str, Any]) -> Request:
+        """The request with these top-level keys in its body (POST) or its query (GET)."""
         if self.endpoint.method == "POST":
-            return replace(self, body={**(self.body or {}), **values})
-        return replace(self, query={**self.query, **values})
+            return replace(self, body={**(self.body or {}), **keys})
+        return replace(self, query={**self.query, **keys})
 
-    def with_at(self, values: Mapping[str, Any]) -> Request:
-        """The request with values at dotted paths in its body (POST), or as query parameters (GET)."""
-        if self.endpoint.method == "POST":
-            return self.with_values(put(self.body, values))
-        return self.with_values(values)
+    def merged(self, body: Mapping[str, Any] | None, query: Mapping[str, Any]) -> Request:
+        """The request with these keys in its body and in its query, in place of its own."""
+        return replace(self, query={**self.query, **query}, body={**(self.body or {}), **body} if body else self.body)
 
-    def filled(self, values: Mapping[str, Any]) -> Request:
-        """The request with values in place of their names, in its path, query and body; see :func:`fill`."""
-        path = self.endpoint.path
-        for name in PATH_VALUE.findall(path):
-            path = path.replace(f"{{{name}}}", quote(str(values[name]), safe=""))
+    @property
+    def variables(self) -> Sequence[Variable]:
+        """The variables in its path, query and body."""
+        return () if self.values is None else [*variables_in([self.endpoint.path, self.query, self.body])]
+
+    def uses(self, name: str) -> bool:
+        """Whether a variable of this name is in it."""
+        return any(variable.name == name for variable in self.variables)
+
+    def written_out(self) -> Request:
+        """The request as it is sent: with values in place of its variables."""
+        if self.values is None:
+            return self
+        path = fill_path(self.endpoint.path, self.values, self.spelling)
         endpoint = self.endpoint if path == self.endpoint.path else replace(self.endpoint, path=path)
-        return Request(endpoint, fill(self.query, values), fill(self.body, values))
+        query, body = (fill(template, self.values, self.spelling) for template in (self.query, self.body))
+        return Request(endpoint, query, body, None, self.spelling)
 
     def __str__(self) -> str:
-        values = {**self.query, **(self.body or {})}
+        written = self.written_out()
+        values = {**written.query, **(written.body or {})}
         shown = ", ".join(f"{name}={value!r}" for name, value in values.items() if not isinstance(value, (dict, list)))
-        return f"{self.endpoint} ({shown})" if shown else str(self.endpoint)
+        return f"{written.endpoint} ({shown})" if shown else str(written.endpoint)
 
 
 def leaves_its_segment(value: str) -> bool:
@@ -102,42 +121,3 @@ class Response:
     requested_at: datetime | None
     next_link: str | None = None
     unread: NotFound | DeclaredAnswer | None = None
-
-
-_NAME: Final = re.compile(rf"\$([a-z][a-z0-9_]*)(?:-({DURATION}))?")
-
-
-def fill(template: Any, values: Mapping[str, Any]) -> Any:
-    """A body or a query in which strings ``$name`` are replaced by the value of that name, whatever its type.
-
-    Instants become ISO 8601 strings; ``$since-7d`` is seven days before the instant ``since``. Other strings stay.
-    """
-    if isinstance(template, Mapping):
-        return {name: fill(inner, values) for name, inner in template.items()}
-    if isinstance(template, list):
-        return [fill(inner, values) for inner in template]
-    match = _NAME.fullmatch(template) if isinstance(template, str) else None
-    if match is None or match[1] not in values:
-        return template
-    value, before = values[match[1]], match[2]
-    if isinstance(value, datetime):
-        return format_instant(shifted(value, -duration(before)) if before else value)
-    return template if before else value
-
-
-def put(body: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The top-level keys of a body that change when values are put at dotted paths. The body itself is not modified."""
-    changed: dict[str, Any] = {}
-    for path, value in values.items():
-        first, *steps = path.split(".")
-        if first not in changed:
-            changed[first] = (body or {}).get(first)
-        if not steps:
-            changed[first] = value
-            continue
-        changed[first] = inner = dict(changed[first] or {})
-        for step in steps[:-1]:
-            inner[step] = dict(inner.get(step) or {})
-            inner = inner[step]
-        inner[steps[-1]] = value
-    return changed

@@ -53,13 +53,11 @@ streams:
 ORDERS_ONLY = edited(STREAMS, remove=["streams.shops"])
 KEYSET = edited(
     STREAMS,
-    replace={"streams.orders.body": {"sort": "MADE_ASC"}},
+    replace={"streams.orders.body": {"made": {"after_": "$from", "before_": "$to"}, "sort": "MADE_ASC"}},
     add={
         "streams.orders.pagination": {
             "style": "keyset",
             "field": "$.made",
-            "after": "made.after_",
-            "before": "made.before_",
             "tie_breaker": {"body": {"sort": "ID_DESC"}},
             "page_size": 10,
         }

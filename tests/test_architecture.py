@@ -19,6 +19,7 @@ ORDER = (
     "nouns",
     "destination",
     "declare",
+    "variables",
     "requests",
     "pagination",
     "authentication",

@@ -109,8 +109,7 @@ def test_a_failed_sync_leaves_no_thread(tmp_path: Path) -> None:
     """Not even one that waits for a request which was never sent. It would keep the process from exiting."""
 
     def of_rooms(name: str) -> dict[str, object]:
-        parent = {"stream": "rooms", "values": {"room": "$.id"}}
-        return refreshed(name) | {"endpoint": f"POST /{name}/{{room}}", "parent": parent}
+        return refreshed(name) | {"endpoint": f"POST /{name}/$(parent.id)", "parent": "rooms"}
 
     # More requests than threads: the windows and the lamps of three rooms, while the floors take one of three threads.
     children = {f"streams.{name}": of_rooms(name) for name in ("windows", "lamps")}

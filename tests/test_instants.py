@@ -40,8 +40,8 @@ def test_shifting_ends_at_the_first_and_the_last_instant() -> None:
 
 def test_a_lookback_in_a_query_ends_at_the_first_instant() -> None:
     """`$since-7d` of a list that starts in the year 1."""
-    request = Request(Endpoint("GET", "/x"), {"since": "$since-7d"}).filled({"since": EARLIEST})
-    assert request.query == {"since": "0001-01-01T00:00:00.000000Z"}
+    request = Request(Endpoint("GET", "/x"), {"since": "$since-7d"}).bind({"since": EARLIEST})
+    assert request.written_out().query == {"since": "0001-01-01T00:00:00.000000Z"}
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ streams:
     fields: {id: $.id, name: $.name}
   shelves:
     description: One row per shelf of a shop, requested by the shop's name.
-    endpoint: POST /shops/{shop}/shelves
-    parent: {stream: shops, values: {shop: $.name}}
+    endpoint: POST /shops/$(parent.name)/shelves
+    parent: shops
     primary_key: id
     sync_mode: full_refresh
     fields: {id: $.id, shop_id: $parent.id}
@@ -61,8 +61,8 @@ streams:
   items:
     description: One row per item of an order, requested by the keys of several orders.
     endpoint: POST /items/filter
-    parent: {stream: orders, values: {orders: $.id}, batch: 2}
-    body: {order: {any_: $orders}}
+    parent: {stream: orders, batch: 2}
+    body: {order: {any_: $parent.id}}
     primary_key: id
     cursor_field: updated
     sync_mode: incremental
@@ -71,8 +71,8 @@ streams:
   notes:
     description: One row per note of an order, requested by a query parameter.
     endpoint: GET /notes
-    query: {order: $order}
-    parent: {stream: orders, values: {order: $.id}}
+    query: {order: $parent.id}
+    parent: orders
     pagination: single
     primary_key: id
     cursor_field: made
@@ -260,7 +260,7 @@ def test_embedded_children_that_are_not_a_list_are_a_failure(tmp_path: Path, ser
 def test_a_parent_without_the_value_is_a_failure(tmp_path: Path, server: Loopback, shop: Shop) -> None:
     """Its children cannot be requested, and must not be soft-deleted for that."""
     del shop.shops[2]["name"]
-    with pytest.raises(Failure, match=r'shelves: a record of shops has no value at \$\.name for "shop"'):
+    with pytest.raises(Failure, match=r"shelves: a record of shops has no value at \$\.name"):
         run(tmp_path, server, Recorder())
 
 

@@ -34,15 +34,14 @@ streams:
     sync_mode: incremental
     incremental:
       changes: [{body: {closed_after: $since}}]
-      open: {field: $.status, values: [open], into: status, body: {}}
-      lookup: ids
-      lookup_body: {}
+      open: {field: $.status, values: [open], body: {status: $open}}
+      lookup: {body: {ids: $keys}}
     fields: {id: $.id, status: $.status, updated: {path: $.updated, type: UTC_DATETIME}}
   items:
     description: One row per item, requested by the orders that can have changed.
     endpoint: POST /items/filter
-    parent: {stream: orders, values: {orders: $.id}, batch: 2}
-    body: {orders: $orders}
+    parent: {stream: orders, batch: 2}
+    body: {orders: $parent.id}
     primary_key: id
     cursor_field: updated
     sync_mode: incremental

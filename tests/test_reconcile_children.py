@@ -31,7 +31,8 @@ streams:
     primary_key: id
     cursor_field: updated
     sync_mode: incremental
-    pagination: {style: keyset, field: $.made, after: made_after, before: made_before, page_size: 3}
+    body: {made_after: $from, made_before: $to}
+    pagination: {style: keyset, field: $.made, page_size: 3}
     count: POST /orders/count
     incremental:
       changes: [{body: {closed_after: $since}, filters_by: $.closed}]
@@ -40,8 +41,8 @@ streams:
   notes:
     description: One row per note of an order.
     endpoint: GET /notes
-    query: {order: $order}
-    parent: {stream: orders, values: {order: $.id}}
+    query: {order: $parent.id}
+    parent: orders
     pagination: single
     primary_key: id
     cursor_field: order_updated

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import singledispatch
 from typing import Any, Final, Literal
 
 from engine.declare.types import Endpoint
-from engine.jsonpath import JsonPath, compile_path
+from engine.instants import EPOCH
+from engine.jsonpath import JsonPath, Steps, compile_path, leading_steps
 from engine.pagination import Pagination
 from engine.pagination.keyset import Keyset
 from engine.pagination.link import Link
@@ -19,12 +19,13 @@ from engine.pagination.offset import Offset
 from engine.pagination.page_number import PageNumber
 from engine.pagination.single import Single
 from engine.pagination.token import Token
-from engine.requests import fill, put
+from engine.requests import Request
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, Parent, Query, Spec, Stream
 from engine.spec.records import Records
+from engine.variables import fill, variables_in
 from tools.checking.findings import Place
 
-INSTANT: Final = "$since"
+INSTANT: Final = EPOCH
 """A sample of the instants that a sync sends."""
 
 KEYS: Final = ("00000000-0000-0000-0000-000000000000",)
@@ -37,14 +38,19 @@ ExpectedType = Literal["any", "instant", "integer", "string", "token", "total"]
 
 @dataclass(frozen=True)
 class SentValues:
-    """Values that a request sends, and the place that declares them.
-
-    ``literal``: the file spells out the keys of the values below the place, rather than in one dotted path there.
-    """
+    """Values that a request sends, and the place that spells out their keys."""
 
     values: Mapping[str, Any]
     place: Place
-    literal: bool = True
+
+
+@dataclass(frozen=True)
+class ListedValues:
+    """Values of a list in a request: where they are in what is written out, where the file lists them, and how many."""
+
+    at: Place
+    place: Place
+    count: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class RequestForm:
         alternative: If only one of several requests is sent: the place that declares them all, and the number of this.
         optional: Whether a sync continues without this request if the server rejects it.
         reads_whole_list: Whether this reads the whole list at each sync, so that its order matters little.
-        left_out: The place of values of which a sync leaves out those that the server rejects, and their number.
+        listed: Values in the request that the file lists elsewhere; a sync leaves out those that the server rejects.
     """
 
     endpoint: Endpoint
@@ -90,15 +96,26 @@ class RequestForm:
     alternative: tuple[Place, int] | None = None
     optional: bool = False
     reads_whole_list: bool = False
-    left_out: tuple[Place, int] | None = None
+    listed: ListedValues | None = None
+
+    def writing(
+        self, body: Mapping[str, Any] | None, query: Mapping[str, Any], place: Place, samples: Mapping[str, Any]
+    ) -> RequestForm:
+        """The form with a body and a query that the file writes out at a place, with samples for their variables."""
+        sent, asked = fill(body or {}, samples), fill(query, samples)
+        return replace(
+            self,
+            sent=(*self.sent, SentValues(sent, (*place, "body"))) if sent else self.sent,
+            query=(*self.query, SentValues(asked, (*place, "query"))) if asked else self.query,
+        )
 
     def sending(self, values: Mapping[str, Any], place: Place) -> RequestForm:
-        """The form with more values, whose keys the file spells out below a place."""
-        return replace(self, sent=(*self.sent, SentValues(values, place)))
-
-    def putting(self, path: str, value: Any, place: Place) -> RequestForm:
-        """The form with one more value, at a dotted path that the file has at a place."""
-        return replace(self, sent=(*self.sent, SentValues(put({}, {path: value}), place, literal=False)))
+        """The form with values that a style adds: to the body of a POST, or to the query of a GET."""
+        if not values:
+            return self
+        if self.endpoint.method == "POST":
+            return replace(self, sent=(*self.sent, SentValues(values, place)))
+        return replace(self, query=(*self.query, SentValues(values, place)))
 
     def expecting(self, *expected: ExpectedPath) -> RequestForm:
         """The form with more paths to follow."""
@@ -106,7 +123,15 @@ class RequestForm:
 
 
 def request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
-    """Every form of request that a stream sends: for its whole list, its count, and its changes."""
+    """Every form of request that a stream sends: for its whole list, its count, and its changes; each once."""
+    found: list[RequestForm] = []
+    for form in _request_forms(spec, stream):
+        if form not in found:
+            found.append(form)
+    yield from found
+
+
+def _request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
     if stream.endpoint is None:
         return  # the parent's records hold the rows
     here: Place = ("streams", stream.name)
@@ -114,172 +139,210 @@ def request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
     base = RequestForm(
         stream.endpoint,
         (*here, "endpoint"),
-        query=(SentValues(filled(stream.query, stream.parent), (*here, "query")),) if stream.query else (),
         records=stream.records,
         records_place=(*here, "records") if own_records else ("api", "records"),
     )
-    whole = base.sending(filled(stream.body, stream.parent), (*here, "body")) if stream.body else base
-    whole = replace(whole, reads_whole_list=stream.sync_mode == "full_refresh")
+    written = _Written(stream.body, stream.query or {}, here, _parents(stream.parent, stream.body, stream.query))
+    whole = replace(base, reads_whole_list=stream.sync_mode == "full_refresh")
     styles = stream.pagination
     for number, style in enumerate(styles):
         place: Place = (*here, "pagination") if len(styles) == 1 else (*here, "pagination", number)
         several = ((*here, "pagination"), number + 1) if len(styles) > 1 else None
-        yield from paged(spec, style, replace(whole, alternative=several), place)
+        yield from _paged(spec, style, replace(whole, alternative=several), [written], place)
     if stream.count is not None:
         count = ExpectedPath(RESPONSE, (*here, "count"), type="integer", scope="response")
         yield RequestForm(stream.count, (*here, "count"), optional=True).expecting(count)
     if stream.incremental is not None:
-        yield from _of_changes(spec, stream.incremental, base, (*here, "incremental"))
+        own = _Written(None, stream.query or {}, here, {})
+        yield from _of_changes(spec, stream, stream.incremental, base, own)
 
 
-def filled(template: Mapping[str, Any], parent: Parent | None) -> Mapping[str, Any]:
-    """A body or query with samples of the values that a sync takes from the parent's rows."""
+def paging_keys(spec: Spec, endpoint: Endpoint) -> Sequence[str]:
+    """The names of the values that the api's pagination sends to an endpoint."""
+    forms = _paged(spec, None, RequestForm(endpoint, ()), [], ())
+    return list(dict.fromkeys(name for form in forms for sent in (*form.sent, *form.query) for name in sent.values))
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A body and a query that the file writes out at a place, and samples for its variables."""
+
+    body: Mapping[str, Any] | None
+    query: Mapping[str, Any]
+    place: Place
+    samples: Mapping[str, Any]
+
+
+def _parents(parent: Parent | None, *templates: Any) -> Mapping[str, Any]:
+    """A sample of what a parent's record stands for in a request: a record that has a key wherever one is wanted."""
     if parent is None:
-        return template
-    values = {name: list(KEYS) if parent.batch else KEYS[0] for name in parent.values}
-    found: Mapping[str, Any] = fill(template, values)
-    return found
+        return {}
+    record: dict[str, Any] = {}
+    for variable in variables_in(list(templates)):
+        if variable.path is not None:
+            _put(record, leading_steps(variable.path.text)[0])
+    return {parent.variable: [record] if parent.batch else record}
+
+
+def _put(record: dict[str, Any], steps: Steps) -> None:
+    for step in steps[:-1]:
+        record = record.setdefault(str(step), {})
+    if steps:
+        record[str(steps[-1])] = KEYS[0]
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
-def paged(spec: Spec, style: Pagination | None, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+def _paged(
+    spec: Spec, style: Pagination | None, form: RequestForm, written: Sequence[_Written], place: Place
+) -> Iterator[RequestForm]:
     """The forms of a paged request.
 
     Args:
         spec: Its api has the pagination style if ``style`` is None.
         style: A pagination style.
-        form: The request.
+        form: The request, without what is written out.
+        written: What is written out, for the first page and all others.
         place: The place that declares the style, unless it is the api's.
     """
     if style is None or style is spec.api.pagination:
         style, place = spec.api.pagination, ("api", "pagination")
-    yield from _pages(style, form, place)
-
-
-@singledispatch
-def _pages(style: Pagination, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    raise TypeError(f"the requests of {type(style).__name__} are unknown")
-
-
-@_pages.register
-def _(style: Keyset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """A page after an instant, and a page of the rows that share an instant."""
-    field = ExpectedPath(style.field, (*place, "field"), type="instant")
-    after = form.expecting(field).putting(style.after, INSTANT, (*place, "after"))
-    yield after.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
-    bounded = after.putting(style.before, INSTANT, (*place, "before"))
-    if style.tie_breaker is None:
-        yield bounded.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
+    form = form.expecting(*_expected(style, place))
+    if isinstance(style, Single):
+        form = replace(form, one_record=style.one_record)
+    if isinstance(style, Token) and style.endpoint is not None:
+        yield _page(style, form, written, place, {}, own=False)
+        form = replace(form, endpoint=style.endpoint, place=(*place, "endpoint"))
+        yield form.writing(style.body, style.query, place, {"token": "token", "size": style.page_size})
         return
-    here = (*place, "tie_breaker")
-    tied = bounded.sending(style.tie_breaker.body, (*here, "body")) if style.tie_breaker.body else bounded
-    if style.tie_breaker.pagination is None:
-        yield from _pages(style.tie_pagination, tied, place)
-    else:
-        tied = tied.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
-        yield from _pages(style.tie_breaker.pagination, tied, (*here, "pagination"))
+    for samples in _pages(style):
+        yield _page(style, form, written, place, samples)
+    if isinstance(style, Keyset) and style.tie_breaker is not None:
+        keyset = _Written(style.body, style.query, place, {})
+        tie = _Written(style.tie_breaker.body, style.tie_breaker.query, (*place, "tie_breaker"), {})
+        inner = place if style.tie_breaker.pagination is None else (*place, "tie_breaker", "pagination")
+        for samples in _pages(style.tie_pagination):
+            bounded = {**samples, "from": INSTANT, "to": INSTANT}
+            yield _page(style.tie_pagination, form, [*written, keyset, tie], inner, bounded)
 
 
-@_pages.register
-def _(style: Link, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """The first page; its link has the requests for the others."""
-    if style.link is not None:
-        form = form.expecting(ExpectedPath(style.link, (*place, "link"), type="string", scope="response"))
-    yield _sized(style, form, place)
+def _page(
+    style: Pagination,
+    form: RequestForm,
+    written: Sequence[_Written],
+    place: Place,
+    samples: Mapping[str, Any],
+    *,
+    own: bool = True,
+) -> RequestForm:
+    """One page of a list: what is written out, and what the style adds if ``own``."""
+    if own:
+        written = [*written, _Written(style.body, style.query, place, {})]
+    merged = Request(form.endpoint)
+    for one in written:
+        form = form.writing(one.body, one.query, one.place, {**one.samples, **samples})
+        merged = merged.merged(one.body, one.query)
+    sized = style.sized(merged)
+    keys = {**sized.query, **(sized.body or {})}
+    usual = {name: value for name, value in keys.items() if name not in {**merged.query, **(merged.body or {})}}
+    return form.sending(fill(usual, {"size": style.page_size, **samples}), place)
 
 
-@_pages.register
-def _(style: Offset, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """A request with its limit and offset."""
-    sent = form.sending(style.body, (*place, "body")) if style.body else form
-    limited = sent.putting(style.limit_key, max(2, style.page_size), (*place, "limit_key"))
-    yield limited.putting(style.offset_key, 0, (*place, "offset_key"))
+def _pages(style: Pagination) -> Sequence[Mapping[str, Any]]:
+    """Samples of the variables in the requests of a style: for the first page, and for others that differ."""
+    size = max(2, style.page_size) if isinstance(style, (Keyset, Offset)) else style.page_size
+    samples = {"size": size, "offset": 0, "page": 1, "token": "token"}
+    own = {name: samples[name] for name in style.variables if name in samples}
+    if isinstance(style, Keyset):
+        return [{**own, "from": INSTANT}, {**own, "from": INSTANT, "to": INSTANT}]
+    return [own]
 
 
-@_pages.register
-def _(style: PageNumber, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """A request with its page and size."""
-    if style.total is not None:
-        form = form.expecting(ExpectedPath(style.total, (*place, "total"), type="total", scope="response"))
-    sized = form.putting(style.size_key, style.page_size, (*place, "size_key"))
-    yield sized.putting(style.page_key, style.first, (*place, "page_key"))
-
-
-@_pages.register
-def _(style: Single, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """The one request."""
-    yield replace(_sized(style, form, place), one_record=style.one_record)
-
-
-@_pages.register
-def _(style: Token, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    """The first page, and a page by its token."""
-    first = _sized(style, form, place)
-    first = first.expecting(ExpectedPath(style.token, (*place, "token"), type="token", scope="response"))
-    if style.total is not None:
-        first = first.expecting(ExpectedPath(style.total, (*place, "total"), type="total", scope="response"))
-    yield first
-    following = first
-    if style.endpoint is not None:
-        following = replace(first, endpoint=style.endpoint, place=(*place, "endpoint"), sent=(), query=())
-    yield following.putting(style.parameter, "token", (*place, "parameter"))
-
-
-def _sized(style: Link | Single | Token, form: RequestForm, place: Place) -> RequestForm:
-    """The form with the page size, if one is declared."""
-    if style.page_size is None:
-        return form
-    return form.putting(style.limit_key, style.page_size, (*place, "page_size"))
+def _expected(style: Pagination, place: Place) -> Iterator[ExpectedPath]:
+    """The paths that a style follows."""
+    if isinstance(style, Keyset):
+        yield ExpectedPath(style.field, (*place, "field"), type="instant")
+    if isinstance(style, Link) and style.link is not None:
+        yield ExpectedPath(style.link, (*place, "link"), type="string", scope="response")
+    if isinstance(style, Token):
+        yield ExpectedPath(style.token, (*place, "token"), type="token", scope="response")
+    if isinstance(style, (PageNumber, Token)) and style.total is not None:
+        yield ExpectedPath(style.total, (*place, "total"), type="total", scope="response")
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------
 
 
-def _of_changes(spec: Spec, incremental: Incremental, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+def _of_changes(
+    spec: Spec, stream: Stream, incremental: Incremental, form: RequestForm, own: _Written
+) -> Iterator[RequestForm]:
     """The queries, the open rows, the change feed, the related rows, and the lookup.
 
-    ``form`` is a request to the stream's endpoint with its query, without its body. ``place`` is that of the block.
+    ``form`` is a request to the stream's endpoint. ``own``: the query that all of them have.
     """
+    place: Place = ("streams", stream.name, "incremental")
     for number, query in enumerate(incremental.changes):
-        yield from _of_query(spec, query, form, (*place, "changes", number))
-    if incremental.open is not None:
+        yield from _of_query(spec, stream, query, form, own, (*place, "changes", number))
+    if (opened := incremental.open) is not None:
         here: Place = (*place, "open")
-        open_rows = form.sending(incremental.open.body, (*here, "body"))
-        open_rows = open_rows.putting(incremental.open.into, list(incremental.open.values), (*here, "into"))
-        open_rows = replace(open_rows, left_out=((*here, "into"), len(incremental.open.values)))
-        yield from paged(spec, None, open_rows.expecting(ExpectedPath(incremental.open.field, (*here, "field"))), here)
+        written = _Written(opened.body, opened.query, here, {"open": list(opened.values)})
+        expected = form.expecting(ExpectedPath(opened.field, (*here, "field")))
+        at = (*here, *_place_of("open", {"body": opened.body, "query": opened.query}))
+        open_rows = replace(expected, listed=ListedValues(at, (*here, "values"), len(opened.values)))
+        yield from _paged(spec, _usual(spec, stream), open_rows, [own, written], (*place[:2], "pagination"))
     if incremental.change_feed is not None:
         yield from _of_change_feed(spec, incremental.change_feed, (*place, "change_feed"))
     if (related := incremental.related) is not None:
-        here = (*place, "related")
-        children = replace(form, query=(SentValues(filled(related.query, related), (*here, "query")),))
-        if related.body is not None:
-            children = children.sending(filled(related.body, related), (*here, "body"))
-        yield from paged(spec, None, children, here)
-    if incremental.lookup is not None:
-        lookup = form.sending(incremental.lookup_body, (*place, "lookup_body"))
-        yield from paged(spec, None, lookup.putting(incremental.lookup, list(KEYS), (*place, "lookup")), place)
+        samples = _parents(related, related.body, related.query)
+        written = _Written(related.body, related.query, (*place, "related"), samples)
+        yield from _paged(spec, _usual(spec, stream), form, [own, written], (*place[:2], "pagination"))
+    if (lookup := incremental.lookup) is not None:
+        written = _Written(lookup.body, lookup.query, (*place, "lookup"), {"keys": list(KEYS)})
+        yield from _paged(spec, _usual(spec, stream), form, [own, written], (*place[:2], "pagination"))
 
 
-def _of_query(spec: Spec, query: Query, form: RequestForm, place: Place) -> Iterator[RequestForm]:
+def _usual(spec: Spec, stream: Stream) -> Pagination:
+    """The style of requests that declare none: as :meth:`~engine.reading.source.Source.style_of` chooses it."""
+    own = stream.pagination[0]
+    return spec.api.pagination if isinstance(own, Keyset) else own
+
+
+def _place_of(name: str, template: Any) -> Place:
+    """Where in a template a variable stands."""
+    for key, value in template.items() if isinstance(template, Mapping) else ():
+        if value == f"${name}":
+            return (key,)
+        if any(one.name == name for one in variables_in(value)):
+            return (key, *_place_of(name, value))
+    return ()
+
+
+def _of_query(
+    spec: Spec, stream: Stream, query: Query, form: RequestForm, own: _Written, place: Place
+) -> Iterator[RequestForm]:
     form = replace(form, optional=query.optional)
     for choice, alternative in enumerate(query.alternatives):
         here: Place = place if choice == 0 else (*place, "fallback", choice - 1)
         several = (place, choice + 1) if query.fallback else form.alternative
-        yield from _of_alternative(spec, alternative, replace(form, alternative=several), here)
+        yield from _of_alternative(spec, stream, alternative, replace(form, alternative=several), own, here)
 
 
-def _of_alternative(spec: Spec, query: Fallback, form: RequestForm, place: Place) -> Iterator[RequestForm]:
-    if query.body is not None:
-        form = form.sending(query.body, (*place, "body"))
-    if query.query:
-        form = replace(form, query=(*form.query, SentValues(query.query, (*place, "query"))))
+def _of_alternative(
+    spec: Spec, stream: Stream, query: Fallback, form: RequestForm, own: _Written, place: Place
+) -> Iterator[RequestForm]:
     for name, path in (("stop_at", query.stop_at), ("filters_by", query.filters_by)):
         if path is not None:
             form = form.expecting(ExpectedPath(path, (*place, name), type="instant"))
-    yield from paged(spec, query.pagination, form, (*place, "pagination"))
+    samples = {"since": INSTANT, "from": INSTANT, "now": INSTANT}
+    body, at = (stream.body, own.place) if query.body is None else (query.body, place)
+    written = [own, _Written(body, {}, at, samples), _Written(None, query.query, place, samples)]
+    style, declared = query.pagination, (*place, "pagination")
+    if style is None:
+        declared = (*own.place, "pagination")
+        uses_start = any(one.name == "from" for one in variables_in([body, query.query]))
+        style = stream.pagination[0] if uses_start else _usual(spec, stream)
+    yield from _paged(spec, style, form, written, declared)
 
 
 def _of_change_feed(spec: Spec, feed: ChangeFeed, place: Place) -> Iterator[RequestForm]:
@@ -294,4 +357,6 @@ def _of_change_feed(spec: Spec, feed: ChangeFeed, place: Place) -> Iterator[Requ
         ),
         optional=True,
     )
-    yield from paged(spec, feed.pagination, form.sending(feed.body, (*place, "body")), (*place, "pagination"))
+    samples = {"since": INSTANT, "from": INSTANT, "now": INSTANT}
+    written = _Written(feed.body, feed.query, place, samples)
+    yield from _paged(spec, feed.pagination, form, [written], (*place, "pagination"))

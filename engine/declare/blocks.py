@@ -129,8 +129,9 @@ def read_block(block: type[Block], node: Node, *, besides: tuple[str, ...] = ())
             values[keys[name].attribute] = keys[name].type.read(child)
         elif name in renamed:
             child.problem(f"this key is now called {renamed[name]}", at_key=True)
-            now = keys[renamed[name]]
-            values[now.attribute] = now.type.read(child)
+            now = keys.get(renamed[name])
+            if now is not None:
+                values[now.attribute] = now.type.read(child)
         elif node.yaml.start_mark.line == child.yaml.end_mark.line and child.type == "null":
             child.problem("unknown key; in { } a comma ends a string: put the text before it in quotes", at_key=True)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
@@ -19,11 +18,6 @@ NAME: Final = Text(NAME_PATTERN, NAME_EXPECTED, noun="a name")
 COLUMN: Final = replace(NAME, noun="a column name")
 STREAM: Final = replace(NAME, noun="a stream name")
 
-BODY_PATH: Final = Text(
-    r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*",
-    "names with dots between, such as runs.id.any_",
-    noun="a dotted path into the body",
-)
 PARAMETER: Final = Text(noun="a parameter name")
 
 HEADER_EXPECTED: Final = "the name of an HTTP header"
@@ -48,6 +42,8 @@ class Endpoint:
 
 def _endpoint(text: str) -> Endpoint:
     method, path = text.split(" ")
+    if "{" in path or "}" in path:
+        raise ValueError("a value of the parent's record is written $(parent.id), without { }")
     if "//" in path:
         raise ValueError(f'the path "{path}" has an empty segment (//)')
     segments = unquote(path).split("/")
@@ -68,12 +64,9 @@ ENDPOINT: Final = Text(
 )
 
 CHILD_ENDPOINT: Final = Text(
-    rf"(GET|POST) (/|\.\.(/|$))([^\s?#{{}}]|\{{{NAME_PATTERN}\}})*",
+    r"(GET|POST) (/|\.\.(/|$))([^\s?#$]|\$\([^\s?#()]*\))*",
     ENDPOINT.expected,
     _endpoint,
     noun=ENDPOINT.noun,
 )
-"""An endpoint whose path can contain ``{name}``, for a value from the parent's record."""
-
-PATH_VALUE: Final = re.compile(r"\{([^{}]*)\}")
-"""A name in an endpoint's path that a value from the parent's record replaces."""
+"""An endpoint whose path can contain values of the parent's record: ``$(parent.id)``."""

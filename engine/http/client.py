@@ -163,6 +163,7 @@ class Client:
             raise
 
     def _send(self, stream: str, request: Request, expect: Callable[[Any], Any], endpoint_exists: bool) -> Response:
+        request = request.written_out()
         url = self._transport.url(request)
         if url is None:
             raise self._errors.above_the_server(stream, request, self.url(request))

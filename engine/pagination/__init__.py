@@ -22,6 +22,8 @@ __all__ = ["PAGINATION", "Pagination", "Paginator", "is_stable", "paginate_unjoi
 
 Pagination = Keyset | ListPagination
 
+_PAGES: Final = ("$size", "$offset", "$page")
+
 PAGINATION: Final = replace(LIST_PAGINATION, blocks={**LIST_PAGINATION.blocks, "keyset": Keyset})
 
 
@@ -43,4 +45,6 @@ def is_stable(style: Pagination, request: Request) -> bool:
         return True
     if style.stable is not None:
         return style.stable
-    return bool(request.body or request.query or (isinstance(style, Offset) and style.body))
+    request = request.merged(style.body, style.query)
+    values = [*request.query.values(), *(request.body or {}).values()]
+    return any(value not in _PAGES for value in values)

@@ -30,7 +30,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from engine.declare.blocks import Object, key
-from engine.declare.types import BODY_PATH, JSON_PATH, PARAMETER
+from engine.declare.types import JSON_PATH
 from engine.declare.values import Integer
 from engine.failures import ReadFailure
 from engine.instants import EARLIEST, LATEST, clamped, format_instant, parse_instant, shifted
@@ -38,6 +38,7 @@ from engine.jsonpath import JsonPath
 from engine.pagination.link import Link
 from engine.pagination.offset import Offset
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.placed import Placed
 from engine.pagination.single import Single
 from engine.pagination.tie_breaker import ListPagination, TieBreaker
 from engine.pagination.token import Token
@@ -49,22 +50,22 @@ _TIED: Final = "+"  # in no position of another style
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keyset:
+class Keyset(Placed):
     """Each page starts where the last one ended, by a filter on a timestamp that never changes for a row.
 
-    The stream's body names the ascending sort by that timestamp. If more rows share a timestamp than fit a page, they
-    are read as `tie_breaker` says.
+    The request has its inclusive bounds, `$from` and `$to`, and names the ascending sort by that timestamp. `$size` is
+    sent as `limit`, unless the request writes it out. If more rows share a timestamp than fit a page, they are read as
+    `tie_breaker` says.
     """
 
     resumable: ClassVar[bool] = True
+    variables: ClassVar[tuple[str, ...]] = ("size", "from", "to")
 
     field: JsonPath = key(
         JSON_PATH,
         "JSONPath of the timestamp in a record. It should never be null: rows without one are read only if the sort "
         "puts them first, or if the whole list fits a page.",
     )
-    after: str = key(BODY_PATH, "Where the request takes the lower bound, inclusive.")
-    before: str = key(BODY_PATH, "Where the request takes the upper bound, inclusive.")
     tie_breaker: TieBreaker | None = key(
         Object(TieBreaker),
         "How rows of one timestamp are read, if there are more of them than a page holds. Without it, they are a "
@@ -72,24 +73,23 @@ class Keyset:
         default=None,
     )
     page_size: int = key(Integer(1), "Number of rows per page. At least 2 are requested.", default=100)
-    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
-    offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
 
     @property
     def tie_pagination(self) -> ListPagination:
         """The style that reads the rows of one timestamp. Without a tie breaker, there can be only one."""
         if self.tie_breaker is None:
-            return Single(page_size=2, limit_key=self.limit_key)  # fails if there is another row
+            return Single(page_size=2)  # fails if there is another row
         declared = self.tie_breaker.pagination
         if isinstance(declared, (Link, Token)) and declared.page_size is None:
-            return replace(declared, page_size=self.page_size, limit_key=self.limit_key)
-        return declared or Offset(page_size=self.page_size, limit_key=self.limit_key, offset_key=self.offset_key)
+            return replace(declared, page_size=self.page_size)
+        return declared or Offset(page_size=self.page_size)
 
     def paginate(
         self, request: Request, position: str | None = None, *, is_later: IsLater | None = None
     ) -> KeysetPaginator:
         """Start at the first row, or resume at a position of an earlier paginator."""
-        return KeysetPaginator(self, request, _Part.parse(position), is_later)
+        start = _Part((request.values or {}).get("from"))
+        return KeysetPaginator(self, request, _Part.parse(position) or start, is_later)
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,15 @@ class _Part:
     tie: str | None = None
 
     @staticmethod
-    def parse(position: str | None) -> _Part:
-        """The part that a position stands for; the whole list for that of another style."""
+    def parse(position: str | None) -> _Part | None:
+        """The part that a position stands for; None for that of another style."""
         bounds, is_tied, tie = (position or "").partition(_TIED)
         after, _, before = bounds.partition("..")
         try:
             start = parse_instant(after) if after or not is_tied else None
             return _Part(start, parse_instant(before) if before else None, tie if is_tied else None)
         except (ValueError, OverflowError):
-            return _Part()
+            return None
 
     def __str__(self) -> str:
         after = format_instant(self.after) if self.after else ""
@@ -160,7 +160,7 @@ class KeysetPaginator:
     ) -> None:
         self._style = style
         self._limit = max(2, style.page_size)
-        self._template = request.with_values({style.limit_key: self._limit})
+        self._template = style.placed(request).bind({"size": self._limit})
         self._reached = part.after
         self._upper = part.before  # exclusive
         self._is_later = is_later
@@ -212,8 +212,8 @@ class KeysetPaginator:
         self._limit //= 2
         self._style = replace(self._style, page_size=self._limit)
         self._largest_page = min(self._largest_page, self._limit)
-        smaller = {self._style.limit_key: self._limit}
-        self._template, self.request = self._template.with_values(smaller), self.request.with_values(smaller)
+        smaller = {"size": self._limit}
+        self._template, self.request = self._template.bind(smaller), self.request.bind(smaller)
         return True
 
     def split(self, end: datetime) -> KeysetPaginator:
@@ -229,12 +229,7 @@ class KeysetPaginator:
 
     def _after(self, instant: datetime | None) -> Request:
         self._is_bounded = instant is not None
-        bounds = {}
-        if instant is not None:
-            bounds[self._style.after] = format_instant(instant)
-        if self._upper is not None:
-            bounds[self._style.before] = format_instant(self._upper)
-        return self._template.with_at(bounds)
+        return self._template.bind({"from": instant, "to": self._upper})
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         """Take in a page of the list, of the rows ahead, or of the rows of one timestamp."""
@@ -334,10 +329,9 @@ class KeysetPaginator:
         style, window = self._style, self.request
         assert window is not None
         if instant is not None:
-            bounds = {style.after: format_instant(instant)}
-            if instant < LATEST:
-                bounds[style.before] = format_instant(instant + _STEP)
-            window = self._template.with_values(style.tie_breaker.body if style.tie_breaker else {}).with_at(bounds)
+            window = self._template.bind({"from": instant, "to": instant + _STEP if instant < LATEST else None})
+            if style.tie_breaker is not None:
+                window = window.merged(style.tie_breaker.body, style.tie_breaker.query)
         self._tie = _Tie(style.tie_pagination.paginate(window, position or None), instant)
         self.request = self._tie.paginator.request
 
@@ -402,6 +396,6 @@ class KeysetPaginator:
         first = instants[0] if self._reached is None else self._reached
         if list(instants) != sorted(instants) or instants[0] < first:
             raise ReadFailure(
-                f"the records are not sorted by {self._style.field.text}, or the server ignores {self._style.after}: "
-                "check the ascending sort in the stream's body, and the filters in after and before"
+                f"the records are not sorted by {self._style.field.text}, or the server ignores $from: check "
+                "the ascending sort of the request, and the filters that have $from and $to"
             )

@@ -12,17 +12,17 @@ from typing import ClassVar
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urljoin, urlsplit
 
 from engine.declare.blocks import key
-from engine.declare.types import JSON_PATH, PARAMETER, Endpoint
+from engine.declare.types import JSON_PATH, Endpoint
 from engine.declare.values import Integer
 from engine.failures import ReadFailure
 from engine.jsonpath import JsonPath
-from engine.pagination.page_size import PAGE_SIZE, PageSize
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.placed import PAGE_SIZE, Placed, halved
 from engine.requests import KeyedRecord, Page, Request
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
+class Link(Placed):
     """Each response except the last links to the next page, in its `Link` header (rel="next", RFC 8288) or in its body.
 
     The link's path and parameters are used, with those of the stream's `query` that it lacks. The request goes to this
@@ -31,12 +31,12 @@ class Link:
     """
 
     resumable: ClassVar[bool] = False
+    variables: ClassVar[tuple[str, ...]] = ("size",)
 
     link: JsonPath | None = key(
         JSON_PATH, "JSONPath of the link in the response's body. Without it, the `Link` header is read.", default=None
     )
     page_size: int | None = key(Integer(1), PAGE_SIZE, default=None)
-    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start with the first page, or with that of a link."""
@@ -48,12 +48,12 @@ class _LinkPaginator:
 
     def __init__(self, style: Link, request: Request, position: str | None) -> None:
         self._style = style
-        self._size = PageSize(style.page_size, style.limit_key)
-        self._template = self._size.in_request(request)
+        self._size = style.page_size
+        self._template = style.placed(request).bind({"size": self._size})
         self._links: set[str] = set()
         self._last_link: str | None = None
         self._seen: set[Hashable] = set()
-        self._place = _Place(request.endpoint)
+        self._place = _Place(self._template.written_out().endpoint)
         self.position: str | None = None
         self.request: Request | None = self._template
         path, has_query, query = unquote(position or "").partition("?")
@@ -84,9 +84,10 @@ class _LinkPaginator:
 
     def shrink(self) -> bool:
         """Start over with pages of half the size: a link leads to a page of the size that it was made for."""
-        if not self._size.halve():
+        self._size = halved(self._size)
+        if self._size is None:
             return False
-        self._template = self._size.in_request(self._template)
+        self._template = self._template.bind({"size": self._size})
         self._links.clear()
         self._last_link = self.position = None
         self.request = self._template
@@ -94,11 +95,9 @@ class _LinkPaginator:
 
     def _go_to(self, path: str, query: str) -> None:
         self.position = quote(f"{path}?{query}", safe="")
-        endpoint = replace(self._template.endpoint, path=path)
-        own = self._template.query
-        self.request = replace(
-            self._template, endpoint=endpoint, query={**own, **parse_qs(query, keep_blank_values=True)}
-        )
+        own = self._template.written_out()
+        query_of_link = parse_qs(query, keep_blank_values=True)
+        self.request = replace(own, endpoint=replace(own.endpoint, path=path), query={**own.query, **query_of_link})
 
 
 class _Place:

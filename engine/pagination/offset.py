@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.declare.blocks import key
-from engine.declare.types import PARAMETER
-from engine.declare.values import Boolean, Integer, JsonObject, JsonValue
+from engine.declare.values import Boolean, Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.bookmark import Bookmark
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.placed import Placed
 from engine.pagination.unjoined import STABLE, UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
@@ -37,26 +37,22 @@ _BOOKMARK_KEYS = 3  # one per page: should the last rows be gone, those of the p
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offset:
-    """`limit` and `offset` in the body of a POST request or the query of a GET request.
+class Offset(Placed):
+    """A number of rows to skip, `$offset`, and a page size, `$size`.
 
-    Pages overlap by one row, so that rows inserted or deleted during the read cannot hide others. The order must be
-    stable: name a sort in the stream's body or query.
+    They are sent as `offset` and `limit`, in the body of a POST request or the query of a GET request, unless the
+    request writes them out: `query: {skip: $offset}`. Pages overlap by one row, so that rows inserted or deleted during
+    the read cannot hide others. The order must be stable: name a sort in the stream's body or query.
     """
 
     resumable: ClassVar[bool] = True
+    usual: ClassVar[Mapping[str, str]] = {"size": "limit", "offset": "offset"}
+    variables: ClassVar[tuple[str, ...]] = ("size", "offset")
 
     page_size: int = key(
         Integer(1), "Number of rows per page. Pages overlap by one row, so at least 2 are requested.", default=100
     )
-    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
-    offset_key: str = key(PARAMETER, "The request's parameter for the offset.", default="offset")
     stable: bool | None = key(Boolean(), STABLE, default=None)
-    body: Mapping[str, JsonValue] = key(
-        JsonObject(),
-        "Keys of the request in this style, in place of the stream's: a stable sort.",
-        default={},
-    )
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start at the first row, or resume at a position of an earlier paginator."""
@@ -64,10 +60,10 @@ class Offset:
 
     def paginate_unjoined(self, request: Request) -> Paginator:
         """Read a list whose order moves: page after page until one is empty, whether or not they join."""
-        template = request.with_values(self.body)
+        template = self.placed(request)
 
         def page_at(size: int, pages: int, rows: int) -> Request:
-            return template.with_values({self.limit_key: size, self.offset_key: rows})
+            return template.bind({"size": size, "offset": rows})
 
         return UnjoinedPaginator(self.page_size, page_at)
 
@@ -77,7 +73,7 @@ class _OffsetPaginator:
 
     def __init__(self, style: Offset, request: Request, bookmark: Bookmark | None) -> None:
         self._style = style
-        self._template = request.with_values(style.body)
+        self._template = style.placed(request)
         self._size = max(2, style.page_size)
         self._window: deque[Sequence[Hashable]] = deque()  # the keys of the last pages
         self._seen: set[Hashable] = set()  # the same keys
@@ -102,8 +98,7 @@ class _OffsetPaginator:
 
     def _at(self, offset: int) -> Request:
         self._offset = offset
-        style = self._style
-        return self._template.with_values({style.limit_key: self._size, style.offset_key: offset})
+        return self._template.bind({"size": self._size, "offset": offset})
 
     def shrink(self) -> bool:
         """Halve the pages."""
@@ -181,8 +176,8 @@ class _OffsetPaginator:
         same = f"offset {self._offset} returned the same {len(keys)} rows as the offset before it"
         if keys == self._first_page:
             raise ReadFailure(
-                f'{same}: the server ignores "{self._style.offset_key}". Declare another pagination, or '
-                "`pagination: single` for one request"
+                f"{same}: the server ignores $offset. Declare another pagination, or `pagination: single` for one "
+                "request"
             )
         raise OrderMoved(f"{same}, {_MAX_REPEATS} times: rows move within the list faster than it can be read")
 

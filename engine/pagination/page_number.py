@@ -12,18 +12,19 @@ has one of them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from engine.declare.blocks import key
-from engine.declare.types import JSON_PATH, PARAMETER
+from engine.declare.types import JSON_PATH
 from engine.declare.values import Boolean, Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.bookmark import Bookmark
 from engine.pagination.counts import as_count
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.placed import Placed
 from engine.pagination.unjoined import STABLE, UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
@@ -32,17 +33,19 @@ _BOOKMARK_KEYS: Final = 3  # spread over a page
 
 
 @dataclass(frozen=True, kw_only=True)
-class PageNumber:
-    """Page numbers in the body of a POST request or the query of a GET request. The list ends with an empty page.
+class PageNumber(Placed):
+    """Page numbers, `$page`, and a page size, `$size`. The list ends with an empty page.
 
-    The order must be stable: name a sort in the stream's body or query. Pages do not overlap, so rows inserted or
-    deleted during the read can hide others. With `total`, the read starts over until it has as many rows as the server
-    counts. If the server has another style, prefer that.
+    They are sent as `page` and `page_size`, in the body of a POST request or the query of a GET request, unless the
+    request writes them out: `query: {per_page: $size}`. The order must be stable: name a sort in the stream's body or
+    query. Pages do not overlap, so rows inserted or deleted during the read can hide others. With `total`, the read
+    starts over until it has as many rows as the server counts. If the server has another style, prefer that.
     """
 
+    usual: ClassVar[Mapping[str, str]] = {"size": "page_size", "page": "page"}
+    variables: ClassVar[tuple[str, ...]] = ("size", "page")
+
     page_size: int = key(Integer(1), "Number of rows per page.", default=100)
-    page_key: str = key(PARAMETER, "The request's parameter for the page number.", default="page")
-    size_key: str = key(PARAMETER, "The request's parameter for the page size.", default="page_size")
     first: int = key(Integer(0, 1), "The number of the first page.", default=1)
     stable: bool | None = key(Boolean(), STABLE, default=None)
     total: JsonPath | None = key(JSON_PATH, "JSONPath of the total number of rows in the response.", default=None)
@@ -53,9 +56,10 @@ class PageNumber:
 
     def paginate_unjoined(self, request: Request) -> Paginator:
         """Read a list whose order moves: page after page until one is empty, whatever the total."""
+        template = self.placed(request)
 
         def page_at(size: int, pages: int, rows: int) -> Request:
-            return request.with_values({self.size_key: size, self.page_key: self.first + pages})
+            return template.bind({"size": size, "page": self.first + pages})
 
         return UnjoinedPaginator(self.page_size, page_at)
 
@@ -70,7 +74,7 @@ class _PageNumberPaginator:
 
     def __init__(self, style: PageNumber, request: Request, bookmark: Bookmark | None) -> None:
         self._style = style
-        self._template = request
+        self._template = style.placed(request)
         self._size = style.page_size
         self._seen: set[Hashable] = set()  # in all rounds
         self._first_page: Sequence[Hashable] = ()
@@ -100,8 +104,7 @@ class _PageNumberPaginator:
 
     def _go_to(self, number: int) -> None:
         self._number = number
-        values = {self._style.size_key: self._size, self._style.page_key: number}
-        self.request: Request | None = self._template.with_values(values)
+        self.request: Request | None = self._template.bind({"size": self._size, "page": number})
 
     def shrink(self) -> bool:
         """Divide the pages, so that the rows before this one fill whole pages, too."""
@@ -153,5 +156,5 @@ class _PageNumberPaginator:
             return
         message = f"page {self._number} has only rows of earlier pages"
         if keys == self._first_page:
-            raise ReadFailure(f'{message}: the server ignores "{self._style.page_key}"')
+            raise ReadFailure(f"{message}: the server ignores $page")
         raise OrderMoved(f"{message}: rows move within the list, or its order is not stable")

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.declare.blocks import key
-from engine.declare.types import PARAMETER
 from engine.declare.values import Boolean, Integer
 from engine.failures import ReadFailure
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.placed import Placed
 from engine.requests import KeyedRecord, Page, Request
 
 
 @dataclass(frozen=True, kw_only=True)
-class Single:
+class Single(Placed):
     """One response has the whole list, or the one record.
 
-    With `page_size`, which is sent as the limit, a response with that many records is a failure: there could be more.
+    With `page_size`, which is sent as `limit` unless the request has `$size`, a response with that many records is a
+    failure: there could be more.
     """
 
     resumable: ClassVar[bool] = False
+    variables: ClassVar[tuple[str, ...]] = ("size",)
 
     page_size: int | None = key(
         Integer(1), "The limit to send, if the server would cut off the list without one.", default=None
@@ -32,7 +34,6 @@ class Single:
         default=False,
         name="one",
     )
-    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Send one request."""
@@ -45,8 +46,7 @@ class _SinglePaginator:
     def __init__(self, style: Single, request: Request) -> None:
         self.one_record = style.one_record
         self._limit = style.page_size
-        limit = {} if style.page_size is None else {style.limit_key: style.page_size}
-        self.request: Request | None = request.with_values(limit) if limit else request
+        self.request: Request | None = style.placed(request).bind({"size": style.page_size})
 
     def shrink(self) -> bool:
         """The list is one page."""

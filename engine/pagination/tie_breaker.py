@@ -29,11 +29,13 @@ class TieBreaker:
     """How rows of one timestamp are read, if there are more of them than a page holds."""
 
     body: Mapping[str, JsonValue] = key(
-        JsonObject(), "Keys of the request meanwhile, in place of the stream's: a stable sort.", default={}
+        JsonObject(), "Keys of the request's body meanwhile, in place of the stream's: a stable sort.", default={}
+    )
+    query: Mapping[str, JsonValue] = key(
+        JsonObject(), "Query parameters meanwhile, in place of the stream's.", default={}
     )
     pagination: ListPagination | None = key(
         LIST_PAGINATION,
-        "How they are read in pages: any style but `keyset`. Default: `offset`, with the page size and the parameters "
-        "of the keyset.",
+        "How they are read in pages: any style but `keyset`. Default: `offset`, with the keyset's page size.",
         default=None,
     )

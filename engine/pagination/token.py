@@ -20,13 +20,13 @@ from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from engine.declare.blocks import key
-from engine.declare.types import ENDPOINT, JSON_PATH, PARAMETER, Endpoint
+from engine.declare.types import ENDPOINT, JSON_PATH, Endpoint
 from engine.declare.values import Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.counts import as_count
-from engine.pagination.page_size import PAGE_SIZE, PageSize
 from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.placed import PAGE_SIZE, Placed, halved, parameter_of
 from engine.requests import KeyedRecord, Page, Request
 
 _MAX_ROUNDS: Final = 10
@@ -35,19 +35,20 @@ _NO_MORE: Final = ("islast", "last", "lastpage", "islastpage", "end", "isend", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Token:
+class Token(Placed):
     """Each response except the last has a token for the next page, or a link that contains one.
 
-    Only the link's token is used, and sent to the API's own base URL. A server behind a proxy may not know its own
-    address, and the API key must not be sent to another.
+    The request of the next page has it as `$token`: `query: {cursor: $token}`. That of the first page is the same
+    without it. Of a link, only the token is used, and sent to the API's own base URL: a server behind a proxy may not
+    know its own address, and the API key must not be sent to another.
     """
 
     resumable: ClassVar[bool] = False
+    variables: ClassVar[tuple[str, ...]] = ("size", "token")
 
     token: JsonPath = key(
         JSON_PATH, "JSONPath of the token in the response, or of the link that has it as a parameter."
     )
-    parameter: str = key(PARAMETER, "The URL parameter for the token.")
     has_more: JsonPath | None = key(
         JSON_PATH,
         "JSONPath of a boolean in the response: whether there is another page. If false, any token is ignored.",
@@ -60,10 +61,11 @@ class Token:
         default=None,
     )
     endpoint: Endpoint | None = key(
-        ENDPOINT, "The endpoint of the next pages, if it is not the stream's.", default=None
+        ENDPOINT,
+        "The endpoint of the next pages, if it is not the stream's. It is sent only this style's `query` and `body`.",
+        default=None,
     )
     page_size: int | None = key(Integer(1), PAGE_SIZE, default=None)
-    limit_key: str = key(PARAMETER, "The request's parameter for the page size.", default="limit")
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start with the first page, or with that of a token."""
@@ -75,8 +77,9 @@ class _TokenPaginator:
 
     def __init__(self, style: Token, request: Request, position: str | None) -> None:
         self._style = style
-        self._size = PageSize(style.page_size, style.limit_key)
-        self._template = self._size.in_request(request)
+        self._size = style.page_size
+        self._template = style.placed(request) if style.endpoint is None else style.sized(request)
+        self._template = self._template.bind({"size": self._size})
         self._seen: set[Hashable] = set()  # in all rounds
         self._tokens: set[str] = set()
         self._last_token: str | None = None
@@ -108,9 +111,10 @@ class _TokenPaginator:
 
     def shrink(self) -> bool:
         """Start over with pages of half the size: a token can stand for a page of the size that it was made for."""
-        if not self._size.halve():
+        self._size = halved(self._size)
+        if self._size is None:
             return False
-        self._template = self._size.in_request(self._template)
+        self._template = self._template.bind({"size": self._size})
         self._start_over()
         return True
 
@@ -134,7 +138,7 @@ class _TokenPaginator:
         if isinstance(token, bool) or not isinstance(token, (str, int, float, Decimal)):
             raise ReadFailure(f"the token at {style.token.text} is neither a string nor a number")
         if isinstance(token, str) and "://" in token:
-            token = _parameter(style, token)
+            token = self._parameter(token)
         if str(token) in self._tokens and _is_end(page, repeats_last=str(token) == self._last_token):
             return None
         return token
@@ -157,18 +161,24 @@ class _TokenPaginator:
         self._last_token = text
         number = "" if isinstance(token, str) else "#"
         self.position = f"{self._rows_before + len(self._seen)}@{number}{quote(text, safe='')}"
-        values = {self._style.parameter: token}
-        if self._style.endpoint is None:
-            return self._template.with_values(values)
-        return Request(self._style.endpoint, values)
+        return self._following_pages.bind({"token": token})
 
+    @property
+    def _following_pages(self) -> Request:
+        """The request of the pages that follow the first, without their token."""
+        style = self._style
+        if style.endpoint is None:
+            return self._template
+        return Request(style.endpoint, style.query, style.body or None).bind({"size": self._size})
 
-def _parameter(style: Token, link: str) -> str:
-    """The token in a link."""
-    try:
-        return parse_qs(urlsplit(link).query)[style.parameter][0]
-    except (KeyError, ValueError):
-        raise ReadFailure(f'the link at {style.token.text} has no parameter "{style.parameter}"') from None
+    def _parameter(self, link: str) -> str:
+        """The token in a link: its parameter of the same name as in the request."""
+        following = self._following_pages
+        name = parameter_of("token", {**(following.body or {}), **following.query}) or ""
+        try:
+            return parse_qs(urlsplit(link).query)[name][0]
+        except (KeyError, ValueError):
+            raise ReadFailure(f'the link at {self._style.token.text} has no parameter "{name}"') from None
 
 
 def _token_at(position: str) -> Any:

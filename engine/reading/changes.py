@@ -21,7 +21,7 @@ from typing import Final
 
 from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
 from engine.instants import EARLIEST, shifted
-from engine.pagination import paginate_unjoined
+from engine.pagination import Pagination, paginate_unjoined
 from engine.pagination.stop_at import StopAtPaginator
 from engine.reading.backfill import existing, read_all
 from engine.reading.batch import Batch, DeletedRow
@@ -171,7 +171,7 @@ class ChangesPass:
             has_begun = False
             batches = partial(self._alternative, query.alternatives[at], since)
             try:
-                for batch in resuming(batches, inner or None, query.pagination or source.default_pagination):
+                for batch in resuming(batches, inner or None, self._style(query.alternatives[at])):
                     has_begun = True
                     source.accepted[number] = at
                     yield replace(batch, position=f"{at}/{batch.position or ''}")
@@ -202,11 +202,19 @@ class ChangesPass:
         if end > since == self.since:
             self.covered[query_name(self.source.stream, query)] = Interval(since, end)
 
+    def _request(self, query: Fallback, since: datetime) -> Request:
+        """The request of a query, whose ``$from`` is where the query starts."""
+        start = query.start.value({"since": since}) if query.start is not None else since
+        body = self.source.stream.body if query.body is None else query.body
+        return self.source.request(body, query.query).bind({"since": since, "from": start})
+
+    def _style(self, query: Fallback) -> Pagination:
+        return query.pagination or self.source.style_of(self._request(query, self.since))
+
     def _list(
         self, query: Fallback, since: datetime, position: str | None = None, *, joined: bool = True
     ) -> ListRequest:
-        request = self.source.request(query.body, query.query).filled({"since": since})
-        style = query.pagination or self.source.default_pagination
+        request, style = self._request(query, since), self._style(query)
         is_later = self.source.changed_later(self.is_later)
         paginator = style.paginate(request, position, is_later=is_later)
         if not joined:
@@ -252,8 +260,8 @@ class ChangesPass:
     def _rows_open_by(self, values: Sequence[str], position: str | None) -> Iterator[Batch]:
         opened = self._incremental.open
         assert opened is not None
-        request = self.source.request(opened.body).with_at({opened.into: list(values)})
-        source, style, listed = self.source, self.source.default_pagination, self.source.listed
+        request = self.source.request(opened.body, opened.query).bind({"open": list(values)})
+        source, style, listed = self.source, self.source.style_of(request), self.source.listed
         try:
             for page in resuming(lambda at: source.read([listed(style.paginate(request, at))]), position, style):
                 yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
@@ -333,7 +341,7 @@ class ChangesPass:
             yield Batch((), page.asked_at, at)
 
     def _feed_pages(self, feed: ChangeFeed, position: str | None) -> Iterator[ListPage]:
-        request = Request(feed.endpoint, {}, feed.body).filled({"since": self.since})
+        request = Request(feed.endpoint, feed.query, feed.body).bind({"since": self.since})
 
         def pages(start: str | None) -> Iterator[ListPage]:
             paginator = feed.pagination.paginate(request, start)

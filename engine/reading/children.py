@@ -10,10 +10,9 @@ import json
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
-from engine.declare.types import PATH_VALUE
 from engine.failures import Failure, NotFound, OrderMoved, ReadFailure, SkippedList
 from engine.jsonpath import PARENT
 from engine.nouns import counted
@@ -21,8 +20,9 @@ from engine.pagination import paginate_unjoined
 from engine.reading.batch import Batch
 from engine.reading.pages import ListPage, ListRequest, children_in
 from engine.reading.source import Source
-from engine.requests import KeyedRecord, Record, leaves_its_segment
+from engine.requests import KeyedRecord, Record, Request, leaves_its_segment
 from engine.spec.dialect import Parent, Related
+from engine.variables import variables_in
 
 _AFTER: Final = " after "
 
@@ -76,10 +76,10 @@ def children_of(
 def _with_a_path(source: Source, declared: Parent, rows: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
     """The rows whose values lead to a path of their own. No request can name the children of the others."""
     assert source.stream.endpoint is not None
-    names = [name for name in PATH_VALUE.findall(source.stream.endpoint.path) if name in declared.values]
+    in_path = [*variables_in(source.stream.endpoint.path)]
     found: list[KeyedRecord] = []
     for key, record in rows:
-        values = [declared.values[name].get(record) for name in names]
+        values = [variable.value({"parent": record}) for variable in in_path]
         if any(value is not None and leaves_its_segment(str(value)) for value in values):
             source.warning(f"{declared.stream} {key} cannot be part of a path; its rows are skipped")
         else:
@@ -172,23 +172,28 @@ def _embedded_in(source: Source, parent: Record) -> Iterator[KeyedRecord]:
 
 
 def _list_request(source: Source, parent: Parent, group: Sequence[KeyedRecord], *, joined: bool = True) -> ListRequest:
-    values = {name: _value(source, parent, name, group) for name in parent.values}
     request, pagination = source.request(source.stream.body), source.pagination
     if isinstance(parent, Related):
-        request, pagination = source.request(parent.body, parent.query), source.default_pagination
-    filled = request.filled(values)
-    paginator = pagination.paginate(filled) if joined else paginate_unjoined(pagination, filled)
+        request = source.request(parent.body, parent.query)
+        pagination = source.style_of(request)
+    records = [record for _, record in group]
+    request = request.bind({parent.variable: records if parent.batch else records[0]})
+    _check_values(source, parent, request)
+    paginator = pagination.paginate(request) if joined else paginate_unjoined(pagination, request)
     return source.listed(paginator, None if parent.batch else group[0], of=group[0][0])
 
 
-def _value(source: Source, parent: Parent, name: str, group: Sequence[KeyedRecord]) -> Any:
-    path = parent.values[name]
-    found = [path.get(record) for _, record in group]
-    if any(value is None for value in found):
-        raise ReadFailure(
-            f'{source.stream.name}: a record of {parent.stream} has no value at {path.text} for "{name}".'
-        )
-    return found if parent.batch else found[0]
+def _check_values(source: Source, parent: Parent, request: Request) -> None:
+    """Without the value, the request would be for the rows of every parent."""
+    for variable in request.variables:
+        if variable.name != parent.variable or variable.path is None:
+            continue
+        value = variable.value(request.values or {})
+        if value is None or (parent.batch and None in value):
+            raise ReadFailure(
+                f"{source.stream.name}: a record of {parent.stream} has no value at {variable.path.text}, which the "
+                "request needs."
+            )
 
 
 def _groups(rows: Sequence[KeyedRecord], size: int) -> Iterator[Sequence[KeyedRecord]]:

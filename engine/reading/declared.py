@@ -27,7 +27,7 @@ def made_by(source: Source) -> str:
             "query": stream.query,
             "records": stream.records.list or stream.records,
             **({"where": stream.where} if stream.where else {}),
-            "parent": [made_by(parent), sorted(stream.parent.values.items())] if parent and stream.parent else None,
+            "parent": made_by(parent) if parent and stream.parent else None,
             "keys": [stream.fields[name].path for name in (*stream.primary_key, *_cursor(stream))],
         }
     )

@@ -210,7 +210,7 @@ class PageReader:
 
     def _send(self, stream: str, list_request: ListRequest, request: Request, endpoint_exists: bool) -> Response:
         if self._on_request is not None:
-            self._on_request(request)
+            self._on_request(request.written_out())
         one_record = list_request.paginator.one_record
 
         def expected(document: Any) -> tuple[Any, Sequence[dict[str, Any]]]:

@@ -8,19 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from engine.failures import Failure, OrderMoved, SkippedList
+from engine.instants import shifted
 from engine.log import Log
 from engine.nouns import counted
 from engine.pagination import Pagination, Paginator, is_stable, paginate_unjoined
+from engine.pagination.keyset import Keyset
 from engine.reading.batch import Batch
 from engine.reading.pages import ListPage, ListRequest, PageReader
 from engine.reading.progress import Progress
 from engine.requests import KeyedRecord, Record, Request
 from engine.rows.mapping import RowMapping
-from engine.spec.dialect import Spec, Stream
+from engine.spec.dialect import Lookup, Spec, Stream
 
 _REQUESTS_A_LIST: Final = 4  # a list that is resumed needs as many until it is ahead of where it stopped
 _LOOKUP_SIZE: Final = 100  # keys per request
@@ -39,7 +41,7 @@ class Source:
         self.mapping = RowMapping(stream)
         self.progress = Progress(stream, log)
         self.lookback = spec.api.lookback
-        self.default_pagination = spec.api.pagination
+        self._api_pagination = spec.api.pagination
         limit = spec.api.limits.requests or pages.concurrency * _REQUESTS_A_LIST
         self.concurrency = max(1, min(pages.concurrency, limit // _REQUESTS_A_LIST))
         self.log = log
@@ -110,10 +112,22 @@ class Source:
         self, position: str | None = None, *, is_later: IsLater | None = None, joined: bool = True
     ) -> ListRequest:
         """The stream's own list, from its start or from a position. ``joined``: whether its pages must join."""
-        request = self.request(self.stream.body)
+        request = self.request(self.stream.body).bind(self._start())
         if not joined:
             return self.listed(paginate_unjoined(self.pagination, request))
         return self.listed(self.pagination.paginate(request, position, is_later=self.changed_later(is_later)))
+
+    def _start(self) -> Mapping[str, datetime]:
+        """The value of ``$from`` at the start of the list, if it has one."""
+        start = self.stream.start
+        if start is None:
+            return {}
+        return {"from": shifted(datetime.now(timezone.utc), -start) if isinstance(start, timedelta) else start}
+
+    def style_of(self, request: Request) -> Pagination:
+        """The style in which the result of another request than the list's is read."""
+        own = self.pagination
+        return self._api_pagination if isinstance(own, Keyset) and not request.uses("from") else own
 
     def changed_later(self, is_later: IsLater | None) -> Callable[[Record], bool] | None:
         """The same for records, if they have a cursor."""
@@ -169,7 +183,12 @@ class Source:
     @property
     def lookup_size(self) -> int:
         """The number of keys per lookup: at most what fits a page."""
-        return max(1, min(_LOOKUP_SIZE, (self.default_pagination.page_size or _LOOKUP_SIZE + 1) - 1))
+        assert self.stream.incremental is not None and self.stream.incremental.lookup is not None
+        style = self.style_of(self._lookup_request(self.stream.incremental.lookup))
+        return max(1, min(_LOOKUP_SIZE, (style.page_size or _LOOKUP_SIZE + 1) - 1))
+
+    def _lookup_request(self, lookup: Lookup) -> Request:
+        return self.request(lookup.body, lookup.query)
 
     def lookup(self, keys: Sequence[str]) -> Iterator[Batch]:
         """The records that have one of these keys."""
@@ -177,9 +196,8 @@ class Source:
         assert incremental is not None and incremental.lookup is not None  # the spec requires it for lookups
         size = self.lookup_size
         for at in range(0, len(keys), size):
-            values = {incremental.lookup: list(keys[at : at + size])}
-            request = self.request(incremental.lookup_body).with_at(values)
-            for page in self.read([self.listed(self.default_pagination.paginate(request))]):
+            request = self._lookup_request(incremental.lookup).bind({"keys": list(keys[at : at + size])})
+            for page in self.read([self.listed(self.style_of(request).paginate(request))]):
                 yield Batch(page.new, page.asked_at)
 
     # --- the count ---------------------------------------------------------------------------------------------------

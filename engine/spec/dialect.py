@@ -16,7 +16,6 @@ from engine.declare.addresses import plain_url
 from engine.declare.blocks import Object, key
 from engine.declare.headers import HEADER_NAME, parse_headers
 from engine.declare.types import (
-    BODY_PATH,
     CHILD_ENDPOINT,
     COLUMN,
     ENDPOINT,
@@ -54,14 +53,18 @@ from engine.spec.types import (
     DELETED,
     OFFSET,
     REFERENCE,
+    SINCE,
+    START,
     SYNC_MODES,
     TIME_FORMATS,
     ColumnType,
     Deleted,
     Reference,
+    Start,
     SyncMode,
     TimeFormat,
 )
+from engine.variables import Variable
 
 
 def _url(text: str) -> str:
@@ -302,25 +305,22 @@ class Field:
         return self.type
 
 
-_VALUES: Final = MapOf("value", JSON_PATH, NAME_PATTERN, NAME_EXPECTED, may_be_empty=True)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Parent:
     """Another stream whose rows determine the requests: one per row, or one per batch of rows.
 
-    A stream without an endpoint of its own takes its records out of the parent's. In that case, and whenever a request
-    is made for a single parent, fields can reach the parent's record as `$parent`: `$parent.id`.
+    The request has values of the parent's record as `$parent.id`, in the endpoint's path as `$(parent.id)`. A stream
+    without an endpoint of its own takes its records out of the parent's. In that case, and whenever a request is made
+    for a single parent, fields can reach the parent's record as `$parent.id`, too. `$parent.$parent` is the parent's.
     """
 
+    variable: ClassVar[str] = "parent"
+    """The variable that stands for its record."""
+
     stream: str = key(STREAM, "The parent stream.")
-    values: Mapping[str, JsonPath] = key(
-        _VALUES,
-        "Names for values from a parent's record. `{name}` in the endpoint's path, and `$name` in strings of the body "
-        "and the query, are replaced by them.",
-        default={},
+    batch: int | None = key(
+        Integer(1, 1000), "Number of parents per request; `$parent.id` is then a list.", default=None
     )
-    batch: int | None = key(Integer(1, 1000), "Number of parents per request; each value is then a list.", default=None)
     moves_cursor: bool = key(
         Boolean(),
         "Whether a change of a child moves its parent's cursor field. If so, only the children of parents that changed "
@@ -333,12 +333,14 @@ class Parent:
 class Related(Parent):
     """Another stream. When its rows can have changed, the rows of this stream that belong to them are read."""
 
+    variable: ClassVar[str] = "related"
+
     batch: int | None = key(
-        Integer(1, 1000), "Number of those rows per request; each value is then a list.", default=100
+        Integer(1, 1000), "Number of those rows per request; `$related.id` is the list of their ids.", default=100
     )
     moves_cursor: bool = key(Boolean(), "As in `parent`.", default=False)
     body: Mapping[str, JsonValue] | None = key(
-        JsonObject(), "Body of a POST request, with `$name` for the values, and a stable sort.", default=None
+        JsonObject(), "Body of a POST request, with `$related.id` and a stable sort.", default=None
     )
     query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters.", default={})
 
@@ -347,8 +349,16 @@ class Related(Parent):
 class Fallback:
     """A query to use instead, on servers that reject the ones before it."""
 
+    start: Variable | None = key(
+        SINCE,
+        "What `$from` is at the beginning of the result: `$since-15m`. By default, it is `$since`.",
+        default=None,
+        name="from",
+    )
     body: Mapping[str, JsonValue] | None = key(
-        JsonObject(), "Body of a POST request: the filter, and a stable sort that fits it.", default=None
+        JsonObject(),
+        "Body of a POST request: the filter, and a stable sort that fits it. By default, the stream's.",
+        default=None,
     )
     query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters, in addition to the stream's.", default={})
     stop_at: JsonPath | None = key(
@@ -363,7 +373,10 @@ class Fallback:
         default=None,
     )
     pagination: Pagination | None = key(
-        PAGINATION, "How the result is read in pages, if not as the api says.", default=None
+        PAGINATION,
+        "How the result is read in pages. By default as the stream's list is or, if that is by keyset and the query "
+        "has no `$from`, as the api says.",
+        default=None,
     )
 
 
@@ -371,8 +384,8 @@ class Fallback:
 class Query(Fallback):
     """One query to the stream's endpoint for rows that can have changed.
 
-    In strings of the body and the query, `$since` is the start of the last complete pass minus the lookback;
-    `$since-7d` is seven days before that.
+    In the body and the query, `$since` is the start of the last complete pass minus the lookback; `$since-7d` is seven
+    days before that.
     """
 
     finds: str | None = key(Text(), "Which changes it finds, for the reference page: `runs that ended`.", default=None)
@@ -404,8 +417,26 @@ class OpenRows:
         OneOrMore(Text()),
         "Its values while the record is open. Those that the server rejects are left out: it has no such rows.",
     )
-    into: str = key(BODY_PATH, "Where the request's body takes these values as a filter.")
-    body: Mapping[str, JsonValue] = key(JsonObject(), "The rest of the body: a stable sort.")
+    body: Mapping[str, JsonValue] | None = key(
+        JsonObject(),
+        "Body of a POST request: a filter by `$open`, the list of these values, and a stable sort.",
+        default=None,
+    )
+    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters, in addition to the stream's.", default={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """A request to the stream's endpoint for the rows that have one of some keys."""
+
+    body: Mapping[str, JsonValue] | None = key(
+        JsonObject(), "Body of a POST request: a filter by `$keys`, the list of keys, and a stable sort.", default=None
+    )
+    query: Mapping[str, JsonValue] = key(
+        JsonObject(),
+        "Query parameters, in addition to the stream's. `$(keys)` has the keys in one string, with commas between.",
+        default={},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -413,7 +444,10 @@ class ChangeFeed:
     """Another list, which names rows that changed. If the server does not have it or denies access, that is logged."""
 
     endpoint: Endpoint = key(ENDPOINT, "Returns the list.")
-    body: Mapping[str, JsonValue] = key(JsonObject(), "The request's body, with `$since` as in `changes`.")
+    body: Mapping[str, JsonValue] | None = key(
+        JsonObject(), "Body of a POST request, with `$since` as in `changes`.", default=None
+    )
+    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters.", default={})
     records: JsonPath = key(JSON_PATH, "JSONPath of the list of records in the response.")
     own_key: JsonPath = key(JSON_PATH, "JSONPath of the record's own key.", name="key")
     names: JsonPath = key(JSON_PATH, "JSONPath of the changed row's key in a record.")
@@ -449,10 +483,9 @@ class Incremental:
     related: Related | None = key(
         Object(Related), "Another stream; the rows that belong to its changed rows are read too.", default=None
     )
-    lookup: str | None = key(
-        BODY_PATH, "Where the request's body takes a list of keys. `open` and `change_feed` need it.", default=None
+    lookup: Lookup | None = key(
+        Object(Lookup), "How rows are requested by their keys. `open` and `change_feed` need it.", default=None
     )
-    lookup_body: Mapping[str, JsonValue] = key(JsonObject(), "The rest of a lookup's body: a stable sort.", default={})
     reconcile: Reconcile | None = key(
         Object(Reconcile, shorthand="every"),
         "Re-reading the whole list, for changes that no query finds.",
@@ -501,6 +534,13 @@ class Stream:
         JsonObject(), "Body of a POST request, apart from the pagination: a stable sort, for example.", default=None
     )
     query: Mapping[str, JsonValue] | None = key(JsonObject(), "Query parameters.", default=None)
+    start: Start | None = key(
+        START,
+        "Where the list begins: rows before it are never read. The request has it as `$from`. A date, or a time before "
+        "now: `$now-90d`.",
+        default=None,
+        name="from",
+    )
     pagination: tuple[Pagination, ...] = key(
         OneOrMore(PAGINATION),
         "How the list is read in pages, if not as the api says. Of several styles, the first that the server accepts "

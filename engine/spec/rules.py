@@ -7,41 +7,27 @@ uses a value that was already reported as wrong, it ends there, silently (:func:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from engine.authentication.login import Login
 from engine.declare.node import INVALID, PLACEHOLDER, Context, Node, where_known
 from engine.declare.problems import suggestion
-from engine.declare.types import PATH_VALUE, Endpoint
-from engine.declare.values import DURATION, JsonValue
 from engine.jsonpath import KEY, PARENT, VALUE, JsonPath
 from engine.pagination.keyset import Keyset
 from engine.pagination.single import Single
 from engine.spec.answers import Answer
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
+from engine.spec.request_rules import REQUEST_RULES, names
 from engine.spec.selection import WORDS, select
 from engine.spec.types import KEY_TYPES
+from engine.spec.violations import Violation, Violations
 
 _RESUMABLE: Final = "keyset, offset, or page_number without a total"
 
-_SINCE: Final = "since"
-_TEMPLATE: Final = re.compile(r"\$([A-Za-z_]\w*)(-\S*)?")
-
 _Value = TypeVar("_Value")
-
-
-class Violation(NamedTuple):
-    """A mistake and its place: the node or, with ``at_key``, the key in front of it."""
-
-    node: Node
-    message: str
-    at_key: bool = False
-
-
-Violations = Iterator[Violation]
 
 
 def check(spec: Spec, node: Node) -> None:
@@ -292,131 +278,30 @@ def keyset_is_of_dates_and_times(stream: Stream, at: Node) -> Violations:
             yield Violation(at.at("pagination"), message)
 
 
-def get_has_no_body(stream: Stream, at: Node) -> Violations:
-    """A GET request carries its values in the query; many servers ignore a body."""
-    for endpoint, body, place in _bodies(stream, at):
-        if endpoint.method == "GET" and body:
-            yield Violation(place.at("body"), "a GET request has no body; use query", at_key=True)
-
-
-def _bodies(stream: Stream, at: Node) -> Iterator[tuple[Endpoint, Mapping[str, JsonValue] | None, Node]]:
-    """The bodies of a stream's requests with their endpoints, and the nodes that have them under ``body``."""
-    incremental, block = stream.incremental, at.at("incremental")
-    if stream.endpoint is not None:
-        yield stream.endpoint, stream.body, at
-    if incremental is None:
-        return
-    if incremental.change_feed is not None:
-        yield incremental.change_feed.endpoint, incremental.change_feed.body, block.at("change_feed")
-    if stream.endpoint is None:
-        return
-    for number, query in enumerate(incremental.changes):
-        place = block.at("changes", number)
-        yield stream.endpoint, query.body, place
-        for alternative, fallback in enumerate(query.fallback):
-            yield stream.endpoint, fallback.body, place.at("fallback", alternative)
-    if incremental.open is not None:
-        yield stream.endpoint, incremental.open.body, block.at("open")
-    if incremental.related is not None:
-        yield stream.endpoint, incremental.related.body, block.at("related")
-
-
-def queries_are_flat(stream: Stream, at: Node) -> Violations:
-    """A URL has strings, numbers, booleans and lists of them, and no agreed form for anything nested."""
-    for place, _ in _templates(stream, at):
-        query = place.get("query")
-        for _, value in query.entries() if query is not None and query.type == "mapping" else ():
-            for item in value.items() if value.type == "list" else [value]:
-                if item.type in ("mapping", "list"):
-                    yield Violation(item, f"a query parameter cannot be {item.describe()}: a URL has no nested values")
-
-
-def names_stand_for_values(stream: Stream, at: Node) -> Violations:
-    """A ``$name`` that stands for nothing would be sent as it is written."""
-    for place, known in _templates(stream, at):
-        for name in ("body", "query", "lookup_body"):
-            node = place.get(name)
-            for text in _strings(node) if node is not None else ():
-                match = _TEMPLATE.fullmatch(text.yaml.value)
-                if match is not None and (match[1] not in known or (match[2] and match[1] != _SINCE)):
-                    yield Violation(
-                        text, f"{text.yaml.value} stands for no value here; {_known_names(match[1], known)}"
-                    )
-                elif match is not None and match[2] and not re.fullmatch(DURATION, match[2][1:]):
-                    yield Violation(text, f"expected a duration after ${_SINCE}-, such as 30s, 5m, 24h or 7d")
-
-
-def _known_names(name: str, known: Iterable[str]) -> str:
-    return suggestion(f"${name}", [f"${one}" for one in known])
-
-
-def _templates(stream: Stream, at: Node) -> Iterator[tuple[Node, Iterable[str]]]:
-    """The blocks that have a body or a query, and the names that have a value in it."""
-    yield at, stream.parent.values if stream.parent is not None else ()
-    incremental, block = stream.incremental, at.get("incremental")
-    if incremental is None or block is None:
-        return
-    yield block, ()
-    for number, query in enumerate(incremental.changes):
-        place = block.at("changes", number)
-        yield place, (_SINCE,)
-        for alternative in range(len(query.fallback)):
-            yield place.at("fallback", alternative), (_SINCE,)
-    for name, known in (("open", ()), ("change_feed", (_SINCE,))):
-        node = block.get(name)
-        if node is not None:
-            yield node, known
-    if incremental.related is not None:
-        yield block.at("related"), incremental.related.values
-
-
-def _strings(node: Node) -> Iterator[Node]:
-    """The strings in a node and below it."""
-    if node.type == "mapping":
-        for _, value in node.entries():
-            yield from _strings(value)
-    elif node.type == "list":
-        for item in node.items():
-            yield from _strings(item)
-    elif node.type == "str":
-        yield node
-
-
 def no_endpoint_no_request(stream: Stream, at: Node) -> Violations:
     """A stream without an endpoint takes its records out of its parent's."""
     if at.get("endpoint") is not None or at.get("parent") is None:
         return
     requesting = {
         "": ("body", "query", "pagination", "count"),
-        "parent": ("values", "batch"),
+        "parent": ("batch",),
         "incremental": ("changes", "open", "change_feed", "related", "lookup"),
     }
-    for block, names in requesting.items():
+    for block, keys in requesting.items():
         node = at.get(block) if block else at
-        for name in names:
+        for name in keys:
             if node is not None and node.get(name) is not None:
                 message = f"a stream without an endpoint makes no requests; {name} has no effect"
                 yield Violation(node.at(name), message, at_key=True)
-
-
-def path_values_come_from_the_parent(stream: Stream, at: Node) -> Violations:
-    """The path of a request must be complete."""
-    if stream.endpoint is None:
-        return
-    known = stream.parent.values if stream.parent is not None else {}
-    for name in PATH_VALUE.findall(stream.endpoint.path):
-        if name not in known:
-            hint = suggestion(name, known) if known else 'the stream needs a "parent" with "values"'
-            yield Violation(at.at("endpoint"), f"{{{name}}} is not a value of the parent; {hint}")
 
 
 def path_values_are_single(stream: Stream, at: Node) -> Violations:
     """A path takes one value; in a batch, each value is a list."""
     if stream.endpoint is None or stream.parent is None or stream.parent.batch is None:
         return
-    for name in PATH_VALUE.findall(stream.endpoint.path):
-        if name in stream.parent.values:
-            yield Violation(at.at("endpoint"), f"{{{name}}} is a list: with batch, one request is for several parents")
+    if names(stream.endpoint.path, "parent"):
+        message = "a value of the parent is a list: with batch, one request is for several parents"
+        yield Violation(at.at("endpoint"), message)
 
 
 def _paths(stream: Stream, at: Node) -> Iterator[tuple[JsonPath, Node]]:
@@ -462,7 +347,7 @@ def open_rows_and_change_feed_need_a_lookup(stream: Stream, at: Node) -> Violati
     for name in ("open", "change_feed"):
         block = at.at("incremental")
         if stream.incremental is not None and block.get(name) is not None and block.get("lookup") is None:
-            message = 'needs the key "lookup": where a request takes a list of keys'
+            message = 'needs the key "lookup": how rows are requested by their keys'
             yield Violation(block.at(name), message, at_key=True)
 
 
@@ -502,7 +387,7 @@ def related_is_not_for_children(stream: Stream, at: Node) -> Violations:
 
 def queries_need_a_path_without_values(stream: Stream, at: Node) -> Violations:
     """These requests are not sent for a parent, so they have no values."""
-    if stream.endpoint is None or stream.incremental is None or not PATH_VALUE.search(stream.endpoint.path):
+    if stream.endpoint is None or stream.incremental is None or not names(stream.endpoint.path, "parent"):
         return
     for name in ("changes", "open", "change_feed", "related"):
         if at.at("incremental").get(name) is not None:
@@ -768,11 +653,7 @@ STREAM_RULES: Final = (
     full_refresh_has_no_deleted,
     deleted_needs_incremental,
     keyset_is_of_dates_and_times,
-    get_has_no_body,
-    queries_are_flat,
-    names_stand_for_values,
     no_endpoint_no_request,
-    path_values_come_from_the_parent,
     path_values_are_single,
     parent_records_are_known,
     incremental_needs_changes,
@@ -799,6 +680,7 @@ SPEC_RULES: Final = (
     records_are_in_one_place,
 )
 RELATION_RULES: Final = (
+    *REQUEST_RULES,
     parent_exists,
     parents_form_no_cycle,
     entries_are_known,

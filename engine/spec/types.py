@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Final, Literal
 
 from engine.declare.types import NAME_PATTERN
-from engine.declare.values import Text
-from engine.instants import parse_offset
+from engine.declare.values import DURATION, Text
+from engine.instants import parse_instant, parse_offset
+from engine.variables import Variable, parse
 
 ColumnType = Literal[
     "STRING", "JSON", "BOOLEAN", "SHORT", "INT", "LONG", "DECIMAL", "FLOAT", "DOUBLE", "NAIVE_DATE", "NAIVE_DATETIME",
@@ -40,6 +41,35 @@ KEY_TYPES: Final = frozenset({"STRING", "SHORT", "INT", "LONG", "NAIVE_DATE", "N
 """The column types that compare and hash exactly, as a primary key must."""
 
 TimeFormat = Literal["epoch_seconds", "epoch_milliseconds", "epoch_microseconds"]
+
+Start = datetime | timedelta
+"""Where a list begins: an instant, or a time before now."""
+
+
+def _since(text: str) -> Variable:
+    found = parse(text)
+    assert isinstance(found, Variable)
+    return found
+
+
+def _start(text: str) -> Start | None:
+    if not text:
+        return None
+    if text.startswith("$"):
+        return _since(text).earlier
+    if len(text) == len("2024-05-01"):
+        text += "T00:00:00Z"
+    return parse_instant(text, timezone.utc)
+
+
+SINCE: Final = Text(rf"\$since(-{DURATION})?", "$since, or a time before it, such as $since-15m", _since)
+
+START: Final = Text(
+    rf"|\d{{4}}-\d\d-\d\d.*|\$now-{DURATION}",
+    "a date, such as 2024-05-01, a date and time, or a time before now, such as $now-90d",
+    _start,
+    noun="a date, a date and time, or a time before now",
+)
 
 TIME_FORMATS: Final[Mapping[str, str]] = {
     "epoch_seconds": "seconds since the beginning of 1970, as a number or a string of digits",

@@ -158,11 +158,11 @@ def test_any_state_is_read_or_refused(changes: list[tuple[tuple[Any, ...], Any]]
 
 
 STYLES = (
-    Keyset(field=compile_path("$.at"), after="after", before="before"),
+    Keyset(field=compile_path("$.at"), body={"after": "$from", "before": "$to"}),
     Offset(),
     PageNumber(),
     Link(),
-    Token(token=compile_path("$.next"), parameter="token"),
+    Token(token=compile_path("$.next"), query={"token": "$token"}),
     Single(),
 )
 POSITIONS = (f"{INSTANT}..{INSTANT}", "1200@%5B%22a%22%5D", "7", "http://x.test/?page=2", "..")

@@ -161,4 +161,4 @@ def test_a_next_page_link_is_compared_with_the_path_on_the_server() -> None:
     request = Request(Endpoint("GET", "../items"))
     paginator = Link().paginate(request)
     paginator.advance(Page([(1, {})], None, "http://inner.test/v1/items?at=2"))
-    assert paginator.request == Request(Endpoint("GET", "../items"), {"at": ["2"]})
+    assert paginator.request == Request(Endpoint("GET", "../items"), {"at": ["2"]}, values=None)

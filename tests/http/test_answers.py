@@ -23,8 +23,8 @@ REPOS = f"""{HEAD}
 """
 ISSUES = {
     "description": "One row per issue.",
-    "endpoint": "GET /repos/{repo}/issues",
-    "parent": {"stream": "repos", "values": {"repo": "$.id"}},
+    "endpoint": "GET /repos/$(parent.id)/issues",
+    "parent": "repos",
     "primary_key": "id",
     "sync_mode": "full_refresh",
     "fields": {"id": "$.id", "title": "$.title"},

@@ -175,7 +175,7 @@ def test_many_threads_share_a_client_while_requests_fail(tmp_path: Path, loopbac
     with Client(full_shop(tmp_path, loopback.url, text), Lines()) as client, ThreadPoolExecutor(16) as pool:
 
         def number(n: int) -> bool:
-            request = ORDERS.with_values({"offset": n})
+            request = ORDERS.with_keys({"offset": n})
             return bool(client.send("orders", request, lambda document: document).value == {"offset": n})
 
         assert all(pool.map(number, range(400)))
@@ -221,7 +221,7 @@ def test_a_retry_does_not_delay_other_threads(tmp_path: Path, loopback: Loopback
     text = edited(FULL_SHOP, replace={"api.retry.wait_initial": "60s", "api.retry.wait_max": "60s"})
     client = Client(full_shop(tmp_path, loopback.url, text), Lines())
     with ThreadPoolExecutor(2) as pool:
-        stuck = pool.submit(client.send, "orders", ORDERS.with_values({"offset": 1}), lambda document: document)
+        stuck = pool.submit(client.send, "orders", ORDERS.with_keys({"offset": 1}), lambda document: document)
         while not loopback.seen:
             time.sleep(0.01)
         for _ in range(5):

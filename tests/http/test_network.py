@@ -249,7 +249,7 @@ def test_a_huge_response_is_not_read(tmp_path: Path, loopback: Loopback, compres
     message = failure(tmp_path, loopback.url, edited(FULL_SHOP, add={"api.limits": {"body": "1MB"}}))
     assert "returned 200 with more than 1 MB" in message
     assert "batch_size in the configuration" in message
-    assert [seen.json["limit"] for seen in loopback.seen] == [10, 5, 2]
+    assert [seen.json["limit"] for seen in loopback.seen] == [10, 5, 2, 1]
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -281,7 +281,7 @@ def test_a_server_that_says_how_long_to_wait(tmp_path: Path, loopback: Loopback,
     with Client(full_shop(tmp_path, loopback.url, NO_RETRIES), Lines()) as client, ThreadPoolExecutor(3) as pool:
 
         def send(offset: int) -> object:
-            return client.send("orders", ORDERS.with_values({"offset": offset}), lambda document: document).value
+            return client.send("orders", ORDERS.with_keys({"offset": offset}), lambda document: document).value
 
         assert list(pool.map(send, range(3))) == [0, 1, 2]
 

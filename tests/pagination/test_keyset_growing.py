@@ -28,7 +28,10 @@ BEGAN = datetime(2024, 5, 1, tzinfo=timezone.utc)
 REQUEST = Request(Endpoint("POST", "/rows"))
 SIZE = 20
 STYLE = Keyset(
-    field=compile_path("$.at"), after="after", before="before", tie_breaker=TieBreaker(body={"tied": 1}), page_size=SIZE
+    field=compile_path("$.at"),
+    body={"after": "$from", "before": "$to"},
+    tie_breaker=TieBreaker(body={"tied": 1}),
+    page_size=SIZE,
 )
 YEAR = 365 * 86400.0
 
@@ -69,7 +72,7 @@ class Server:
             insort(self.rows, (round(at, 6), next(self.fresh), True))
         asked_at = BEGAN + timedelta(seconds=int(self.clock))
         self.clock += self.seconds
-        body: Any = request.body
+        body: Any = request.written_out().body
         low = bisect_left(self.rows, (seconds(body["after"]),)) if "after" in body else 0
         high = bisect_right(self.rows, (seconds(body["before"]), 10**9)) if "before" in body else len(self.rows)
         first = low + body.get("offset", 0)

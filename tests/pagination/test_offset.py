@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.declare.types import Endpoint
+from engine.declare.values import JsonValue
 from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.offset import Offset
 from engine.requests import Page, Request
 from tests.effort import cases
+from tests.pagination.sent import sent
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 POST = Request(Endpoint("POST", "/x/filter"), body={"sort": "ID"})
@@ -43,7 +45,7 @@ def read(
     for number in range(limit):
         if paginator.request is None:
             return found
-        body: Any = paginator.request.body
+        body: Any = sent(paginator.request).body
         page = rows[body["offset"] : body["offset"] + min(body["limit"], cap)]
         found += [record["id"] for _, record in paginator.advance(Page([(row, {"id": row}) for row in page]))]
         if between is not None:
@@ -83,7 +85,7 @@ def test_a_server_that_ignores_the_offset_is_a_failure() -> None:
     """The message names the remedy. The read neither stops after one page nor goes on forever."""
     paginator = Offset(page_size=10).paginate(POST)
     page = Page([(n, {"id": n}) for n in range(10)])
-    with pytest.raises(ReadFailure, match=r"ignores \"offset\".*pagination: single") as caught:
+    with pytest.raises(ReadFailure, match=r"ignores \$offset.*pagination: single") as caught:
         for _ in range(10):
             paginator.advance(page)
     assert caught.type is ReadFailure
@@ -157,7 +159,7 @@ def test_a_position_is_one_word_whatever_the_keys(key: Hashable) -> None:
     assert position.isascii()
     resumed = Offset(page_size=2).paginate(POST, position)
     assert resumed.request is not None
-    assert resumed.request.body == {"sort": "ID", "limit": 2, "offset": 1}
+    assert sent(resumed.request).body == {"sort": "ID", "limit": 2, "offset": 1}
     assert [k for k, _ in resumed.advance(Page([(key, {}), (9, {})]))] == [key, 9]
 
 
@@ -166,7 +168,7 @@ def test_a_position_of_another_style_is_ignored(position: str) -> None:
     """The list is read from its start."""
     request = Offset(page_size=2).paginate(POST, position).request
     assert request is not None
-    assert request.body == {"sort": "ID", "limit": 2, "offset": 0}
+    assert sent(request).body == {"sort": "ID", "limit": 2, "offset": 0}
 
 
 @pytest.mark.parametrize("change", [0, -1, -250, 1, 250, -2000, 2000])
@@ -175,13 +177,13 @@ def test_resuming_costs_few_requests(change: int) -> None:
     rows = list(range(10_000))
     paginator, requests = Offset(page_size=100).paginate(POST), 0
     while paginator.request is not None and requests < 60:
-        body: Any = paginator.request.body
+        body: Any = sent(paginator.request).body
         paginator.advance(Page([(row, {}) for row in rows[body["offset"] : body["offset"] + 100]]))
         requests += 1
     rows[0 : max(0, -change)] = [-n - 1 for n in range(change)]
     resumed, found, more = Offset(page_size=100).paginate(POST, paginator.position), set[Any](), 0
     while resumed.request is not None:
-        body = resumed.request.body
+        body = sent(resumed.request).body
         found |= {key for key, _ in resumed.advance(Page([(n, {}) for n in rows[body["offset"] :][:100]]))}
         more += 1
     assert set(range(5940, 10_000)) <= found
@@ -190,13 +192,13 @@ def test_resuming_costs_few_requests(change: int) -> None:
 
 def test_the_page_is_in_the_body_or_the_query() -> None:
     """In the body of a POST request beside the stream's own keys, or in the query of a GET request."""
-    style = Offset(page_size=5, limit_key="per_page", offset_key="skip")
-    posted = style.paginate(POST).request
+    places: dict[str, JsonValue] = {"per_page": "$size", "skip": "$offset"}
+    posted = Offset(page_size=5, body=places).paginate(POST).request
     assert posted is not None
-    assert posted.body == {"sort": "ID", "per_page": 5, "skip": 0}
-    got = style.paginate(Request(Endpoint("GET", "/x"), {"q": "a"})).request
+    assert sent(posted).body == {"sort": "ID", "per_page": 5, "skip": 0}
+    got = Offset(page_size=5, query=places).paginate(Request(Endpoint("GET", "/x"), {"q": "a"})).request
     assert got is not None
-    assert (got.query, got.body) == ({"q": "a", "per_page": 5, "skip": 0}, None)
+    assert (sent(got).query, sent(got).body) == ({"q": "a", "per_page": 5, "skip": 0}, None)
 
 
 EDITS = st.lists(

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from engine.declare.types import Endpoint
+from engine.declare.values import JsonValue
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import compile_path
 from engine.pagination.page_number import PageNumber
 from engine.requests import Page, Request
+from tests.pagination.sent import sent
 
+PLACES: dict[str, JsonValue] = {"p": "$page", "s": "$size"}
 GET = Request(Endpoint("GET", "/items"), {"sort": "id"})
 
 
@@ -24,8 +27,8 @@ def read(style: PageNumber, answer: Any) -> list[int]:
     """Read a list to its end; ``answer`` returns the keys of a page and the total, by page number and size."""
     paginator, found = style.paginate(GET), list[Any]()
     while paginator.request is not None:
-        assert paginator.request.query["sort"] == "id"
-        keys, total = answer(paginator.request.query[style.page_key], paginator.request.query[style.size_key])
+        assert sent(paginator.request).query["sort"] == "id"
+        keys, total = answer(*(paginator.request.written_out().query[name] for name in ("p", "s")))
         found += [key for key, _ in paginator.advance(page(keys, {"total": total}))]
     return found
 
@@ -36,7 +39,7 @@ def read(style: PageNumber, answer: Any) -> list[int]:
 def test_reads_every_row_once(first: int, count: int, total: Any) -> None:
     """Whatever the number of rows, and with or without a total."""
     rows = list(range(count))
-    style = PageNumber(page_size=5, first=first, total=total, page_key="p", size_key="s")
+    style = PageNumber(page_size=5, first=first, total=total, query=PLACES)
     assert read(style, lambda p, s: (rows[(p - first) * s : (p - first + 1) * s], count)) == rows
 
 
@@ -52,22 +55,25 @@ def test_with_a_total_no_row_that_exists_throughout_is_lost(seed: int) -> None:
             gone.add(rows.pop(dice.randrange(len(rows))))
         return rows[(number - 1) * size : number * size], len(rows)
 
-    found = read(PageNumber(page_size=7, total=compile_path("$.total")), answer)
+    found = read(PageNumber(page_size=7, total=compile_path("$.total"), query=PLACES), answer)
     assert len(found) == len(set(found))
     assert set(range(100)) - gone <= set(found)
 
 
 def test_a_server_that_ignores_the_page_is_a_failure() -> None:
     """The same rows again are neither the end nor new rows."""
-    with pytest.raises(ReadFailure, match='ignores "page"') as caught:
-        read(PageNumber(page_size=5), lambda number, size: ([1, 2, 3], None))
+    with pytest.raises(ReadFailure, match=r"ignores \$page") as caught:
+        read(PageNumber(page_size=5, query=PLACES), lambda number, size: ([1, 2, 3], None))
     assert caught.type is ReadFailure
 
 
 def test_a_total_that_is_never_reached_is_a_failure() -> None:
     """The number of times that the read starts over is bounded."""
     with pytest.raises(ReadFailure, match="never had as many rows as the server counts"):
-        read(PageNumber(page_size=5, total=compile_path("$.total")), lambda number, size: ([1] * (number == 1), 7))
+        read(
+            PageNumber(page_size=5, total=compile_path("$.total"), query=PLACES),
+            lambda number, size: ([1] * (number == 1), 7),
+        )
 
 
 def test_a_response_without_its_total_is_a_failure() -> None:
@@ -96,7 +102,7 @@ def test_a_list_that_moves_is_another_failure(total: Any) -> None:
 
     with pytest.raises(OrderMoved):
         for _ in range(100):
-            read(PageNumber(page_size=4, total=total), answer)
+            read(PageNumber(page_size=4, total=total, query=PLACES), answer)
 
 
 @pytest.mark.parametrize("gone", [0, 1, 17, 40, 90])
@@ -108,7 +114,7 @@ def test_a_resumed_read_misses_no_row(gone: int, added: int) -> None:
     for turn in range(100):
         if paginator.request is None:
             break
-        number = paginator.request.query["page"]
+        number = sent(paginator.request).query["page"]
         found |= {key for key, _ in paginator.advance(page(rows[(number - 1) * 10 : number * 10]))}
         if turn == 10:
             del rows[:gone]

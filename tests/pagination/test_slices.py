@@ -23,8 +23,7 @@ from engine.requests import Page, Request
 NOW = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 STYLE = Keyset(
     field=compile_path("$.made"),
-    after="after",
-    before="before",
+    body={"after": "$from", "before": "$to"},
     tie_breaker=TieBreaker(body={"sort": "id"}),
     page_size=20,
 )
@@ -41,7 +40,7 @@ class Rows:
 
     def answer(self, request: Request) -> Page:
         """The page for a request."""
-        body: Any = request.body
+        body: Any = request.written_out().body
         self.pages += 1
         low = bisect_left(self.instants, parse_instant(body["after"])) if "after" in body else 0
         high = bisect_right(self.instants, parse_instant(body["before"])) if "before" in body else len(self.instants)

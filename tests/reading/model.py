@@ -39,12 +39,10 @@ streams:
     primary_key: id
     cursor_field: updated
     sync_mode: incremental
-    body: {sort: EXPECTED_ASC}
+    body: {runs: {expected: {after_: $from, before_: $to}}, sort: EXPECTED_ASC}
     pagination:
       style: keyset
       field: $.expected
-      after: runs.expected.after_
-      before: runs.expected.before_
       tie_breaker: {body: {sort: ID_DESC}}
       page_size: 4
     count: POST /runs/count
@@ -59,7 +57,7 @@ streams:
         - body:
             runs: {state: {any_: [COMPLETED, FAILED]}, start: {is_null_: true}, expected: {after_: $since-7d}}
             sort: ID_DESC
-      open: {field: $.state, values: [SCHEDULED, RUNNING], into: runs.state.any_, body: {sort: ID_DESC}}
+      open: {field: $.state, values: [SCHEDULED, RUNNING], body: {runs: {state: {any_: $open}}, sort: ID_DESC}}
       change_feed:
         endpoint: POST /events/filter
         body: {since: $since}
@@ -67,9 +65,8 @@ streams:
         key: $.id
         names: $.run
         prefix: run.
-        pagination: {style: token, token: $.next, parameter: token, endpoint: GET /events/next}
-      lookup: runs.id.any_
-      lookup_body: {sort: ID_DESC}
+        pagination: {style: token, token: $.next, query: {token: $token}, endpoint: GET /events/next}
+      lookup: {body: {runs: {id: {any_: $keys}}, sort: ID_DESC}}
       reconcile: 24h
     fields:
       id: $.id

@@ -39,8 +39,8 @@ streams:
     fields: {id: $.id, name: $.name}
   queues:
     description: One row per queue.
-    endpoint: GET /pools/{pool}/queues
-    parent: {stream: pools, values: {pool: $.id}}
+    endpoint: GET /pools/$(parent.id)/queues
+    parent: pools
     primary_key: id
     sync_mode: full_refresh
     pagination: single

@@ -234,7 +234,7 @@ def test_what_queries_find_arrives_with_the_next_sync(
 WEAKENED = {
     "only what ended, no open rows": edited(
         NOT_RECONCILED,
-        remove=[f"streams.runs.incremental.{name}" for name in ("open", "change_feed", "lookup", "lookup_body")],
+        remove=[f"streams.runs.incremental.{name}" for name in ("open", "change_feed", "lookup")],
     ),
     "no lookback": edited(NOT_RECONCILED, replace={"api.lookback": "0s"}),
     "no reconciliation": NOT_RECONCILED,

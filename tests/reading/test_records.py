@@ -35,8 +35,8 @@ ISSUES = f"""{HEAD}
 """
 COMMENTS = {
     "description": "One row per comment.",
-    "endpoint": "GET /issues/{issue}/comments",
-    "parent": {"stream": "issues", "values": {"issue": "$.id"}},
+    "endpoint": "GET /issues/$(parent.id)/comments",
+    "parent": "issues",
     "primary_key": "id",
     "sync_mode": "full_refresh",
     "fields": {"id": "$.id"},
@@ -243,8 +243,8 @@ def test_an_open_row_that_is_excluded_is_deleted(tmp_path: Path) -> None:
     """Although its record is still found, and nothing else shows a change."""
     open_rows = {
         "changes": {"body": {"since": "$since"}},
-        "open": {"field": "$.state", "values": "OPEN", "into": "state", "body": {"sort": "id"}},
-        "lookup": "ids",
+        "open": {"field": "$.state", "values": "OPEN", "body": {"state": "$open"}},
+        "lookup": {"body": {"ids": "$keys"}},
     }
     add = {"streams.issues.incremental": open_rows}
     text = edited(ISSUES, replace={"streams.issues.endpoint": "POST /issues"}, add=add)

@@ -22,7 +22,7 @@ configuration:
   api_url: {type: url, description: Where it is., required: true}
 api:
   base_url: ${api_url}
-  pagination: {style: token, token: $.next, parameter: token}
+  pagination: {style: token, token: $.next, query: {token: $token}}
   records: $.items
   retry: {attempts: 1}
 streams:

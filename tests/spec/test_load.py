@@ -91,7 +91,7 @@ streams:
   shops:
     endpoint: GET /shops
     <<: *orders
-    pagination: {<<: *pages, limit_key: max}
+    pagination: {<<: *pages, query: {max: $size}}
     query: {<<: [{sort: name, "<<": kept}, *query]}
     fields: {<<: *times, updated: $.changed, id: $.id}
 """
@@ -104,7 +104,7 @@ def test_merge_keys_copy_the_keys_of_anchors(tmp_path: Path) -> None:
     orders, shops = load(path).streams.values()
     assert list(orders.fields) == ["id", "created", "updated", "name"]
     assert (shops.description, str(shops.endpoint)) == ("One row per order.", "GET /shops")
-    assert shops.pagination == (Offset(page_size=50, limit_key="max"),)
+    assert shops.pagination == (Offset(page_size=50, query={"max": "$size"}),)
     assert shops.query == {"sort": "name", "<<": "kept", "tags": ["a", 1]}
     assert {name: column.type for name, column in shops.fields.items()} == {
         "created": "UTC_DATETIME",

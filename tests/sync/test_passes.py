@@ -17,8 +17,8 @@ from tests.specs import edited
 MARKS: dict[str, Any] = {
     "description": "One row per mark on a note.",
     "endpoint": "GET /marks/",
-    "parent": {"stream": "notes", "values": {"note": "$.id"}},
-    "query": {"note_id": "$note"},
+    "parent": "notes",
+    "query": {"note_id": "$parent.id"},
     "pagination": "single",
     "primary_key": "id",
     "cursor_field": "updated",
@@ -30,8 +30,8 @@ TOOLS: dict[str, Any] = {
     **MARKS,
     "description": "One row per tool of a step: a child of a child.",
     "endpoint": "GET /tools/",
-    "parent": {"stream": "steps", "values": {"step": "$.id"}},
-    "query": {"step_id": "$step"},
+    "parent": "steps",
+    "query": {"step_id": "$parent.id"},
 }
 
 

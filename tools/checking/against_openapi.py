@@ -98,9 +98,7 @@ class CheckedRequest:
         request = cls(form, found)
         if form.endpoint.method == "POST":
             request._check_body(found)
-            request._check_query(found, form.query)
-        else:
-            request._check_query(found, (*form.sent, *form.query))
+        request._check_query(found)
         request._check_expected(stream, found)
         return request
 
@@ -132,10 +130,14 @@ class CheckedRequest:
             return "note", f" (a sync uses alternative {accepted} instead)"
         if self.form.optional:
             return "warning", " (a sync continues without this request)"
-        place, number = self.form.left_out or ((), 0)
-        if sum(one.place == place for one in self.faults) < number and fault.place == place:
+        listed = self.form.listed
+        if listed is not None and self._is_listed(fault) and sum(map(self._is_listed, self.faults)) < listed.count:
             return "warning", " (a sync leaves it out)"
         return "error", ""
+
+    def _is_listed(self, fault: RequestFault) -> bool:
+        listed = self.form.listed
+        return listed is not None and fault.place[: len(listed.place)] == listed.place
 
     def _is_order(self, fault: RequestFault) -> bool:
         """Whether the server ignores only the order of a list that a sync reads as a whole."""
@@ -168,8 +170,8 @@ class CheckedRequest:
                 message = f'the server requires "{name}" in the body'
                 self.faults.append(RequestFault("requests", self.form.place, message))
 
-    def _check_query(self, operation: Operation, given: Sequence[SentValues]) -> None:
-        for sent in given:
+    def _check_query(self, operation: Operation) -> None:
+        for sent in self.form.query:
             for name, value in sent.values.items():
                 if name not in operation.query:
                     near = hint(name, operation.query)
@@ -178,16 +180,17 @@ class CheckedRequest:
                     continue
                 for fault in faults(operation.query[name][0], value, (name,)):
                     self._add(sent, fault)
-        names = {name for sent in given for name in sent.values}
+        names = {name for sent in self.form.query for name in sent.values}
         for name, (_, required) in operation.query.items():
             if required and name not in names:
                 message = f'the server requires the parameter "{name}"'
                 self.faults.append(RequestFault("requests", self.form.place, message))
 
     def _add(self, sent: SentValues, fault: Fault) -> None:
-        place = (*sent.place, *fault.steps) if sent.literal else sent.place
-        prefix = "" if sent.literal or len(fault.steps) < 2 else f"at {'.'.join(map(str, fault.steps[:-1]))}: "
-        self.faults.append(RequestFault("requests", place, prefix + fault.message, fault.ignored))
+        place, listed = (*sent.place, *fault.steps), self.form.listed
+        if listed is not None and place[: len(listed.at)] == listed.at and len(place) > len(listed.at):
+            place = (*listed.place, *place[len(listed.at) :])
+        self.faults.append(RequestFault("requests", place, fault.message, fault.ignored))
 
     def _check_expected(self, stream: Stream, operation: Operation) -> None:
         form, response = self.form, operation.response

@@ -12,6 +12,9 @@ from engine.declare.problems import nearest
 from engine.declare.types import Endpoint
 from tools.openapi.shape import Json, Shape, resolved
 
+PATH_PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
+"""A parameter in a path of a document."""
+
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -211,7 +214,7 @@ def _segments(path: str) -> list[str]:
 
 
 def _nameless(segment: str) -> str:
-    return re.sub(r"\{[^}]*\}", "{}", segment)
+    return re.sub(r"\{[^}]*\}|\$\([^)]*\)", "{}", segment)
 
 
 def _begins(path: str, base: Sequence[str]) -> bool:

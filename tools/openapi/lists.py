@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.declare.types import Endpoint
@@ -11,7 +10,7 @@ from engine.spec.dialect import Spec, Stream
 from engine.spec.records import Records
 from tools.openapi.document import OpenApi, Operation
 from tools.openapi.shape import Absent, Shape
-from tools.request_forms import RequestForm, paged, request_forms
+from tools.request_forms import paging_keys, request_forms
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,6 @@ def object_operation(operation: Operation, spec: Spec) -> ListOperation | None:
     if not operation.response.properties:
         return None
     return ListOperation(operation, "$", False, operation.response, False, one_record=True)
-
-
-def paging_keys(spec: Spec, endpoint: Endpoint) -> Sequence[str]:
-    """The names of the values that the api's pagination sends to an endpoint."""
-    forms = paged(spec, None, RequestForm(endpoint, ()), ())
-    return list(dict.fromkeys(name for form in forms for sent in form.sent for name in sent.values))
 
 
 def record_at(response: Shape, records: Records) -> Shape | None:

@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from engine.declare.types import PATH_VALUE, Endpoint
+from engine.declare.types import Endpoint
 from engine.nouns import singular
 from engine.pagination import Pagination
 from engine.pagination.link import Link
-from engine.pagination.page_number import PageNumber
+from engine.pagination.placed import parameter_of
 from engine.pagination.token import Token
 from engine.spec.types import KEY_TYPES
 from tools.openapi.columns import best_type
-from tools.openapi.document import OpenApi, Operation
+from tools.openapi.document import PATH_PARAMETER, OpenApi, Operation
 from tools.openapi.shape import Shape
 from tools.scaffold.names import has_path, path_of, snake_case
 
@@ -142,7 +142,7 @@ class RequiredParameter:
 
 def required_parameters(operation: Operation) -> Sequence[RequiredParameter]:
     """The parameters of the path, and those of the query that the server requires."""
-    in_path = [RequiredParameter(name, True) for name in PATH_VALUE.findall(operation.endpoint.path)]
+    in_path = [RequiredParameter(name, True) for name in PATH_PARAMETER.findall(operation.endpoint.path)]
     return [*in_path, *(RequiredParameter(name, False) for name, (_, must) in operation.query.items() if must)]
 
 
@@ -237,12 +237,13 @@ def largest_page(operation: Operation, style: Pagination) -> int | None:
     """The server's maximum page size, if it is below the page size of a style; otherwise None."""
     if isinstance(style, (Link, Token)) or style.page_size is None:
         return None
-    limit = operation.value(style.size_key if isinstance(style, PageNumber) else style.limit_key)
+    parameter = parameter_of("size", {**style.query, **style.body}) or style.usual.get("size", "")
+    limit = operation.value(parameter)
     maxima = [int(form["maximum"]) for form in (limit.forms if limit else ()) if "maximum" in form]
     return max(maxima) if maxima and max(maxima) < style.page_size else None
 
 
-def token_pagination(operation: Operation, api: OpenApi) -> Mapping[str, str | Endpoint] | None:
+def token_pagination(operation: Operation, api: OpenApi) -> Mapping[str, Any] | None:
     """Pagination by token, if a response links to the next page and ``GET .../next`` takes a single parameter."""
     properties = operation.response.properties if operation.response is not None else {}
     link = next((name for name in _NEXT_PAGE if name in properties), None)
@@ -251,4 +252,10 @@ def token_pagination(operation: Operation, api: OpenApi) -> Mapping[str, str | E
         return None
     (parameter,) = following.query
     total = {"total": "$.total"} if "total" in properties else {}
-    return {"style": "token", "token": path_of(link), "parameter": parameter, "endpoint": following.endpoint, **total}
+    return {
+        "style": "token",
+        "token": path_of(link),
+        "query": {parameter: "$token"},
+        "endpoint": following.endpoint,
+        **total,
+    }

@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.declare.types import PATH_VALUE, Endpoint
+from engine.declare.types import Endpoint
 from engine.jsonpath import leading_steps
 from engine.pagination import PAGINATION
 from engine.spec.dialect import Spec
 from tools.openapi.columns import best_type
-from tools.openapi.document import NoOperation, OpenApi, Operation
-from tools.openapi.lists import ListOperation, list_operation, object_operation, paging_keys, record_of
+from tools.openapi.document import PATH_PARAMETER, NoOperation, OpenApi, Operation
+from tools.openapi.lists import ListOperation, list_operation, object_operation, record_of
 from tools.openapi.shape import Shape
+from tools.request_forms import paging_keys
 from tools.scaffold import guess
 from tools.scaffold.emit import Comment, Line, Section, Value, without_defaults
 from tools.scaffold.names import column_names, first_sentence, has_path, path_of, snake_case
@@ -37,7 +38,7 @@ def find_list(api: OpenApi, spec: Spec, wanted: str) -> ListOperation:
     """
     methods, path = _parsed(wanted)
     endpoints = [Endpoint(method, path) for method in methods]
-    if PATH_VALUE.search(path):  # the document's own parameter names show which values they take
+    if PATH_PARAMETER.search(path):  # the document's own parameter names show which values they take
         endpoints = [Endpoint(one.method, api.known_path(one) or path) for one in endpoints]
     found = [api.find(one) for one in endpoints]
     operations = [one for one in found if isinstance(one, Operation)]
@@ -89,7 +90,7 @@ def scaffold(found: ListOperation, api: OpenApi, spec: Spec, name: str | None = 
         [
             Line("description", f"One row: the {one}." if single else f"One row per {one}."),
             Line("endpoint", target.endpoint),
-            *([] if target.parent_block is None else [Line("parent", target.parent_block)]),
+            *([] if target.parent is None else [Line("parent", target.parent.stream)]),
             *_caution(found),
             *table.keys,
             Line("sync_mode", "full_refresh"),
@@ -167,13 +168,11 @@ class _Target:
     Attributes:
         endpoint: The endpoint as the stream declares it.
         parent: The parent; None for most lists.
-        parent_block: The value of the stream's ``parent`` key.
         query: The parent's values in the query.
     """
 
     endpoint: Endpoint
     parent: _Parent | None = None
-    parent_block: Value = None
     query: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -189,11 +188,11 @@ def _target(found: ListOperation, api: OpenApi, spec: Spec) -> _Target:
             )
         return _Target(found.endpoint)
     (one,) = required
-    block: Value = {"stream": parent.stream, "values": {one.variable: path_of(parent.property)}}
+    value = f"parent{path_of(parent.property)[1:]}"
     if not one.in_path:
-        return _Target(found.endpoint, parent, block, {one.name: f"${one.variable}"})
-    path = found.endpoint.path.replace(f"{{{one.name}}}", f"{{{one.variable}}}")
-    return _Target(Endpoint(found.endpoint.method, path), parent, block)
+        return _Target(found.endpoint, parent, {one.name: f"${value}"})
+    path = found.endpoint.path.replace(f"{{{one.name}}}", f"$({value})")
+    return _Target(Endpoint(found.endpoint.method, path), parent)
 
 
 def _parent(found: ListOperation, parameter: guess.RequiredParameter, api: OpenApi, spec: Spec) -> _Parent | None:

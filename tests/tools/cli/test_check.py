@@ -178,9 +178,9 @@ MISTAKES = {
     "keyset filter": Planted(
         "flow_runs",
         "error",
-        "pagination.after",
-        'at flow_runs: the server rejects the unknown key "expected_start"; did you mean "expected_start_time"?',
-        replace={"pagination.after": "flow_runs.expected_start.after_"},
+        "body.flow_runs.expected_start",
+        'the server rejects the unknown key "expected_start"; did you mean "expected_start_time"?',
+        replace={"body.flow_runs": {"expected_start": {"after_": "$from", "before_": "$to"}}},
     ),
     "keyset field": Planted(
         "flow_runs",
@@ -206,7 +206,7 @@ MISTAKES = {
     "value of open": Planted(
         "flow_runs",
         "warning",
-        "incremental.open.into",
+        "incremental.open.values[1]",
         'the server does not accept "PENDNG" here; did you mean "PENDING"?',
         replace={"incremental.open.values.1": "PENDNG"},
     ),
@@ -220,9 +220,9 @@ MISTAKES = {
     "lookup": Planted(
         "flow_runs",
         "error",
-        "incremental.lookup",
-        'at flow_runs.id: the server rejects the unknown key "any"; did you mean "any_"?',
-        replace={"incremental.lookup": "flow_runs.id.any"},
+        "incremental.lookup.body.flow_runs.id.any",
+        'the server rejects the unknown key "any"; did you mean "any_"?',
+        replace={"incremental.lookup.body": {"flow_runs": {"id": {"any": "$keys"}}}},
     ),
     "limit above the maximum": Planted(
         "flow_runs",
@@ -255,9 +255,9 @@ MISTAKES = {
     "parameter of the next page": Planted(
         "flow_runs",
         "error",
-        "incremental.change_feed.pagination.parameter",
+        "incremental.change_feed.pagination.query.page_token",
         'the server silently ignores the unknown parameter "page_token"; did you mean "page-token"?',
-        replace={"incremental.change_feed.pagination.parameter": "page_token"},
+        replace={"incremental.change_feed.pagination.query": {"page_token": "$token"}},
     ),
     "stop_at": Planted(
         "flows",
@@ -331,8 +331,7 @@ def test_an_unsupported_alternative_is_a_note_if_another_is_supported(
     places = {note["keypath"] for note in notes if "a sync uses alternative 2 instead" in note["message"]}
     assert places == {
         "streams.flow_runs.incremental.changes[0].body.flow_runs.end_time",
-        "streams.task_runs.pagination[0].after",
-        "streams.task_runs.pagination[0].before",
+        "streams.task_runs.pagination[0].body.task_runs.expected_start_time",
         "streams.task_runs.incremental.changes[1].body.task_runs.end_time",
     }
 

@@ -390,8 +390,8 @@ def test_a_missing_endpoint_above_the_base_url(
 
 STAFF = {
     "description": "One row per member of a shop's staff.",
-    "endpoint": "GET /shops/{shop}/staff",
-    "parent": {"stream": "shops", "values": {"shop": "$.id"}},
+    "endpoint": "GET /shops/$(parent.id)/staff",
+    "parent": "shops",
     "pagination": "single",
     "primary_key": "name",
     "sync_mode": "full_refresh",
@@ -418,7 +418,7 @@ def test_a_response_that_the_document_does_not_describe_is_noted(
     paths = server[0].document["paths"]
     text = edited(
         WITH_STAFF,
-        remove=["streams.staff.endpoint", "streams.staff.parent.values", "streams.staff.pagination"],
+        remove=["streams.staff.endpoint", "streams.staff.pagination"],
         add={"streams.staff.records": "$.staff"},
     )
     for path in ("/orders/count", "/shops/filter"):
@@ -481,11 +481,9 @@ OPEN = edited(
             "open": {
                 "field": "$.note",
                 "values": ["new", "held"],
-                "into": "orders.note.any_",
-                "body": {"sort": "ID_DESC"},
+                "body": {"orders": {"note": {"any_": "$open"}}, "sort": "ID_DESC"},
             },
-            "lookup": "orders.id.any_",
-            "lookup_body": {"sort": "ID_DESC"},
+            "lookup": {"body": {"orders": {"id": {"any_": "$keys"}}, "sort": "ID_DESC"}},
         }
     },
 )
@@ -500,7 +498,7 @@ def test_an_open_value_that_the_server_does_not_know_is_a_warning(
     values = {"type": "array", "items": {"type": "string", "enum": [*known, "paid"]}}
     filters["note"] = {"type": "object", "additionalProperties": False, "properties": {"any_": values}}
     assert check(tmp_path, server[1], text=OPEN) == (1 if level == "error" else 0)
-    assert f'streams.orders.incremental.open.into: {level}: at orders.note.any_: the server does not accept "held"' in (
+    assert f'streams.orders.incremental.open.values[1]: {level}: the server does not accept "held"' in (
         capsys.readouterr().out
     )
 
@@ -526,7 +524,7 @@ def test_embedded_rows_that_only_some_servers_have_are_a_note(
     """As for an endpoint that only some servers have."""
     text = edited(
         WITH_STAFF,
-        remove=["streams.staff.endpoint", "streams.staff.parent.values", "streams.staff.pagination"],
+        remove=["streams.staff.endpoint", "streams.staff.pagination"],
         add={"streams.staff.records": "$.staff", "streams.staff.availability": "Shop 8"},
     )
     assert check(tmp_path, server[1], "--stream", "staff", text=text) == 0
@@ -567,8 +565,8 @@ def test_a_cursor_that_is_a_number_is_declared_so(
 
 
 PAGED = {
-    "token": {"style": "token", "token": "$.next", "parameter": "cursor"},
-    "total": {"style": "page_number", "page_key": "offset", "size_key": "limit", "total": "$.next"},
+    "token": {"style": "token", "token": "$.next", "body": {"cursor": "$token"}},
+    "total": {"style": "page_number", "body": {"offset": "$page", "limit": "$size"}, "total": "$.next"},
 }
 
 

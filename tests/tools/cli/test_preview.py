@@ -113,9 +113,9 @@ def test_failures_have_the_messages_of_a_sync(tmp_path: Path, capsys: pytest.Cap
         assert "s3cret" not in err
         assert preview(tmp_path, loopback, "order") == 2
         assert 'there is no stream "order"; did you mean "orders"?' in capsys.readouterr().err
-        nested = edited(STREAMS, replace={"streams.orders.endpoint": "POST /shops/{shop}/orders"})
+        nested = edited(STREAMS, replace={"streams.orders.endpoint": "POST /shops/$(parent.id)/orders"})
         assert preview(tmp_path, loopback, "orders", text=nested) == 1
-        assert "{shop} is not a value of the parent" in "".join(capsys.readouterr())
+        assert "the stream needs the key" in "".join(capsys.readouterr())
         with pytest.raises(SystemExit):
             preview(tmp_path, loopback, "orders", "--rows", "0")
 

@@ -150,15 +150,15 @@ def test_a_list_for_each_row_of_another_stream(
     configuration = tmp_path / "configuration.json"
     configuration.write_text(json.dumps({"api_url": full_servers[3].api_url}), "utf-8")
     text = scaffolded("/work_pools/{work_pool_name}/queues/filter", configuration, capsys)
-    assert "    parent: {stream: work_pools, values: {work_pool_name: $.name}}\n" in text
+    assert "    parent: work_pools\n" in text
     text = scaffolded("GET /flow_run_states/", configuration, capsys)
-    assert "    parent: {stream: flow_runs, values: {flow_run_id: $.id}}\n" in text
+    assert "    parent: flow_runs\n" in text
     assert "    query: {flow_run_id: $flow_run_id}\n" in text
     assert "    pagination: single\n" in text
     text = scaffolded("/events/filter", configuration, capsys)
     assert (
-        "    pagination: {style: token, token: $.next_page, parameter: page-token, endpoint: GET /events/filter/next, "
-        "total: $.total}\n" in text
+        "    pagination: {style: token, token: $.next_page, query: {page-token: $token}, "
+        "endpoint: GET /events/filter/next, total: $.total}\n" in text
     )
     assert "    records: $.events\n" in text
     alone = tmp_path / "streams.yaml"

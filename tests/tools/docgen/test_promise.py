@@ -15,8 +15,8 @@ from tools.docgen.promise import promise
 SOFT_DELETE = edited(MODEL, add={"streams.runs.deleted": "soft_delete"})
 STEPS: dict[str, Any] = {
     "description": "One row per step.",
-    "endpoint": "GET /runs/{run}/steps",
-    "parent": {"stream": "runs", "values": {"run": "$.id"}},
+    "endpoint": "GET /runs/$(parent.id)/steps",
+    "parent": {"stream": "runs"},
     "primary_key": "id",
     "cursor_field": "updated",
     "sync_mode": "incremental",

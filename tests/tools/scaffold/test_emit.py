@@ -27,7 +27,7 @@ def test_a_section_has_one_line_for_each_key() -> None:
     part = Section(
         "orders",
         [
-            Line("endpoint", Endpoint("GET", "/shops/{shop}/orders")),
+            Line("endpoint", Endpoint("GET", "/shops/$(parent.id)/orders")),
             Line("primary_key", ["shop_id", "name"], "no id"),
             Comment("Offered:", [Line("sync_mode", "incremental")]),
             Section("fields", [Line("on", {"path": compile_path("$.on"), "description": "a: b, c"})]),
@@ -35,7 +35,7 @@ def test_a_section_has_one_line_for_each_key() -> None:
     )
     assert to_yaml(part, "  ") == (
         "  orders:\n"
-        "    endpoint: GET /shops/{shop}/orders\n"
+        "    endpoint: GET /shops/$(parent.id)/orders\n"
         "    primary_key: [shop_id, name] # no id\n"
         "    # Offered:\n"
         "    #   sync_mode: incremental\n"
@@ -52,9 +52,9 @@ def test_a_comment_cannot_become_yaml() -> None:
 
 def test_a_block_comes_back_without_its_defaults() -> None:
     """Keys have the names of streams.yaml, and a mapping that is empty by default is left out."""
-    style = PageNumber(page_size=30, size_key="per_page", total=compile_path("$.meta.total"))
+    style = PageNumber(page_size=30, query={"per_page": "$size"}, total=compile_path("$.meta.total"))
     assert to_yaml(Line("pagination", without_defaults(style))) == (
-        "pagination: {page_size: 30, size_key: per_page, total: $.meta.total}\n"
+        "pagination: {page_size: 30, query: {per_page: $size}, total: $.meta.total}\n"
     )
     assert without_defaults(Offset(page_size=100)) == {}
 

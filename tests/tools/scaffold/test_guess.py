@@ -116,8 +116,8 @@ def test_the_most_stable_sort(values: list[str], best: str | None) -> None:
     [
         (Offset(page_size=200), 50),
         (Offset(page_size=50), None),
-        (PageNumber(page_size=200, size_key="limit"), 50),
-        (PageNumber(page_size=200, size_key="per_page"), None),
+        (PageNumber(page_size=200, query={"limit": "$size"}), 50),
+        (PageNumber(page_size=200, query={"per_page": "$size"}), None),
         (Single(page_size=51), 50),
         (Single(), None),
         (Link(), None),

@@ -1,0 +1,218 @@
+"""The rules about requests that streams.yaml writes out: where variables have values, and where they are needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from engine.declare.node import Node
+from engine.declare.types import Endpoint
+from engine.pagination import Pagination
+from engine.pagination.keyset import Keyset
+from engine.pagination.token import Token
+from engine.spec.dialect import Spec, Stream
+from engine.spec.violations import Violation, Violations
+from engine.variables import RECORDS, VariableError, strings_in, variables_in
+
+
+class _Written(NamedTuple):
+    """A body and a query as the file writes them out, under the keys ``body`` and ``query`` of a node.
+
+    ``endpoint``: where they are sent. ``known``: the variables that have a value there. ``needed``: the one without
+    which the request would be for the wrong rows.
+    """
+
+    node: Node
+    endpoint: Endpoint
+    known: tuple[str, ...]
+    needed: str | None = None
+    why: str = ""
+    styles: tuple[tuple[Pagination, Node | None], ...] = ()
+
+
+def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
+    """The requests of a stream that have a body or a query of their own."""
+    if stream.endpoint is None:
+        return
+    known = (*(("parent",) if stream.parent is not None else ()), *(("from",) if stream.start is not None else ()))
+    yield _Written(
+        at,
+        stream.endpoint,
+        known,
+        *_parent_needed(stream),
+        _styles(stream.pagination or (spec.api.pagination,), at.get("pagination")),
+    )
+    incremental, block = stream.incremental, at.get("incremental")
+    if incremental is None or block is None:
+        return
+    usual = ((spec.api.pagination, None),)
+    for number, query in enumerate(incremental.changes):
+        place = block.at("changes", number)
+        for alternative, fallback in enumerate((query, *query.fallback)):
+            own = place.at("fallback", alternative - 1) if alternative else place
+            styles = _styles((fallback.pagination,), own.get("pagination")) if fallback.pagination else usual
+            yield _Written(own, stream.endpoint, ("since", "from", "now"), styles=styles)
+    if incremental.open is not None:
+        yield _Written(block.at("open"), stream.endpoint, ("open",), "open", "all rows", usual)
+    if incremental.lookup is not None:
+        yield _Written(block.at("lookup"), stream.endpoint, ("keys",), "keys", "all rows", usual)
+    if incremental.related is not None:
+        yield _Written(block.at("related"), stream.endpoint, ("related",), "related", "all rows", usual)
+    if (feed := incremental.change_feed) is not None:
+        place = block.at("change_feed")
+        styles = _styles((feed.pagination,), place.get("pagination"))
+        yield _Written(place, feed.endpoint, ("since", "from", "now"), styles=styles)
+
+
+def _parent_needed(stream: Stream) -> tuple[str | None, str]:
+    return ("parent", "the same rows for every parent") if stream.parent is not None else (None, "")
+
+
+def _styles(styles: tuple[Pagination, ...], node: Node | None) -> tuple[tuple[Pagination, Node | None], ...]:
+    """Pagination styles with their nodes; None for those that the api declares."""
+    if node is None:
+        return tuple((style, None) for style in styles)
+    nodes = list(node.items()) if node.type == "list" else [node]
+    return tuple(zip(styles, nodes, strict=True)) if len(nodes) == len(styles) else ()
+
+
+def _variables_of(style: Pagination) -> tuple[str, ...]:
+    """The variables that have a value in the requests of a style."""
+    tied = style.tie_pagination.variables if isinstance(style, Keyset) else ()
+    return (*style.variables, *tied)
+
+
+def _templates(spec: Spec, stream: Stream, at: Node) -> Iterator[tuple[Node, _Written, tuple[str, ...]]]:
+    """The nodes that have a body or a query, the request of each, and the variables that have a value in it."""
+    for written in _written(spec, stream, at):
+        paging = tuple(name for style, _ in written.styles for name in _variables_of(style))
+        yield written.node, written, (*written.known, *paging)
+        for style, node in written.styles:
+            known = (*written.known, *_variables_of(style))
+            if node is not None and node.type == "mapping":
+                yield node, written, known
+                tie_breaker = node.get("tie_breaker")
+                if tie_breaker is not None and tie_breaker.type == "mapping":
+                    yield tie_breaker, written, known
+
+
+def get_has_no_body(spec: Spec, name: str, at: Node) -> Violations:
+    """A GET request carries its values in the query; many servers ignore a body."""
+    for node, written, _ in _templates(spec, spec.streams[name], at):
+        if written.endpoint.method == "GET" and node.get("body") is not None and not _is_empty(node.at("body")):
+            yield Violation(node.at("body"), "a GET request has no body; use query", at_key=True)
+
+
+def _is_empty(node: Node) -> bool:
+    return node.type == "mapping" and not list(node.entries())
+
+
+def queries_are_flat(spec: Spec, name: str, at: Node) -> Violations:
+    """A URL has strings, numbers, booleans and lists of them, and no agreed form for anything nested."""
+    for node, _, _ in _templates(spec, spec.streams[name], at):
+        query = node.get("query")
+        for _, value in query.entries() if query is not None and query.type == "mapping" else ():
+            for item in value.items() if value.type == "list" else [value]:
+                if item.type in ("mapping", "list"):
+                    yield Violation(item, f"a query parameter cannot be {item.describe()}: a URL has no nested values")
+
+
+def variables_stand_for_values(spec: Spec, name: str, at: Node) -> Violations:
+    """A variable without a value would be left out of every request."""
+    stream = spec.streams[name]
+    if stream.endpoint is not None:
+        yield from _wrong_variables(at.at("endpoint"), stream.endpoint.path, ("parent",) if stream.parent else ())
+    for node, _, known in _templates(spec, stream, at):
+        for key in ("body", "query"):
+            place = node.get(key)
+            for text in _strings(place) if place is not None else ():
+                yield from _wrong_variables(text, text.yaml.value, known)
+
+
+def _wrong_variables(node: Node, text: str, known: Collection[str]) -> Violations:
+    try:
+        found = [*variables_in(text)]
+    except VariableError as error:
+        what = f"; {_hint('', known)}; $$ is a $ that stands for itself" if error.unknown else ""
+        yield Violation(node, f"{error}{what}")
+        return
+    for variable in found:
+        if variable.name not in known:
+            yield Violation(node, f"${variable.name} stands for no value here; {_hint(variable.name, known)}")
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    if name == "parent":
+        return 'the stream needs the key "parent"'
+    return (
+        f"known here: {', '.join(f'${one}' for one in dict.fromkeys(known))}" if known else "no variable is known here"
+    )
+
+
+def requests_name_their_rows(spec: Spec, name: str, at: Node) -> Violations:
+    """Without its variable, a request would be for other rows than those that are wanted."""
+    for written in _written(spec, spec.streams[name], at):
+        if written.needed is None:
+            continue
+        places = [written.node, *(node for _, node in written.styles if node is not None and node.type == "mapping")]
+        nodes = [node.get(key) for node in places for key in ("body", "query")]
+        strings = [text.yaml.value for node in nodes if node is not None for text in _strings(node)]
+        strings += [written.endpoint.path]
+        if not any(names(text, written.needed) for text in strings):
+            where = "the path, the query or the body" if written.needed == "parent" else "the query or the body"
+            path = ".id" if written.needed in RECORDS else ""
+            message = f"{where} needs ${written.needed}{path}: without it, the request would return {written.why}"
+            yield Violation(written.node, message, at_key=True)
+
+
+def pages_have_a_place(spec: Spec, name: str, at: Node) -> Violations:
+    """A page can be requested only if its token, or its bounds, are in the request."""
+    for written in _written(spec, spec.streams[name], at):
+        for style, node in written.styles:
+            needed = "token" if isinstance(style, Token) else "from" if isinstance(style, Keyset) else None
+            if needed is None:
+                continue
+            own = [style.body, style.query]
+            if isinstance(style, Token) and style.endpoint is not None:
+                has_place = any(names(text, needed) for text in strings_in(own))
+            else:
+                nodes = [written.node.get(key) for key in ("body", "query")]
+                strings = [text.yaml.value for one in nodes if one is not None for text in _strings(one)]
+                has_place = any(names(text, needed) for text in [*strings, *strings_in(own)])
+            if not has_place:
+                message = f"a request of this pagination needs ${needed}, for example query: {{{_example(needed)}}}"
+                yield Violation(node if node is not None else written.node, message, at_key=True)
+
+
+def _example(name: str) -> str:
+    return "cursor: $token" if name == "token" else "created_after: $from, created_before: $to"
+
+
+def names(text: str, variable: str) -> bool:
+    """Whether a string has a variable in it, also if it is written wrong."""
+    try:
+        return any(one.name == variable for one in variables_in(text))
+    except VariableError:
+        return re.search(rf"\$\(?\+?{variable}\b", text) is not None
+
+
+def _strings(node: Node) -> Iterator[Node]:
+    """The strings in a node and below it."""
+    if node.type == "mapping":
+        for _, value in node.entries():
+            yield from _strings(value)
+    elif node.type == "list":
+        for item in node.items():
+            yield from _strings(item)
+    elif node.type == "str":
+        yield node
+
+
+REQUEST_RULES: Final = (
+    get_has_no_body,
+    queries_are_flat,
+    variables_stand_for_values,
+    requests_name_their_rows,
+    pages_have_a_place,
+)
