@@ -1,14 +1,16 @@
-"""A server without a network: real clients, real requests and responses, and no socket between them."""
+"""A server without a network: real clients and responses, and neither a socket nor HTTP between them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from io import BytesIO
+from json import dumps
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 from dev.testbed.loopback import Answerer, Seen, received
@@ -17,7 +19,7 @@ from dev.testbed.loopback import Answerer, Seen, received
 class InProcess:
     """A server as a context manager, like :class:`Loopback`, for tests of many requests and none of HTTP.
 
-    It answers in the client's thread, where requests would hand a request to urllib3.
+    It answers in the client's thread, in place of requests, whose own work is most of what such a request costs.
     """
 
     url = "http://in-process.test/api"
@@ -28,23 +30,30 @@ class InProcess:
         self._patch = pytest.MonkeyPatch()
 
     def __enter__(self) -> InProcess:
-        self._patch.setattr(HTTPAdapter, "send", lambda adapter, request, **options: self._send(request))
+        self._patch.setattr(requests.Session, "request", lambda session, *args, **options: self._send(*args, **options))
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._patch.undo()
 
-    def _send(self, request: requests.PreparedRequest) -> requests.Response:
-        assert request.method is not None and request.url is not None and request.url.startswith(self.url)
-        body: Any = request.body or b""
-        seen = received(request.method, request.url, request.headers, body)
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Sequence[tuple[str, str]],
+        json: Any,
+        headers: Mapping[str, str],
+        **options: Any,
+    ) -> requests.Response:
+        assert url.startswith(self.url)
+        content = b"" if json is None else dumps(json).encode()
+        seen = received(method, f"{url}?{urlencode(params)}" if params else url, headers, content)
         self.seen.append(seen)
         reply = self.answer(seen)
-        sent = {"Content-Type": "application/json", **reply.headers}
-        headers = {name: text for name, text in sent.items() if text is not None}
         response = requests.Response()
-        response.request, response.url = request, request.url
         response.status_code, response.reason = reply.status, HTTPStatus(reply.status).phrase
-        response.headers.update(headers)
-        response.raw = HTTPResponse(BytesIO(reply.content), headers, reply.status, preload_content=False)
+        sent = {"Content-Type": "application/json", **reply.headers}
+        response.headers.update({name: text for name, text in sent.items() if text is not None})
+        response.raw = HTTPResponse(BytesIO(reply.content), response.headers, reply.status, preload_content=False)
         return response

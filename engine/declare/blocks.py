@@ -122,7 +122,7 @@ def read_block(block: type[Block], node: Node, *, besides: tuple[str, ...] = ())
     renamed = node.context.renamed.get(block.__name__, {})
     values: dict[str, Any] = {}
     meant: set[str | None] = set()
-    for name, child in node.entries():
+    for name, child in node.entries:
         if name in besides:
             continue
         if name in keys:

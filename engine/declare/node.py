@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -57,16 +56,21 @@ class Context:
     used: list[tuple[str, str]] = field(default_factory=list)
 
 
-@contextmanager
-def where_known(context: Context) -> Iterator[None]:
-    """End the block silently if it uses a value that was reported as wrong: nothing follows from such a value."""
-    try:
-        yield
-    except Unknown:
+class where_known:  # noqa: N801
+    """Ends the block silently if it uses a value that was reported as wrong: nothing follows from such a value.
+
+    (Not a generator: a file has thousands of these blocks, and a generator is four times as slow.)
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
         pass
-    except TypeError:  # raised by functions in C for INVALID
-        if not context.problems:
-            raise
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        # Functions in C raise a TypeError for INVALID.
+        return kind is Unknown or (kind is TypeError and bool(self._context.problems))
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,15 @@ class Node:
         """One of mapping, list, str, int, float, bool, null, timestamp."""
         return scalar_type(self.yaml)
 
-    def entries(self) -> Iterator[tuple[str, Node]]:
+    @cached_property
+    def entries(self) -> Sequence[tuple[str, Node]]:
         """The keys and values of a mapping. Keys that are no strings were reported before, and are skipped."""
-        for key_node, value_node in self.yaml.value:
-            if isinstance(key_node, pyyaml.ScalarNode):
-                name = key_node.value
-                path = f"{self.path}.{name}" if self.path else name
-                yield name, Node(self.context, value_node, path, key_node)
+        above = f"{self.path}." if self.path else ""
+        return [
+            (key.value, Node(self.context, value, above + key.value, key))
+            for key, value in self.yaml.value
+            if isinstance(key, pyyaml.ScalarNode)
+        ]
 
     def items(self) -> Iterator[Node]:
         """The items of a list."""
@@ -110,7 +116,7 @@ class Node:
 
     @cached_property
     def _values(self) -> dict[str, Node]:
-        return dict(self.entries()) if isinstance(self.yaml, pyyaml.MappingNode) else {}
+        return dict(self.entries) if isinstance(self.yaml, pyyaml.MappingNode) else {}
 
     def at(self, *steps: str | int) -> Node:
         """The node at a path, or the nearest node above it that the file has.

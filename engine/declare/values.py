@@ -244,7 +244,7 @@ class Json:
 
     def read(self, node: Node) -> Any:
         if isinstance(node.yaml, yaml.MappingNode):
-            return {name: self.read(child) for name, child in node.entries()}
+            return {name: self.read(child) for name, child in node.entries}
         if isinstance(node.yaml, yaml.SequenceNode):
             return [self.read(item) for item in node.items()]
         if node.type == "timestamp":
@@ -314,7 +314,7 @@ class MapOf:
         if not node.yaml.value and not self.may_be_empty:
             return node.problem(f"expected at least one {self.noun}")
         values: dict[str, Any] = {}
-        for name, child in node.entries():
+        for name, child in node.entries:
             if self.name_pattern and not re.fullmatch(self.name_pattern, name):
                 child.problem(f"a {self.noun} must be named with {self.name_expected}", at_key=True)
             values[name] = self.value.read(child)

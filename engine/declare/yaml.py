@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAG = "tag:yaml.org,2002:"
 _SCALARS = ("str", "int", "float", "bool", "null", "timestamp")
+_KNOWN_TAGS = {f"{_PLAIN_TAG}{name}" for name in (*_SCALARS, "map", "seq", "merge", "value")}
 _MERGE_TAG = f"{_PLAIN_TAG}merge"  # of a plain <<; in quotes it is a key like any other
 _CONSTRUCTOR = yaml.constructor.SafeConstructor()
 _MAX_DEPTH = 100  # so that recursion over the tree stays far below Python's limit
@@ -105,7 +106,7 @@ class _Structure:
                 self.resolve(item, f"{path}[{index}]")
         elif isinstance(node, yaml.ScalarNode):
             self._scalar(node, path)
-        if node.tag.removeprefix(_PLAIN_TAG) not in (*_SCALARS, "map", "seq", "merge", "value"):
+        if node.tag not in _KNOWN_TAGS:
             self._report(node, path, f"the tag {node.tag} is not used here; remove it")
         self._parents.pop()
 

@@ -5,6 +5,7 @@ Connections, TLS and proxies are handled here and nowhere else. Several threads 
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import time
@@ -72,16 +73,15 @@ class Transport:
         adapter = _Adapter(_ssl_context(api.ca_certificate))
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._read_environment(api, proxy_of(api))
+        self._read_environment(proxy_of(api))
 
-    def _read_environment(self, api: Api, proxy: Proxy | None) -> None:
+    def _read_environment(self, proxy: Proxy | None) -> None:
         """Read certificates from the environment once; requests would do so for each request.
 
         It would also send a key found in ~/.netrc.
         """
-        found = self._session.merge_environment_settings(api.base_url, {}, None, None, None)
         self._session.trust_env = False
-        self._session.verify = found["verify"]
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session.proxies = {"http": proxy.url, "https": proxy.url} if proxy else {}
 
     def close(self) -> None:

@@ -105,14 +105,14 @@ def get_has_no_body(spec: Spec, name: str, at: Node) -> Violations:
 
 
 def _is_empty(node: Node) -> bool:
-    return node.type == "mapping" and not list(node.entries())
+    return node.type == "mapping" and not list(node.entries)
 
 
 def queries_are_flat(spec: Spec, name: str, at: Node) -> Violations:
     """A URL has strings, numbers, booleans and lists of them, and no agreed form for anything nested."""
     for node, _, _ in _templates(spec, spec.streams[name], at):
         query = node.get("query")
-        for _, value in query.entries() if query is not None and query.type == "mapping" else ():
+        for _, value in query.entries if query is not None and query.type == "mapping" else ():
             for item in value.items() if value.type == "list" else [value]:
                 if item.type in ("mapping", "list"):
                     yield Violation(item, f"a query parameter cannot be {item.describe()}: a URL has no nested values")
@@ -200,7 +200,7 @@ def names(text: str, variable: str) -> bool:
 def _strings(node: Node) -> Iterator[Node]:
     """The strings in a node and below it."""
     if node.type == "mapping":
-        for _, value in node.entries():
+        for _, value in node.entries:
             yield from _strings(value)
     elif node.type == "list":
         for item in node.items():
