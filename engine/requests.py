@@ -113,11 +113,12 @@ class Response:
     """A decoded response.
 
     ``requested_at``: when it was requested, by the server's clock; None if no response had a Date header so far.
-    ``next_link``: the URL of the next page in its Link header. ``unread``: set if the request was for a list that
-    cannot be read and need not be: why.
+    ``next_link``: the URL of the next page in its Link header. ``headers``: all its headers. ``unread``: set if the
+    request was for a list that cannot be read and need not be: why.
     """
 
     value: Any
     requested_at: datetime | None
     next_link: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     unread: NotFound | DeclaredAnswer | None = None

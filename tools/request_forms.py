@@ -20,7 +20,7 @@ from engine.pagination.page_number import PageNumber
 from engine.pagination.single import Single
 from engine.pagination.token import Token
 from engine.requests import Request
-from engine.spec.dialect import ChangeFeed, Fallback, Incremental, Parent, Query, Spec, Stream
+from engine.spec.dialect import ChangeFeed, Count, Fallback, Incremental, Parent, Query, Spec, Stream
 from engine.spec.records import Records
 from engine.variables import fill, variables_in
 from tools.checking.findings import Place
@@ -150,11 +150,17 @@ def _request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
         several = ((*here, "pagination"), number + 1) if len(styles) > 1 else None
         yield from _paged(spec, style, replace(whole, alternative=several), [written], place)
     if stream.count is not None:
-        count = ExpectedPath(RESPONSE, (*here, "count"), type="integer", scope="response")
-        yield RequestForm(stream.count, (*here, "count"), optional=True).expecting(count)
+        yield _of_count(stream.count, (*here, "count"))
     if stream.incremental is not None:
         own = _Written(None, stream.query or {}, here, {})
         yield from _of_changes(spec, stream, stream.incremental, base, own)
+
+
+def _of_count(count: Count, place: Place) -> RequestForm:
+    form = RequestForm(count.endpoint, (*place, "endpoint"), optional=True).writing(count.body, count.query, place, {})
+    if count.header is not None:
+        return form
+    return form.expecting(ExpectedPath(count.path, (*place, "path"), type="integer", scope="response"))
 
 
 def paging_keys(spec: Spec, endpoint: Endpoint) -> Sequence[str]:

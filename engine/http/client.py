@@ -202,7 +202,7 @@ class Client:
             raise self._errors.unexpected_shape(raw, str(shape), document) from shape
         self._repairs.add(stream, request, repairs)
         self._clock.observe(raw)
-        return Response(value, self._clock.time_at(raw.sent_at), raw.next_link)
+        return Response(value, self._clock.time_at(raw.sent_at), raw.next_link, raw.headers)
 
     def _exchange(self, request: Request) -> RawResponse:
         """Send a request. If the server rejects a token, or the lack of one, send it again with a new one."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
@@ -28,7 +29,9 @@ from engine.http.threads import DaemonThreads
 from engine.jsonpath import PARENT, JsonPath, leading_steps
 from engine.log import one_line
 from engine.pagination import Pagination, Paginator
+from engine.pagination.counts import as_count
 from engine.requests import KeyedRecord, Page, Record, Request, Response
+from engine.spec.dialect import Count
 from engine.spec.records import Records
 
 T = TypeVar("T")
@@ -163,14 +166,22 @@ class PageReader:
             for future in in_flight:
                 future.cancel()
 
-    def count(self, stream: str, request: Request) -> int:
-        """The integer that a request returns.
+    def count(self, stream: str, declared: Count) -> int:
+        """The number of records that the server counts.
 
         Raises:
-            Failure: the request failed, or returned anything else.
+            Failure: the request failed, or returned no number.
         """
-        number: int = self._client.send(stream, request, _integer).value
-        return number
+        request = Request(
+            declared.endpoint, declared.query, declared.body if declared.endpoint.method == "POST" else None
+        )
+        if declared.header is None:
+            number: int = self._client.send(stream, request, partial(_count_at, declared.path)).value
+            return number
+        counted = as_count(self._client.send(stream, request, lambda document: document).headers.get(declared.header))
+        if counted is None:
+            raise Failure(f"{stream}: {request}: the response has no number in the header {declared.header}.")
+        return counted
 
     def _page(self, stream: str, sent: _InFlight, future: Future[Response]) -> ListPage | None:
         """The page of a response; None if it was too large and has to be requested with fewer rows."""
@@ -347,7 +358,8 @@ def children_in(parent: Record, records: Records) -> Sequence[dict[str, Any]]:
     raise ReadFailure(f"the parent's record has no {wanted} at {_either(records.paths)}")
 
 
-def _integer(document: Any) -> int:
-    if isinstance(document, int) and not isinstance(document, bool):
-        return document
-    raise UnexpectedShape("something other than an integer")
+def _count_at(path: JsonPath, document: Any) -> int:
+    counted = as_count(path.get(document))
+    if counted is None:
+        raise UnexpectedShape(f"{_shape(document)}, and no number at {path.text}")
+    return counted

@@ -209,7 +209,7 @@ class Source:
         if self.stream.count is None:
             return None
         try:
-            return self._pages.count(self.stream.name, Request(self.stream.count, body={}))
+            return self._pages.count(self.stream.name, self.stream.count)
         except Failure as failure:
             self.log.warning(f"{failure} The sync goes on without a count.")
             return None

@@ -494,6 +494,17 @@ class Incremental:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Count:
+    """Where the server says how many records the list has."""
+
+    endpoint: Endpoint = key(ENDPOINT, "Returns the number, alone or with other values.")
+    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters: a page as small as possible.", default={})
+    body: Mapping[str, JsonValue] = key(JsonObject(), "Body of a POST request.", default={})
+    path: JsonPath = key(JSON_PATH, "The number in the response.", default=compile_path("$"), default_text="$")
+    header: str | None = key(HEADER, "The header that has the number, in place of a path.", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stream:
     """One endpoint, synced into one table."""
 
@@ -561,10 +572,9 @@ class Stream:
         "does is soft-deleted, and a re-sync truncates the table first. `count` is the number of records before this.",
         default=(),
     )
-    count: Endpoint | None = key(
-        ENDPOINT,
-        "Returns the number of records, for the progress in the log, the "
-        "slices of reconciliation, and `deleted: soft_delete`.",
+    count: Count | None = key(
+        Object(Count, shorthand="endpoint"),
+        "The number of records, for the progress in the log, the slices of reconciliation, and `deleted: soft_delete`.",
         default=None,
     )
     answers: tuple[Answer, ...] = key(

@@ -43,6 +43,8 @@ def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
         *_parent_needed(stream),
         _styles(stream.pagination or (spec.api.pagination,), at.get("pagination")),
     )
+    if stream.count is not None:
+        yield _Written(at.at("count"), stream.count.endpoint, ())
     incremental, block = stream.incremental, at.get("incremental")
     if incremental is None or block is None:
         return

@@ -278,6 +278,13 @@ def keyset_is_of_dates_and_times(stream: Stream, at: Node) -> Violations:
             yield Violation(at.at("pagination"), message)
 
 
+def count_is_in_one_place(stream: Stream, at: Node) -> Violations:
+    """The body of the response has the number, or a header."""
+    count = at.get("count")
+    if count is not None and count.get("header") is not None and count.get("path") is not None:
+        yield Violation(count.at("path"), 'the number is at a "path" or in a "header", not at both', at_key=True)
+
+
 def no_endpoint_no_request(stream: Stream, at: Node) -> Violations:
     """A stream without an endpoint takes its records out of its parent's."""
     if at.get("endpoint") is not None or at.get("parent") is None:
@@ -653,6 +660,7 @@ STREAM_RULES: Final = (
     full_refresh_has_no_deleted,
     deleted_needs_incremental,
     keyset_is_of_dates_and_times,
+    count_is_in_one_place,
     no_endpoint_no_request,
     path_values_are_single,
     parent_records_are_known,

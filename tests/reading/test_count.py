@@ -1,0 +1,81 @@
+"""The server's count of a list: alone in a response, at a path of one, or in a header."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.testbed.loopback import Reply, Seen
+from engine.http.client import Client
+from engine.reading.pages import PageReader
+from engine.reading.source import sources
+from tests.in_process import InProcess
+from tests.lists import HEAD, Server
+from tests.shop import Lines, connection
+from tests.specs import edited
+
+ORDERS = f"""{HEAD}
+  orders:
+    description: One row per order.
+    endpoint: GET /orders
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {{id: $.id}}
+"""
+
+
+def count_of(folder: Path, declared: Any, reply: Reply) -> tuple[int | None, Seen, Lines]:
+    """The count, the request for it, and the log."""
+    log, server, requests = Lines(), Server(orders=reply, count=reply), list[Seen]()
+
+    def answer(seen: Seen) -> Reply:
+        requests.append(seen)
+        return server(seen)
+
+    resolved = connection(folder, InProcess.url, edited(ORDERS, add={"streams.orders.count": declared}))
+    with InProcess(answer), Client(resolved, log) as client, PageReader(client, 1) as pages:
+        return sources(resolved.spec, pages, log)["orders"].count(), requests[0], log
+
+
+@pytest.mark.parametrize(
+    ("declared", "reply"),
+    [
+        ("GET /count", Reply(25)),
+        ({"endpoint": "GET /count", "path": "$.total"}, Reply({"total": "25", "orders": []})),
+        ({"endpoint": "GET /count", "path": "$.meta.page[0]"}, Reply({"meta": {"page": [25.0]}})),
+        ({"endpoint": "GET /count", "header": "X-Total-Count"}, Reply([{"id": 1}], headers={"x-total-count": "25"})),
+        ({"endpoint": "GET /count", "header": "X-Total-Count"}, Reply([], headers={"X-Total-Count": "25"})),
+    ],
+)
+def test_a_count_is_anywhere_in_a_response(tmp_path: Path, declared: Any, reply: Reply) -> None:
+    """A number, in whatever form servers write it."""
+    assert count_of(tmp_path, declared, reply)[0] == 25
+
+
+def test_a_count_has_a_query_or_a_body_of_its_own(tmp_path: Path) -> None:
+    """A GET request has no body, a POST request always one."""
+    _, sent, _ = count_of(tmp_path, {"endpoint": "GET /orders", "query": {"limit": 1}}, Reply(1))
+    assert (sent.method, sent.query, sent.content) == ("GET", {"limit": ["1"]}, b"")
+    _, sent, _ = count_of(tmp_path, {"endpoint": "POST /count", "body": {"size": 0}}, Reply(1))
+    assert (sent.method, sent.json) == ("POST", {"size": 0})
+    _, sent, _ = count_of(tmp_path, "POST /count", Reply(1))
+    assert sent.json == {}
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ("GET /count", "an object with the keys total, and no number at $"),
+        ({"endpoint": "GET /count", "path": "$.sum"}, "an object with the keys total, and no number at $.sum"),
+        ({"endpoint": "GET /count", "header": "X-Total"}, "the response has no number in the header X-Total."),
+    ],
+)
+def test_a_response_without_a_number_is_no_count(tmp_path: Path, declared: Any, words: str) -> None:
+    """The sync goes on without one, with a warning."""
+    number, _, log = count_of(tmp_path, declared, Reply({"total": "many"}))
+    assert number is None
+    (warning,) = log.warnings
+    assert words in warning
+    assert warning.endswith("The sync goes on without a count.")
