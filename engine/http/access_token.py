@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from engine.authentication.credentials import NONE, Credentials
-from engine.authentication.token import NoToken, Token, TokenStyle
+from engine.authentication.token import NoToken, Token, TokenRequest, TokenStyle
 from engine.declare.types import Endpoint
 from engine.failures import Failure, LimitReached, ServerDown, Unauthorized
 from engine.http.decoding import NotJson, decode
@@ -56,7 +56,8 @@ class TokenEndpoint:
     """Where an authentication style gets its tokens.
 
     Args:
-        style: The style, whose values are not empty.
+        style: The style.
+        request: Its request for a token.
         part: Its keypath, such as ``api.authentication[0]``.
         transport: The connections with the server that issues the tokens.
         retrying: Retries transient failures.
@@ -67,14 +68,13 @@ class TokenEndpoint:
     def __init__(
         self,
         style: TokenStyle,
+        request: TokenRequest,
         part: str,
         transport: Transport,
         retrying: Retrying,
         errors: ErrorMapping,
         secrets: Secrets,
     ) -> None:
-        request = style.request()
-        assert request is not None
         self._style = style
         self._declared = request
         self._request = Request(_below_the_server(request.endpoint))  # for messages: its body is secret
@@ -83,6 +83,7 @@ class TokenEndpoint:
         self._retrying = retrying
         self._errors = errors
         self._secrets = secrets
+        secrets.learn(Credentials(request.headers).values())
 
     def fetch(self) -> Credentials:
         """Request a token.
@@ -100,7 +101,7 @@ class TokenEndpoint:
         except RequestError as error:
             failure = error.failure if issubclass(error.failure, (ServerDown, LimitReached)) else Failure
             raise failure(self._message(error.reason, self._remedy(error.part))) from error
-        self._secrets.learn([token.value])
+        self._secrets.learn_token(token.value)
         lifetime = token.lifetime
         renew_at = None if lifetime is None else sent_at + lifetime - min(_MARGIN, lifetime / 10)
         return replace(self._style.carry(token.value), renew_at=renew_at)

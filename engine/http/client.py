@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from engine.authentication import FixedStyle, style_in_use
-from engine.authentication.credentials import NONE, Credentials, merged
+from engine.authentication.credentials import NONE, merged
 from engine.authentication.token import TokenStyle
 from engine.failures import DeclaredAnswer, Failure, redact_exception
 from engine.http.access_token import AccessToken, TokenEndpoint, server_of
@@ -100,13 +100,12 @@ class Client:
         """The token endpoint of a style. The rate limit, and the api's headers, are not for another server."""
         request = style.request()
         assert request is not None  # the style in use has no empty values
-        self._secrets.learn(Credentials(request.headers).values())
         server, transport = server_of(request.endpoint), self._transport
         if server is not None:
             transport = self._connect(replace(self._api, base_url=server), {})
         part = f"api.authentication[{index}]" if len(self._api.authentication) > 1 else "api.authentication"
         retrying = Retrying(self._api.retry, self.budget, RateLimiter(None), self.log)
-        return TokenEndpoint(style, part, transport, retrying, self._errors, self._secrets)
+        return TokenEndpoint(style, request, part, transport, retrying, self._errors, self._secrets)
 
     def __enter__(self) -> Client:
         return self
@@ -205,18 +204,23 @@ class Client:
         return Response(value, self._clock.time_at(raw.sent_at), raw.next_link, raw.headers)
 
     def _exchange(self, request: Request) -> RawResponse:
-        """Send a request. If the server rejects a token, or the lack of one, send it again with a new one."""
+        """Send a request. If the server rejects a token, or the lack of one, send it once more with a new one."""
         sources: list[CredentialSource] = [self._authentication]
         if self._csrf is not None and request.endpoint != self._csrf.endpoint:
             sources.append(self._csrf)
-        carried = [source.credentials() for source in sources]
-        response = self._transport.send(request, merged(carried))
-        for source, rejected in zip(sources, carried, strict=True):
-            if source.renew(response.status, rejected):
-                response = self._transport.send(request, merged(source.credentials() for source in sources))
-        return response
+        renewed: set[CredentialSource] = set()
+        while True:
+            carried = {source: source.credentials() for source in sources}
+            response = self._transport.send(request, merged(carried.values()))
+            outdated = (
+                one for one, rejected in carried.items() if one not in renewed and one.renew(response.status, rejected)
+            )
+            source = next(outdated, None)
+            if source is None:
+                return response
+            renewed.add(source)
 
     def _fetch_token(self, request: Request, read: Callable[[Any], Any]) -> str:
         token: str = self.send("CSRF token", request, read).value
-        self._secrets.learn([token])
+        self._secrets.learn_token(token)
         return token

@@ -27,6 +27,9 @@ from engine.spec.violations import Violation, Violations
 
 _RESUMABLE: Final = "keyset, offset, or page_number without a total"
 
+_CREDENTIALS: Final = (("token",), ("value",), ("client_secret",), ("refresh_token",), ("credentials", "body", "form"))
+"""The keys of authentication styles in which a setting must be secret: one in each of these, if they have settings."""
+
 _Value = TypeVar("_Value")
 
 
@@ -105,6 +108,26 @@ def login_has_one_body(spec: Spec, at: Node) -> Violations:
         if isinstance(style, Login) and style.body is not None and style.form is not None:
             place = at.at("api", "authentication", index, "form")
             yield Violation(place, "the login has a body, too; give one of them", at_key=True)
+
+
+def credentials_are_secret(spec: Spec, at: Node) -> Violations:
+    """Otherwise the setup form would show them, and so could a log."""
+    for index in range(len(spec.api.authentication)):
+        style = at.at("api", "authentication", index)
+        for keys in _CREDENTIALS:
+            places = [place for key in keys if (place := style.get(key)) is not None]
+            settings = [name for place in places for name in _settings_in(place)]
+            if settings and not any(spec.configuration[name].secret for name in settings):
+                hidden = " or ".join(f"configuration.{name}" for name in settings)
+                yield Violation(places[0], f"no setting in it is secret; give {hidden} secret: true")
+
+
+def _settings_in(node: Node) -> Iterator[str]:
+    """The settings in the strings of a value, at any depth."""
+    yield from node.settings
+    children = [child for _, child in node.entries] if node.type == "mapping" else []
+    for child in node.items() if node.type == "list" else children:
+        yield from _settings_in(child)
 
 
 # --- fields ----------------------------------------------------------------------------------------------------------
@@ -679,6 +702,7 @@ STREAM_RULES: Final = (
 )
 SPEC_RULES: Final = (
     login_has_one_body,
+    credentials_are_secret,
     one_setting_selects_streams,
     default_selection_is_of_streams,
     streams_are_not_called_like_a_selection,

@@ -6,12 +6,14 @@ import base64
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
 
 from engine.declare.headers import parse_headers
 
+_TOKENS: Final = 64  # of a server that issues a new one for each request
 _SHORTEST_PART: Final = 4  # redacting a shorter part of a secret ("1", "yes") would hide unrelated words
 
 
@@ -24,12 +26,21 @@ class Secrets:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
-        self._strings: tuple[str, ...] = ()
-        self._add(values)
+        self._lasting = _spellings(values)
+        self._tokens: deque[frozenset[str]] = deque(maxlen=_TOKENS)
+        self._strings = self._longest_first()
 
     def learn(self, values: Iterable[str]) -> None:
-        """Add secrets that are not in the configuration as they are, such as a token from a server."""
-        self._add(value for value in values if len(value) >= _SHORTEST_PART)
+        """Add secrets that are made of those in the configuration."""
+        with self._lock:
+            self._lasting |= _spellings(value for value in values if len(value) >= _SHORTEST_PART)
+            self._strings = self._longest_first()
+
+    def learn_token(self, token: str) -> None:
+        """Add a token that a server issued. Only the last tokens are kept: earlier ones are no longer valid."""
+        with self._lock:
+            self._tokens.append(_spellings([token] if len(token) >= _SHORTEST_PART else []))
+            self._strings = self._longest_first()
 
     def redact(self, text: str) -> str:
         """Replace every secret in a string with asterisks."""
@@ -47,11 +58,14 @@ class Secrets:
             return {self.redact(name): self.redacted(item) for name, item in value.items()}
         return value
 
-    def _add(self, values: Iterable[str]) -> None:
-        found = {encoded for value in values for secret in (value, *_parts(value)) for encoded in _encodings(secret)}
-        with self._lock:
-            # Longest first: a value contains its parts.
-            self._strings = tuple(sorted(found.union(self._strings), key=len, reverse=True))
+    def _longest_first(self) -> tuple[str, ...]:
+        """All strings to replace. The longest come first: a value contains its parts."""
+        return tuple(sorted(self._lasting.union(*self._tokens), key=len, reverse=True))
+
+
+def _spellings(values: Iterable[str]) -> frozenset[str]:
+    """The values, those of their parts that are secrets, and their encodings."""
+    return frozenset(e for value in values for secret in (value, *_parts(value)) for e in _encodings(secret))
 
 
 def _parts(value: str) -> Iterator[str]:

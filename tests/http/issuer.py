@@ -14,7 +14,7 @@ from tests.shop import orders
 
 @dataclass
 class Issuer:
-    """Issues numbered tokens at any path that ends in /token, and serves ``rows`` to requests with a valid one.
+    """Issues numbered tokens for a POST to a path that ends in /token, and serves ``rows`` to requests with one.
 
     ``rejected``: what the token endpoint returns in place of a token, in turn; then tokens. ``extra``: what a token
     response has besides the token. ``header``: the header that has the token, in place of a body. ``uses``: how many
@@ -33,7 +33,7 @@ class Issuer:
 
     def __call__(self, seen: Seen) -> Reply:
         with self.lock:
-            if seen.path.endswith("/token"):
+            if seen.method == "POST" and seen.path.endswith("/token"):
                 return self._issue(seen)
             token = seen.headers.get("Authorization", "").removeprefix("Bearer ")
             if not self.valid.get(token):

@@ -21,7 +21,7 @@ from engine.setup_form import form_fields, setup_tests
 from engine.spec.load import ResolvedSpec, load
 from tests.http.full_shop import FULL_SHOP, full_shop, request_orders, run
 from tests.http.issuer import Issuer
-from tests.http.test_authentication import basic
+from tests.http.test_authentication import Protected, basic
 from tests.shop import STREAMS, Lines
 from tests.specs import edited
 from tools.cli import main
@@ -138,6 +138,15 @@ def test_threads_share_a_token(tmp_path: Path, issuer: Issuer, loopback: Loopbac
         issuer.valid.clear()
         list(pool.map(lambda _: request_orders(client), range(32)))
     assert len(issuer.issued) == 2
+
+
+def test_a_csrf_token_and_an_access_token(tmp_path: Path, issuer: Issuer, loopback: Loopback) -> None:
+    """Each is renewed when the server rejects it, also if it rejects one after the other."""
+    issuer.uses, issuer.rows = 3, Protected(issuer.rows, uses=2)
+    text = edited(FULL_SHOP, add=SETTINGS, replace={"api.authentication.0": STYLE})
+    recorder, lines = run(full_shop(tmp_path, loopback.url, text, **CLIENT))
+    assert len(recorder.tables["orders"]) == 25
+    assert (len(issuer.issued) > 1, issuer.rows.fetched > 1, lines.warnings) == (True, True, [])
 
 
 @pytest.mark.parametrize(

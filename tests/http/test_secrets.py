@@ -27,6 +27,7 @@ from engine.setup_form import setup_tests
 from engine.spec.configuration import ConfigurationError
 from engine.spec.dialect import Retry
 from engine.spec.load import ResolvedSpec
+from engine.spec.secrets import Secrets
 from engine.sync import sync
 from tests.http.full_shop import FULL_SHOP, full_shop, request_orders
 from tests.shop import Lines, Recorder, orders
@@ -161,6 +162,14 @@ def test_a_server_that_repeats_what_it_is_sent(
         headers = server.seen[0].headers
     assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # it was there to be repeated
     assert "Authorization" in headers
+
+
+def test_only_the_last_tokens_are_remembered() -> None:
+    """A server can issue one for each of a million requests."""
+    secrets = Secrets([KEY])
+    for number in range(1000):
+        secrets.learn_token(f"token-{number:03}")
+    assert secrets.redact(f"{KEY} token-999 token-950 token-100") == "*** *** *** token-100"
 
 
 IN_THE_QUERY = edited(
