@@ -10,13 +10,15 @@ UV_VERSION = 0.13.9
 WORKERS ?= 2
 UNIT_WORKERS ?= 6
 PYTEST = .venv/bin/python -m pytest --dist loadgroup --no-loadscope-reorder
+# Those that need neither the Connector SDK nor a server.
+ENGINE_TESTS = tests/fuzz tests/http tests/pagination tests/reading tests/rows tests/spec tests/state tests/sync
 ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done
 
 # Compiled modules are kept, so that the thousand processes of the tests do not compile them again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit fuzz test test-versions environments coverage reliability bench lint validate generate lock clean
+.PHONY: help setup demo unit fuzz test test-lowest test-highest test-versions environments coverage reliability bench lint validate generate lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -35,6 +37,12 @@ fuzz: setup ## try many more damaged inputs of each parser, and hostile servers,
 
 test: environments ## run all tests, on real Prefect 2 and 3 servers
 	@$(PYTEST) --numprocesses $(WORKERS) --all $(ARGS)
+
+test-lowest: .venv-lowest/.done ## run the engine's tests with the lowest versions that pyproject.toml allows
+	@.venv-lowest/bin/python -m pytest --quick -m "not prefect" $(ENGINE_TESTS) $(ARGS)
+
+test-highest: .venv-highest/.done ## run the engine's tests with the highest versions that pyproject.toml allows
+	@.venv-highest/bin/python -m pytest --quick -m "not prefect" $(ENGINE_TESTS) $(ARGS)
 
 # One server at a time. Python 3.11 runs every release: make test-versions PREFECT_PYTHON=python3.11
 test-versions: setup ## sync every table of many releases of Prefect, and write docs/compatibility.md
@@ -69,7 +77,7 @@ lock: .venv-uv/.done ## rewrite tests/requirements.txt from tests/requirements.i
 	  --no-emit-index-url tests/requirements.in pyproject.toml --output-file tests/requirements.txt
 
 clean: ## remove the environments and what a sync wrote here
-	rm -rf .venv .venv-uv .venv-prefect-* .venv-bench files crash-reports .coverage .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-uv .venv-prefect-* .venv-lowest .venv-highest .venv-bench files crash-reports .coverage .mypy_cache .pytest_cache \
 	  .ruff_cache .hypothesis
 
 # $(call environment,FOLDER,INTERPRETER,WHAT uv INSTALLS,WORDS): .done is written last, so an interrupted installation
@@ -95,6 +103,13 @@ endef
 
 .venv/.done: tests/requirements.txt | .venv-uv/.done
 	$(call environment,.venv,$(PYTHON),--require-hashes -r $<,the connector's dependencies and tools)
+
+# The tools come from tests/requirements.in, at their versions.
+ENGINE_TOOLS = $(shell sed -nE 's/^((pytest|hypothesis|duckdb|jsonschema)==[^ ]+).*/\1/p' tests/requirements.in)
+
+.venv-lowest/.done .venv-highest/.done: .venv-%/.done: pyproject.toml tests/requirements.in | .venv-uv/.done
+	$(call environment,.venv-$*,$(PYTHON),--resolution $(if $(filter lowest,$*),lowest-direct,highest) \
+	  --group preinstalled -r pyproject.toml $(ENGINE_TOOLS),the $* versions that pyproject.toml allows)
 
 .venv-prefect-3/.done: dev/testbed/requirements-prefect-3.txt | .venv-uv/.done
 	$(call environment,.venv-prefect-3,$(PREFECT_PYTHON),-r $<,Prefect 3)
