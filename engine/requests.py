@@ -78,8 +78,8 @@ class Request:
 def leaves_its_segment(value: str) -> bool:
     """Whether a value would lead to another place than its segment of a path, on a server or proxy that decodes it.
 
-    Prefect 3.9.1 serves a pool named ``..`` at ``%2E%2E``, and even at ``..`` itself. But proxies resolve both, so whether
-    such a value stays in its place is not up to the client.
+    Prefect 3.9.1 serves a pool named ``..`` at ``%2E%2E``, and even at ``..`` itself. But proxies resolve both, so
+    whether such a value stays in its place is not up to the client.
 
     >>> [leaves_its_segment(value) for value in ("", "..", "a/../b", "%2e%2E", "a.b", "...", "a/b")]
     [True, True, True, True, False, False, False]
