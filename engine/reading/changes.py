@@ -68,7 +68,6 @@ class ChangesPass:
     covered: dict[str, Interval] = field(default_factory=dict)
     _began: datetime | None = None
     _rejected: int = 0  # lookups in a row
-    _has_ignored: bool = False  # a key that the change feed names
 
     def run(self, position: str | None = None, *, for_children: bool = False) -> Iterator[Found]:
         """Yield the records that can have changed, each once, and the open rows that were deleted.
@@ -377,8 +376,8 @@ class ChangesPass:
         return _is_uuid(next(known, ""))
 
     def _ignore(self, feed: ChangeFeed, keys: Sequence[str]) -> None:
-        if keys and not self._has_ignored:
-            self._has_ignored = True
+        if keys and not self.source.has_ignored:
+            self.source.has_ignored = True
             self.source.warning(
                 f"{feed.endpoint} names keys that are none of {self.source.stream.name}, such as {keys[0][:100]!r}; "
                 "they are ignored"

@@ -53,6 +53,8 @@ class Source:
         """Whether the server does not have the change feed."""
         self.unknown_values: set[str] = set()
         """The values of open rows that the server does not know."""
+        self.has_ignored = False
+        """Whether the change feed has named a key that is none of this stream's, which is reported once."""
         self.has_children: bool | None = None
         """For a child stream: whether its endpoint exists; None until a request for children was answered."""
         self.skipped = set[Hashable]()
@@ -67,6 +69,12 @@ class Source:
         if self.stream.endpoint is None and self.stream.parent is not None:
             return f"the records of {self.stream.parent.stream}"
         return str(self.stream.endpoint)
+
+    @property
+    def has_availability(self) -> bool:
+        """Whether only some servers have the stream or its parent."""
+        is_declared = self.stream.availability is not None
+        return is_declared or (self.parent is not None and self.parent.has_availability)
 
     def info(self, line: str) -> None:
         """Log a line about this stream."""
@@ -157,25 +165,33 @@ class Source:
     def read_until_settled(self, list_request: Callable[[], ListRequest]) -> Iterator[ListPage]:
         """The pages of one list whose order moves: it is read until a reading finds no further key.
 
+        New rows can come for ever. So it is also enough that a reading has every row that both the one before it and
+        the one after it have: it has missed none of those that were there throughout.
+
         Args:
             list_request: Makes the list, whose pages need not join.
 
         Raises:
-            OrderMoved: after many readings, each of which found further keys.
+            OrderMoved: after many readings, each of which missed rows.
         """
-        self.info("rows change their places while the list is read; reading it until two readings agree")
+        self.info("rows change their places while the list is read; reading it until readings agree")
         found = set[Hashable]()
+        readings: list[set[Hashable]] = []
         for number in range(_MAX_READS):
-            before = len(found)
+            before, keys = len(found), set[Hashable]()
             for page in self.read([list_request()]):
                 new = [keyed for keyed in page.new if keyed[0] not in found]
+                keys.update(key for key, _ in page.new)
                 found.update(key for key, _ in new)
                 yield replace(page, new=new)
             if number > 0 and len(found) == before:
                 return
+            readings = [*readings[-2:], keys]
+            if len(readings) == 3 and readings[0] & readings[2] <= readings[1]:
+                return
         raise OrderMoved(
             f"{self.stream.name}: {_MAX_READS} readings of {self.stream.endpoint} each found rows that none before had "
-            "found: name a stable sort in the request, or filters that make the list shorter."
+            "found, and missed others: name a stable sort in the request, or filters that make the list shorter."
         )
 
     # --- by key ------------------------------------------------------------------------------------------------------

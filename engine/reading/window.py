@@ -56,6 +56,7 @@ class Window:
         self._not_written: dict[bytes, datetime] = {}
         self._parents: set[bytes] = set()
         self._newest: datetime | None = None
+        self._newest_parent: datetime | None = None
         self._is_dated = False
         self.keys = KnownKeys(before.keys)
         """The keys of the rows that the destination has, if reconciliation is to find those that are gone."""
@@ -183,6 +184,8 @@ class Window:
         can become visible a moment after their parent changed.
         """
         cursor = parent.cursor(record)
+        if cursor is not None and (self._newest_parent is None or cursor > self._newest_parent):
+            self._newest_parent = cursor
         if not self.includes(cursor):
             return False
         if not self._is_recent(cursor) and not self._before.recent:
@@ -223,14 +226,15 @@ class Window:
     def _next_since(self) -> datetime | None:
         """From where the next pass looks for changes: the start of this one minus the lookback.
 
-        Without a server's clock, the newest cursor stands in for the time now, and this machine's clock says how long
-        ago the pass began.
+        Without a server's clock, the newest cursor stands in for the time now, or that of the parent's rows if there is
+        none, and this machine's clock says how long ago the pass began.
         """
         if self._is_dated and self.start is not None:
             return shifted(self.start, -self._lookback)
-        if self.start is None or self._newest is None:
+        newest = self._newest or self._newest_parent
+        if self.start is None or newest is None:
             return self._before.since
-        since = shifted(self._newest, -(self._lookback + max(timedelta(0), self._now() - self.start)))
+        since = shifted(newest, -(self._lookback + max(timedelta(0), self._now() - self.start)))
         return max(since, self._before.since) if self._before.since is not None else since
 
     def final_state(self) -> StreamState:

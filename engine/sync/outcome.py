@@ -21,7 +21,7 @@ class Outcome:
         self._complete: dict[str, StreamSync] = {}
         self._failed: dict[str, Failure] = {}
         self._missing: dict[str, str] = {}  # the stream that first met it, by URL
-        self._inaccessible: list[Unauthorized] = []
+        self._inaccessible: dict[str, Unauthorized] = {}
         self._waiting: dict[str, str] = {}  # for a parent that failed, by its name
         self._skipped: set[str] = set()
         self._has_declared = False  # a stream that answers declares to be skipped
@@ -35,9 +35,7 @@ class Outcome:
         stream = one.stream
         if stream.name in {*self._failed, *self._waiting, *self._skipped}:
             return
-        if stream.source is not None and stream.source.stream in {*self._failed, *self._waiting}:
-            self._waiting[stream.name] = stream.source.stream
-            self._log.warning(f"{stream.name}: not read, because {stream.source.stream} failed")
+        if stream.source is not None and self._is_left_out(one, stream.source.stream):
             return
         try:
             part()
@@ -51,6 +49,20 @@ class Outcome:
             self._skip(stream)
         except Failure as failure:
             self._fail(one, failure)
+
+    def _is_left_out(self, one: StreamSync, parent: str) -> bool:
+        """Whether a stream is not read, because the rows that its requests are made from are not."""
+        name = one.stream.name
+        if parent in {*self._failed, *self._waiting}:
+            self._waiting[name] = parent
+            self._log.warning(f"{name}: not read, because {parent} failed")
+            return True
+        if parent in self._inaccessible and not one.was_synced:
+            self._inaccessible[name] = self._inaccessible[parent]
+            self._log.warning(f"{name}: skipping, because this API key has no access to {parent}")
+            self._skip(one.stream)
+            return True
+        return False
 
     def _report_missing(self, stream: Stream, not_found: NotFound) -> None:
         """Warn once of each endpoint that the server lacks, although the children of its rows lack it, too."""
@@ -68,9 +80,9 @@ class Outcome:
             raise failure
         # Not every key has access to what only some servers have, such as the account above a workspace. A table that
         # a sync has filled was accessible, so that the key has lost the access: a failure.
-        if isinstance(failure, Unauthorized) and stream.availability is not None and not one.was_synced:
+        if isinstance(failure, Unauthorized) and one.may_be_inaccessible and not one.was_synced:
             self._log.warning(f"{stream.name}: this API key has no access; skipping. {failure}")
-            self._inaccessible.append(failure)
+            self._inaccessible[stream.name] = failure
             self._skip(stream)
             return
         self._log.warning(f"{stream.name} failed, so the sync fails once the other streams are read. {failure}")
@@ -92,7 +104,7 @@ class Outcome:
         if self._failed:
             raise self._failures()
         if not self._complete and self._inaccessible:
-            raise self._inaccessible[0]
+            raise next(iter(self._inaccessible.values()))
         if not self._complete and not self._has_declared:
             warning = " ".join(self._resolved.settings.warnings)
             settings = " and ".join(self._resolved.settings_behind("api.base_url")) or "api.base_url"

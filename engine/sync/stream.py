@@ -40,6 +40,11 @@ class StreamSync:
         return self.stream.name in self._writer.state.streams
 
     @property
+    def may_be_inaccessible(self) -> bool:
+        """Whether only some servers have the stream, or what its requests are made from."""
+        return self._source.has_availability
+
+    @property
     def sent(self) -> int:
         """The number of rows that were sent."""
         return self._sender.sent

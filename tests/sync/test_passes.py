@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import pytest
 
 from dev.testbed.loopback import Answerer, Reply, Seen
+from tests.hostile.api import Misbehavior
 from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, both, dated, numbered, respond
 from tests.hostile.model import STREAMS, Model
 from tests.hostile.world import World
@@ -313,3 +315,95 @@ def test_an_open_row_whose_key_the_server_rejects_blocks_no_other(server: InProc
     model.tables["runs"][odd] = kept
     assert not world.wrong("runs")
     assert any("rejects the key" in line for line in world.lines.warnings)
+
+
+# --- children ---------------------------------------------------------------------------------------------------------
+
+
+def test_without_dates_a_child_stream_without_rows_reads_only_the_children_of_changed_rows(
+    server: InProcess, model: Model
+) -> None:
+    """The newest change of a parent stands in for the server's clock. A first row arrives."""
+    model.tables["steps"] = {}
+    model.misbehaviors = [dated(model, None, lambda seen: True)]
+    world = connected(server, model, STREAMS, "steps")
+    for _ in range(2):
+        world.sync()
+        model.wait(3600)
+    assert "since" in world.warehouse.state["streams"]["steps"]
+    assert not any("/steps/" in seen.path for seen in model.requests[-world.sent :])
+    model.move_run(next(iter(model.tables["runs"])), "FAILED")
+    model.wait(3600)
+    world.sync()
+    assert world.warehouse.count("upsert", "steps") == 1
+    assert not world.wrong("steps")
+
+
+def test_what_a_change_feed_names_in_vain_is_reported_once(server: InProcess, model: Model) -> None:
+    """Though it is read for the runs and once more for their steps."""
+    world = connected(server, model, STREAMS, "runs", "steps")
+    world.sync()
+    model.wait(600)
+    model.notify("run.my-note")
+    world.sync()
+    assert sum("names keys that are none of runs" in line for line in world.lines.warnings) == 1
+
+
+# --- lists that move --------------------------------------------------------------------------------------------------
+
+
+def moving(world: World, act: Callable[[], None]) -> Misbehavior:
+    """Shuffle the notes for each request, so that pages do not join. Then, let something happen in each reading."""
+    dice, model = Random(1), world.api
+    model.orders["notes"] = lambda row: "" if is_settling() else dice.random()
+
+    def is_settling() -> bool:
+        return any("until readings agree" in line for line in world.lines.infos)
+
+    def misbehave(seen: Seen, answer: Answerer) -> Reply:
+        if is_settling() and not (seen.json or {}).get("offset"):
+            act()
+        return answer(seen)
+
+    return misbehave
+
+
+@pytest.mark.parametrize("loses", [False, True])
+def test_a_list_that_moves_and_grows_while_it_is_read_is_complete_once_no_reading_misses_a_row(
+    server: InProcess, model: Model, loses: bool
+) -> None:
+    """A row more in each reading, or one more and one less. Those that were there throughout arrive."""
+    text = edited(STREAMS, remove=[f"streams.notes.{key}" for key in ("body", "incremental", "deleted", "count")])
+    world = connected(server, model, text, "notes")
+    for _ in range(20):
+        model.add("notes")
+    assert len(model.tables["notes"]) == 26
+    throughout = list(model.tables["notes"])[10:]
+
+    def change() -> None:
+        model.add("notes")
+        if loses:
+            del model.tables["notes"][next(iter(model.tables["notes"]))]
+
+    model.misbehaviors = [moving(world, change)]
+    world.sync()
+    assert world.rows("notes").keys() >= set(throughout)
+    assert len(model.tables["notes"]) == (26 if loses else 29)
+
+
+def test_a_list_of_which_each_reading_misses_a_row_is_not_taken_for_complete(server: InProcess, model: Model) -> None:
+    """Each misses one that those before and after it have. The sync fails: another row can be missing from all."""
+    text = edited(STREAMS, remove=[f"streams.notes.{key}" for key in ("body", "incremental", "deleted", "count")])
+    world = connected(server, model, text, "notes")
+    for _ in range(20):
+        model.add("notes")
+    notes = dict(model.tables["notes"])
+    missing = iter(list(notes))
+
+    def change() -> None:
+        notes[f"{len(notes)}"] = {**notes[next(iter(notes))], "id": f"{len(notes)}"}
+        missed = next(missing)
+        model.tables["notes"] = {key: row for key, row in notes.items() if key != missed}
+
+    model.misbehaviors = [moving(world, change)]
+    assert "8 readings of POST /notes/filter each found rows that none before had found" in world.fails()
