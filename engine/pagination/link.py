@@ -6,10 +6,10 @@ A paginator can resume at a link as long as the server accepts it.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
-from urllib.parse import SplitResult, parse_qs, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
 from engine.declare.blocks import key
 from engine.declare.types import JSON_PATH, Endpoint
@@ -75,11 +75,12 @@ class _LinkPaginator:
         self._last_link = link
         try:
             target = urlsplit(urljoin(page.url, link))
-            self._go_to(self._place.path(target, urlsplit(page.url)), target.query)
+            path = self._place.path(target, urlsplit(page.url))
+            self._go_to(path, target.query)
         except ValueError:
             raise ReadFailure("the link to the next page is not a URL") from None
         if page.is_secret(link) or page.is_secret(unquote(link)):
-            self.position = None
+            self.position = _public_position(path, target.query, page.is_secret)
         return new
 
     def shrink(self) -> bool:
@@ -94,10 +95,22 @@ class _LinkPaginator:
         return True
 
     def _go_to(self, path: str, query: str) -> None:
-        self.position = quote(f"{path}?{query}", safe="")
+        self.position = _position(path, query)
         own = self._template.written_out()
         query_of_link = parse_qs(query, keep_blank_values=True)
         self.request = replace(own, endpoint=replace(own.endpoint, path=path), query={**own.query, **query_of_link})
+
+
+def _position(path: str, query: str) -> str:
+    return quote(f"{path}?{query}", safe="")
+
+
+def _public_position(path: str, query: str, is_secret: Callable[[str], bool]) -> str | None:
+    """The position without parameters that have a secret: a request has its own. None if the path has one."""
+    if is_secret(path) or is_secret(unquote(path)):
+        return None
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return _position(path, urlencode([pair for pair in pairs if not any(map(is_secret, pair))]))
 
 
 class _Place:

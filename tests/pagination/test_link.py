@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
 import pytest
 
@@ -69,6 +71,27 @@ def test_a_read_resumes_at_its_link(link: str) -> None:
     resumed = Link().paginate(GET, position)
     assert sent(resumed.request) == sent(paginator.request)
     assert resumed.position == position
+
+
+@pytest.mark.parametrize(
+    ("link", "position"),
+    [
+        ("?after=3&key=s3cret%2F&empty=", "/items?after=3&empty="),
+        ("?s3cret/=1&after=3", "/items?after=3"),
+        ("/api/items/s3cret%2F?after=3", None),
+        ("/api/items/%41?after=3", None),
+    ],
+)
+def test_a_position_has_no_secret(link: str, position: str | None) -> None:
+    """The position is in the state. The link itself is followed as it is; requests add their own credentials anyway."""
+    paginator = Link().paginate(GET)
+    first = replace(
+        page([1], None, link, "https://here.test/api/items"), is_secret=lambda text: "s3cret/" in text or "%41" in text
+    )
+    paginator.advance(first)
+    assert (paginator.position and unquote(paginator.position)) == position
+    query = sent(paginator.request).query
+    assert {name: query[name] for name in query if name != "sort"} == parse_qs(link.partition("?")[2], True)
 
 
 @pytest.mark.parametrize("position", ["2024-05-01T10:00:00.000000Z", "1@%5B1%5D", "http://[x/items"])
