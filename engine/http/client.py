@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from engine.authentication import FixedStyle, style_in_use
-from engine.authentication.credentials import NONE, merged
+from engine.authentication.credentials import NONE, Credentials, merged
 from engine.authentication.token import TokenStyle
 from engine.failures import DeclaredAnswer, Failure, redact_exception
 from engine.http.access_token import AccessToken, TokenEndpoint, server_of
@@ -60,6 +60,7 @@ class Client:
         self._secrets = resolved.settings.secrets
         self._errors = ErrorMapping(resolved, style)
         self._answers = DeclaredAnswers(resolved.spec, self._secrets, self._errors)
+        self._headers = {name: Credentials(stream.headers) for name, stream in resolved.spec.streams.items()}
         self._transport = self._connect(api, {**api.headers, **api.extra_headers})
         self._csrf = CsrfToken(api.csrf, self._fetch_token) if api.csrf else None
         self.log = redacting = RedactingLog(log, self.redact)
@@ -177,7 +178,7 @@ class Client:
     def _attempt(
         self, stream: str, request: Request, url: str, expect: Callable[[Any], Any], endpoint_exists: bool
     ) -> Response:
-        raw = self._exchange(request)
+        raw = self._exchange(stream, request)
         error = (
             self._answers.error(stream, request, url, raw)
             or self._errors.transient(raw, endpoint_exists=endpoint_exists)
@@ -203,15 +204,16 @@ class Client:
         self._clock.observe(raw)
         return Response(value, self._clock.time_at(raw.sent_at), raw.next_link, raw.headers)
 
-    def _exchange(self, request: Request) -> RawResponse:
+    def _exchange(self, stream: str, request: Request) -> RawResponse:
         """Send a request. If the server rejects a token, or the lack of one, send it once more with a new one."""
+        own = self._headers.get(stream, NONE)
         sources: list[CredentialSource] = [self._authentication]
         if self._csrf is not None and request.endpoint != self._csrf.endpoint:
             sources.append(self._csrf)
         renewed: set[CredentialSource] = set()
         while True:
             carried = {source: source.credentials() for source in sources}
-            response = self._transport.send(request, merged(carried.values()))
+            response = self._transport.send(request, merged([own, *carried.values()]))
             outdated = (
                 one for one, rejected in carried.items() if one not in renewed and one.renew(response.status, rejected)
             )

@@ -40,10 +40,11 @@ class Source:
         self.parent = parent
         self.mapping = RowMapping(stream)
         self.progress = Progress(stream, log)
-        self.lookback = spec.api.lookback
+        self.lookback = spec.lookback_of(stream)
         self._api_pagination = spec.api.pagination
-        limit = spec.api.limits.requests or pages.concurrency * _REQUESTS_A_LIST
-        self.concurrency = max(1, min(pages.concurrency, limit // _REQUESTS_A_LIST))
+        most = min(pages.concurrency, stream.concurrency or pages.concurrency)
+        limit = spec.api.limits.requests or most * _REQUESTS_A_LIST
+        self.concurrency = max(1, min(most, limit // _REQUESTS_A_LIST))
         self.log = log
         self.accepted: dict[int, int] = {}
         """For each query, by its index, the index of the alternative that the server accepts."""

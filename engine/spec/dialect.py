@@ -156,6 +156,7 @@ class ServerVersion:
     path: JsonPath = key(JSON_PATH, "The version in the response.", default=compile_path("$"), default_text="$")
 
 
+HEADERS: Final = MapOf("header", Text(r"[ -~]*", "printable ASCII"), HEADER_NAME, HEADER_EXPECTED, may_be_empty=True)
 RECORDS: Final = Object(Records, shorthand="list")
 
 
@@ -182,12 +183,7 @@ class Api:
         default=(),
     )
     csrf: Csrf | None = key(Object(Csrf), "How to obtain and send a CSRF token.", default=None)
-    headers: Mapping[str, str] = key(
-        MapOf("header", Text(r"[ -~]*", "printable ASCII"), HEADER_NAME, HEADER_EXPECTED, may_be_empty=True),
-        "Sent with every request.",
-        default={},
-        secret=True,
-    )
+    headers: Mapping[str, str] = key(HEADERS, "Sent with every request.", default={}, secret=True)
     extra_headers: Mapping[str, str] = key(
         Text(convert=parse_headers, noun="headers in one string"),
         "More headers in one string, for a setting: `Name: value; Name: value`, or a JSON object.",
@@ -580,6 +576,18 @@ class Stream:
     answers: tuple[Answer, ...] = key(
         OneOrMore(Object(Answer)), "What its responses mean, before the rules of the api.", default=()
     )
+    headers: Mapping[str, str] = key(
+        HEADERS,
+        "Sent with every request of the stream; one of the api with the same name is not.",
+        default={},
+        secret=True,
+    )
+    lookback: timedelta | None = key(
+        Duration(), "How far back an incremental stream looks for changes, if not as the api says.", default=None
+    )
+    concurrency: int | None = key(
+        Integer(1, 16), "Maximum number of requests in flight, if fewer than the api's.", default=None
+    )
     fields: Mapping[str, Field] = key(
         MapOf("column", Object(Field, shorthand="path"), NAME_PATTERN, NAME_EXPECTED),
         "The columns: a name and a JSONPath, or a name and path, type and description.",
@@ -627,3 +635,7 @@ class Spec:
     streams: Mapping[str, Stream] = key(
         MapOf("stream", Object(Stream), NAME_PATTERN, NAME_EXPECTED), "What is synced: one stream, one table."
     )
+
+    def lookback_of(self, stream: Stream) -> timedelta:
+        """How far back a stream looks for changes."""
+        return self.api.lookback if stream.lookback is None else stream.lookback

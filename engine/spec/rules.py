@@ -591,6 +591,23 @@ def one_record_is_at_a_path(spec: Spec, name: str, at: Node) -> Violations:
         yield Violation(at.at("records"), "with one: true, records is the path of the one record", at_key=True)
 
 
+def concurrency_is_within_that_of_the_api(spec: Spec, name: str, at: Node) -> Violations:
+    """The api's is that of all streams together."""
+    most, own = spec.api.concurrency, spec.streams[name].concurrency
+    if own is not None and own > most:
+        yield Violation(
+            at.at("concurrency"), f"more than the concurrency of the api ({most}), which is for all streams"
+        )
+
+
+def lookback_needs_incremental(spec: Spec, name: str, at: Node) -> Violations:
+    """A full refresh reads everything."""
+    if at.get("lookback") is not None and spec.streams[name].sync_mode == "full_refresh":
+        yield Violation(
+            at.at("lookback"), "a full refresh reads the whole list, whenever its rows changed", at_key=True
+        )
+
+
 def skipped_children_are_not_deleted(spec: Spec, name: str, at: Node) -> Violations:
     """What was not read in one of many syncs would count as gone at the end of a round."""
     stream: Stream | None = spec.streams[name]
@@ -717,6 +734,8 @@ RELATION_RULES: Final = (
     parents_form_no_cycle,
     entries_are_known,
     one_record_is_at_a_path,
+    concurrency_is_within_that_of_the_api,
+    lookback_needs_incremental,
     skipped_children_are_not_deleted,
     reconcile_needs_a_resumable_pagination,
     children_reconcile_with_their_parent,

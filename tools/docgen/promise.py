@@ -18,7 +18,7 @@ def promise(spec: Spec, stream: Stream) -> Iterator[str]:
     if stream.sync_mode == "full_refresh":
         yield from _full_refresh(spec, stream)
         return
-    visible = f"within {_span(spec.api.lookback)} of its `{stream.cursor_field}`"
+    visible = f"within {_span(spec.lookback_of(stream))} of its `{stream.cursor_field}`"
     incremental = stream.incremental
     if incremental is None:
         yield f"Each sync reads the whole list, and sends the rows whose `{stream.cursor_field}` moved."
