@@ -132,7 +132,7 @@ class World:
         failure = self.sync(stopped_by=(Failure,), **options)
         return None if failure is None else str(failure)
 
-    def rows(self, table: str) -> Tables:
+    def rows(self, table: str) -> dict[Any, dict[str, Any]]:
         """The rows of a destination table that are not deleted."""
         rows = self.warehouse.tables.get(table, {})
         return {key: row for key, row in rows.items() if not row["deleted"]}
