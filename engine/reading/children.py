@@ -66,7 +66,7 @@ def children_of(
             source.has_children = True
         if isinstance(page.unread, SkippedList):
             source.skip(page.list_request.of, page.unread)
-        if page.list_request.paginator.request is None:
+        if page.ends:
             done.add(page.list_request.of)
         yield Batch(page.new, page.asked_at, _last_done(groups, done), continues=page.continues)
     if missing:

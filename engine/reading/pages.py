@@ -58,8 +58,8 @@ class ListRequest:
 class ListPage:
     """A page of a list. ``size``: the number of records in the response; ``new``: those that no earlier page had.
 
-    ``continues``: whether it is not the first page of its list. ``unread``: set if the list cannot be read and need
-    not be: why.
+    ``continues``: whether it is not the first page of its list. ``ends``: whether nothing of its list is left to read.
+    ``unread``: set if the list cannot be read and need not be: why.
     """
 
     list_request: ListRequest
@@ -67,6 +67,7 @@ class ListPage:
     new: Sequence[KeyedRecord]
     asked_at: datetime | None
     continues: bool = False
+    ends: bool = False
     unread: NotFound | DeclaredAnswer | None = None
 
 
@@ -153,14 +154,13 @@ class PageReader:
                     if page is None:
                         launch(sent.list_request, None if sent.request is sent.first else sent.first)
                         continue
-                    has_more = sent.list_request.paginator.request is not None
-                    if not has_more:
+                    if page.ends:
                         for following in islice(waiting, 1):
                             launch(following)
                     elif ahead:
                         launch(sent.list_request, sent.first)
                     yield page
-                    if has_more and not ahead:
+                    if not page.ends and not ahead:
                         launch(sent.list_request, sent.first)
         finally:
             for future in in_flight:
@@ -238,7 +238,7 @@ class PageReader:
         document, records = response.value
         if response.unread is not None:
             list_request.paginator.request = None
-            return ListPage(list_request, 0, (), response.requested_at, unread=response.unread)
+            return ListPage(list_request, 0, (), response.requested_at, ends=True, unread=response.unread)
         if list_request.parent is not None:
             for record in records:
                 record[PARENT] = list_request.parent[1]
@@ -247,8 +247,8 @@ class PageReader:
             url = self._client.url(sent.request)
             page = Page(keyed, document, response.next_link, response.requested_at, url, self._is_secret)
             new = list_request.paginator.advance(page)
-            continues = sent.request is not sent.first
-            return ListPage(list_request, len(keyed), new, response.requested_at, continues)
+            continues, ends = sent.request is not sent.first, list_request.paginator.request is None
+            return ListPage(list_request, len(keyed), new, response.requested_at, continues, ends)
         except ReadFailure as failure:
             kind = OrderMoved if isinstance(failure, OrderMoved) else ReadFailure
             message = f"{stream}: {sent.request} at {self._client.url(sent.request)}: {failure}."

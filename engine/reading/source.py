@@ -178,17 +178,18 @@ class Source:
         self.info("rows change their places while the list is read; reading it until readings agree")
         found = set[Hashable]()
         readings: list[set[Hashable]] = []
+        is_settled = False
         for number in range(_MAX_READS):
-            before, keys = len(found), set[Hashable]()
+            before, readings = len(found), [*readings[-2:], set()]
             for page in self.read([list_request()]):
                 new = [keyed for keyed in page.new if keyed[0] not in found]
-                keys.update(key for key, _ in page.new)
+                readings[-1].update(key for key, _ in page.new)
                 found.update(key for key, _ in new)
-                yield replace(page, new=new)
-            if number > 0 and len(found) == before:
-                return
-            readings = [*readings[-2:], keys]
-            if len(readings) == 3 and readings[0] & readings[2] <= readings[1]:
+                if page.ends:
+                    has_all = len(readings) == 3 and readings[0] & readings[2] <= readings[1]
+                    is_settled = has_all or (number > 0 and len(found) == before)
+                yield replace(page, new=new, ends=is_settled)
+            if is_settled:
                 return
         raise OrderMoved(
             f"{self.stream.name}: {_MAX_READS} readings of {self.stream.endpoint} each found rows that none before had "

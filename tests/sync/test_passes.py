@@ -407,3 +407,33 @@ def test_a_list_of_which_each_reading_misses_a_row_is_not_taken_for_complete(ser
 
     model.misbehaviors = [moving(world, change)]
     assert "8 readings of POST /notes/filter each found rows that none before had found" in world.fails()
+
+
+def test_children_whose_order_moves_are_done_once_their_list_is_settled(server: InProcess, model: Model) -> None:
+    """A sync that is stopped after one reading of a list whose rows move leaves the list to the next sync."""
+    marks = {**MARKS, "pagination": {"style": "offset", "page_size": 4}}
+    note = next(iter(model.tables["notes"]))
+    model.tables |= {"marks": {}, "notes": {note: model.tables["notes"][note]}}
+    keys = [model.add("marks", note_id=note) for _ in range(8)]
+    pages = iter([[0, 1, 2, 3], *[[3, 5, 6, 7]] * 4, [0, 1, 2, 3], [5, 6, 7], []])  # 4 moves to a page that was read
+
+    def moving(seen: Seen, answer: Answerer) -> Reply:
+        if not seen.path.endswith("/marks/"):
+            return answer(seen)
+        page = next(pages, None)
+        if page is None:
+            return Reply(status=418)
+        return Reply([model.tables["marks"][keys[number]] for number in page])
+
+    def settled(seen: Seen, answer: Answerer) -> Reply:
+        first = int(seen.query.get("offset", ["0"])[0])
+        rows = list(model.tables["marks"].values())
+        return Reply(rows[first : first + 4]) if seen.path.endswith("/marks/") else answer(seen)
+
+    world = connected(server, model, edited(STREAMS, add={"streams.marks": marks}), "marks")
+    model.misbehaviors = [moving]
+    world.fails()
+    assert world.wrong("marks") == {keys[4]: "missing"}
+    model.misbehaviors = [settled]
+    world.sync()
+    assert not world.wrong("marks")
