@@ -5,7 +5,9 @@ digest of all rows decides between nothing and everything.
 
 A list whose order is not stable proves nothing: while it is read, a row can move to a page that was read already. Such
 a list is read until two readings agree, or three if rows would be deleted. New rows can come for ever, so in the end it
-is enough if the readings agree on the rows that are gone. No row is deleted that only one reading did not have.
+is enough if the readings agree on the rows that are gone. Of more rows than fit the memory, each reading stands alone,
+and readings agree if digests of their keys do. No row is deleted that only one reading of an unstable list did not
+have.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ class WholeList:
         self._source = source
         self._known = known
         self._rows: Spool[tuple[Key, bytes, Row]] = Spool()
-        self._digest = Digest()
-        self._versions: dict[Key, bytes] | None = {}
+        self._digest, self._keys = Digest(), Digest()
+        self._versions: dict[Key, bytes] | None = {}  # of all readings; None if there are too many
         self._read()
 
     def __enter__(self) -> WholeList:
@@ -121,19 +123,22 @@ class WholeList:
         """Read the list again until enough readings agree."""
         agreeing = agreeing_on_gone = 0
         for _ in range(_MAX_READINGS - 1):
-            if self._versions is None or agreeing >= self._readings_that_confirm():
+            if agreeing >= self._readings_that_confirm():
                 return
-            before, gone = len(self._versions), self._gone()
+            before, gone = self._extent, self._gone()
             self._read_once()
-            if self._versions is None:
-                return
-            agreeing = agreeing + 1 if self._source.is_stable or len(self._versions) == before else 0
+            agreeing = agreeing + 1 if self._source.is_stable or self._extent == before else 0
             agreeing_on_gone = agreeing_on_gone + 1 if gone is not None and gone == self._gone() else 0
         if max(agreeing, agreeing_on_gone) < self._readings_that_confirm():
             raise OrderMoved(
                 f"{self._source.stream.name}: {_MAX_READINGS} readings of {self._source.stream.endpoint} each found "
                 "rows that none before had found: name a stable sort in the request."
             )
+
+    @property
+    def _extent(self) -> int | str:
+        """The number of rows that were found so far or, of too many, a digest of the keys that the last reading had."""
+        return self._keys.hex() if self._versions is None else len(self._versions)
 
     def _gone(self) -> list[Key] | None:
         """The keys of rows that are gone, of which a first sync knows none; None if only a digest is known."""
@@ -142,13 +147,16 @@ class WholeList:
     def _readings_that_confirm(self) -> int:
         """How many further readings must find no further row: more if rows that were only missed would be deleted."""
         deleted = self.deleted()
-        if self._source.is_stable:
+        if self._source.is_stable or (self._versions is None and self.is_unchanged):
             return 1 if deleted else 0
         return 1 if deleted == [] else 2
 
     def _read_once(self) -> bool:
         """Read the list once; returns whether it, or the list of any parent, has more than one page."""
         is_long = False
+        if self._versions is None:
+            self._rows.clear()
+            self._digest, self._keys = Digest(), Digest()
         for batch in read_all(self._source):
             is_long = is_long or (batch.continues and bool(batch.records or batch.counted))
             rows = [row for keyed in batch.records if (row := self._noted(*keyed)) is not None]
@@ -164,16 +172,20 @@ class WholeList:
         row = self._source.mapping.row(record)
         version = fingerprint(row, self._source.mapping.volatile)
         if self._versions is None:
-            self._digest.add(key, version)
+            self._add(key, version)
         elif self._versions.get(key) == version:
             return None
         else:
             self._versions[key] = version
             if len(self._versions) > _PROVABLE_MAX:
                 for known, its_version in self._versions.items():
-                    self._digest.add(known, its_version)
+                    self._add(known, its_version)
                 self._versions = None
         return key, version, row
+
+    def _add(self, key: Key, version: bytes) -> None:
+        self._digest.add(key, version)
+        self._keys.add(key, b"")
 
 
 def _can_be_kept(versions: Mapping[Key, bytes]) -> bool:

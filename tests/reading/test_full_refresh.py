@@ -184,6 +184,25 @@ def test_a_list_that_grew_beyond_what_is_remembered_loses_what_is_gone(
     assert alive == {tag["id"] for tag in pools.tags}
 
 
+def test_readings_agree_on_more_rows_than_fit_the_memory(
+    tmp_path: Path, pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that moves while they are read arrives and is not deleted. As long as nothing changes, one reading does."""
+    monkeypatch.setattr("engine.reading.full_refresh._PROVABLE_MAX", 5)
+    monkeypatch.setattr("engine.reading.full_refresh.KNOWN_MAX", 5)
+    resolved, recorder = connected(tmp_path, "pools"), Recorder()
+    for name in ("first", "second"):
+        pools.pools = [{**pool, "name": name} for pool in pools.pools]
+        pools.moves = True
+        synced(resolved, pools, recorder)
+        alive = [row["name"] for row in recorder.tables["pools"].values() if not row["deleted"]]
+        assert alive == [name] * 10
+        assert recorder.count("upsert", "pools") == 10
+    synced(resolved, pools, recorder)
+    assert [name for name, _ in recorder.operations] == []
+    assert pools.readings == 1
+
+
 @pytest.mark.parametrize("stable", [False, True])
 def test_a_list_to_which_rows_come_faster_than_it_is_read_is_synced(tmp_path: Path, pools: Pools, stable: bool) -> None:
     """Readings agree on the rows that are gone, however many are new in each."""
