@@ -77,7 +77,7 @@ class Slice:
         now: The start of this sync, by the server's clock.
         rows: The rows that this slice has read.
         ended: Whether the list was read to its end.
-        sent: Fingerprints of the row versions that this slice sent.
+        sent: Fingerprints of row versions that this slice sent or found to be in the destination.
     """
 
     source: Source
@@ -113,15 +113,23 @@ class Slice:
                 return
         self.ended = True
 
-    def is_new(self, record: Record) -> bool:
-        """Whether neither this round nor the one before it sent this version of a row. The caller sends it."""
-        mapping = self.source.mapping
-        version = fingerprint(mapping.row(record), mapping.volatile)
-        if version in self.before.sent_before or version in self.before.sent:
-            return False
-        if len(self.sent) < RECENT_MAX:  # those beyond are sent once more by the next round
+    def is_new(self, version: bytes, cursor: datetime | None) -> bool:
+        """Whether neither this round nor the one before it knows this version of a row to be in the destination.
+
+        From now on this round does: the caller sends the row if the destination lacks it. A version that the next round
+        does not look at is remembered only once.
+        """
+        is_new = version not in self.before.sent_before and version not in self.before.sent
+        is_next = cursor is None or cursor >= shifted(self._next_previous, -self.source.lookback)
+        if (is_new or is_next) and len(self.sent) < RECENT_MAX:  # those beyond are sent once more by the next round
             self.sent.add(version)
-        return True
+        return is_new
+
+    @property
+    def _next_previous(self) -> datetime:
+        """The instant ``previous`` of the next round. If the clock was ahead, the newest change then shows it."""
+        began, newest = self.before.began, self.before.newest
+        return began if newest is None else min(began, shifted(newest, self.source.lookback + _STEP))
 
     def state(self, position: str | None) -> ReconcileState:
         """The round after this slice."""
@@ -136,8 +144,5 @@ class Slice:
     def next_round(self, newest: datetime | None) -> ReconcileState:
         """The next round, once this one's list was read to its end."""
         began = max(self.now, self.before.began + self.every)
-        previous = self.before.began
-        if self.before.newest is not None:  # a clock that was ahead is caught by what was the newest change then
-            previous = min(previous, shifted(self.before.newest, self.source.lookback + _STEP))
         total, sent = self.before.rows + self.rows, self.before.sent | self.sent
-        return ReconcileState(began, previous, newest=newest, total=total, sent_before=sent)
+        return ReconcileState(began, self._next_previous, newest=newest, total=total, sent_before=sent)

@@ -167,6 +167,10 @@ class Window:
         known = self._before.since is None or self.keys.are_complete
         return not known and self.is_new({"": "excluded", **row}, cursor)
 
+    def knows(self, version: bytes) -> bool:
+        """Whether the destination is known to have this version of a row."""
+        return version in self._before.recent or version in self._recent
+
     def written(self) -> None:
         """Note that the rows which were new have been written."""
         self.keys.written()
@@ -212,7 +216,7 @@ class Window:
     @property
     def newest(self) -> datetime | None:
         """The newest change that is known, no later than the start: every later change is after it."""
-        known = self._newest or self._before.since or self.start
+        known = max((at for at in (self._newest, self._before.since) if at is not None), default=self.start)
         return min(known, self.start) if known is not None and self.start is not None else known
 
     def _floor(self) -> datetime:

@@ -83,8 +83,9 @@ class ReconcileState:
 
     ``began``: when. ``previous``: rows with an earlier cursor were right when the round before this one began.
     ``newest``: the newest cursor known when this round began. ``position``, ``rows``: how far it is. ``total``: the
-    rows of the round before. ``sent``, ``sent_before``: fingerprints of the row versions that this round and the one
-    before it sent. ``again``: whether the list is read a second time, which confirms that rows are gone.
+    rows of the round before. ``sent``, ``sent_before``: fingerprints of row versions that this round and the one before
+    it sent, or know to be in the destination. ``again``: whether the list is read a second time, which confirms that
+    rows are gone.
     """
 
     began: datetime

@@ -19,7 +19,7 @@ from engine.reading.spool import Spool
 from engine.reading.window import Window
 from engine.requests import Record
 from engine.rows.mapping import Row
-from engine.state import KEYS_MAX, Key, ReconcileState, StreamState
+from engine.state import KEYS_MAX, Key, ReconcileState, StreamState, fingerprint
 from engine.sync.sender import Sender
 from engine.sync.writer import Writer
 
@@ -59,7 +59,7 @@ class Reconciliation:
         declared, before = self._stream.reconcile, self._state.reconcile
         assert declared is not None and before is not None  # every changes pass leaves one
         if before.began > now + declared.every:  # by a clock that was wrong
-            before = replace(before, began=now + declared.every)
+            before = replace(before, began=now)
             self._save(before)
         due: Slice | None = Slice(self._source, before, declared.every, now)
         if due is None or not due.is_due():
@@ -134,10 +134,17 @@ class Reconciliation:
         self._sender.send(self._window, unsent, since=self._since(due))
 
     def _was_sent(self, due: Slice, key: Key, record: Record) -> bool:
-        window, cursor = self._window, self._source.mapping.cursor(record)
-        found = key in self._changes.seen and (window.includes(cursor) or window.is_open(key))
-        is_candidate = cursor is None or cursor >= self._since(due)
-        return found or self._is_delivered(record, cursor) or (is_candidate and not due.is_new(record))
+        window, mapping, found = self._window, self._source.mapping, key in self._changes.seen
+        cursor = mapping.cursor(record)
+        if self._is_delivered(record, cursor) or (found and window.is_open(key)):
+            return True
+        found = found and window.includes(cursor)
+        if cursor is not None and cursor < self._since(due):
+            return found
+        version = fingerprint(mapping.row(record), mapping.volatile)
+        if found and not window.knows(version):  # it can have changed again, which the next round finds
+            return True
+        return not due.is_new(version, cursor) or found
 
     @cached_property
     def _is_delivered(self) -> IsDelivered:

@@ -170,6 +170,21 @@ def test_one_wrong_date_sends_nothing_again(world: World, model: Model, hours: f
     assert not world.wrong("steps")
 
 
+@pytest.mark.parametrize("hours", [30, 1000])
+def test_rows_that_are_ahead_of_a_clock_that_was_set_back_are_sent_once(
+    world: World, model: Model, hours: float
+) -> None:
+    """Also when the clock reaches the time of their last change, and by reconciliation."""
+    only(world, "runs", "steps")
+    model.wait(-3600 * hours)
+    world.sync()
+    for _ in range(6):
+        model.wait(3600 * max(25, hours / 4))
+        world.sync()
+        assert not world.warehouse.writes()
+    assert not world.wrong("runs")
+
+
 # --- quiet syncs ------------------------------------------------------------------------------------------------------
 
 
@@ -263,13 +278,15 @@ def test_reconciliation_reads_concurrently(world: World, model: Model) -> None:
     assert most() > 1
 
 
-def test_reconciliation_sends_an_edit_once(world: World, model: Model) -> None:
-    """An edit that no query finds is sent by one round, and its children are read once."""
+@pytest.mark.parametrize("ahead", [0, 1000])
+def test_reconciliation_sends_an_edit_once(world: World, model: Model, ahead: float) -> None:
+    """An edit that no query finds is sent by one round, and so are its children, even if it is dated ahead."""
     only(world, "runs", "steps")
     for _ in range(2):
         world.sync()
         model.wait(3600)
-    model.edit_run(next(key for key, row in model.tables["runs"].items() if row["state"] == "FAILED"))
+    edited_run = next(key for key, row in model.tables["runs"].items() if row["state"] == "FAILED")
+    model.change("runs", edited_run, updated=model.at(hours=-ahead))
     sent = 0
     for _ in range(5):
         model.wait(DAY + 3600)

@@ -51,6 +51,17 @@ def test_each_version_of_a_row_is_sent_once() -> None:
     assert sent == set()
 
 
+def test_the_newest_change_that_is_known_is_never_an_older_one_than_before() -> None:
+    """Reconciliation can read a row that changed long before the last pass."""
+    changes = Window(StreamState(since=minutes(0)), LOOKBACK)
+    changes.asked(minutes(60))
+    assert changes.newest == minutes(0)
+    changes.is_new({"id": "old"}, minutes(-100))
+    assert changes.newest == minutes(0)
+    changes.is_new({"id": "new"}, minutes(30))
+    assert changes.newest == minutes(30)
+
+
 def test_a_row_that_becomes_visible_late_is_sent() -> None:
     """Its cursor is before the start of the last pass, but within the lookback."""
     _, state = one_pass(StreamState(), 0, {})
