@@ -16,7 +16,7 @@ from engine.reading.source import IsLater, Source
 from engine.requests import Record
 from engine.rows.mapping import instant_reader
 from engine.spec.dialect import Stream
-from engine.state import RECENT_MAX, Covered, ReconcileState, fingerprint
+from engine.state import RECENT_MAX, Covered, ReconcileState
 
 _STEP: Final = timedelta(microseconds=1)
 

@@ -288,6 +288,31 @@ def test_reconciliation_finds_what_a_wrong_clock_hid(world: World, model: Model,
     assert not world.wrong("steps")
 
 
+def test_reconciliation_finds_an_edit_that_became_visible_after_the_query_had_found_its_row(
+    world: World, model: Model
+) -> None:
+    """In the slice that is read meanwhile, the row seems to have been sent. It is not taken for known."""
+    only(world, "runs")
+    for _ in range(2):
+        world.sync()
+        model.wait(DAY + 3600)
+    run = run_of(model, "COMPLETED")
+    model.change("runs", run, ended=model.at())
+    model.wait(600)
+
+    def edit_late(seen: Seen, answer: Answerer) -> Reply:
+        if seen.json.get("sort") == "EXPECTED_ASC":
+            model.change("runs", run, updated=model.at(seconds=60))
+            model.misbehaviors.clear()
+        return answer(seen)
+
+    model.misbehaviors = [edit_late]
+    world.sync()
+    assert world.wrong("runs") == {run: "stale"}
+    reconcile(world)
+    assert not world.wrong("runs")
+
+
 def test_reconciliation_goes_on_though_it_began_ahead_of_the_clock(world: World, model: Model) -> None:
     """Without dates, a round begins by this machine's clock. Where that is ahead, it ends a day later, as any other."""
     world.sync()
