@@ -72,9 +72,13 @@ validate: setup ## validate streams.yaml, and check that the generated files are
 generate: setup ## rewrite the generated files
 	.venv/bin/python -m engine generate
 
-lock: .venv-uv/.done ## rewrite tests/requirements.txt from tests/requirements.in and pyproject.toml
-	.venv-uv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url tests/requirements.in pyproject.toml --output-file tests/requirements.txt
+LOCK = .venv-uv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url
+
+lock: .venv-uv/.done ## resolve each requirements.in, and pyproject.toml, into a requirements.txt with hashes
+	$(LOCK) tests/requirements.in pyproject.toml --output-file tests/requirements.txt
+	$(LOCK) dev/testbed/requirements-prefect-3.in --output-file dev/testbed/requirements-prefect-3.txt
+	$(LOCK) dev/testbed/requirements-prefect-2.in --output-file dev/testbed/requirements-prefect-2.txt
 
 clean: ## remove the environments and what a sync wrote here
 	rm -rf .venv .venv-uv .venv-prefect-* .venv-lowest .venv-highest .venv-bench files crash-reports .coverage .mypy_cache .pytest_cache \
@@ -112,10 +116,10 @@ ENGINE_TOOLS = $(shell sed -nE 's/^((pytest|hypothesis|duckdb|jsonschema)==[^ ]+
 	  --group preinstalled -r pyproject.toml $(ENGINE_TOOLS),the $* versions that pyproject.toml allows)
 
 .venv-prefect-3/.done: dev/testbed/requirements-prefect-3.txt | .venv-uv/.done
-	$(call environment,.venv-prefect-3,$(PREFECT_PYTHON),-r $<,Prefect 3)
+	$(call environment,.venv-prefect-3,$(PREFECT_PYTHON),--require-hashes -r $<,Prefect 3)
 
 .venv-prefect-2/.done: dev/testbed/requirements-prefect-2.txt | .venv-uv/.done
-	$(call environment,.venv-prefect-2,$(PREFECT_PYTHON),-r $<,Prefect 2)
+	$(call environment,.venv-prefect-2,$(PREFECT_PYTHON),--require-hashes -r $<,Prefect 2)
 
 .venv-bench/.done: dev/benchmarks/requirements-peers.txt | .venv-uv/.done
 	$(call environment,.venv-bench,$(PYTHON),-r $<,the tools that the engine is compared with)

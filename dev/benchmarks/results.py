@@ -14,7 +14,7 @@ import msgspec
 
 from dev.testbed.prefect_server import PROJECT
 
-REQUIREMENTS: Final = ("dev/testbed/requirements-prefect-3.txt", "dev/benchmarks/requirements-peers.txt")
+PEERS: Final = PROJECT / "dev" / "benchmarks" / "requirements-peers.txt"
 
 Number: TypeAlias = int | float  # an integer stays one in the file
 
@@ -47,7 +47,7 @@ class Measured(msgspec.Struct, frozen=True):
 def _now_and_here() -> Measured:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     machine = f"{os.cpu_count()} CPUs ({platform.machine()}), {platform.system()}, {python}"
-    return Measured(date.today().isoformat(), machine, ", ".join(_pins(PROJECT / path) for path in REQUIREMENTS))
+    return Measured(date.today().isoformat(), machine, f"{_prefect()}, {_pins(PEERS)}")
 
 
 class Table(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -135,6 +135,12 @@ def text(tables: Tables) -> str:
         ).rstrip()
         for row in rows
     )
+
+
+def _prefect() -> str:
+    """The release of Prefect that is installed: ``prefect 3.9.1``."""
+    (found,) = (PROJECT / ".venv-prefect-3").glob("lib/*/site-packages/prefect-[0-9]*.dist-info")
+    return found.name.removesuffix(".dist-info").replace("-", " ")
 
 
 def _pins(requirements: Path) -> str:
