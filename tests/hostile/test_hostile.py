@@ -338,9 +338,8 @@ class HostileServer(RuleBasedStateMachine):
     def runs_are_paginated_by_another_field(self, field: str) -> None:
         if f"field: $.{field}" in self.world.text.partition("steps:")[0]:
             return
-        place = "streams.runs.pagination"
-        bounds = {f"{place}.{bound}": f"runs.{field}.{bound}_" for bound in ("after", "before")}
-        self._edit(replace={"streams.runs.body.sort": f"{field.upper()}_ASC", f"{place}.field": f"$.{field}", **bounds})
+        body = {"runs": {field: {"after_": "$from", "before_": "$to"}}, "sort": f"{field.upper()}_ASC"}
+        self._edit(replace={"streams.runs.body": body, "streams.runs.pagination.field": f"$.{field}"})
         self.unfinished |= {self.table, "steps"}
 
     @rule(streams=st.sampled_from(["", "", "all, -runs", "steps, tags", "pools, notes"]))
