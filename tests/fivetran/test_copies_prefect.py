@@ -155,19 +155,24 @@ def test_a_whole_server_and_then_its_changes(servers: Any, tmp_path: Path, major
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_deleted_flow_is_soft_deleted(servers: Any, tmp_path: Path, major: int) -> None:
-    """By the next sync, which sends no other flow again."""
+def test_a_deleted_flow_and_its_finished_run_are_soft_deleted(servers: Any, tmp_path: Path, major: int) -> None:
+    """The flow by the next sync, the run by the next reconciliation. No other row is sent again."""
     server, _ = servers[major]
     api = PrefectApi(server.api_url)
-    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": "flows"})
+    settings = {"streams": "flow_runs, flows", "deleted_flow_runs": "soft_delete"}
+    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, **settings})
+    project.edit_streams(reconciled_by_every_sync)
     flow = api.make_flow("short-lived", [])
+    run = api.make_flow_run({"flow_id": flow, "state": {"type": "COMPLETED"}})
     assert project.debug().code == 0
     assert flow in live(project, "flows")
+    assert run in live(project, "flow_runs")
     api.call("DELETE", f"/flows/{flow}")
     done = project.debug()
-    assert "Synced 0 flows" in done.output
-    assert "flows: 1 row gone from the server: soft-deleted" in done.output
-    assert live(project, "flows") == {record["id"] for record in read_all(server.api_url, "flows")}
+    assert "Synced 0 flow runs and 0 flows" in done.output
+    for table in ("flows", "flow_runs"):
+        assert f"{table}: 1 row gone from the server: soft-deleted" in done.output
+        assert live(project, table) == {record["id"] for record in read_all(server.api_url, table)}
 
 
 @pytest.mark.parametrize("major", MAJORS)
