@@ -214,23 +214,29 @@ def _paged(
     """
     if style is None or style is spec.api.pagination:
         style, place = spec.api.pagination, ("api", "pagination")
+    yield from _of_style(style, form, written, place, {})
+
+
+def _of_style(
+    style: Pagination, form: RequestForm, written: Sequence[_Written], place: Place, bounds: Mapping[str, Any]
+) -> Iterator[RequestForm]:
+    """The forms of a request in one style. ``bounds``: of the part of the list that is read."""
     form = form.expecting(*_expected(style, place))
     if isinstance(style, Single):
         form = replace(form, one_record=style.one_record)
     if isinstance(style, Token) and style.endpoint is not None:
-        yield _page(style, form, written, place, {}, own=False)
-        form = replace(form, endpoint=style.endpoint, place=(*place, "endpoint"))
-        yield form.writing(style.body, style.query, place, {"token": "token", "size": style.page_size})
+        yield _page(style, form, written, place, bounds, own=False)
+        following = replace(form, endpoint=style.endpoint, place=(*place, "endpoint"))
+        yield following.writing(style.body, style.query, place, {"token": "token", "size": style.page_size})
         return
     for samples in _pages(style):
-        yield _page(style, form, written, place, samples)
+        yield _page(style, form, written, place, {**bounds, **samples})
     if isinstance(style, Keyset) and style.tie_breaker is not None:
         keyset = _Written(style.body, style.query, place, {})
         tie = _Written(style.tie_breaker.body, style.tie_breaker.query, (*place, "tie_breaker"), {})
         inner = place if style.tie_breaker.pagination is None else (*place, "tie_breaker", "pagination")
-        for samples in _pages(style.tie_pagination):
-            bounded = {**samples, "from": INSTANT, "to": INSTANT}
-            yield _page(style.tie_pagination, form, [*written, keyset, tie], inner, bounded)
+        one_instant = {"from": INSTANT, "to": INSTANT}
+        yield from _of_style(style.tie_pagination, form, [*written, keyset, tie], inner, one_instant)
 
 
 def _page(
@@ -252,7 +258,10 @@ def _page(
     sized = style.sized(merged)
     keys = {**sized.query, **(sized.body or {})}
     usual = {name: value for name, value in keys.items() if name not in {**merged.query, **(merged.body or {})}}
-    return form.sending(fill(usual, {"size": style.page_size, **samples}), place)
+    values = {"size": style.page_size, **samples}
+    sizes = {name: value for name, value in usual.items() if value == "$size"}
+    others = {name: value for name, value in usual.items() if value != "$size"}
+    return form.sending(fill(sizes, values), (*place, "page_size")).sending(fill(others, values), place)
 
 
 def _pages(style: Pagination) -> Sequence[Mapping[str, Any]]:

@@ -38,7 +38,7 @@ def find_list(api: OpenApi, spec: Spec, wanted: str) -> ListOperation:
     """
     methods, path = _parsed(wanted)
     endpoints = [Endpoint(method, path) for method in methods]
-    if PATH_PARAMETER.search(path):  # the document's own parameter names show which values they take
+    if PATH_PARAMETER.search(path) or "$(" in path:  # the document's own parameter names show which values they take
         endpoints = [Endpoint(one.method, api.known_path(one) or path) for one in endpoints]
     found = [api.find(one) for one in endpoints]
     operations = [one for one in found if isinstance(one, Operation)]

@@ -153,7 +153,7 @@ def test_a_list_for_each_row_of_another_stream(
     assert "    parent: work_pools\n" in text
     text = scaffolded("GET /flow_run_states/", configuration, capsys)
     assert "    parent: flow_runs\n" in text
-    assert "    query: {flow_run_id: $flow_run_id}\n" in text
+    assert "    query: {flow_run_id: $parent.id}\n" in text
     assert "    pagination: single\n" in text
     text = scaffolded("/events/filter", configuration, capsys)
     assert (
