@@ -23,6 +23,7 @@ from engine.reading.pages import records_of
 from engine.requests import Request
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Retry, ServerVersion, Spec, Stream
+from engine.spec.formats import JSON
 from engine.spec.load import ResolvedSpec, resolve
 
 # A person waits at the form, so a transient failure is retried only once.
@@ -178,7 +179,10 @@ def _read_page(client: Client, stream: Stream, style: Pagination) -> None:
     assert paginator.request is not None  # every paginator starts with one
     one_record = paginator.one_record
     client.send(
-        stream.name, paginator.request, lambda document: records_of(document, stream.records, one_record=one_record)
+        stream.name,
+        paginator.request,
+        lambda document: records_of(document, stream.records, one_record=one_record),
+        form=stream.form or JSON,
     )
 
 

@@ -122,7 +122,7 @@ class TokenEndpoint:
         try:
             return self._style.read(raw.headers, lambda: decode(raw.body)[0]), raw.sent_at
         except NotJson as not_json:
-            error = self._errors.not_json(raw, str(not_json))
+            error = self._errors.undecodable(raw, str(not_json))
             if raw.claims_json:
                 raise error from not_json
             reason = error.reason  # the form that a wrong password leads back to, for example

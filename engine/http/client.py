@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -22,7 +22,7 @@ from engine.http.answers import DeclaredAnswers
 from engine.http.budget import Budget
 from engine.http.clock import ServerClock
 from engine.http.csrf import CsrfToken
-from engine.http.decoding import NotJson, UnexpectedShape, decode
+from engine.http.decoding import Undecodable, UnexpectedShape, decode_as
 from engine.http.error_body import ErrorInBody
 from engine.http.errors import ErrorMapping, RequestError
 from engine.http.proxies import UnusableProxy
@@ -35,7 +35,17 @@ from engine.http.transport import Transport
 from engine.log import Log, RedactingLog
 from engine.requests import Request, Response
 from engine.spec.dialect import Api
+from engine.spec.formats import JSON, Format
 from engine.spec.load import ResolvedSpec
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is wanted of a response; see :meth:`Client.send`."""
+
+    expect: Callable[[Any], Any]
+    endpoint_exists: bool
+    form: Format
 
 
 class Client:
@@ -61,6 +71,7 @@ class Client:
         self._errors = ErrorMapping(resolved, style)
         self._answers = DeclaredAnswers(resolved.spec, self._secrets, self._errors)
         self._headers = {name: Credentials(stream.headers) for name, stream in resolved.spec.streams.items()}
+        self._accepts = "accept" in {name.lower() for name in (*api.headers, *api.extra_headers)}
         self._transport = self._connect(api, {**api.headers, **api.extra_headers})
         self._csrf = CsrfToken(api.csrf, self._fetch_token) if api.csrf else None
         self.log = redacting = RedactingLog(log, self.redact)
@@ -135,17 +146,24 @@ class Client:
         return self._secrets.redact(text)
 
     def send(
-        self, stream: str, request: Request, expect: Callable[[Any], Any], *, endpoint_exists: bool = False
+        self,
+        stream: str,
+        request: Request,
+        expect: Callable[[Any], Any],
+        *,
+        endpoint_exists: bool = False,
+        form: Format = JSON,
     ) -> Response:
         """Send a request until the server responds as expected, or fails for good.
 
         Args:
             stream: The stream that messages name.
             request: The request.
-            expect: Turns the decoded JSON into the wanted value; raises :class:`UnexpectedShape` if it cannot, and
+            expect: Turns the decoded response into the wanted value; raises :class:`UnexpectedShape` if it cannot, and
                 :class:`ErrorInBody` if the server reports an error. A response without content is null.
             endpoint_exists: Whether the endpoint is known to exist. A 404 or 405 is then final only if it is the API's
                 own, in JSON; any other comes from a proxy and is retried like a 5xx.
+            form: The format of the response.
 
         Raises:
             NotFound: 404 or 405, or the path goes above the root of the server.
@@ -157,31 +175,27 @@ class Client:
             Failure: any other lasting failure, or a transient one that outlasted all attempts.
         """
         try:
-            return self._send(stream, request, expect, endpoint_exists)
+            return self._send(stream, request, _Wanted(expect, endpoint_exists, form))
         except Exception as error:
             redact_exception(error, self.redact)
             raise
 
-    def _send(self, stream: str, request: Request, expect: Callable[[Any], Any], endpoint_exists: bool) -> Response:
+    def _send(self, stream: str, request: Request, wanted: _Wanted) -> Response:
         request = request.written_out()
         url = self._transport.url(request)
         if url is None:
             raise self._errors.above_the_server(stream, request, self.url(request))
         try:
-            return self._retrying.run(
-                f"{stream}: {request}", lambda: self._attempt(stream, request, url, expect, endpoint_exists)
-            )
+            return self._retrying.run(f"{stream}: {request}", lambda: self._attempt(stream, request, url, wanted))
         except RequestError as error:
             remedy = self._errors.remedy(error.part)
             raise error.failure(self._errors.message(stream, request, url, error.reason, remedy)) from error
 
-    def _attempt(
-        self, stream: str, request: Request, url: str, expect: Callable[[Any], Any], endpoint_exists: bool
-    ) -> Response:
-        raw = self._exchange(stream, request)
+    def _attempt(self, stream: str, request: Request, url: str, wanted: _Wanted) -> Response:
+        raw = self._exchange(stream, request, wanted.form)
         error = (
             self._answers.error(stream, request, url, raw)
-            or self._errors.transient(raw, endpoint_exists=endpoint_exists)
+            or self._errors.transient(raw, endpoint_exists=wanted.endpoint_exists)
             or self._errors.failure(stream, request, url, raw)
         )
         if isinstance(error, DeclaredAnswer):
@@ -191,22 +205,24 @@ class Client:
             raise error
         document: Any = None
         try:
-            document, repairs = (None, {}) if raw.status in (204, 205) else decode(raw.body)
-            value = expect(document)
+            document, repairs = (None, {}) if raw.status in (204, 205) else decode_as(wanted.form, raw.body)
+            value = wanted.expect(document)
         except ErrorInBody as in_body:
             said = self._errors.excerpt(str(in_body))
             raise RequestError(f"returned {raw.status} with an error: {said}", part=None) from in_body
-        except NotJson as not_json:
-            raise self._errors.not_json(raw, str(not_json)) from not_json
+        except Undecodable as undecodable:
+            raise self._errors.undecodable(raw, str(undecodable)) from undecodable
         except UnexpectedShape as shape:
             raise self._errors.unexpected_shape(raw, str(shape), document) from shape
         self._repairs.add(stream, request, repairs)
         self._clock.observe(raw)
         return Response(value, self._clock.time_at(raw.sent_at), raw.next_link, raw.headers)
 
-    def _exchange(self, stream: str, request: Request) -> RawResponse:
+    def _exchange(self, stream: str, request: Request, form: Format) -> RawResponse:
         """Send a request. If the server rejects a token, or the lack of one, send it once more with a new one."""
         own = self._headers.get(stream, NONE)
+        if form != JSON and not self._accepts:
+            own = merged([Credentials({"Accept": form.media_type}), own])
         sources: list[CredentialSource] = [self._authentication]
         if self._csrf is not None and request.endpoint != self._csrf.endpoint:
             sources.append(self._csrf)

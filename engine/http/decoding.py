@@ -1,4 +1,4 @@
-"""The bytes of a response to JSON values that every destination can hold, numbers with all their digits.
+"""The bytes of a response, in JSON, lines of JSON or CSV, to JSON values that every destination can hold.
 
 Values that are valid JSON but that no destination can store are replaced and counted, never passed on and never
 silently dropped. If an object has a key twice, the last one wins, as in JSON parsers everywhere (RFC 8259, 4).
@@ -9,16 +9,19 @@ rejects is decoded again by the standard library, with repairs or to find the re
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import StringIO
 from typing import Any, Final
 
 from msgspec import DecodeError
 from msgspec.json import Decoder
 
 from engine.numbers import read_float
+from engine.spec.formats import Csv, Format, Json, Lines
 
 # Repairs, as they are counted in the log: 3 strings contained ...
 UNPAIRED_SURROGATES: Final = "strings contained an unpaired surrogate, replaced by U+FFFD"
@@ -30,15 +33,35 @@ _DIGITS: Final = 4300  # of an integer; Python reads no longer ones, and no dest
 _SUSPECT: Final = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NUL: Final = rb"\u0000"  # the only thing to repair that msgspec accepts
+csv.field_size_limit(2**31 - 1)  # what a response may have in all is limited elsewhere
 _decode_fast: Final = Decoder(float_hook=read_float).decode
 
 
-class NotJson(ValueError):
-    """The bytes are not one complete JSON document. The message says why, for the phrase ``a body that is empty``."""
+class Undecodable(ValueError):
+    """The bytes are not what their format says. The message says why, for the phrase ``a body that is empty``."""
+
+
+class NotJson(Undecodable):
+    """The bytes are not one complete JSON document."""
 
 
 class UnexpectedShape(ValueError):
     """A document has another shape than declared. The message completes ``returned 200 with ...``."""
+
+
+def decode_as(form: Format, content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:
+    """Decode a response of a format; see :func:`decode`.
+
+    Raises:
+        Undecodable: the bytes are truncated, or of another format.
+    """
+    match form:
+        case Lines():
+            return _decode_lines(content)
+        case Csv(delimiter=delimiter):
+            return _decode_csv(content, delimiter)
+        case Json():
+            return decode(content)
 
 
 def decode(content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:
@@ -56,6 +79,40 @@ def decode(content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:
         except (DecodeError, UnicodeDecodeError, RecursionError):
             pass
     return _decode_with_repairs(content)
+
+
+def _decode_lines(content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:
+    documents: list[Any] = []
+    repairs: Counter[str] = Counter()
+    lines: Sequence[bytes | bytearray] = content.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                document, repaired = decode(line)
+            except NotJson as error:
+                raise NotJson(f"of lines, of which line {number} is one {error}") from None
+            documents.append(document)
+            repairs.update(repaired)
+    return documents, repairs
+
+
+def _decode_csv(content: bytes | bytearray, delimiter: str) -> tuple[Any, Mapping[str, int]]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Undecodable("that is not text in UTF-8") from None
+    if text.lstrip()[:1] in ("", "{", "["):  # otherwise an error in JSON would be a header without rows
+        raise Undecodable("that is JSON and not CSV" if text.strip() else "that is empty")
+    rows = csv.reader(StringIO(text.replace("\0", ""), newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = next(rows)
+        records = [dict(zip(header, row, strict=True)) for row in rows if row]
+    except csv.Error as error:
+        raise Undecodable(f"that is not CSV: {error} in line {rows.line_num}") from None
+    except ValueError:
+        raise Undecodable(f"that is not CSV: line {rows.line_num} has not as many cells as the first") from None
+    repairs = {NUL_CHARACTERS: text.count("\0")} if "\0" in text else {}
+    return [{name: cell or None for name, cell in record.items()} for record in records], repairs
 
 
 def _decode_with_repairs(content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:

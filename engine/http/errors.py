@@ -121,8 +121,8 @@ class ErrorMapping:
             "api.retry.retry_after_max",
         )
 
-    def not_json(self, response: RawResponse, reason: str) -> RequestError:
-        """The error of a successful response whose body is not JSON. Transient: a proxy may have stepped in."""
+    def undecodable(self, response: RawResponse, reason: str) -> RequestError:
+        """The error of a successful response whose body cannot be decoded. Transient: a proxy may have stepped in."""
         returned, content_type = f"returned {response.status}", response.content_type or "no content type"
         if not response.is_web_page:
             return RequestError(f"{returned} with a body {reason} ({content_type})", transient=True)

@@ -344,7 +344,8 @@ class ChangesPass:
 
         def pages(start: str | None) -> Iterator[ListPage]:
             paginator = feed.pagination.paginate(request, start)
-            return self.source.read([ListRequest(paginator, Records(list=(feed.records,)), feed.own_key.get)])
+            records = Records(list=(feed.records,))
+            return self.source.read([ListRequest(paginator, records, feed.own_key.get, form=self.source.form)])
 
         return resuming(pages, position, feed.pagination)
 

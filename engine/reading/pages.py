@@ -32,6 +32,7 @@ from engine.pagination import Pagination, Paginator
 from engine.pagination.counts import as_count
 from engine.requests import KeyedRecord, Page, Record, Request, Response
 from engine.spec.dialect import Count
+from engine.spec.formats import JSON, Format
 from engine.spec.records import Records
 
 T = TypeVar("T")
@@ -43,7 +44,8 @@ class ListRequest:
 
     ``parent``: the parent's key and record, if this is the list of its children. Such a list may not be found, because
     its parent was just deleted. ``endpoint_exists``: whether the endpoint is known to exist, so that a 404 that is not
-    the API's own is transient. ``of``: the key of the first row that the list belongs to.
+    the API's own is transient. ``of``: the key of the first row that the list belongs to. ``form``: the
+    format of the responses.
     """
 
     paginator: Paginator
@@ -52,6 +54,7 @@ class ListRequest:
     parent: KeyedRecord | None = None
     endpoint_exists: bool = False
     of: Hashable = None
+    form: Format = JSON
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ class PageReader:
             return document, records_of(document, list_request.records, one_record=one_record)
 
         known = endpoint_exists or list_request.endpoint_exists
-        return self._client.send(stream, request, expected, endpoint_exists=known)
+        return self._client.send(stream, request, expected, endpoint_exists=known, form=list_request.form)
 
     def _is_secret(self, text: str) -> bool:
         return self._client.redact(text) != text

@@ -41,6 +41,7 @@ class Source:
         self.mapping = RowMapping(stream)
         self.progress = Progress(stream, log)
         self.lookback = spec.lookback_of(stream)
+        self.form = stream.form or spec.api.form
         self._api_pagination = spec.api.pagination
         most = min(pages.concurrency, stream.concurrency or pages.concurrency)
         limit = spec.api.limits.requests or most * _REQUESTS_A_LIST
@@ -148,7 +149,9 @@ class Source:
     def listed(self, paginator: Paginator, parent: KeyedRecord | None = None, of: Hashable = None) -> ListRequest:
         """A list of this stream's records. ``of``: the key of the first row that they belong to."""
         known = parent is not None and bool(self.has_children)
-        return ListRequest(paginator, self.stream.records, self.mapping.key, parent, endpoint_exists=known, of=of)
+        return ListRequest(
+            paginator, self.stream.records, self.mapping.key, parent, endpoint_exists=known, of=of, form=self.form
+        )
 
     def request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
         """A request to the stream's endpoint."""

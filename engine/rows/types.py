@@ -10,18 +10,24 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from engine.instants import from_epoch, parse_datetime, parse_instant
-from engine.numbers import PreciseFloat, exactly, with_floats
+from engine.numbers import PreciseFloat, exactly, read_float, with_floats
 from engine.spec.dialect import Field
 from engine.spec.types import EPOCH_UNITS, TimeFormat
 
 Convert = Callable[[Any], Any]
 """Converts a JSON value that is not null; raises :class:`TypeMismatch`."""
+
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 
 class TypeMismatch(Exception):
@@ -42,6 +48,10 @@ class Rounded(TypeMismatch):
 
 def converter(field: Field) -> Convert:
     """The conversion for a column."""
+    if field.format == "text":
+        return _from_text(
+            converter(replace(field, format=None)), _truth if field.type == "BOOLEAN" else _written_number
+        )
     if field.type == "DECIMAL":
         assert field.precision is not None and field.scale is not None  # the spec checked it
         return _decimal(field.precision, field.scale)
@@ -105,7 +115,7 @@ def _integer(bits: int) -> Convert:
             value = int(exact) if exact == int(exact) else value  # JSON does not distinguish 3.0 from 3
         if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
             return value
-        raise TypeMismatch
+        raise TypeMismatch(hint=_text_hint(value))
 
     return convert
 
@@ -118,7 +128,7 @@ def _number(value: Any) -> float:
             return float(value)
         except OverflowError:
             raise TypeMismatch from None
-    raise TypeMismatch
+    raise TypeMismatch(hint=_text_hint(value))
 
 
 def _double(value: Any) -> float:
@@ -134,7 +144,7 @@ def _decimal(precision: int, scale: int) -> Convert:
 
     def convert(value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeMismatch
+            raise TypeMismatch(hint=_text_hint(value))
         number = exactly(value)
         if not number.is_finite() or not -limit < number < limit:
             raise TypeMismatch
@@ -198,6 +208,37 @@ def _from_epoch(name: TimeFormat) -> Convert:
         raise TypeMismatch
 
     return convert
+
+
+def _from_text(convert: Convert, parse: Convert) -> Convert:
+    def converted(value: Any) -> Any:
+        if not isinstance(value, str):
+            return convert(value)
+        return convert(parse(value.strip())) if value.strip() else None
+
+    return converted
+
+
+def _truth(text: str) -> bool:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    raise TypeMismatch
+
+
+def _written_number(text: str) -> int | float:
+    if _NUMBER.fullmatch(text):
+        with suppress(ValueError):
+            return int(text) if text.lstrip("+-").isdigit() else read_float(text.removeprefix("+"))
+    raise TypeMismatch
+
+
+def _text_hint(value: Any) -> str:
+    """What to declare for a string that is a number only with a declaration."""
+    try:
+        _written_number(value.strip() if isinstance(value, str) else "")
+    except TypeMismatch:
+        return ""
+    return 'a number as a string needs "format: text"'
 
 
 def _naive_datetime(value: Any) -> datetime:

@@ -47,7 +47,8 @@ from engine.jsonpath import JsonPath, compile_path
 from engine.pagination import PAGINATION, Pagination
 from engine.spec.answers import Answer
 from engine.spec.configuration import Setting
-from engine.spec.records import Condition, Records
+from engine.spec.formats import FORMAT, JSON, Format
+from engine.spec.records import WHOLE, Condition, Records
 from engine.spec.types import (
     COLUMN_TYPES,
     DELETED,
@@ -56,13 +57,14 @@ from engine.spec.types import (
     SINCE,
     START,
     SYNC_MODES,
-    TIME_FORMATS,
+    VALUE_FORMATS,
     ColumnType,
     Deleted,
     Reference,
     Start,
     SyncMode,
     TimeFormat,
+    ValueFormat,
 )
 from engine.variables import Variable
 
@@ -210,8 +212,11 @@ class Api:
     records: Records = key(
         RECORDS,
         "Where the records are in a response.",
-        default=Records(list=(compile_path("$"),)),
+        default=WHOLE,
         default_text="$",
+    )
+    form: Format = key(
+        FORMAT, "The format of responses with records.", default=JSON, default_text="json", name="format"
     )
     lookback: timedelta = key(
         Duration(),
@@ -282,16 +287,20 @@ class Field:
     )
     precision: int | None = key(Integer(1, 38), "For DECIMAL: total number of digits.", default=None)
     scale: int | None = key(Integer(0, 37), "For DECIMAL: digits after the decimal point.", default=None)
-    time_format: TimeFormat | None = key(
-        Choice("a format", get_args(TimeFormat), TIME_FORMATS),
-        "For UTC_DATETIME: what the server sends in place of a date and time. Requests have `$since` in ISO 8601 "
-        "all the same.",
+    format: ValueFormat | None = key(
+        Choice("a format", tuple(VALUE_FORMATS), VALUE_FORMATS),
+        "What the server sends in place of a date and time (UTC_DATETIME), or of a number or boolean. Requests have "
+        "`$since` in ISO 8601 all the same.",
         default=None,
-        name="format",
     )
     timezone: timezone | None = key(
         OFFSET, "For UTC_DATETIME: the offset of times that the server sends without one.", default=None
     )
+
+    @property
+    def time_format(self) -> TimeFormat | None:
+        """What the server sends in place of a date and time."""
+        return None if self.format == "text" else self.format
 
     @property
     def sdk_type(self) -> str | Mapping[str, str | int | None]:
@@ -561,6 +570,12 @@ class Stream:
     )
     records: Records = key(
         RECORDS, "Where the records are in a response, if not where the api says.", default=Records()
+    )
+    form: Format | None = key(
+        FORMAT,
+        "The format of responses with records, if not as the api says. Lines and CSV are lists: `records` is `$`.",
+        default=None,
+        name="format",
     )
     where: tuple[Condition, ...] = key(
         OneOrMore(Object(Condition)),

@@ -16,6 +16,8 @@ from engine.declare.problems import Problem, SpecError
 from engine.declare.yaml import NotYaml, compose
 from engine.spec.configuration import ConfigurationError, Setting, Settings, check_configuration, sample_settings
 from engine.spec.dialect import Spec, Stream
+from engine.spec.formats import JSON
+from engine.spec.records import WHOLE, Records
 from engine.spec.renamed import RENAMED
 from engine.spec.rules import check
 from engine.spec.selection import select
@@ -190,6 +192,12 @@ def _with_defaults(spec: Spec) -> Spec:
             stream,
             name=name,
             pagination=stream.pagination or (spec.api.pagination,),
-            records=stream.records if stream.records.paths else spec.api.records,
+            records=stream.records if stream.records.paths else _records(spec, stream),
+            form=stream.form or spec.api.form,
         )
     return replace(spec, streams=streams)
+
+
+def _records(spec: Spec, stream: Stream) -> Records:
+    """Where the records are if a stream does not say so: lines and CSV are lists, whatever the api's JSON is."""
+    return WHOLE if stream.form not in (None, spec.api.form, JSON) else spec.api.records

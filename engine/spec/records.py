@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from engine.declare.blocks import key
 from engine.declare.types import JSON_PATH
 from engine.declare.values import OneOrMore, Scalar
-from engine.jsonpath import KEY, VALUE, JsonPath
+from engine.jsonpath import KEY, VALUE, JsonPath, compile_path
 
 _FIRST = "Of several paths, the first that leads to one is used; a response of any other shape is a failure, never an "
 
@@ -56,6 +56,10 @@ class Records:
     def noun(self) -> str:
         """What is at a path, for messages."""
         return "object" if self.map else "list" if self.values else "list of records"
+
+
+WHOLE: Final = Records(list=(compile_path("$"),))
+"""The whole response is the list."""
 
 
 def _entry(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
 from engine.spec.request_rules import REQUEST_RULES, names
 from engine.spec.selection import WORDS, select
-from engine.spec.types import KEY_TYPES
+from engine.spec.types import FROM_TEXT, KEY_TYPES
 from engine.spec.violations import Violation, Violations
 
 _RESUMABLE: Final = "keyset, offset, or page_number without a total"
@@ -157,12 +157,18 @@ def only_decimal_has_precision_and_scale(field: Field, at: Node) -> Violations:
                 yield Violation(at.at(name), "only DECIMAL has a precision and a scale", at_key=True)
 
 
-def only_instants_have_a_format(field: Field, at: Node) -> Violations:
+def format_fits_the_type(field: Field, at: Node) -> Violations:
+    """A NAIVE_DATETIME is not an instant, and a string not a number."""
+    if field.time_format is not None and field.type != "UTC_DATETIME":
+        yield Violation(at.at("format"), f"only UTC_DATETIME has the format {field.format}", at_key=True)
+    if field.format == "text" and field.type not in FROM_TEXT:
+        yield Violation(at.at("format"), f"{field.type} is no number, and no boolean, to read from text", at_key=True)
+
+
+def only_instants_have_a_timezone(field: Field, at: Node) -> Violations:
     """A NAIVE_DATETIME is not an instant."""
-    if field.type != "UTC_DATETIME":
-        for name in ("format", "timezone"):
-            if at.get(name) is not None:
-                yield Violation(at.at(name), f"only UTC_DATETIME has a {name}", at_key=True)
+    if field.type != "UTC_DATETIME" and at.get("timezone") is not None:
+        yield Violation(at.at("timezone"), "only UTC_DATETIME has a timezone", at_key=True)
 
 
 def a_number_has_no_timezone(field: Field, at: Node) -> Violations:
@@ -682,7 +688,8 @@ FIELD_RULES: Final = (
     decimal_has_precision_and_scale,
     scale_fits_precision,
     only_decimal_has_precision_and_scale,
-    only_instants_have_a_format,
+    format_fits_the_type,
+    only_instants_have_a_timezone,
     a_number_has_no_timezone,
     a_column_has_one_source,
     presence_is_boolean,

@@ -77,6 +77,16 @@ TIME_FORMATS: Final[Mapping[str, str]] = {
     "epoch_microseconds": "microseconds since then",
 }
 
+ValueFormat = TimeFormat | Literal["text"]
+
+VALUE_FORMATS: Final[Mapping[str, str]] = {
+    **TIME_FORMATS,
+    "text": 'a number, or true or false, as a string: `"12.50"`. An empty string is NULL',
+}
+
+FROM_TEXT: Final = frozenset({"BOOLEAN", "SHORT", "INT", "LONG", "DECIMAL", "FLOAT", "DOUBLE"})
+"""The column types that take the format ``text``."""
+
 EPOCH_UNITS: Final[Mapping[TimeFormat, timedelta]] = {
     "epoch_seconds": timedelta(seconds=1),
     "epoch_milliseconds": timedelta(milliseconds=1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -184,3 +185,45 @@ def test_an_instant_survives_formatting_and_parsing(instant: datetime, suffix: s
     """Z and +00:00, with and without a fraction, are the same instant."""
     assert parse_instant(instant.replace(tzinfo=None).isoformat() + suffix) == instant
     assert parse_instant(format_instant(instant)) == instant
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "stored"),
+    [
+        ("DECIMAL", "12.34", "12.34"),
+        ("DECIMAL", "+5", "5"),
+        ("DECIMAL", " 1e2 ", "100.0"),
+        ("DECIMAL", 5, "5"),
+        ("LONG", "-9007199254740993", -9007199254740993),
+        ("LONG", "3.0", 3),
+        ("DOUBLE", "0.1", 0.1),
+        ("BOOLEAN", "TRUE", True),
+        ("BOOLEAN", "false", False),
+        ("BOOLEAN", True, True),
+        ("LONG", "", None),
+        ("BOOLEAN", " ", None),
+    ],
+)
+def test_a_number_as_text_is_one_if_declared(kind: str, value: Any, stored: Any) -> None:
+    """With all its digits. An empty string is NULL, and a number stays one."""
+    found = converter(replace(field(kind), format="text"))(value)
+    assert (found, type(found)) == (stored, type(stored))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("DECIMAL", "1,5"), ("LONG", "1 000"), ("LONG", "٣"), ("LONG", "0x1f"), ("DOUBLE", "nan"), ("DOUBLE", "1e999"),
+     ("LONG", "9" * 5000), ("INT", "3000000000"), ("BOOLEAN", "yes"), ("BOOLEAN", "1"), ("LONG", ["1"])],
+)  # fmt: skip
+def test_other_text_is_no_number(kind: str, value: Any) -> None:
+    """No separators, no other digits, no words."""
+    with pytest.raises(TypeMismatch):
+        converter(replace(field(kind), format="text"))(value)
+
+
+@pytest.mark.parametrize("kind", ["DECIMAL", "LONG", "DOUBLE"])
+def test_a_number_as_text_that_is_not_declared_is_reported_with_what_to_declare(kind: str) -> None:
+    """It is NULL until then: a type is not guessed."""
+    with pytest.raises(TypeMismatch) as caught:
+        converter(field(kind))("12.5")
+    assert caught.value.hint == 'a number as a string needs "format: text"'

@@ -330,7 +330,7 @@ def _check_columns(findings: StreamFindings, stream: Stream, record: Shape, pare
                 findings.add("warning", "fields", place, message, _values_of(column))
             continue
         for shape in shapes:
-            wrong = type_mismatch(FROM_A_NUMBER if column.time_format else column.type, shape)
+            wrong = type_mismatch(_sent_type(column), shape)
             if name == stream.cursor_field and not shape.kinds & _cursor_kinds(column):
                 message = (
                     f"the cursor must be {'a number' if column.time_format else 'a date-time'}, found {shape.words}"
@@ -339,6 +339,13 @@ def _check_columns(findings: StreamFindings, stream: Stream, record: Shape, pare
             elif wrong is not None:
                 refuted_by = _values_of(column) if wrong[0] == "error" else None
                 findings.add(wrong[0], "types", (*place, "type"), wrong[1], refuted_by)
+
+
+def _sent_type(column: Field) -> str:
+    """The type of column that what the server sends would fit as it is."""
+    if column.format == "text":
+        return "STRING"
+    return FROM_A_NUMBER if column.time_format else column.type
 
 
 def _cursor_kinds(column: Field) -> set[str]:

@@ -116,6 +116,9 @@ class _Page:
             yield f"| [`{style}`](#{style}) | {_cell(summary)} |\n"
 
     def _keys(self, block: type[Block]) -> Iterator[str]:
+        if not keys_of(block):
+            yield "No keys.\n"
+            return
         yield "| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n"
         for k in keys_of(block):
             cells = [f"`{k.name}`", self._value(k.type), _default(block, k), k.description]
