@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 Getter = Callable[[Any], Any]
@@ -163,16 +164,22 @@ def _compiled(text: str, written: str) -> tuple[Steps | None, Getter, bool]:
     return None, _finder(parsed), _is_single(parsed)
 
 
+@cache
+def _parser() -> Any:
+    """The parser of jsonpath-ng, which takes ten milliseconds to make its tables; most specs need none."""
+    from jsonpath_ng.ext.parser import ExtendedJsonPathParser
+
+    return ExtendedJsonPathParser()
+
+
 def _parsed(text: str, written: str) -> Any:
     """What jsonpath-ng makes of a path.
 
     Raises:
         ValueError: it cannot parse the path, or parses it as something else than what is written.
     """
-    from jsonpath_ng.ext.parser import parse  # slow to import, and rarely needed
-
     try:
-        parsed = parse(re.sub(r"\.\$parent\b", "['$parent']", text))
+        parsed = _parser().parse(re.sub(r"\.\$parent\b", "['$parent']", text))
     except Exception as error:  # jsonpath-ng raises bare Exception for its syntax errors
         shift = len(written) - len(text)
         reason = _reason(" ".join(str(error).split()), shift) + _right_spelling(text, str(error))

@@ -13,15 +13,31 @@ from engine.spec.dialect import Spec
 from engine.spec.load import load
 
 SHIPPED = Path(__file__).parents[1] / "streams.yaml"
-# Those in C read and write as fast as the machine allows; PyYAML's wheels have them.
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def parsed(text: str) -> Any:
+    """The value of a YAML text, read as fast as the machine allows: PyYAML's wheels have a reader in C."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def dumped(value: Any) -> str:
+    """A value as YAML."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 @cache
 def shipped() -> Spec:
     """The project's own streams.yaml."""
     return load(SHIPPED)
+
+
+@cache
+def shipped_with(stream: str) -> str:
+    """The text of the project's own streams.yaml with one stream, which is read in a tenth of the time."""
+    text = SHIPPED.read_text("utf-8")
+    return edited(text, replace={"streams": {stream: parsed(text)["streams"][stream]}})
 
 
 def edited(
@@ -38,7 +54,7 @@ def edited(
         AssertionError: a path to add exists, or a replacement is equal to the value that is there.
     """
     assert add or replace or remove
-    spec = _unshared(yaml.load(text, Loader))
+    spec = _unshared(parsed(text))
     for path in remove:
         parent, key = _find(spec, path)
         del parent[key]
@@ -50,12 +66,12 @@ def edited(
         parent, key = _find(spec, path)
         assert key not in parent, f"{path} exists"
         parent[key] = value
-    return yaml.dump(spec, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return dumped(spec)
 
 
 def reconciled_by_every_sync(text: str) -> str:
     """A streams.yaml in which every sync is due for each reconciliation that it declares."""
-    streams = yaml.load(text, Loader)["streams"]
+    streams = parsed(text)["streams"]
     reconciled = [name for name, stream in streams.items() if "reconcile" in stream.get("incremental", {})]
     return edited(text, replace={f"streams.{name}.incremental.reconcile.every": "0s" for name in reconciled})
 

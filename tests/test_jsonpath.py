@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jsonpath_ng.ext.parser import parse
+from jsonpath_ng.ext.parser import ExtendedJsonPathParser
 
 from engine.jsonpath import compile_path
 
+PARSER = ExtendedJsonPathParser()
 RECORD: Any = {
     "a": {"b": [10, {"c": None, "d d": "x"}], "e.f": 1},
     "n": None,
@@ -36,7 +37,7 @@ RECORD: Any = {
 )  # fmt: skip
 def test_a_plain_path_is_what_jsonpath_ng_finds(text: str) -> None:
     """Falsy values are values; a missing one is None."""
-    matches = [match.value for match in parse(text).find(RECORD)]
+    matches = [match.value for match in PARSER.parse(text).find(RECORD)]
     assert compile_path(text).get(RECORD) == (matches[0] if matches else None)
 
 

@@ -24,7 +24,7 @@ _KNOWN_TAGS = {f"{_PLAIN_TAG}{name}" for name in (*_SCALARS, "map", "seq", "merg
 _MERGE_TAG = f"{_PLAIN_TAG}merge"  # of a plain <<; in quotes it is a key like any other
 _CONSTRUCTOR = yaml.constructor.SafeConstructor()
 _MAX_DEPTH = 100  # so that recursion over the tree stays far below Python's limit
-_MAX_SIZE = 1_000_000  # nested aliases can repeat a few lines billions of times
+_MAX_SIZE = 200_000  # nested aliases can repeat a few lines billions of times
 _TOO_DEEP = f"the file is nested more than {_MAX_DEPTH} levels deep"
 
 

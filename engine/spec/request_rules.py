@@ -107,7 +107,7 @@ def get_has_no_body(spec: Spec, name: str, at: Node) -> Violations:
 
 
 def _is_empty(node: Node) -> bool:
-    return node.type == "mapping" and not list(node.entries)
+    return node.type == "mapping" and not node.entries
 
 
 def queries_are_flat(spec: Spec, name: str, at: Node) -> Violations:

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
-import yaml
-from jsonpath_ng.parser import parse
+from jsonpath_ng.parser import JsonPathParser
 
-from tests.fivetran.project import PROJECT, UserProject
+from tests.fivetran.project import UserProject
 from tests.shop import Recorder
+from tests.specs import SHIPPED, parsed
+
+PARSER = JsonPathParser()
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 DUCKDB_TYPES = {
@@ -34,7 +36,7 @@ Rows = Mapping[str, Row]
 
 @cache
 def _streams() -> dict[str, Any]:
-    streams: dict[str, Any] = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"]
+    streams: dict[str, Any] = parsed(SHIPPED.read_text("utf-8"))["streams"]
     return streams
 
 
@@ -54,7 +56,7 @@ def columns(table: str) -> dict[str, tuple[str, tuple[Any, ...]]]:
         if not field.get("volatile"):  # differs between two responses
             found[name] = (
                 field.get("type", "STRING"),
-                tuple(parse(path.replace("$parent", "$.parent")) for path in paths),
+                tuple(PARSER.parse(path.replace("$parent", "$.parent")) for path in paths),
             )
     return found
 

@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-import yaml
 
 from dev.testbed.everything import SECRET, read
 from dev.testbed.history import PrefectApi
@@ -16,10 +15,11 @@ from engine.spec.load import resolve
 from engine.sync import sync
 from tests.conftest import MAJORS
 from tests.fivetran.comparison import differences, in_duckdb, key_of
-from tests.fivetran.project import PROJECT, UserProject
+from tests.fivetran.project import UserProject
 from tests.shop import Lines, Recorder
+from tests.specs import SHIPPED, parsed
 
-STREAMS = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))["streams"]
+STREAMS = parsed(SHIPPED.read_text("utf-8"))["streams"]
 CLOUD = {  # tables that only Prefect Cloud has
     "webhooks", "slas", "workspace_user_access", "workspace_bot_access", "workspace_team_access", "workspaces",
     "accounts", "account_memberships", "account_roles", "workspace_roles", "service_accounts", "teams",

@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,11 +17,11 @@ from engine.declare.problems import SpecError
 from engine.spec.load import load
 from tests.effort import cases
 from tests.shop import STREAMS
-from tests.specs import edited, shipped
+from tests.specs import dumped, edited, parsed, shipped
 from tools.json_schema import configuration_schema, streams_schema
 
 SCHEMA = jsonschema.Draft202012Validator(streams_schema())
-BASE: Any = yaml.safe_load(STREAMS)
+BASE: Any = parsed(STREAMS)
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, 1, 7, -3, 2.5, "", "x", "offset", "single", "$.a", "30s", "GET /x", [], {}, ["$"]]
 )
@@ -65,7 +64,7 @@ def test_the_schema_and_validate_agree_on_structure(
     elif isinstance(parent, dict):
         parent[odd] = value
     path = tmp_path / "streams.yaml"
-    path.write_text(yaml.safe_dump(file, allow_unicode=True), "utf-8")
+    path.write_text(dumped(file), "utf-8")
     try:
         load(path)
         problems = []

@@ -8,10 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
 from engine.declare.problems import SpecError
 from engine.spec.load import load
+from tests.specs import parsed
 from tools.cli import main
 from tools.json_schema import streams_schema
 
@@ -65,13 +65,13 @@ TWICE = {"key_twice", "stream_twice", "column_twice", "python_object_tag"}  # JS
 @pytest.mark.parametrize("path", [p for p in STRUCTURE if p.stem not in TWICE], ids=name)
 def test_the_published_schema_rejects_what_validate_rejects(path: Path) -> None:
     """An editor shows a mistake of structure, too."""
-    assert not published_schema_accepts(yaml.safe_load(path.read_text("utf-8")))
+    assert not published_schema_accepts(parsed(path.read_text("utf-8")))
 
 
 def test_the_published_schema_accepts_the_shipped_file() -> None:
     """The engine and the published schema both accept the shipped streams.yaml, and the schema itself is valid."""
     jsonschema.Draft202012Validator.check_schema(streams_schema())
-    document = yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8"))
+    document = parsed((PROJECT / "streams.yaml").read_text("utf-8"))
     jsonschema.validate(document, streams_schema(), jsonschema.Draft202012Validator)
     load(PROJECT / "streams.yaml")
 

@@ -13,11 +13,9 @@ from engine.declare.types import Endpoint
 from engine.pagination.offset import Offset
 from engine.pagination.single import Single
 from engine.spec.configuration import ConfigurationError
-from engine.spec.load import load, resolve
+from engine.spec.load import ResolvedSpec, load, resolve
 from tests.shop import STREAMS, connection
-from tests.specs import edited, shipped
-
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.specs import edited, shipped, shipped_with
 
 
 def test_settings_are_filled_in(tmp_path: Path) -> None:
@@ -158,6 +156,11 @@ def test_a_message_does_not_repeat_a_setting(tmp_path: Path, path: str) -> None:
     assert "CANARY" not in str(caught.value)
 
 
+def prefect(folder: Path, url: str, **settings: str) -> ResolvedSpec:
+    """The project's own streams.yaml with settings, and with one of its streams."""
+    return connection(folder, url, shipped_with("flows"), **settings)
+
+
 @pytest.mark.parametrize(
     ("url", "fine"),
     [
@@ -189,31 +192,30 @@ def test_a_message_does_not_repeat_a_setting(tmp_path: Path, path: str) -> None:
         ("http://host:port/api", False),
     ],
 )
-def test_the_form_of_a_url(url: str, fine: bool) -> None:
+def test_the_form_of_a_url(tmp_path: Path, url: str, fine: bool) -> None:
     """A URL has no credentials (they would be logged), query or fragment. That of Prefect Cloud names a workspace."""
     if fine:
-        resolve(PROJECT / "streams.yaml", {"api_url": url})
+        prefect(tmp_path, url)
     else:
         with pytest.raises(ConfigurationError, match="accounts/ACCOUNT_ID/workspaces/WORKSPACE_ID"):
-            resolve(PROJECT / "streams.yaml", {"api_url": url})
+            prefect(tmp_path, url)
 
 
 @pytest.mark.parametrize(
     ("size", "fine"), [("1", True), ("200", True), ("", True), ("0", False), ("201", False), ("1e2", False)]
 )
-def test_the_bounds_of_batch_size(size: str, fine: bool) -> None:
+def test_the_bounds_of_batch_size(tmp_path: Path, size: str, fine: bool) -> None:
     """Prefect serves at most 200 rows a page."""
-    configuration = {"api_url": "http://host/api", "batch_size": size}
     if fine:
-        resolve(PROJECT / "streams.yaml", configuration)
+        prefect(tmp_path, "http://host/api", batch_size=size)
     else:
         with pytest.raises(ConfigurationError, match="batch_size: expected an integer from 1 to 200"):
-            resolve(PROJECT / "streams.yaml", configuration)
+            prefect(tmp_path, "http://host/api", batch_size=size)
 
 
-def test_a_url_without_api_is_a_warning() -> None:
+def test_a_url_without_api_is_a_warning(tmp_path: Path) -> None:
     """It is used as it is: a proxy may serve the API at another path."""
-    settings = resolve(PROJECT / "streams.yaml", {"api_url": "http://127.0.0.1:4200"}).settings
+    settings = prefect(tmp_path, "http://127.0.0.1:4200").settings
     assert len(settings.warnings) == 1
     assert "/api" in settings.warnings[0]
 
@@ -292,10 +294,10 @@ def test_a_setting_in_the_wrong_place_is_not_repeated(tmp_path: Path, type_: str
         ("http://[::ffff:127.0.0.1]:4200/api", False),
     ],
 )
-def test_credentials_over_plain_http_are_a_warning(url: str, warned: bool) -> None:
+def test_credentials_over_plain_http_are_a_warning(tmp_path: Path, url: str, warned: bool) -> None:
     """Unless they stay on this machine. It names what is sent, without its value."""
     for credentials in ({"api_key": "pnu_1234"}, {"auth_string": "me:secret"}, {"headers": "X-Key: secret"}, {}):
-        warnings = resolve(PROJECT / "streams.yaml", {"api_url": url, **credentials}).warnings
+        warnings = prefect(tmp_path, url, **credentials).warnings
         expected = [f"http:// sends {name} unencrypted to" for name in credentials if warned]
         assert [words for words in expected if not any(words in warning for warning in warnings)] == []
         assert len(warnings) == len(expected)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,12 +18,13 @@ from engine.spec.load import load
 from tests.effort import cases
 from tests.reading import model
 from tests.spec.test_agreement import places
+from tests.specs import dumped, parsed
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES: dict[str, Any] = {
-    "shipped": yaml.safe_load((PROJECT / "streams.yaml").read_text("utf-8")),
-    "desk": yaml.safe_load((PROJECT / "examples" / "desk" / "streams.yaml").read_text("utf-8")),
-    "model": yaml.safe_load(model.STREAMS),
+    "shipped": parsed((PROJECT / "streams.yaml").read_text("utf-8")),
+    "desk": parsed((PROJECT / "examples" / "desk" / "streams.yaml").read_text("utf-8")),
+    "model": parsed(model.STREAMS),
 }
 PLACES = [(name, place) for name, file in FILES.items() for place in places(file)]
 VALUES: tuple[Any, ...] = (
@@ -71,13 +71,6 @@ def _at(value: Any, place: Any) -> Any:
     for step in place:
         value = value[step]
     return value
-
-
-def dumped(file: Any) -> str:
-    text: str = yaml.dump(
-        file, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), allow_unicode=True, sort_keys=False
-    )
-    return text
 
 
 def problems(path: Path, text: str) -> Iterator[tuple[int, int]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import yaml
-
-from tests.specs import shipped
+from tests.specs import parsed, shipped
 from tools.docgen.dbt import sources
 
 SPEC = shipped()
@@ -12,7 +10,7 @@ SPEC = shipped()
 
 def test_dbt_tests_keys_and_references() -> None:
     """Primary keys are unique and not null. References lead to the other table."""
-    (source,) = yaml.safe_load(sources(SPEC))["sources"]
+    (source,) = parsed(sources(SPEC))["sources"]
     tables = {table["name"]: {column["name"]: column for column in table["columns"]} for table in source["tables"]}
     assert tables.keys() == {stream.destination_table for stream in SPEC.streams.values()}
     assert tables["flow_runs"]["id"]["data_tests"] == ["unique", "not_null"]

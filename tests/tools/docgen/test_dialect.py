@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from engine.declare.blocks import Union, keys_of
 from engine.declare.values import DURATION, SIZE
 from engine.spec.load import load
 from tests.readme import PROJECT, blocks
+from tests.specs import dumped, parsed
 from tools.docgen.dialect import Section, examples, page, sections
 
 PAGE = page()
@@ -83,8 +83,8 @@ def test_every_block_has_an_example() -> None:
 @pytest.mark.parametrize("section", BLOCKS, ids=lambda section: section.title)
 def test_an_example_shows_its_block_and_validates(tmp_path: Path, section: Section) -> None:
     """A reader can paste it. It has the block's key or, for a style, its name."""
-    example = yaml.safe_load(examples()[section.title])
-    validate(tmp_path, yaml.safe_dump(merged(yaml.safe_load(BASE), example)))
+    example = parsed(examples()[section.title])
+    validate(tmp_path, dumped(merged(parsed(BASE), example)))
     shown = {name for name, _ in entries(example)} | {value for _, value in entries(example) if isinstance(value, str)}
     assert section.title in shown or section.title == "The file"
 
@@ -102,9 +102,7 @@ def test_a_complete_stream_validates(tmp_path: Path, text: str) -> None:
 
 def test_there_are_four_recipes() -> None:
     """One for each way in which an API shows, or does not show, what has changed."""
-    whole, filtered, in_order, neither = (
-        stream for text in RECIPES for stream in yaml.safe_load(text)["streams"].values()
-    )
+    whole, filtered, in_order, neither = (stream for text in RECIPES for stream in parsed(text)["streams"].values())
     assert whole["sync_mode"] == "full_refresh"
     assert "$since" in filtered["incremental"]["changes"]["query"].values()
     assert "stop_at" in in_order["incremental"]["changes"]
