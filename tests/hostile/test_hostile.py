@@ -382,12 +382,12 @@ class HostileServer(RuleBasedStateMachine):
             self.model.wait(1)
             self.model.add("notes") if stream == "notes" else self.model.make_run(minutes=-minute)
         selected, self.world.settings["streams"] = self.world.settings.get("streams", ""), stream
-        for _ in range(30):
+        for _ in range(90):
             self.once = [respond(Reply(status=418), numbered(number))]
             if self._sync() is None:
                 break
         else:
-            raise AssertionError(f"30 syncs of {number} requests do not complete {stream}")
+            raise AssertionError(f"90 syncs of {number} requests do not complete {stream}")
         self.world.settings["streams"] = selected
 
     def _sync(self) -> BaseException | None:
