@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 from engine.declare.types import Endpoint
@@ -20,6 +20,8 @@ from engine.instants import format_instant
 from engine.variables import Spelling, Variable, fill, fill_path, variables_in
 
 Record = Mapping[str, Any]
+
+_LONG: Final = 60  # characters of a string that a message repeats
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,15 @@ class Request:
     def __str__(self) -> str:
         written = self.written_out()
         values = {**written.query, **(written.body or {})}
-        shown = ", ".join(f"{name}={value!r}" for name, value in values.items() if not isinstance(value, (dict, list)))
+        shown = ", ".join(
+            f"{name}={_shown(value)}" for name, value in values.items() if not isinstance(value, (dict, list))
+        )
         return f"{written.endpoint} ({shown})" if shown else str(written.endpoint)
+
+
+def _shown(value: Any) -> str:
+    """A value in a message. A long string is not repeated: half of it could hold half of a secret."""
+    return f"({len(value):,} characters)" if isinstance(value, str) and len(value) > _LONG else repr(value)
 
 
 def leaves_its_segment(value: str) -> bool:

@@ -21,7 +21,7 @@ from msgspec import DecodeError
 from msgspec.json import Decoder
 
 from engine.numbers import read_float
-from engine.spec.formats import Csv, Format, Json, Lines
+from engine.spec.formats import Csv, Format, Json, Lines, Undecoded
 
 # Repairs, as they are counted in the log: 3 strings contained ...
 UNPAIRED_SURROGATES: Final = "strings contained an unpaired surrogate, replaced by U+FFFD"
@@ -62,6 +62,8 @@ def decode_as(form: Format, content: bytes | bytearray) -> tuple[Any, Mapping[st
             return _decode_csv(content, delimiter)
         case Json():
             return decode(content)
+        case Undecoded():
+            return content, {}
 
 
 def decode(content: bytes | bytearray) -> tuple[Any, Mapping[str, int]]:

@@ -39,7 +39,14 @@ class Csv:
     )
 
 
-Format = Json | Lines | Csv
+@dataclass(frozen=True)
+class Undecoded:
+    """The bytes of a response, for a caller that decodes them. No stream has this format."""
+
+    media_type: ClassVar[str] = "application/json, */*;q=0.5"
+
+
+Format = Json | Lines | Csv | Undecoded
 
 FORMAT: Final = Union("format", {"json": Json, "lines": Lines, "csv": Csv})
 

@@ -23,6 +23,7 @@ from tools.cli.report import Report
 from tools.cli.target import (
     CommandError,
     NoDocument,
+    NoDocumentDeclared,
     StderrLog,
     chosen,
     load_openapi,
@@ -50,7 +51,8 @@ and with the rows:
   sample     records have their primary key, their cursor and the properties that columns map
 
 A request that the server rejects is a note if the server accepts an alternative of it. A column without a property is a
-warning, since servers differ by version. Exit code 0: no mistakes. 1: mistakes. 2: something could not be checked.
+warning, since servers differ by version. Exit code 0: no mistakes. 1: mistakes. 2: something could not be checked, such
+as an OpenAPI document that cannot be read; where none is named, the rows are checked without it.
 """
 _NO_DOCUMENT: Final = (
     "Without an OpenAPI document, check cannot tell which keys of bodies, filters and sorts the server accepts (it may "
@@ -89,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         resolved = resolved_spec(file, options.configuration)
         spec = resolved.spec
         streams = chosen(spec, options.stream)
-        api = _openapi(resolved, options.openapi, unchecked)
+        api = _openapi(resolved, options.openapi, unchecked, is_needed=options.unmapped)
 
     root = read_file(file)
     results = {
@@ -114,12 +116,17 @@ def run(options: argparse.Namespace) -> int:
     return 2 if unchecked else 0
 
 
-def _openapi(resolved: ResolvedSpec, source: str | None, unchecked: list[str]) -> OpenApi | None:
+def _openapi(resolved: ResolvedSpec, source: str | None, unchecked: list[str], *, is_needed: bool) -> OpenApi | None:
+    """The document; None if there is none. Without one that is named or needed, something is unchecked."""
     try:
         return load_openapi(resolved, source)
     except NoDocument as missing:
-        unchecked.append(f"{missing} {_NO_DOCUMENT}")
-        return None
+        sentences = f"{missing} {_NO_DOCUMENT}"
+        if isinstance(missing, NoDocumentDeclared) and not is_needed:
+            print(f"note: {sentences}", file=sys.stderr)
+        else:
+            unchecked.append(sentences)
+    return None
 
 
 def _sample(resolved: ResolvedSpec, results: Mapping[str, StreamFindings], *, has_document: bool) -> list[str]:

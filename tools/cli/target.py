@@ -8,19 +8,22 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from engine.declare.problems import suggestion
 from engine.declare.types import Endpoint
 from engine.failures import Failure
 from engine.http.client import Client
-from engine.http.decoding import NotJson, UnexpectedShape, decode
+from engine.http.decoding import Undecodable, UnexpectedShape
 from engine.requests import Request
 from engine.spec.dialect import Api, Retry, Spec, Stream
+from engine.spec.formats import Undecoded
 from engine.spec.load import ResolvedSpec, load, resolve
 from tools.openapi.document import NotOpenApi, OpenApi
+from tools.openapi.text import NotReadable, read_document
 
 _FEWER_RETRIES: Final = Retry(
     attempts=2,
@@ -36,6 +39,10 @@ class CommandError(Exception):
 
 class NoDocument(CommandError):
     """The OpenAPI document is missing or cannot be read."""
+
+
+class NoDocumentDeclared(NoDocument):
+    """Neither streams.yaml nor the command line names an OpenAPI document."""
 
 
 class StderrLog:
@@ -106,16 +113,17 @@ def load_openapi(resolved: ResolvedSpec, source: str | None) -> OpenApi:
     if source is not None and "://" not in source:
         return saved_openapi(Path(source), api.base_url)
     if source is None and api.openapi is None:
-        raise NoDocument(
+        raise NoDocumentDeclared(
             "streams.yaml does not name the API's OpenAPI document: set openapi under api, such as /openapi.json, "
-            "or pass a document with --openapi FILE|URL"
+            "or pass a document with --openapi FILE|URL."
         )
     request = Request(Endpoint("GET", api.openapi or "/"))
     if source is not None:
         resolved, request = _elsewhere(resolved, source)
     try:
         with Client(resolved, StderrLog()) as client:
-            document: OpenApi = client.send("openapi", request, lambda value: _parse(value, api.base_url)).value
+            read = partial(_read, base_url=api.base_url)
+            document: OpenApi = client.send("openapi", request, read, form=Undecoded()).value
     except Failure as failure:
         raise NoDocument(str(failure)) from None
     return document
@@ -129,16 +137,18 @@ def saved_openapi(path: Path, base_url: str) -> OpenApi:
         OSError: it cannot be read.
     """
     try:
-        return OpenApi(decode(path.read_bytes())[0], base_url)
-    except NotJson:
-        raise NoDocument(f"{path} is not JSON") from None
+        return OpenApi(read_document(path.read_bytes()), base_url)
+    except NotReadable as error:
+        raise NoDocument(f"{path} is {error}.") from None
     except NotOpenApi as error:
-        raise NoDocument(f"{path}: {error}") from None
+        raise NoDocument(f"{path}: {error}.") from None
 
 
-def _parse(value: Any, base_url: str) -> OpenApi:
+def _read(content: bytes, base_url: str) -> OpenApi:
     try:
-        return OpenApi(value, base_url)
+        return OpenApi(read_document(content), base_url)
+    except NotReadable as error:
+        raise Undecodable(f"that is {error}") from None
     except NotOpenApi as error:
         raise UnexpectedShape(str(error)) from None
 
@@ -150,9 +160,9 @@ def _elsewhere(resolved: ResolvedSpec, url: str) -> tuple[ResolvedSpec, Request]
         address, own = urlsplit(url), urlsplit(api.base_url)
         same = (address.scheme, address.hostname, address.port) == (own.scheme, own.hostname, own.port)
     except ValueError:
-        raise NoDocument(f"--openapi: {url} is not a URL") from None
+        raise NoDocument(f"--openapi: {url} is not a URL.") from None
     if address.username is not None:
-        raise NoDocument("--openapi: remove the user and password from the URL; messages would show them")
+        raise NoDocument("--openapi: remove the user and password from the URL; messages would show them.")
     path, query = address.path or "/", dict(parse_qsl(address.query))
     if same:  # up from the base URL, below which the endpoints of CSRF and access tokens are
         ups = "../" * sum(map(bool, own.path.split("/")))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.setup_form import setup_tests
@@ -78,21 +79,29 @@ def test_offline_sends_no_request_and_needs_no_configuration(
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "arguments", "words", "code"),
     [
-        (DECLARED, "/openapi.json at http"),
-        (STREAMS, "set openapi under api, such as /openapi.json"),
+        (DECLARED, (), "not checked: openapi: GET /openapi.json at http", 2),
+        (STREAMS, (), "note: streams.yaml does not name the API's OpenAPI document: set openapi under api", 0),
+        (STREAMS, ("--unmapped",), "not checked: streams.yaml does not name the API's OpenAPI document", 2),
     ],
-    ids=["not served", "not declared"],
+    ids=["not served", "not declared", "needed"],
 )
 def test_without_a_document_the_unchecked_parts_are_named(
-    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+    server: tuple[Shop, Loopback],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    arguments: tuple[str, ...],
+    words: str,
+    code: int,
 ) -> None:
-    """The first rows are still sampled, but exit code 2 says that not everything was checked."""
+    """The first rows are still sampled. Exit code 2 says that a document was expected."""
     server[0].document = None
-    assert check(tmp_path, server[1], text=text) == 2
+    assert check(tmp_path, server[1], *arguments, text=text) == code
     printed = capsys.readouterr()
     assert words in printed.err
+    assert ". Without an OpenAPI document, check cannot tell" in printed.err
     assert "it may silently ignore a key and return everything" in printed.err
     assert "checked against the first rows only: no mistakes" in printed.out
     assert printed.out.splitlines()[1].split() == ["orders", *["-"] * 7, "ok"]
@@ -298,6 +307,23 @@ def test_a_server_that_is_down_gets_no_further_requests(tmp_path: Path, capsys: 
         assert check(tmp_path, loopback) == 2
         assert {seen.path for seen in loopback.seen} == {"/api/openapi.json", "/api/orders/filter"}
     assert "not checked: the streams after it" in capsys.readouterr().err
+
+
+def test_a_document_can_be_in_yaml(server: tuple[Shop, Loopback], tmp_path: Path) -> None:
+    """Served, or saved in a file."""
+    text = yaml.safe_dump(shop("3.0.3"))
+    good, server[1].answer = (
+        server[1].answer,
+        lambda seen: (
+            Reply(body=text.encode(), headers={"Content-Type": "application/yaml"})
+            if seen.path.endswith("openapi.json")
+            else good(seen)
+        ),
+    )
+    assert check(tmp_path, server[1]) == 0
+    (tmp_path / "saved.yaml").write_text(text, "utf-8")
+    assert check(tmp_path, server[1], "--openapi", str(tmp_path / "saved.yaml"), "--offline") == 0
+    assert check(tmp_path, server[1], text=NOTE_MISSPELLED) == 0
 
 
 def test_credentials_in_the_url_of_a_document_are_rejected(

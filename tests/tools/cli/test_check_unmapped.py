@@ -108,4 +108,4 @@ def test_no_document_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "what no stream reads" in err
     (tmp_path / "page.json").write_text("<html>", "utf-8")
     assert main([*arguments, "--unmapped", "--openapi", str(tmp_path / "page.json")]) == 2
-    assert "page.json is not JSON" in capsys.readouterr().err
+    assert "page.json is neither JSON nor YAML" in capsys.readouterr().err

@@ -91,3 +91,17 @@ def test_a_description_beside_a_reference_wins() -> None:
     """The property's own description is more precise than that of its type."""
     root = {"t": {"type": "object", "description": "A type."}}
     assert Shape.of(root, {"allOf": [{"$ref": "#/t"}], "description": "A property."}).description == "A property."
+
+
+def test_a_reference_leads_into_a_list() -> None:
+    """Generators write them where a schema is used twice; a number that is no index leads nowhere."""
+    root = {"Tag": {"allOf": [{"type": "object", "properties": {"id": {"type": "string"}}}, {"type": "object"}]}}
+    assert [*Shape.of(root, {"$ref": "#/Tag/allOf/0"}).properties] == ["id"]
+    assert Shape.of(root, {"$ref": "#/Tag/allOf/2"}).kinds == {"any"}
+    assert Shape.of(root, {"$ref": "#/Tag/allOf/id"}).kinds == {"any"}
+
+
+def test_a_reference_can_be_encoded() -> None:
+    """It is a fragment of a URL, so that braces of a path are encoded."""
+    root = {"paths": {"/orders/{id}": {"parameters": [{"schema": {"type": "integer"}}]}}}
+    assert Shape.of(root, {"$ref": "#/paths/~1orders~1%7Bid%7D/parameters/0/schema"}).kinds == {"integer"}
