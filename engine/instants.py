@@ -121,6 +121,46 @@ def from_epoch(value: float | str, unit: timedelta) -> datetime:
     return EPOCH + timedelta(microseconds=int(micros))
 
 
+EPOCH_UNITS: Final = {
+    "epoch_seconds": timedelta(seconds=1),
+    "epoch_milliseconds": timedelta(milliseconds=1),
+    "epoch_microseconds": timedelta(microseconds=1),
+}
+"""The formats that count from the beginning of 1970, and what they count."""
+
+
+def parse_formatted(value: str | float, written: str, offset: timezone | None = None) -> datetime:
+    """The instant that a value is in a format: one of :data:`EPOCH_UNITS`, or a pattern of ``strptime``.
+
+    Args:
+        value: The value.
+        written: The format.
+        offset: The offset from UTC, if the pattern has none. By default, none.
+
+    Raises:
+        ValueError: the value is not of that format.
+        OverflowError: the instant is outside the years 1 to 9999.
+    """
+    unit = EPOCH_UNITS.get(written)
+    if unit is not None:
+        return from_epoch(value, unit)
+    instant = datetime.strptime(str(value), written)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=offset or timezone.utc)).astimezone(timezone.utc)
+
+
+def formatted(instant: datetime, written: str, offset: timezone | None = None) -> str | int:
+    """The reverse of :func:`parse_formatted`. What a format cannot say is cut, so the result is never later.
+
+    >>> formatted(EPOCH + timedelta(seconds=1.5), "epoch_seconds"), formatted(EPOCH, "%d/%m/%Y")
+    (1, '01/01/1970')
+    """
+    unit = EPOCH_UNITS.get(written)
+    if unit is not None:
+        return (instant - EPOCH) // unit
+    local = instant.astimezone(offset or timezone.utc)
+    return local.strftime(re.sub(r"%Y", f"{local.year:04}", written))
+
+
 def format_instant(instant: datetime) -> str:
     """Format an instant in UTC with microseconds: ``2024-05-01T10:00:00.000000Z``."""
     return instant.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -121,6 +121,8 @@ def _(choice: Choice, definitions: dict[str, Schema]) -> Schema:
     words: Schema = {"enum": list(choice.choices)}
     if choice.about:
         words["markdownEnumDescriptions"] = [choice.about.get(word, "") for word in choice.choices]
+    if choice.other is not None:
+        words = {"anyOf": [words, json_schema(choice.other, definitions)]}
     return {"if": {"type": "string", "pattern": _PLACEHOLDER}, "then": {}, "else": words}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from engine.declare.types import Endpoint
-from engine.instants import EPOCH
+from engine.instants import EPOCH, format_instant
 from engine.jsonpath import JsonPath, Steps, compile_path, leading_steps
 from engine.pagination import Pagination
 from engine.pagination.keyset import Keyset
@@ -19,10 +19,11 @@ from engine.pagination.offset import Offset
 from engine.pagination.page_number import PageNumber
 from engine.pagination.single import Single
 from engine.pagination.token import Token
+from engine.reading.source import spelling
 from engine.requests import Request
 from engine.spec.dialect import ChangeFeed, Count, Fallback, Incremental, Parent, Query, Spec, Stream
 from engine.spec.records import Records
-from engine.variables import fill, variables_in
+from engine.variables import Spelling, fill, variables_in
 from tools.checking.findings import Place
 
 INSTANT: Final = EPOCH
@@ -83,6 +84,7 @@ class RequestForm:
         optional: Whether a sync continues without this request if the server rejects it.
         reads_whole_list: Whether this reads the whole list at each sync, so that its order matters little.
         listed: Values in the request that the file lists elsewhere; a sync leaves out those that the server rejects.
+        spelling: How the request has instants.
     """
 
     endpoint: Endpoint
@@ -97,12 +99,13 @@ class RequestForm:
     optional: bool = False
     reads_whole_list: bool = False
     listed: ListedValues | None = None
+    spelling: Spelling = format_instant
 
     def writing(
         self, body: Mapping[str, Any] | None, query: Mapping[str, Any], place: Place, samples: Mapping[str, Any]
     ) -> RequestForm:
         """The form with a body and a query that the file writes out at a place, with samples for their variables."""
-        sent, asked = fill(body or {}, samples), fill(query, samples)
+        sent, asked = (fill(template, samples, self.spelling) for template in (body or {}, query))
         return replace(
             self,
             sent=(*self.sent, SentValues(sent, (*place, "body"))) if sent else self.sent,
@@ -141,6 +144,7 @@ def _request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
         (*here, "endpoint"),
         records=stream.records,
         records_place=(*here, "records") if own_records else ("api", "records"),
+        spelling=spelling(spec, stream),
     )
     written = _Written(stream.body, stream.query or {}, here, _parents(stream.parent, stream.body, stream.query))
     whole = replace(base, reads_whole_list=stream.sync_mode == "full_refresh")
@@ -346,6 +350,7 @@ def _of_query(
 def _of_alternative(
     spec: Spec, stream: Stream, query: Fallback, form: RequestForm, own: _Written, place: Place
 ) -> Iterator[RequestForm]:
+    form = replace(form, spelling=spelling(spec, stream, query))
     for name, path in (("stop_at", query.stop_at), ("filters_by", query.filters_by)):
         if path is not None:
             form = form.expecting(ExpectedPath(path, (*place, name), type="instant"))

@@ -125,12 +125,14 @@ class Choice:
         choices: The words.
         about: The meaning of each word, for the reference page.
         renamed: Former words, with the current ones.
+        other: What else is accepted.
     """
 
     noun: str
     choices: tuple[str, ...]
     about: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    other: Text | None = None
 
     def read(self, node: Node) -> Any:
         filled = node.filled()
@@ -141,6 +143,8 @@ class Choice:
         word = filled.yaml.value
         if word in self.choices:
             return word
+        if self.other is not None and re.fullmatch(self.other.pattern or "", word):
+            return self.other.read(node)
         if filled is not node:
             return node.problem(f"expected {self.noun} ({', '.join(self.choices)}), found {filled.describe()}")
         if word in self.renamed:
@@ -149,7 +153,8 @@ class Choice:
 
     @property
     def words(self) -> str:
-        return f"one of {', '.join(f'`{word}`' for word in self.choices)}"
+        words = f"one of {', '.join(f'`{word}`' for word in self.choices)}"
+        return words if self.other is None else f"{words}, or {self.other.words}"
 
 
 @dataclass(frozen=True)

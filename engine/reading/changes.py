@@ -205,7 +205,8 @@ class ChangesPass:
         """The request of a query, whose ``$from`` is where the query starts."""
         start = query.start.value({"since": since}) if query.start is not None else since
         body = self.source.stream.body if query.body is None else query.body
-        return self.source.request(body, query.query).bind({"since": since, "from": start})
+        request = self.source.request(body, query.query).bind({"since": since, "from": start})
+        return replace(request, spelling=query.instants.spell) if query.instants is not None else request
 
     def _style(self, query: Fallback) -> Pagination:
         return query.pagination or self.source.style_of(self._request(query, self.since))

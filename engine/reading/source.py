@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from engine.failures import Failure, OrderMoved, SkippedList
-from engine.instants import shifted
+from engine.instants import format_instant, shifted
 from engine.log import Log
 from engine.nouns import counted
 from engine.pagination import Pagination, Paginator, is_stable, paginate_unjoined
@@ -22,7 +22,8 @@ from engine.reading.pages import ListPage, ListRequest, PageReader
 from engine.reading.progress import Progress
 from engine.requests import KeyedRecord, Record, Request
 from engine.rows.mapping import RowMapping
-from engine.spec.dialect import Lookup, Spec, Stream
+from engine.spec.dialect import Fallback, Instants, Lookup, Spec, Stream
+from engine.variables import Spelling
 
 _REQUESTS_A_LIST: Final = 4  # a list that is resumed needs as many until it is ahead of where it stopped
 _LOOKUP_SIZE: Final = 100  # keys per request
@@ -43,6 +44,7 @@ class Source:
         self.lookback = spec.lookback_of(stream)
         self.form = stream.form or spec.api.form
         self._api_pagination = spec.api.pagination
+        self._spelling = spelling(spec, stream)
         most = min(pages.concurrency, stream.concurrency or pages.concurrency)
         limit = spec.api.limits.requests or most * _REQUESTS_A_LIST
         self.concurrency = max(1, min(most, limit // _REQUESTS_A_LIST))
@@ -156,7 +158,8 @@ class Source:
     def request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
         """A request to the stream's endpoint."""
         assert self.stream.endpoint is not None  # the spec requires one for everything but embedded records
-        return Request(self.stream.endpoint, {**(self.stream.query or {}), **(query or {})}, body)
+        whole_query = {**(self.stream.query or {}), **(query or {})}
+        return Request(self.stream.endpoint, whole_query, body, spelling=self._spelling)
 
     def read(
         self, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
@@ -260,6 +263,15 @@ class Source:
                     "as the primary_key"
                 )
                 return
+
+
+def spelling(spec: Spec, stream: Stream, query: Fallback | None = None) -> Spelling:
+    """How the requests of a stream, or of one of its queries, have instants."""
+    declared = (query.instants if query is not None else None) or stream.instants or spec.api.instants
+    cursor = stream.fields[stream.cursor_field] if stream.cursor_field is not None else None
+    if declared is None and cursor is not None and cursor.time_format is not None:
+        declared = Instants(format=cursor.time_format, timezone=cursor.timezone)
+    return declared.spell if declared is not None else format_instant
 
 
 def sources(spec: Spec, pages: PageReader, log: Log) -> Mapping[str, Source]:

@@ -18,10 +18,9 @@ from datetime import date, datetime, timezone
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
-from engine.instants import from_epoch, parse_datetime, parse_instant
+from engine.instants import parse_datetime, parse_formatted, parse_instant
 from engine.numbers import PreciseFloat, exactly, read_float, with_floats
 from engine.spec.dialect import Field
-from engine.spec.types import EPOCH_UNITS, TimeFormat
 
 Convert = Callable[[Any], Any]
 """Converts a JSON value that is not null; raises :class:`TypeMismatch`."""
@@ -56,7 +55,7 @@ def converter(field: Field) -> Convert:
         assert field.precision is not None and field.scale is not None  # the spec checked it
         return _decimal(field.precision, field.scale)
     if field.time_format is not None:
-        return _from_epoch(field.time_format)
+        return _formatted(field.time_format, field.timezone)
     if field.timezone is not None:
         return _with_offset(field.timezone)
     return _CONVERTERS[field.type]
@@ -178,7 +177,7 @@ def _hint(value: Any) -> str:
     except (ValueError, OverflowError):
         pass
     try:
-        _from_epoch("epoch_milliseconds")(value)
+        _formatted("epoch_milliseconds", None)(value)
     except TypeMismatch:
         return ""
     return 'a number that counts from 1970 needs the key "format"'
@@ -196,13 +195,11 @@ def _with_offset(offset: timezone) -> Convert:
     return convert
 
 
-def _from_epoch(name: TimeFormat) -> Convert:
-    unit = EPOCH_UNITS[name]
-
+def _formatted(written: str, offset: timezone | None) -> Convert:
     def convert(value: Any) -> datetime:
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             try:
-                return from_epoch(value, unit)
+                return parse_formatted(value, written, offset)
             except (ValueError, OverflowError):
                 pass
         raise TypeMismatch

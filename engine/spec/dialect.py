@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar, Final, get_args
 
 from engine.authentication import AUTHENTICATION, Authentication
@@ -43,6 +43,7 @@ from engine.declare.values import (
     Size,
     Text,
 )
+from engine.instants import formatted
 from engine.jsonpath import JsonPath, compile_path
 from engine.pagination import PAGINATION, Pagination
 from engine.spec.answers import Answer
@@ -53,18 +54,18 @@ from engine.spec.types import (
     COLUMN_TYPES,
     DELETED,
     OFFSET,
+    PATTERN,
     REFERENCE,
     SINCE,
     START,
     SYNC_MODES,
+    TIME_FORMAT,
     VALUE_FORMATS,
     ColumnType,
     Deleted,
     Reference,
     Start,
     SyncMode,
-    TimeFormat,
-    ValueFormat,
 )
 from engine.variables import Variable
 
@@ -159,6 +160,22 @@ class ServerVersion:
 
 
 HEADERS: Final = MapOf("header", Text(r"[ -~]*", "printable ASCII"), HEADER_NAME, HEADER_EXPECTED, may_be_empty=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instants:
+    """How requests have the instants that stand for variables: `$since`, `$from`, `$to` and `$now`."""
+
+    format: str = key(TIME_FORMAT, "The format. What it cannot say is cut: `%Y-%m-%d` has the day.")
+    timezone: timezone | None = key(OFFSET, "For a pattern: the offset of its times, if not UTC.", default=None)
+
+    def spell(self, instant: datetime) -> str | int:
+        """An instant in this format."""
+        return formatted(instant, self.format, self.timezone)
+
+
+INSTANTS: Final = Object(Instants, shorthand="format")
+
 RECORDS: Final = Object(Records, shorthand="list")
 
 
@@ -209,6 +226,9 @@ class Api:
         default=None,
     )
     pagination: Pagination = key(PAGINATION, "How lists are read in pages. A stream can override it.")
+    instants: Instants | None = key(
+        INSTANTS, "How requests have instants: `epoch_seconds`, `%Y-%m-%d`. A stream can override it.", default=None
+    )
     records: Records = key(
         RECORDS,
         "Where the records are in a response.",
@@ -287,10 +307,11 @@ class Field:
     )
     precision: int | None = key(Integer(1, 38), "For DECIMAL: total number of digits.", default=None)
     scale: int | None = key(Integer(0, 37), "For DECIMAL: digits after the decimal point.", default=None)
-    format: ValueFormat | None = key(
-        Choice("a format", tuple(VALUE_FORMATS), VALUE_FORMATS),
-        "What the server sends in place of a date and time (UTC_DATETIME), or of a number or boolean. Requests have "
-        "`$since` in ISO 8601 all the same.",
+    format: str | None = key(
+        Choice("a format", tuple(VALUE_FORMATS), VALUE_FORMATS, other=PATTERN),
+        "How the server writes a date and time (UTC_DATETIME), if not in ISO 8601 or RFC 1123, or that it writes a "
+        "number or boolean as text. The format of the `cursor_field` is that of `$since`, too, unless `instants` says "
+        "otherwise.",
         default=None,
     )
     timezone: timezone | None = key(
@@ -298,7 +319,7 @@ class Field:
     )
 
     @property
-    def time_format(self) -> TimeFormat | None:
+    def time_format(self) -> str | None:
         """What the server sends in place of a date and time."""
         return None if self.format == "text" else self.format
 
@@ -354,6 +375,9 @@ class Related(Parent):
 class Fallback:
     """A query to use instead, on servers that reject the ones before it."""
 
+    instants: Instants | None = key(
+        INSTANTS, "How the request has instants, if not as the stream's others.", default=None
+    )
     start: Variable | None = key(
         SINCE,
         "What `$from` is at the beginning of the result: `$since-15m`. By default, it is `$since`.",
@@ -550,6 +574,12 @@ class Stream:
         JsonObject(), "Body of a POST request, apart from the pagination: a stable sort, for example.", default=None
     )
     query: Mapping[str, JsonValue] | None = key(JsonObject(), "Query parameters.", default=None)
+    instants: Instants | None = key(
+        INSTANTS,
+        "How requests have instants. By default as the api says or else in the format of the `cursor_field`; if that "
+        "has none, in ISO 8601 with microseconds.",
+        default=None,
+    )
     start: Start | None = key(
         START,
         "Where the list begins: rows before it are never read. The request has it as `$from`. A date, or a time before "

@@ -22,7 +22,7 @@ from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
 from engine.spec.request_rules import REQUEST_RULES, names
 from engine.spec.selection import WORDS, select
-from engine.spec.types import FROM_TEXT, KEY_TYPES
+from engine.spec.types import FROM_TEXT, KEY_TYPES, TIME_FORMATS
 from engine.spec.violations import Violation, Violations
 
 _RESUMABLE: Final = "keyset, offset, or page_number without a total"
@@ -173,7 +173,7 @@ def only_instants_have_a_timezone(field: Field, at: Node) -> Violations:
 
 def a_number_has_no_timezone(field: Field, at: Node) -> Violations:
     """It counts from an instant."""
-    if field.time_format is not None and at.get("timezone") is not None:
+    if field.time_format in TIME_FORMATS and at.get("timezone") is not None:
         yield Violation(at.at("timezone"), f"{field.time_format} needs no timezone", at_key=True)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final, Literal
 
 from engine.declare.types import NAME_PATTERN
-from engine.declare.values import DURATION, Text
+from engine.declare.values import DURATION, Choice, Text
 from engine.instants import parse_instant, parse_offset
 from engine.variables import Variable, parse
 
@@ -40,8 +40,6 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
 KEY_TYPES: Final = frozenset({"STRING", "SHORT", "INT", "LONG", "NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME"})
 """The column types that compare and hash exactly, as a primary key must."""
 
-TimeFormat = Literal["epoch_seconds", "epoch_milliseconds", "epoch_microseconds"]
-
 Start = datetime | timedelta
 """Where a list begins: an instant, or a time before now."""
 
@@ -71,13 +69,31 @@ START: Final = Text(
     noun="a date, a date and time, or a time before now",
 )
 
+
+def _pattern(text: str) -> str:
+    moment = datetime(2024, 11, 25, 13, 45, 59, tzinfo=timezone.utc)
+    try:
+        datetime.strptime(moment.strftime(text), text)
+    except ValueError:
+        raise ValueError(f'"{text}" is no pattern of a date and time, such as %Y-%m-%d %H:%M') from None
+    return text
+
+
+PATTERN: Final = Text(
+    r".*%.*",
+    "a pattern of a date and time, such as %Y-%m-%d %H:%M",
+    _pattern,
+    noun="a pattern such as `%Y-%m-%d %H:%M`, in the directives of Python's `strptime`",
+)
+"""How dates and times are written, in the directives of Python's ``strptime``."""
+
 TIME_FORMATS: Final[Mapping[str, str]] = {
     "epoch_seconds": "seconds since the beginning of 1970, as a number or a string of digits",
     "epoch_milliseconds": "milliseconds since then",
     "epoch_microseconds": "microseconds since then",
 }
 
-ValueFormat = TimeFormat | Literal["text"]
+TIME_FORMAT: Final = Choice("a format of dates and times", tuple(TIME_FORMATS), TIME_FORMATS, other=PATTERN)
 
 VALUE_FORMATS: Final[Mapping[str, str]] = {
     **TIME_FORMATS,
@@ -86,13 +102,6 @@ VALUE_FORMATS: Final[Mapping[str, str]] = {
 
 FROM_TEXT: Final = frozenset({"BOOLEAN", "SHORT", "INT", "LONG", "DECIMAL", "FLOAT", "DOUBLE"})
 """The column types that take the format ``text``."""
-
-EPOCH_UNITS: Final[Mapping[TimeFormat, timedelta]] = {
-    "epoch_seconds": timedelta(seconds=1),
-    "epoch_milliseconds": timedelta(milliseconds=1),
-    "epoch_microseconds": timedelta(microseconds=1),
-}
-"""The unit that each format counts."""
 
 OFFSET: Final = Text(
     r"UTC|[+-](0[0-9]|1[0-4]):[0-5][0-9]",

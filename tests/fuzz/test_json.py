@@ -33,7 +33,7 @@ WHOLE = (
 SCRAPS = (*NUMBERS, *'[]{},:"\\', "null", r"\u0000", r"\udc00", "[" * 50, '{"a":' * 50, "\0", "\ufeff")
 CONVERTERS = [
     *(converter(Field(path=(), type=name)) for name in COLUMN_TYPES if name != "DECIMAL"),  # type: ignore[arg-type]
-    *(converter(Field(path=(), type="UTC_DATETIME", format=name)) for name in TIME_FORMATS),  # type: ignore[arg-type]
+    *(converter(Field(path=(), type="UTC_DATETIME", format=name)) for name in (*TIME_FORMATS, "%d/%m/%Y %H:%M")),
     *(converter(Field(path=(), type="DECIMAL", precision=p, scale=s)) for p, s in ((38, 0), (38, 38), (6, 2))),
 ]
 ROWS = RowMapping(shipped().streams["flow_runs"])

@@ -128,6 +128,8 @@ class _Page:
                 yield f"\nValues of `{k.name}`:\n\n"
                 for word in k.type.choices:
                     yield f"- `{word}`: {k.type.about[word]}.\n"
+                if k.type.other is not None:
+                    yield f"- {k.type.other.words}.\n"
 
     def _value(self, value_type: ValueType) -> str:
         """What a value may be, in a few words, with a link to the section of a block."""
@@ -147,7 +149,7 @@ class _Page:
                 return f"a mapping of {self._link(block, plural(noun))}"
             case MapOf(noun=noun, value=value):
                 return f"a mapping of {plural(noun)}, each {self._value(value)}"
-            case Choice(noun=noun, choices=choices) if len(choices) > _LONGEST_CHOICE:
+            case Choice(noun=noun, choices=choices, other=other) if len(choices) > _LONGEST_CHOICE or other is not None:
                 return f"{noun}, listed below"
             case Boolean() | Choice() | Constant() | Duration() | Integer() | JsonObject() | Scalar() | Size() | Text():
                 return value_type.words
