@@ -14,8 +14,10 @@ from typing import Any, Final, Generic, TypeVar
 
 from engine.declare.types import Endpoint
 from engine.nouns import singular
-from engine.pagination import Pagination
+from engine.pagination import PAGINATION, Pagination
 from engine.pagination.link import Link
+from engine.pagination.offset import Offset
+from engine.pagination.page_number import PageNumber
 from engine.pagination.placed import parameter_of
 from engine.pagination.token import Token
 from engine.spec.types import KEY_TYPES
@@ -34,6 +36,12 @@ _CREATED: Final = ("created", "created_at", "createdAt", "inserted_at")
 _UPDATED: Final = ("updated", "updated_at", "updatedAt", "modified", "modified_at", "last_modified", "last_updated")
 _NAMES: Final = ("name", "key", "slug", "title")
 _NEXT_PAGE: Final = ("next_page", "next", "next_link", "next_page_token", "next_token", "nextPageToken", "cursor")
+_SINCE: Final = re.compile(r"(?i)(updated|modified|changed)(_?at)?[_\[.]?(since|after|gte|gt|from|min)\]?|since")
+_SORTS: Final = ("sort", "sort_by", "sortBy", "order_by", "orderBy", "ordering")
+_ORDERS: Final = ("direction", "order", "sort_order", "sortOrder", "sort_direction", "order_direction", "dir")
+_SIZES: Final = ("limit", "per_page", "perPage", "page_size", "pageSize", "size", "max_results", "maxResults")
+_OFFSETS: Final = ("offset", "skip", "start_at", "startAt")
+_PAGES: Final = ("page", "page_number", "pageNumber")
 _SORT: Final = re.compile(r"(?P<by>\w+?)[_:. ](?P<order>asc|desc)(ending)?", re.I)  # NAME_ASC, name:asc
 
 T = TypeVar("T")
@@ -169,45 +177,80 @@ def parent_property(parameter: RequiredParameter, child: Endpoint, parent: Endpo
 
 @dataclass(frozen=True)
 class Sort:
-    """A value that sorts a list: by which property, in lower case, and whether it ascends."""
+    """Parameters that sort a list: by which property, in lower case, and whether it ascends."""
 
-    value: str
+    sent: Mapping[str, str]
     by: str
     ascends: bool
 
 
 def stable_sort(operation: Operation, key: str) -> Guess[Mapping[str, str]] | None:
-    """The parameter and the value that move rows least while they are read; None if the request has no sort.
+    """The parameters that move rows least while they are read; None if the request has no sort that is listed.
 
     Args:
         operation: The list.
         key: The property that identifies a record.
     """
-    for name, shape in _parameters(operation).items():
-        found = sorts(shape.values or ())
-        if found:
-            best = min(found, key=lambda one: (_stability(one.by, key)[0], not one.ascends))
-            return Guess({name: best.value}, _stability(best.by, key)[1])
-    return None
+    found = sorts(operation)
+    if not found:
+        return None
+    best = min(found, key=lambda one: (_stability(one.by, key)[0], not one.ascends))
+    return Guess(best.sent, _stability(best.by, key)[1])
 
 
 def newest_first(operation: Operation, cursor: str) -> Mapping[str, str] | None:
-    """The parameter and the value that sort by the cursor, descending; None if the request has no such sort."""
-    for name, shape in _parameters(operation).items():
-        for sort in sorts(shape.values or ()):
-            if not sort.ascends and sort.by == cursor.casefold():
-                return {name: sort.value}
-    return None
+    """The parameters that sort by the cursor, descending; None if the request has no such sort."""
+    wanted = {cursor.casefold(), *([_short(cursor)] if cursor in _UPDATED else [])}
+    return next((one.sent for one in sorts(operation) if not one.ascends and one.by in wanted), None)
 
 
-def sorts(values: Sequence[object]) -> list[Sort]:
-    """The values of a parameter as sorts: NAME_ASC, name:asc, or name and -name. Empty if any is something else."""
-    strings = [value for value in values if isinstance(value, str)]
-    if any(text.startswith("-") for text in strings):
-        return [Sort(text, text.lstrip("-").casefold(), not text.startswith("-")) for text in strings]
-    matches = [_SORT.fullmatch(text) for text in strings]
-    found = [Sort(m[0], m["by"].casefold(), m["order"].casefold() == "asc") for m in matches if m is not None]
+def _short(name: str) -> str:
+    """A property as sorts name it: ``updated`` for ``updated_at``."""
+    return re.sub(r"(_at|At)$", "", name).casefold()
+
+
+def sorts(operation: Operation) -> list[Sort]:
+    """The sorts that the document lists: NAME_ASC or name:asc, name and -name, or a name and a direction beside it."""
+    listed = {
+        name: [v for v in shape.values or () if isinstance(v, str)] for name, shape in _parameters(operation).items()
+    }
+    for name, values in listed.items():
+        found = [Sort({name: value}, by, ascends) for value, by, ascends in _in_one(values)]
+        if found:
+            return found
+    by_name = next((name for name in _SORTS if listed.get(name)), None)
+    order = next((name for name in _ORDERS if name != by_name and _directions(listed.get(name, ()))), None)
+    if by_name is None or order is None:
+        return []
+    directions = _directions(listed[order])
+    return [
+        Sort({by_name: value, order: word}, value.casefold(), ascends)
+        for value in listed[by_name]
+        for word, ascends in directions.items()
+    ]
+
+
+def free_sort(operation: Operation) -> str | None:
+    """The parameter that sorts a list by values which the document does not list; None if there is none."""
+    taken = _parameters(operation)
+    return next((name for name in _SORTS if name in taken and not taken[name].values), None)
+
+
+def _in_one(values: Sequence[str]) -> list[tuple[str, str, bool]]:
+    """The values of a parameter as sorts, by which property and whether they ascend. Empty if any is something else."""
+    if any(text.startswith("-") for text in values):
+        return [(text, text.lstrip("-").casefold(), not text.startswith("-")) for text in values]
+    matches = [_SORT.fullmatch(text) for text in values]
+    found = [(m[0], m["by"].casefold(), m["order"].casefold() == "asc") for m in matches if m is not None]
     return found if len(found) == len(values) else []
+
+
+def _directions(values: Sequence[str]) -> Mapping[str, bool]:
+    """The values of a parameter that is a direction, and whether each ascends; empty if it is something else."""
+    found = {
+        value: value.casefold().startswith("asc") for value in values if re.fullmatch(r"(?i)(asc|desc)(ending)?", value)
+    }
+    return found if len(found) == len(values) else {}
 
 
 def _stability(by: str, key: str) -> tuple[int, str]:
@@ -241,6 +284,41 @@ def largest_page(operation: Operation, style: Pagination) -> int | None:
     limit = operation.value(parameter)
     maxima = [int(form["maximum"]) for form in (limit.forms if limit else ()) if "maximum" in form]
     return max(maxima) if maxima and max(maxima) < style.page_size else None
+
+
+def counted_pagination(operation: Operation) -> Mapping[str, Any] | None:
+    """Pagination by an offset or a page number, by the names of the parameters; None if there are none."""
+    taken = _parameters(operation)
+    size = next((name for name in _SIZES if name in taken), None)
+    for style, variable, names in ((Offset, "offset", _OFFSETS), (PageNumber, "page", _PAGES)):
+        at = next((name for name in names if name in taken), None)
+        if size is None or at is None:
+            continue
+        sent = {"size": size, variable: at}
+        unusual = {name: f"${variable}" for variable, name in sent.items() if style.usual[variable] != name}
+        return {
+            "style": PAGINATION.style_of(style()),
+            **({"query" if operation.endpoint.method == "GET" else "body": unusual} if unusual else {}),
+            **_limits(taken[size], taken[at], is_page=variable == "page"),
+        }
+    return None
+
+
+def _limits(size: Shape, at: Shape, *, is_page: bool) -> Mapping[str, int]:
+    """The page size, if the server's maximum is below the default, and the first page, if it is 0."""
+    maxima = [int(form["maximum"]) for form in size.forms if "maximum" in form]
+    most = {"page_size": max(maxima)} if maxima and max(maxima) < Offset().page_size else {}
+    is_zero = is_page and any(0 in (form.get("minimum"), form.get("default")) for form in at.forms)
+    return {**most, **({"first": 0} if is_zero else {})}
+
+
+def changed_since(operation: Operation) -> str | None:
+    """The query parameter of a GET that selects the rows which changed since an instant; None if there is none."""
+    if operation.endpoint.method != "GET":
+        return None
+    able = {name for name, (shape, _) in operation.query.items() if shape.kinds & {"date-time", "string", "any"}}
+    names = [name for name in operation.query if name in able and _SINCE.fullmatch(name)]
+    return min(names, key=lambda name: name.casefold() == "since", default=None)
 
 
 def token_pagination(operation: Operation, api: OpenApi) -> Mapping[str, Any] | None:

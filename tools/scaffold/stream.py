@@ -275,7 +275,9 @@ def _parameters(found: ListOperation, key: str, query: Mapping[str, str]) -> Ite
         reason = ""
     if query:
         yield Line("query", query, reason)
-    if found.paged and not sorted_by:
+    if (free := guess.free_sort(operation)) is not None and not sorted_by:
+        yield Comment(f"The request takes {free}, but the document lists no values for it: add one, such as by id.")
+    elif found.paged and not sorted_by:
         yield Comment("The request has no sort: the server chooses the order. Overlapping pages guard against gaps.")
     required = [name for name, (_, must) in operation.query.items() if must]
     required += operation.body.required if operation.body is not None else []
@@ -296,6 +298,8 @@ def _pagination(found: ListOperation, api: OpenApi, spec: Spec) -> Iterator[Line
             yield Line("pagination", smaller, "the server's maximum")
     elif (by_token := guess.token_pagination(found.operation, api)) is not None:
         yield Line("pagination", by_token)
+    elif (counted := guess.counted_pagination(found.operation)) is not None:
+        yield Line("pagination", counted, "by the names of the parameters")
     else:
         names = paging_keys(spec, found.endpoint)
         taken = [name for name in names if found.operation.takes([name])]
@@ -317,16 +321,24 @@ def _changes(found: ListOperation, cursor: str | None) -> Iterator[Comment]:
     """An offer to read only changes, if the server can sort by the cursor."""
     if cursor is None:
         yield Comment("No property shows when a row changed, so every sync sends the whole list.")
-    elif found.paged and found.endpoint.method == "POST":
-        sort = guess.newest_first(found.operation, cursor)
-        if sort is not None:
-            yield Comment(
-                "To read only the rows that changed since the last sync, replace sync_mode with the lines below."
-            )
-            yield Comment(
-                f"They miss deleted rows, which a full refresh finds, and changes that do not move {cursor}.",
-                [
-                    Line("sync_mode", "incremental"),
-                    Line("incremental", {"changes": {"body": sort, "stop_at": path_of(cursor)}}),
-                ],
-            )
+        return
+    changes = _changes_query(found, cursor)
+    if changes is not None:
+        yield Comment("To read only the rows that changed since the last sync, replace sync_mode with the lines below.")
+        if (since := guess.changed_since(found.operation)) is not None:
+            yield Comment(f"Make sure that {since} selects by {cursor}, and not by when a row was made.")
+        yield Comment(
+            f"They miss deleted rows, which a full refresh finds, and changes that do not move {cursor}.",
+            [Line("sync_mode", "incremental"), Line("incremental", {"changes": changes})],
+        )
+
+
+def _changes_query(found: ListOperation, cursor: str) -> Mapping[str, Value] | None:
+    """The query for rows that changed: by a parameter, or newest first; None if the server has neither."""
+    since = guess.changed_since(found.operation)
+    if since is not None:
+        return {"query": {since: "$since"}}
+    sort = guess.newest_first(found.operation, cursor)
+    if sort is None or not (found.paged or guess.counted_pagination(found.operation)):
+        return None
+    return {"query" if found.endpoint.method == "GET" else "body": sort, "stop_at": path_of(cursor)}

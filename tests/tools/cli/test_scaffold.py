@@ -11,6 +11,7 @@ import yaml
 
 from dev.testbed.history import PrefectApi
 from dev.testbed.prefect_server import PrefectServer
+from engine.pagination.offset import Offset
 from engine.pagination.single import Single
 from engine.spec.load import load, resolve
 from engine.sync import sync
@@ -298,6 +299,41 @@ def test_comments_name_what_the_request_lacks(saved: Path) -> None:
     assert "    pagination: single\n" in text
     assert "# The server requires since: add the value to send." in text
     assert "# No property shows when a row changed, so every sync sends the whole list." in text
+
+
+def test_a_get_list_with_parameters_for_changes_sorts_and_pages(saved: Path) -> None:
+    """They are used, or offered, whatever they are called; a sort without listed values is left to the reader."""
+    document = json.loads((saved / "saved.json").read_text())
+    text = {"type": "string"}
+    schemas = {
+        "since": text,
+        "sort_by": text,
+        "limit": {"type": "integer", "maximum": 50},
+        "offset": {"type": "integer"},
+    }
+    incident = {"type": "object", "properties": {"id": text, "updated_at": {"type": "string", "format": "date-time"}}}
+    listed = {"type": "object", "properties": {"incidents": {"type": "array", "items": incident}}}
+    document["paths"]["/incidents"] = {
+        "get": {
+            "parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()],
+            "responses": {"200": {"content": {"application/json": {"schema": listed}}}},
+        }
+    }
+    (saved / "saved.json").write_text(json.dumps(document), "utf-8")
+    by_token = {"style": "token", "token": "$.next", "query": {"cursor": "$token"}}
+    (saved / "streams.yaml").write_text(edited(ORDERS_ONLY, replace={"api.pagination": by_token}), "utf-8")
+    assert run(saved, "/incidents") == 0
+    written = (saved / "streams.yaml").read_text("utf-8")
+    (style,) = load(saved / "streams.yaml").streams["incidents"].pagination
+    assert style == Offset(page_size=50)
+    assert "# The request takes sort_by, but the document lists no values for it" in written
+    assert "# Make sure that since selects by updated_at" in written
+    others, name, block = written.partition("  incidents:\n")
+    block = block.replace("    sync_mode: full_refresh\n", "").replace("    #   ", "    ")
+    (saved / "streams.yaml").write_text(others + name + block, "utf-8")
+    incremental = load(saved / "streams.yaml").streams["incidents"].incremental
+    assert incremental is not None
+    assert [query.query for query in incremental.changes] == [{"since": "$since"}]
 
 
 def test_records_in_an_envelope_and_a_smaller_page(saved: Path) -> None:

@@ -127,3 +127,61 @@ def test_the_largest_page(style: Pagination, most: int | None) -> None:
     """A server rejects a larger page, so the stream needs its own page size, whatever the style calls it."""
     operation = listing({"limit": {"type": "integer", "maximum": 50}, "per_page": {"type": "integer"}})
     assert guess.largest_page(operation, style) == most
+
+
+@pytest.mark.parametrize(
+    ("sort", "order", "best", "newest"),
+    [
+        ("sort", "direction", {"sort": "created", "direction": "asc"}, {"sort": "updated", "direction": "desc"}),
+        ("order_by", "order", {"order_by": "created", "order": "asc"}, {"order_by": "updated", "order": "desc"}),
+        ("sort", "colour", None, None),
+    ],
+)
+def test_a_sort_in_two_parameters(sort: str, order: str, best: Any, newest: Any) -> None:
+    """One names the property, as short as the server likes, the other the direction."""
+    operation = listing({sort: {"enum": ["created", "updated", "comments"]}, order: {"enum": ["asc", "desc"]}})
+    found = guess.stable_sort(operation, "id")
+    assert (found.value if found else None) == best
+    assert guess.newest_first(operation, "updated_at") == newest
+
+
+def test_a_sort_whose_values_are_not_listed_is_named() -> None:
+    """There is one, so the reader has to fill it in."""
+    assert guess.free_sort(listing({"sort_by": {"type": "string"}})) == "sort_by"
+    assert guess.free_sort(listing({"sort": {"enum": ["red", "green"]}, "limit": {}})) is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pagination"),
+    [
+        ({"limit": {}, "offset": {}}, {"style": "offset"}),
+        ({"limit": {"maximum": 50}, "offset": {}}, {"style": "offset", "page_size": 50}),
+        (
+            {"maxResults": {"maximum": 500}, "startAt": {}},
+            {"style": "offset", "query": {"maxResults": "$size", "startAt": "$offset"}},
+        ),
+        ({"per_page": {}, "page": {}}, {"style": "page_number", "query": {"per_page": "$size"}}),
+        ({"page_size": {}, "page": {"minimum": 0}}, {"style": "page_number", "first": 0}),
+        ({"limit": {}}, None),
+        ({"page": {}}, None),
+    ],
+)
+def test_pagination_by_the_names_of_parameters(parameters: dict[str, Any], pagination: Any) -> None:
+    """An offset before a page number; without a page size, the end of a list could not be told."""
+    assert guess.counted_pagination(listing(parameters)) == pagination
+
+
+@pytest.mark.parametrize(
+    ("parameters", "since"),
+    [
+        ({"since": {"type": "string"}, "updated_since": {"type": "string", "format": "date-time"}}, "updated_since"),
+        ({"since": {"type": "string", "format": "date-time"}}, "since"),
+        ({"updated_at[gte]": {"type": "string"}}, "updated_at[gte]"),
+        ({"updatedAfter": {}}, "updatedAfter"),
+        ({"since": {"type": "integer"}}, None),
+        ({"created_since": {"type": "string"}, "until": {"type": "string"}}, None),
+    ],
+)
+def test_the_parameter_that_selects_changes(parameters: dict[str, Any], since: str | None) -> None:
+    """By its name and by what it can hold; one that says what it compares is preferred."""
+    assert guess.changed_since(listing(parameters)) == since
