@@ -386,6 +386,7 @@ class HostileServer(RuleBasedStateMachine):
             self.once = [respond(Reply(status=418), numbered(number))]
             if self._sync() is None:
                 break
+            self.model.wait(60)  # so that rows leave the lookback, which can take more requests than that
         else:
             raise AssertionError(f"90 syncs of {number} requests do not complete {stream}")
         self.world.settings["streams"] = selected
