@@ -99,10 +99,11 @@ def _without(batch: Batch, keys: set[Hashable]) -> Batch:
 
 
 def _list_in_style(source: Source, position: str | None, ahead: bool, is_later: IsLater | None) -> Iterator[Batch]:
-    lists = [source.list_request(part, is_later=is_later) for part in (position.split(",") if position else [None])]
+    parts = position.split(",") if position else source.parts()
+    lists = [source.list_request(part, is_later=is_later) for part in parts]
     slices, first = Slices([one.paginator for one in lists]), lists[0].paginator
     first_request, width = first.request, min(len(lists), source.concurrency)
-    if ahead and position is None:
+    if ahead and position is None and len(lists) == 1:
         began = monotonic()
         for page in source.read(lists[:1], ahead=False):
             if first.request is not None and page.size >= (source.pagination.page_size or math.inf):

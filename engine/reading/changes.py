@@ -215,8 +215,7 @@ class ChangesPass:
         self, query: Fallback, since: datetime, position: str | None = None, *, joined: bool = True
     ) -> ListRequest:
         request, style = self._request(query, since), self._style(query)
-        is_later = self.source.changed_later(self.is_later)
-        paginator = style.paginate(request, position, is_later=is_later)
+        paginator = self.source.paginate(style, request, position, self.is_later)
         if not joined:
             paginator = paginate_unjoined(style, request)
         if query.stop_at is not None:

@@ -45,7 +45,8 @@ class ListRequest:
     ``parent``: the parent's key and record, if this is the list of its children. Such a list may not be found, because
     its parent was just deleted. ``endpoint_exists``: whether the endpoint is known to exist, so that a 404 that is not
     the API's own is transient. ``of``: the key of the first row that the list belongs to. ``form``: the
-    format of the responses.
+    format of the responses. ``narrow``: requests a shorter part of the list in place of one that the server rejects;
+    False if there is none.
     """
 
     paginator: Paginator
@@ -55,6 +56,7 @@ class ListRequest:
     endpoint_exists: bool = False
     of: Hashable = None
     form: Format = JSON
+    narrow: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,12 @@ class PageReader:
             if not sent.list_request.paginator.shrink():
                 raise
             self._client.log.warning(f"{too_large} Requesting fewer rows at a time.")
+            return None
+        except RequestRejected as rejected:
+            narrow = sent.list_request.narrow
+            if narrow is None or not narrow():
+                raise
+            self._client.log.info(f"{rejected} Requesting a shorter window.")
             return None
         return self._advance(stream, sent, response)
 

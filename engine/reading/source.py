@@ -17,6 +17,7 @@ from engine.log import Log
 from engine.nouns import counted
 from engine.pagination import Pagination, Paginator, is_stable, paginate_unjoined
 from engine.pagination.keyset import Keyset
+from engine.pagination.windows import WindowsPaginator
 from engine.reading.batch import Batch
 from engine.reading.pages import ListPage, ListRequest, PageReader
 from engine.reading.progress import Progress
@@ -127,7 +128,23 @@ class Source:
         request = self.request(self.stream.body).bind(self._start())
         if not joined:
             return self.listed(paginate_unjoined(self.pagination, request))
-        return self.listed(self.pagination.paginate(request, position, is_later=self.changed_later(is_later)))
+        return self.listed(self.paginate(self.pagination, request, position, is_later))
+
+    def paginate(
+        self, style: Pagination, request: Request, position: str | None = None, is_later: IsLater | None = None
+    ) -> Paginator:
+        """Start reading a list in a style, window by window if that is declared, or resume at a position."""
+        later, windows = self.changed_later(is_later), self.stream.windows
+        if windows is None or isinstance(style, Keyset) or "from" not in (request.values or {}):
+            return style.paginate(request, position, is_later=later)
+        return windows.paginate(style, request, position, datetime.now(timezone.utc), is_later=later)
+
+    def parts(self) -> Sequence[str | None]:
+        """The positions at which the list can be started, to read several windows at once."""
+        windows, start = self.stream.windows, self._start().get("from")
+        if windows is None or start is None:
+            return [None]
+        return windows.parts(start, datetime.now(timezone.utc), self.concurrency)
 
     def _start(self) -> Mapping[str, datetime]:
         """The value of ``$from`` at the start of the list, if it has one."""
@@ -152,7 +169,14 @@ class Source:
         """A list of this stream's records. ``of``: the key of the first row that they belong to."""
         known = parent is not None and bool(self.has_children)
         return ListRequest(
-            paginator, self.stream.records, self.mapping.key, parent, endpoint_exists=known, of=of, form=self.form
+            paginator,
+            self.stream.records,
+            self.mapping.key,
+            parent,
+            endpoint_exists=known,
+            of=of,
+            form=self.form,
+            narrow=paginator.narrow if isinstance(paginator, WindowsPaginator) else None,
         )
 
     def request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:

@@ -46,6 +46,7 @@ from engine.declare.values import (
 from engine.instants import formatted
 from engine.jsonpath import JsonPath, compile_path
 from engine.pagination import PAGINATION, Pagination
+from engine.pagination.windows import Windows
 from engine.spec.answers import Answer
 from engine.spec.configuration import Setting
 from engine.spec.formats import FORMAT, JSON, Format
@@ -586,6 +587,11 @@ class Stream:
         "now: `$now-90d`.",
         default=None,
         name="from",
+    )
+    windows: Windows | None = key(
+        Object(Windows, shorthand="at_most"),
+        "Reading the list, and what `changes` finds, in windows of time from `$from` to `$to`.",
+        default=None,
     )
     pagination: tuple[Pagination, ...] = key(
         OneOrMore(PAGINATION),

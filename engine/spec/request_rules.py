@@ -35,7 +35,11 @@ def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
     """The requests of a stream that have a body or a query of their own."""
     if stream.endpoint is None:
         return
-    known = (*(("parent",) if stream.parent is not None else ()), *(("from",) if stream.start is not None else ()))
+    known = (
+        *(("parent",) if stream.parent is not None else ()),
+        *(("from",) if stream.start is not None else ()),
+        *(("to",) if stream.windows is not None else ()),
+    )
     yield _Written(
         at,
         stream.endpoint,
@@ -49,12 +53,13 @@ def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
     if incremental is None or block is None:
         return
     usual = ((spec.api.pagination, None),)
+    changes = ("since", "from", "now", *(("to",) if stream.windows is not None else ()))
     for number, query in enumerate(incremental.changes):
         place = block.at("changes", number)
         for alternative, fallback in enumerate((query, *query.fallback)):
             own = place.at("fallback", alternative - 1) if alternative else place
             styles = _styles((fallback.pagination,), own.get("pagination")) if fallback.pagination else usual
-            yield _Written(own, stream.endpoint, ("since", "from", "now"), styles=styles)
+            yield _Written(own, stream.endpoint, changes, styles=styles)
     if incremental.open is not None:
         yield _Written(block.at("open"), stream.endpoint, ("open",), "open", "all rows", usual)
     if incremental.lookup is not None:
@@ -168,6 +173,27 @@ def requests_name_their_rows(spec: Spec, name: str, at: Node) -> Violations:
             yield Violation(written.node, message, at_key=True)
 
 
+def windows_have_bounds(spec: Spec, name: str, at: Node) -> Violations:
+    """A window is requested by its bounds, and the first one needs a beginning."""
+    stream = spec.streams[name]
+    if stream.windows is None:
+        return
+    if at.get("from") is None:
+        yield Violation(
+            at.at("windows"), 'needs the key "from" of the stream: where the first window begins', at_key=True
+        )
+    styles = stream.pagination or (spec.api.pagination,)
+    strings = [
+        *strings_in([stream.body, stream.query, *(part for style in styles for part in (style.body, style.query))])
+    ]
+    for bound in ("from", "to"):
+        if not any(names(string, bound) for string in strings):
+            message = f"a window needs ${bound} in the request, for example query: {{start: $from, end: $to}}"
+            yield Violation(at.at("windows"), message, at_key=True)
+    if any(isinstance(style, Keyset) for style in styles):
+        yield Violation(at.at("windows"), "style keyset reads by time already; it needs no windows", at_key=True)
+
+
 def pages_have_a_place(spec: Spec, name: str, at: Node) -> Violations:
     """A page can be requested only if its token, or its bounds, are in the request."""
     for written in _written(spec, spec.streams[name], at):
@@ -217,4 +243,5 @@ REQUEST_RULES: Final = (
     variables_stand_for_values,
     requests_name_their_rows,
     pages_have_a_place,
+    windows_have_bounds,
 )

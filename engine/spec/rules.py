@@ -638,7 +638,7 @@ def reconcile_needs_a_resumable_pagination(spec: Spec, name: str, at: Node) -> V
 
 def _can_resume(spec: Spec, stream: Stream) -> bool:
     style = stream.pagination[0] if stream.pagination else spec.api.pagination
-    return style.resumable
+    return style.resumable or stream.windows is not None
 
 
 def children_reconcile_with_their_parent(spec: Spec, name: str, at: Node) -> Violations:

@@ -1,0 +1,161 @@
+"""Windows: a list that is read from one instant to the next, for APIs that limit how much time a request may span.
+
+The request has the bounds of each window as ``$from`` and ``$to``. Whatever style reads a window, the read can resume
+at the window, and several parts of the time can be read at once. Positions have the form
+``2024-05-01T10:00:00.000000Z`` or, of a part that ends before now, ``FROM..TO``; a position within the window follows
+after a slash, quoted.
+
+Whether the server takes bounds as inclusive is not known, so windows overlap by a second. The last one ends now, by the
+server's clock as far as a response has shown it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import quote, unquote
+
+from engine.declare.blocks import key
+from engine.declare.values import Boolean, Duration
+from engine.instants import format_instant, parse_instant, shifted
+from engine.pagination.paginator import IsLater, Style
+from engine.requests import KeyedRecord, Page, Request
+
+_OVERLAP: Final = timedelta(seconds=1)
+_NARROWEST: Final = timedelta(seconds=4)
+_CLOCK: Final = timedelta(minutes=1)  # how far behind the server's clock the last window may end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """A list is read window by window: each request has the bounds of one, `$from` and `$to`.
+
+    For APIs that limit the time between the two, or the number of results. It makes every pagination style resumable.
+    """
+
+    at_most: timedelta = key(Duration(positive=True), "The longest window that the server accepts: `31d`.")
+    halve: bool = key(
+        Boolean(),
+        "Whether a window that the server rejects (400 or 422) is halved, because it has more results than the server "
+        "returns.",
+        default=False,
+    )
+
+    def parts(self, start: datetime, now: datetime, most: int) -> Sequence[str]:
+        """The positions of at most so many parts of equal length, which can be read at once."""
+        count = max(1, min(most, (now - start) // self.at_most))
+        bounds = [start + (now - start) / count * number for number in range(count)]
+        following = [*map(format_instant, bounds[1:]), ""]
+        return [f"{format_instant(at)}{f'..{end}' if end else ''}" for at, end in zip(bounds, following, strict=True)]
+
+    def paginate(
+        self,
+        style: Style,
+        request: Request,
+        position: str | None,
+        now: datetime,
+        *,
+        is_later: IsLater | None = None,
+    ) -> WindowsPaginator:
+        """Start at the ``$from`` of the request, or resume at a position of an earlier paginator."""
+        start: datetime = (request.values or {})["from"]
+        return WindowsPaginator(self, style, request, _Place.parse(position) or _Place(start), now, is_later)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place in a list: the start of a window, the end of the part that it belongs to, and a position within it."""
+
+    start: datetime
+    end: datetime | None = None
+    inner: str | None = None
+
+    @staticmethod
+    def parse(position: str | None) -> _Place | None:
+        """The place that a position stands for; None for a position of a style that has no windows."""
+        bounds, _, inner = (position or "").partition("/")
+        start, _, end = bounds.partition("..")
+        try:
+            return _Place(parse_instant(start), parse_instant(end) if end else None, unquote(inner) or None)
+        except (ValueError, OverflowError):
+            return None
+
+    def __str__(self) -> str:
+        end = f"..{format_instant(self.end)}" if self.end is not None else ""
+        inner = f"/{quote(self.inner, safe='')}" if self.inner else ""
+        return f"{format_instant(self.start)}{end}{inner}"
+
+
+class WindowsPaginator:
+    """One reading of a list, or of a part of its time."""
+
+    one_record = False
+
+    def __init__(
+        self,
+        windows: Windows,
+        style: Style,
+        request: Request,
+        place: _Place,
+        now: datetime,
+        is_later: IsLater | None,
+    ) -> None:
+        self._windows = windows
+        self._style = style
+        self._template = request
+        self._part_end = place.end
+        self._now = now
+        self._is_later = is_later
+        self._seen: set[Hashable] = set()  # the keys of this window and of the one before
+        self._keys: set[Hashable] = set()  # the keys of this window
+        self._length = windows.at_most
+        self.request: Request | None = None
+        self._open(place.start, place.inner)
+
+    @property
+    def position(self) -> str | None:
+        """The start of the window and, if its style can resume, the position within it."""
+        inner = self._inner.position if self._style.resumable else None
+        return str(_Place(self._start, self._part_end, inner))
+
+    def advance(self, page: Page) -> Sequence[KeyedRecord]:
+        """Take in a page of the window."""
+        if page.asked_at is not None:
+            self._now = max(self._now, page.asked_at)
+        new = [keyed for keyed in self._inner.advance(page) if keyed[0] not in self._seen]
+        self._keys.update(key for key, _ in page.records)
+        self._seen.update(key for key, _ in new)
+        self.request = self._inner.request
+        if self.request is None and self._end < self._limit:
+            self._seen, self._length = self._keys, self._windows.at_most
+            self._keys = set()
+            self._open(shifted(self._end, -min(_OVERLAP, self._windows.at_most / 10)))
+        return new
+
+    def shrink(self) -> bool:
+        """Let the style request fewer rows."""
+        shrunk = self._inner.shrink()
+        self.request = self._inner.request
+        return shrunk
+
+    def narrow(self) -> bool:
+        """Read the first half of the window instead; False if that is not declared, or it is too short."""
+        if not self._windows.halve or self._end - self._start < _NARROWEST:
+            return False
+        self._length = (self._end - self._start) / 2
+        self._open(self._start)
+        return True
+
+    @property
+    def _limit(self) -> datetime:
+        """The end of the last window."""
+        return self._part_end or shifted(self._now, -_CLOCK)
+
+    def _open(self, start: datetime, inner: str | None = None) -> None:
+        self._start = start
+        self._end = min(shifted(start, self._length), self._part_end or max(self._now, start))
+        window = self._template.bind({"from": start, "to": self._end})
+        self._inner = self._style.paginate(window, inner, is_later=self._is_later)
+        self.request = self._inner.request
