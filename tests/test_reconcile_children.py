@@ -102,11 +102,15 @@ def earlier(instant: str, hours: float) -> str:
 
 
 def run(folder: Path, server: Loopback, shop: Shop, recorder: Recorder, hours_later: float = 0) -> None:
-    """One sync, with every earlier round of reconciliation, and what queries covered, this many hours earlier."""
+    """One sync, with every earlier round of reconciliation, and what queries covered, this many hours earlier.
+
+    Instants of the orders stay.
+    """
     state = json.loads(json.dumps(recorder.state))
     for stream in state.get("streams", {}).values():
         for name in ("began", "previous", "newest") if hours_later and "reconcile" in stream else ():
-            stream["reconcile"][name] = earlier(stream["reconcile"][name], hours_later)
+            if parse_instant(stream["reconcile"][name]) > LONG_AGO + timedelta(days=1):
+                stream["reconcile"][name] = earlier(stream["reconcile"][name], hours_later)
         for intervals in stream.get("covered", {}).values():
             intervals[:] = ["..".join(earlier(at, hours_later) for at in one.split("..")) for one in intervals]
     shop.requested.clear()

@@ -61,6 +61,11 @@ def parent_changed(parent: Source, since: datetime, delivered: IsDelivered) -> C
     return changed
 
 
+def known_until(began: datetime, newest: datetime | None, lookback: timedelta) -> datetime:
+    """Until when a reading knows of every change: its start or, if the clock was ahead, the newest change by then."""
+    return began if newest is None else min(began, shifted(newest, lookback + _STEP))
+
+
 @dataclass
 class Slice:
     """The slice of a round that is due.
@@ -127,9 +132,8 @@ class Slice:
 
     @property
     def _next_previous(self) -> datetime:
-        """The instant ``previous`` of the next round. If the clock was ahead, the newest change then shows it."""
-        began, newest = self.before.began, self.before.newest
-        return began if newest is None else min(began, shifted(newest, self.source.lookback + _STEP))
+        """The instant ``previous`` of the next round."""
+        return known_until(self.before.began, self.before.newest, self.source.lookback)
 
     def state(self, position: str | None) -> ReconcileState:
         """The round after this slice."""

@@ -55,7 +55,7 @@ class Window:
         self._recent: dict[bytes, datetime] = {}
         self._not_written: dict[bytes, datetime] = {}
         self._parents: set[bytes] = set()
-        self._newest: datetime | None = None
+        self._newest = before.newest if before.since is None else None
         self._newest_parent: datetime | None = None
         self._is_dated = False
         self.keys = KnownKeys(before.keys)
@@ -219,6 +219,12 @@ class Window:
         known = max((at for at in (self._newest, self._before.since) if at is not None), default=self.start)
         return min(known, self.start) if known is not None and self.start is not None else known
 
+    @property
+    def _newest_of_first_pass(self) -> datetime | None:
+        if self._before.since is not None:
+            return self._before.newest
+        return max((at for at in (self._newest, self._newest_parent) if at is not None), default=None)
+
     def _floor(self) -> datetime:
         """The oldest cursor that the next pass looks at again."""
         since = self._next_since()
@@ -255,6 +261,7 @@ class Window:
             current_pass=None,
             open=self.open,
             keys=self.keys.state(),
+            newest=self._newest_of_first_pass,
         )
 
     def checkpoint_state(self, position: str | None) -> StreamState:
@@ -268,4 +275,5 @@ class Window:
             open=self._before.open | self._open,
             keys=self.keys.state(),
             recent=frozenset(recent),
+            newest=self._newest_of_first_pass,
         )

@@ -145,7 +145,8 @@ class StreamState:
     that could still change when they were sent; or of all rows, if deleted ones are to be detected. ``covered``: the
     intervals in which each query found every change. ``rows``: what a full refresh left. ``keys``: the keys of all
     rows, if reconciliation is to find those that are gone and there are not too many. ``surplus``: how wrong the
-    server's count is, if that shows deleted rows. ``made_by``, ``read_by``: fingerprints of the declaration of what the
+    server's count is, if that shows deleted rows. ``newest``: the newest cursor of the rows that the first pass read,
+    until reconciliation begins. ``made_by``, ``read_by``: fingerprints of the declaration of what the
     rows are, and of how they are read.
     """
 
@@ -158,6 +159,7 @@ class StreamState:
     rows: KnownRows | None = None
     keys: Keys | None = None
     surplus: Surplus | None = None
+    newest: datetime | None = None
     made_by: str | None = None
     read_by: str | None = None
 
@@ -254,10 +256,9 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
         document["keys"] = keys
     if stream.surplus is not None:
         document["surplus"] = {"rows": stream.surplus.rows, "found": format_instant(stream.surplus.found)}
-    for name, value in (("made_by", stream.made_by), ("read_by", stream.read_by)):
-        if value is not None:
-            document[name] = value
-    return document
+    newest = format_instant(stream.newest) if stream.newest is not None else None
+    texts = {"newest": newest, "made_by": stream.made_by, "read_by": stream.read_by}
+    return document | {name: text for name, text in texts.items() if text is not None}
 
 
 def _dump_reconcile(reconcile: ReconcileState) -> dict[str, Any]:
@@ -368,6 +369,7 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
         _known_rows(document["rows"]) if "rows" in document else None,
         _keys(document["keys"]) if "keys" in document else None,
         _surplus(document["surplus"]) if "surplus" in document else None,
+        parse_instant(document["newest"]) if "newest" in document else None,
         _optional(str, document.get("made_by")),
         _optional(str, document.get("read_by")),
     )

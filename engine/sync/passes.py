@@ -15,6 +15,7 @@ from engine.reading.backfill import read_all
 from engine.reading.batch import DeletedRow
 from engine.reading.changes import ChangesPass
 from engine.reading.deletions import find_deleted, may_have_deleted
+from engine.reading.reconcile import known_until
 from engine.reading.source import Source
 from engine.reading.window import StateAhead, Window
 from engine.requests import Record
@@ -128,7 +129,8 @@ class Passes:
             position = batch.position or position
             self._sender.save(window, partial(window.checkpoint_state, position))
         self._sender.release(window)
-        self._writer.save(self._stream, window.final_state())
+        after = window.final_state()
+        self._writer.save(self._stream, after if self._stream.reconcile is not None else replace(after, newest=None))
         if not resumed:
             self._compare_with_count()
 
@@ -171,8 +173,9 @@ class Passes:
         covered = {**changes.covered, **(changes.parent.covered if changes.parent and self._stream.parent else {})}
         after = replace(window.final_state(), covered=with_intervals(before.covered, covered), surplus=surplus)
         if self._stream.reconcile is not None and after.reconcile is None and window.start is not None:
-            previous = min(since + self._source.lookback, window.start)  # when the last complete pass began
-            after = replace(after, reconcile=ReconcileState(window.start, previous, newest=window.newest))
+            began = min(since + self._source.lookback, window.start)  # of the last complete pass
+            previous = known_until(began, before.newest, self._source.lookback)
+            after = replace(after, reconcile=ReconcileState(window.start, previous, newest=window.newest), newest=None)
         self._writer.save(self._stream, after)
 
     def _changes_pass(self, source: Source, since: datetime, opened: frozenset[str], window: Window) -> ChangesPass:

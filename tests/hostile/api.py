@@ -82,6 +82,11 @@ class Api:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
 
+    def set_back(self, seconds: float) -> None:
+        """Set the clock back. What becomes visible late still takes as long."""
+        self.wait(-seconds)
+        self.late = [(table, key, at - timedelta(seconds=seconds), before) for table, key, at, before in self.late]
+
     def at(self, **ago: float) -> str:
         """An instant, this long before now."""
         return format_instant(self.now - timedelta(**ago))

@@ -236,7 +236,7 @@ class HostileServer(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 30]))
     def the_clock_is_set_back(self, hours: int) -> None:
-        self.model.wait(-hours * HOUR)
+        self.model.set_back(hours * HOUR)
 
     @rule(cap=st.sampled_from([2, 3, 4]))
     def pages_are_cut(self, cap: int) -> None:
