@@ -47,7 +47,7 @@ class RequestRejected(Failure):
 
 
 class DeclaredAnswer(Failure):
-    """``answers`` declares that a response stands for a list without records, or for one to skip.
+    """streams.yaml declares that a rejection stands for a list or page without records, or for a list to skip.
 
     ``asked_at``: when it was requested, by the server's clock.
     """
@@ -61,6 +61,10 @@ class EmptyList(DeclaredAnswer):
 
 class SkippedList(DeclaredAnswer):
     """The list is to be left as it is."""
+
+
+class PastTheEnd(DeclaredAnswer):
+    """The list ends before the page."""
 
 
 class ResponseTooLarge(Failure):

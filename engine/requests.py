@@ -29,7 +29,7 @@ class Request:
     """A request to the API. ``body`` is sent as JSON; with None, no body is sent.
 
     ``values``: those of the variables in its path, query and body; None once they are written out. ``spelling``: how
-    the instants among them are sent.
+    the instants among them are sent. ``past_the_end``: the statuses that say that the list ends before this page.
     """
 
     endpoint: Endpoint
@@ -37,6 +37,7 @@ class Request:
     body: Mapping[str, Any] | None = None
     values: Mapping[str, Any] | None = field(default_factory=dict)
     spelling: Spelling = field(default=format_instant, repr=False)
+    past_the_end: tuple[int, ...] = ()
 
     def bind(self, values: Mapping[str, Any]) -> Request:
         """The request with values for more of its variables. Those that are None have none."""
@@ -68,7 +69,7 @@ class Request:
         path = fill_path(self.endpoint.path, self.values, self.spelling)
         endpoint = self.endpoint if path == self.endpoint.path else replace(self.endpoint, path=path)
         query, body = (fill(template, self.values, self.spelling) for template in (self.query, self.body))
-        return Request(endpoint, query, body, None, self.spelling)
+        return Request(endpoint, query, body, None, self.spelling, self.past_the_end)
 
     def __str__(self) -> str:
         written = self.written_out()
@@ -109,7 +110,8 @@ class Page:
 
     ``document``: the whole response. ``next_link``: the URL of the next page in its Link header. ``asked_at``: when it
     was requested, by the server's clock; None if that is unknown. ``url``: where it was requested, without the query.
-    ``is_secret``: whether a string has a secret of the configuration in it, so that it must not be kept.
+    ``is_secret``: whether a string has a secret of the configuration in it, so that it must not be kept. ``headers``:
+    those of the response. ``is_past_the_end``: whether the server rejected it because the list ends before it.
     """
 
     records: Sequence[KeyedRecord]
@@ -118,6 +120,8 @@ class Page:
     asked_at: datetime | None = None
     url: str = ""
     is_secret: Callable[[str], bool] = field(default=lambda text: False, repr=False, compare=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_past_the_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ class Response:
 
     ``requested_at``: when it was requested, by the server's clock; None if no response had a Date header so far.
     ``next_link``: the URL of the next page in its Link header. ``headers``: all its headers. ``unread``: set if the
-    request was for a list that cannot be read and need not be: why.
+    request was for a list that cannot be read and need not be: why. ``is_past_the_end``: whether it was for a page
+    past the last one.
     """
 
     value: Any
@@ -134,3 +139,4 @@ class Response:
     next_link: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     unread: NotFound | DeclaredAnswer | None = None
+    is_past_the_end: bool = False

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import singledispatch
 from typing import Any
 
-from engine.declare.blocks import Block, Key, Object, Union, keys_of, required_one_of
+from engine.declare.blocks import Block, Key, Object, Union, exactly_one_of, keys_of, required_one_of
 from engine.declare.values import (
     Boolean,
     Choice,
@@ -227,7 +227,8 @@ def block_schema(block: type[Block], definitions: dict[str, Schema], besides: Sc
     if required:
         schema["required"] = required
     if required_one_of(block):
-        schema["anyOf"] = [{"required": [name]} for name in required_one_of(block)]
+        which = "oneOf" if exactly_one_of(block) else "anyOf"
+        schema[which] = [{"required": [name]} for name in required_one_of(block)]
     return schema
 
 

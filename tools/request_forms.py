@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from engine.declare.response import ResponsePlace
 from engine.declare.types import Endpoint
 from engine.instants import EPOCH, format_instant
 from engine.jsonpath import JsonPath, Steps, compile_path, leading_steps
 from engine.pagination import Pagination
 from engine.pagination.keyset import Keyset
-from engine.pagination.link import Link
 from engine.pagination.offset import Offset
-from engine.pagination.page_number import PageNumber
 from engine.pagination.single import Single
 from engine.pagination.token import Token
 from engine.reading.source import spelling
@@ -34,7 +33,7 @@ KEYS: Final = ("00000000-0000-0000-0000-000000000000",)
 
 RESPONSE: Final = compile_path("$")
 
-ExpectedType = Literal["any", "instant", "integer", "string", "token", "total"]
+ExpectedType = Literal["any", "boolean", "instant", "integer", "string", "token", "total"]
 
 
 @dataclass(frozen=True)
@@ -278,16 +277,27 @@ def _pages(style: Pagination) -> Sequence[Mapping[str, Any]]:
     return [own]
 
 
+_IN_RESPONSES: Final[Mapping[str, ExpectedType]] = {
+    "link": "string",
+    "token": "token",
+    "more": "boolean",
+    "end": "boolean",
+    "pages": "total",
+    "total": "total",
+}
+"""The keys of styles that are places in a response, with the type of the value there."""
+
+
 def _expected(style: Pagination, place: Place) -> Iterator[ExpectedPath]:
     """The paths that a style follows."""
     if isinstance(style, Keyset):
         yield ExpectedPath(style.field, (*place, "field"), type="instant")
-    if isinstance(style, Link) and style.link is not None:
-        yield ExpectedPath(style.link, (*place, "link"), type="string", scope="response")
-    if isinstance(style, Token):
-        yield ExpectedPath(style.token, (*place, "token"), type="token", scope="response")
-    if isinstance(style, (PageNumber, Token)) and style.total is not None:
-        yield ExpectedPath(style.total, (*place, "total"), type="total", scope="response")
+    if isinstance(style, Token) and style.last is not None:
+        yield ExpectedPath(style.last, (*place, "last"), type="token")
+    for name, type_ in _IN_RESPONSES.items():
+        found = getattr(style, name, None)
+        if isinstance(found, ResponsePlace) and found.path is not None:
+            yield ExpectedPath(found.path, (*place, name), type=type_, scope="response")
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Login:
 
     def read(self, headers: Mapping[str, str], document: Callable[[], Any]) -> Token:
         """The token in a response."""
-        return Token(usable(self.token.value(headers, document), str(self.token)))
+        return Token(usable(self.token.value(headers, document), self.token.where))
 
     def carry(self, token: str) -> Credentials:
         """The header with a token."""

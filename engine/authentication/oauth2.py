@@ -108,7 +108,7 @@ class OAuth2:
         """The access token in a response (RFC 6749, 5.1)."""
         value = document()
         fields = value if isinstance(value, Mapping) else {}
-        token = usable(fields.get("access_token"), "$.access_token")
+        token = usable(fields.get("access_token"), "at $.access_token")
         new = fields.get("refresh_token")
         is_rotated = self.refresh_token is not None and isinstance(new, str) and new not in ("", self.refresh_token)
         if is_rotated and self.new_refresh_token == "reject":

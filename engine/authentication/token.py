@@ -58,11 +58,11 @@ class TokenStyle(Protocol):
         """The credentials with a token."""
 
 
-def usable(value: Any, place: str) -> str:
+def usable(value: Any, where: str) -> str:
     """The value, if it is a token that a header can contain; raises NoToken if it is anything else."""
     if isinstance(value, str) and _VALUE.fullmatch(value):
         return value
-    raise NoToken(f"{'no token' if value is None else 'something other than a token'} at {place}")
+    raise NoToken(f"{'no token' if value is None else 'something other than a token'} {where}")
 
 
 def _endpoint(text: str) -> Endpoint:

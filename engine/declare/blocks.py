@@ -56,7 +56,7 @@ def key(
 class Block(Protocol):
     """A dataclass of keys. Its docstring describes it in the schema and on the reference page.
 
-    A ClassVar ``required_one_of`` lists keys, at least one of which must be given.
+    A ClassVar ``required_one_of`` lists keys, at least one of which must be given, or ``exactly_one_of``.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -78,7 +78,12 @@ def keys_of(block: type[Block]) -> Sequence[Key]:
 
 def required_one_of(block: type[Block]) -> tuple[str, ...]:
     """The keys of a block, at least one of which must be given; empty if none has to."""
-    return getattr(block, "required_one_of", ())
+    return getattr(block, "required_one_of", ()) or exactly_one_of(block)
+
+
+def exactly_one_of(block: type[Block]) -> tuple[str, ...]:
+    """The keys of a block, one of which must be given, and only one; empty if there are none."""
+    return getattr(block, "exactly_one_of", ())
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,9 @@ def read_block(block: type[Block], node: Node, *, besides: tuple[str, ...] = ())
     either = required_one_of(block)
     if either and not {keys[name].attribute for name in either} & values.keys() and not meant & {*either}:
         node.problem(f'the key "{either[0]}" is missing', at_key=True)
+    given = [name for name in exactly_one_of(block) if node.get(name) is not None]
+    for name in given[1:]:
+        node.at(name).problem(f'give either "{given[0]}" or "{name}"', at_key=True)
     return block(**values)
 
 
@@ -174,7 +182,7 @@ class Union:
         if word is INVALID:
             return INVALID
         block = self.blocks[word]
-        missing = [k.name for k in keys_of(block) if k.required]
+        missing = _required(block)
         if missing:
             return node.problem(f'{word} needs the key "{missing[0]}": {{style: {word}, {missing[0]}: ...}}')
         return block()
@@ -186,7 +194,7 @@ class Union:
     @property
     def alone(self) -> tuple[str, ...]:
         """The styles that can be written as just their name, because they require no key."""
-        return tuple(word for word, block in self.blocks.items() if not any(k.required for k in keys_of(block)))
+        return tuple(word for word, block in self.blocks.items() if not _required(block))
 
     @property
     def _style(self) -> Choice:
@@ -196,3 +204,8 @@ class Union:
     def words(self) -> str:
         """The noun with its article: "a pagination style"."""
         return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
+
+
+def _required(block: type[Block]) -> Sequence[str]:
+    """The keys without which a block says nothing."""
+    return [*(k.name for k in keys_of(block) if k.required), *required_one_of(block)]

@@ -15,7 +15,7 @@ from engine.jsonpath import JsonPath
 class ResponsePlace:
     """A JSONPath in a response's body, or the name of one of its headers."""
 
-    required_one_of: ClassVar = ("path", "header")
+    exactly_one_of: ClassVar = ("path", "header")
 
     path: JsonPath | None = key(JSON_PATH, "JSONPath of the value in the body.", default=None)
     header: str | None = key(HEADER, "The header that has the value.", default=None)
@@ -31,8 +31,10 @@ class ResponsePlace:
             return headers.get(self.header)
         return None if self.path is None else self.path.get(document())
 
-    def __str__(self) -> str:
-        return f"the header {self.header}" if self.path is None else self.path.text
+    @property
+    def where(self) -> str:
+        """The place in words: ``at $.token``, or ``in the header X-Token``."""
+        return f"in the header {self.header}" if self.path is None else f"at {self.path.text}"
 
 
 RESPONSE_PLACE: Final = Object(ResponsePlace, shorthand="path", is_inline=True)

@@ -169,7 +169,7 @@ class Client:
             NotFound: 404 or 405, or the path goes above the root of the server.
             Unauthorized: 401 or 403.
             RequestRejected: 400 or 422.
-            EmptyList, SkippedList: `answers` declares that this response means so.
+            EmptyList, SkippedList, PastTheEnd: streams.yaml declares that this response means so.
             ServerDown: no connection to the server, at the last attempt.
             LimitReached: the sync has reached a limit of ``api.limits``: requests or duration.
             Failure: any other lasting failure, or a transient one that outlasted all attempts.
@@ -196,6 +196,7 @@ class Client:
         error = (
             self._answers.error(stream, request, url, raw)
             or self._errors.transient(raw, endpoint_exists=wanted.endpoint_exists)
+            or self._errors.past_the_end(stream, request, url, raw)
             or self._errors.failure(stream, request, url, raw)
         )
         if isinstance(error, DeclaredAnswer):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from engine.authentication import is_given
-from engine.failures import Failure, NotFound, RequestRejected, Unauthorized
+from engine.failures import Failure, NotFound, PastTheEnd, RequestRejected, Unauthorized
 from engine.http.decoding import NotJson, decode
 from engine.http.response import RawResponse
 from engine.log import one_line
@@ -82,6 +82,12 @@ class ErrorMapping:
         if status in (401, 403):
             return Unauthorized(message, status)
         return RequestRejected(message) if status in (400, 422) else Failure(message)
+
+    def past_the_end(self, stream: str, request: Request, url: str, response: RawResponse) -> PastTheEnd | None:
+        """What a response stands for if its status is declared to say that the list ends before the page."""
+        if response.status not in request.past_the_end or response.is_web_page:
+            return None
+        return PastTheEnd(self.message(stream, request, url, response.returned, ""))
 
     def above_the_server(self, stream: str, request: Request, url: str) -> NotFound:
         """The failure of a request whose path leads above the root of the server."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from engine.pagination.counted import Counted
 from engine.pagination.keyset import Keyset
 from engine.pagination.link import Link
-from engine.pagination.offset import Offset
-from engine.pagination.page_number import PageNumber
 from engine.pagination.paginator import Paginator
 from engine.pagination.tie_breaker import LIST_PAGINATION, ListPagination
 from engine.pagination.token import Token
@@ -36,12 +35,12 @@ def with_page_size(style: Pagination, size: int) -> Pagination:
 
 def paginate_unjoined(style: Pagination, request: Request) -> Paginator:
     """Read a list whose order moves. Only pages that are counted from the start need to join."""
-    return style.paginate_unjoined(request) if isinstance(style, (Offset, PageNumber)) else style.paginate(request)
+    return style.paginate_unjoined(request) if isinstance(style, Counted) else style.paginate(request)
 
 
 def is_stable(style: Pagination, request: Request) -> bool:
     """Whether no row moves within the order of the list while it is read, as declared or as its request suggests."""
-    if not isinstance(style, (Offset, PageNumber)):
+    if not isinstance(style, Counted):
         return True
     if style.stable is not None:
         return style.stable

@@ -12,18 +12,19 @@ from typing import ClassVar
 from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
 from engine.declare.blocks import key
-from engine.declare.types import JSON_PATH, Endpoint
+from engine.declare.response import RESPONSE_PLACE, ResponsePlace
+from engine.declare.types import Endpoint
 from engine.declare.values import Integer
 from engine.failures import ReadFailure
-from engine.jsonpath import JsonPath
+from engine.pagination.ends import Ends, value_at
 from engine.pagination.paginator import IsLater, Paginator
-from engine.pagination.placed import PAGE_SIZE, Placed, halved
+from engine.pagination.placed import PAGE_SIZE, halved
 from engine.requests import KeyedRecord, Page, Request
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link(Placed):
-    """Each response except the last links to the next page, in its `Link` header (rel="next", RFC 8288) or in its body.
+class Link(Ends):
+    """Each response except the last links to the next page, in its `Link` header (rel="next", RFC 8288) or elsewhere.
 
     The link's path and parameters are used, with those of the stream's `query` that it lacks. The request goes to this
     server, whatever host the link names: a server behind a proxy may not know its own address, and the API key must not
@@ -33,8 +34,10 @@ class Link(Placed):
     resumable: ClassVar[bool] = False
     variables: ClassVar[tuple[str, ...]] = ("size",)
 
-    link: JsonPath | None = key(
-        JSON_PATH, "JSONPath of the link in the response's body. Without it, the `Link` header is read.", default=None
+    link: ResponsePlace | None = key(
+        RESPONSE_PLACE,
+        "Where the response has the link: a URL, or its path and query. Without it, the `Link` header is read.",
+        default=None,
     )
     page_size: int | None = key(Integer(1), PAGE_SIZE, default=None)
 
@@ -63,12 +66,10 @@ class _LinkPaginator:
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(k for k, _ in new)
-        link = page.next_link if self._style.link is None else self._style.link.get(page.document)
-        if link is None or link == "" or (not page.records and link == self._last_link):
+        link = self._link_in(page)
+        if link is None:
             self.request = None
             return new
-        if not isinstance(link, str):
-            raise ReadFailure("the link to the next page is not a string")
         if link in self._links:
             raise ReadFailure("the link to the next page is that of an earlier page: the list would never end")
         self._links.add(link)
@@ -82,6 +83,20 @@ class _LinkPaginator:
         if page.is_secret(link) or page.is_secret(unquote(link)):
             self.position = _public_position(path, target.query, page.is_secret)
         return new
+
+    def _link_in(self, page: Page) -> str | None:
+        """The link to the next page; None if this page is the last."""
+        place, is_last = self._style.link, self._style.is_last(page)
+        if is_last:
+            return None
+        link = page.next_link if place is None else value_at(place, page)
+        if link is None or link == "":
+            if is_last is False:
+                raise ReadFailure("there are more pages, and there is no link to the next one")
+            return None
+        if not isinstance(link, str):
+            raise ReadFailure("the link to the next page is not a string")
+        return None if not page.records and link == self._last_link and is_last is None else link
 
     def shrink(self) -> bool:
         """Start over with pages of half the size: a link leads to a page of the size that it was made for."""

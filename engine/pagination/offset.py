@@ -5,7 +5,8 @@ the next page silently starts too late. So each page starts with the last row of
 still there, no row was skipped. Otherwise, the paginator steps back until a page starts with a row that it has read.
 The order must be stable, which a sort in the stream's body ensures.
 
-A short page does not confirm the end, because servers and proxies cut pages. A page with nothing but the last row does.
+A short page does not confirm the end, because servers and proxies cut pages. A page with nothing but the last row does,
+and so does a short page whose response says that it is the last.
 
 If two rows are too large for one response, each page is a single row, which cannot overlap with another. Then the row
 in front of it is read again, after it: if that one was read before, no row was skipped.
@@ -22,12 +23,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.declare.blocks import key
-from engine.declare.values import Boolean, Integer
+from engine.declare.values import Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.bookmark import Bookmark
+from engine.pagination.counted import Counted
+from engine.pagination.ends import count_at
 from engine.pagination.paginator import IsLater, Paginator
-from engine.pagination.placed import Placed
-from engine.pagination.unjoined import STABLE, UnjoinedPaginator
+from engine.pagination.unjoined import UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
 _WINDOW_PAGES = 10  # pages whose keys are kept, which bounds the memory
@@ -37,12 +39,13 @@ _BOOKMARK_KEYS = 3  # one per page: should the last rows be gone, those of the p
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offset(Placed):
+class Offset(Counted):
     """A number of rows to skip, `$offset`, and a page size, `$size`.
 
     They are sent as `offset` and `limit`, in the body of a POST request or the query of a GET request, unless the
     request writes them out: `query: {skip: $offset}`. Pages overlap by one row, so that rows inserted or deleted during
-    the read cannot hide others. The order must be stable: name a sort in the stream's body or query.
+    the read cannot hide others. The order must be stable: name a sort in the stream's body or query. With `total`,
+    `more` or `end`, the last page is not requested a second time to confirm that it is the last, unless it is full.
     """
 
     resumable: ClassVar[bool] = True
@@ -52,7 +55,6 @@ class Offset(Placed):
     page_size: int = key(
         Integer(1), "Number of rows per page. Pages overlap by one row, so at least 2 are requested.", default=100
     )
-    stable: bool | None = key(Boolean(), STABLE, default=None)
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start at the first row, or resume at a position of an earlier paginator."""
@@ -63,9 +65,9 @@ class Offset(Placed):
         template = self.placed(request)
 
         def page_at(size: int, pages: int, rows: int) -> Request:
-            return template.bind({"size": size, "offset": rows})
+            return self.page(template, {"size": size, "offset": rows}, is_first=rows == 0)
 
-        return UnjoinedPaginator(self.page_size, page_at)
+        return UnjoinedPaginator(self.page_size, page_at, lambda page, pages: self.is_last(page))
 
 
 class _OffsetPaginator:
@@ -98,7 +100,7 @@ class _OffsetPaginator:
 
     def _at(self, offset: int) -> Request:
         self._offset = offset
-        return self._template.bind({"size": self._size, "offset": offset})
+        return self._style.page(self._template, {"size": self._size, "offset": offset}, is_first=offset == 0)
 
     def shrink(self) -> bool:
         """Halve the pages."""
@@ -158,6 +160,7 @@ class _OffsetPaginator:
         if self._offset + len(keys) > self._farthest:
             self._farthest = self._offset + len(keys)
             self._steps_back = 0
+        is_last = self._is_last(page)
         self._previous = keys
         self._first_page = self._first_page or keys
         self._largest_page = max(self._largest_page, len(keys))
@@ -166,8 +169,20 @@ class _OffsetPaginator:
         self._bookmark = Bookmark.at(self._offset + len(keys) - 1, last_rows[-_BOOKMARK_KEYS:])
         self._after_only_row = self._offset == 0 and len(keys) == 1
         overlap = 0 if self._size == 1 or self._after_only_row else 1
-        self.request = self._at(self._offset + len(keys) - overlap)
+        self.request = None if is_last else self._at(self._offset + len(keys) - overlap)
         return new
+
+    def _is_last(self, page: Page) -> bool:
+        """Whether the response says that the page is the last, and the page is short.
+
+        A full page is not believed: some servers count no more than 10,000 rows, or the rows of the page.
+        """
+        rows = len(page.records)
+        if rows >= min(self._size, self._largest_page or self._size):
+            return False
+        total = count_at(self._style.total, page)
+        said = [self._style.is_last(page), None if total is None else total == self._offset + rows]
+        return True in said and False not in said
 
     def _check_progress(self, keys: Sequence[Hashable]) -> None:
         self._repeats = self._repeats + 1 if keys == self._previous else 0

@@ -17,24 +17,24 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from engine.declare.blocks import key
-from engine.declare.types import JSON_PATH
-from engine.declare.values import Boolean, Integer
+from engine.declare.response import RESPONSE_PLACE, ResponsePlace
+from engine.declare.values import Integer
 from engine.failures import OrderMoved, ReadFailure
-from engine.jsonpath import JsonPath
 from engine.pagination.bookmark import Bookmark
-from engine.pagination.counts import as_count
+from engine.pagination.counted import Counted
+from engine.pagination.ends import count_at
 from engine.pagination.paginator import IsLater, Paginator
-from engine.pagination.placed import Placed
-from engine.pagination.unjoined import STABLE, UnjoinedPaginator
+from engine.pagination.unjoined import UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
 _MAX_ROUNDS: Final = 20
+_MAX_EMPTY_PAGES: Final = 100
 _BOOKMARK_KEYS: Final = 3  # spread over a page
 
 
 @dataclass(frozen=True, kw_only=True)
-class PageNumber(Placed):
-    """Page numbers, `$page`, and a page size, `$size`. The list ends with an empty page.
+class PageNumber(Counted):
+    """Page numbers, `$page`, and a page size, `$size`. The list ends with an empty page, or where the response says so.
 
     They are sent as `page` and `page_size`, in the body of a POST request or the query of a GET request, unless the
     request writes them out: `query: {per_page: $size}`. The order must be stable: name a sort in the stream's body or
@@ -47,8 +47,9 @@ class PageNumber(Placed):
 
     page_size: int = key(Integer(1), "Number of rows per page.", default=100)
     first: int = key(Integer(0, 1), "The number of the first page.", default=1)
-    stable: bool | None = key(Boolean(), STABLE, default=None)
-    total: JsonPath | None = key(JSON_PATH, "JSONPath of the total number of rows in the response.", default=None)
+    pages: ResponsePlace | None = key(
+        RESPONSE_PLACE, "Where the response has the number of pages in the list.", default=None
+    )
 
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start with the first page or, without a total, resume at a position of an earlier paginator."""
@@ -59,9 +60,16 @@ class PageNumber(Placed):
         template = self.placed(request)
 
         def page_at(size: int, pages: int, rows: int) -> Request:
-            return template.bind({"size": size, "page": self.first + pages})
+            return self.page(template, {"size": size, "page": self.first + pages}, is_first=pages == 0)
 
-        return UnjoinedPaginator(self.page_size, page_at)
+        return UnjoinedPaginator(self.page_size, page_at, self.is_last_of)
+
+    def is_last_of(self, page: Page, number: int) -> bool | None:
+        """Whether a response says that it is the last page, the numbered one from 1 on; None if it says neither."""
+        pages = count_at(self.pages, page)
+        if pages is None or (page.records and pages < number):  # a number of pages that is wrong
+            return self.is_last(page)
+        return number >= pages
 
     @property
     def resumable(self) -> bool:
@@ -99,12 +107,14 @@ class _PageNumberPaginator:
                 "faster than it can be read, or its order is not stable"
             )
         self._this_round: set[Hashable] = set()
-        self._total: object = None
+        self._total: int | None = None
+        self._empty_pages = 0
         self._go_to(self._style.first)
 
     def _go_to(self, number: int) -> None:
         self._number = number
-        self.request: Request | None = self._template.bind({"size": self._size, "page": number})
+        values = {"size": self._size, "page": number}
+        self.request: Request | None = self._style.page(self._template, values, is_first=number == self._style.first)
 
     def shrink(self) -> bool:
         """Divide the pages, so that the rows before this one fill whole pages, too."""
@@ -120,9 +130,7 @@ class _PageNumberPaginator:
         return True
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
-        total = as_count(self._style.total.get(page.document)) if self._style.total else None
-        if self._style.total is not None and total is None:
-            raise ReadFailure(f"the response has no total number of rows at {self._style.total.text}")
+        total = self._total_in(page)
         keys = [k for k, _ in page.records]
         if not self._is_found(keys):
             self._go_to(next(self._search))
@@ -133,15 +141,33 @@ class _PageNumberPaginator:
         self._this_round.update(keys)
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(keys)
-        if changed or (not keys and total is not None and len(self._this_round) != total):
+        is_last = self._is_last(page)
+        if changed or (is_last and total is not None and len(self._this_round) != total):
             self._start_over()
-        elif not keys or (total is not None and len(self._this_round) == total):
+        elif is_last or (total is not None and len(self._this_round) == total):
             self.request = None
         else:
-            if total is None:
+            if total is None and keys:
                 self._bookmark = Bookmark.at(self._number, keys[:: max(1, len(keys) // _BOOKMARK_KEYS)])
             self._go_to(self._number + 1)
         return new
+
+    def _total_in(self, page: Page) -> int | None:
+        """The total number of rows; None if none is declared. A rejected page has that of the page before it."""
+        if page.is_past_the_end:
+            return self._total
+        total, place = count_at(self._style.total, page), self._style.total
+        if place is not None and total is None:
+            raise ReadFailure(f"the response has no total number of rows {place.where}")
+        return total
+
+    def _is_last(self, page: Page) -> bool:
+        """Whether a page is the last. An empty one is, unless the response says that there are others."""
+        said = self._style.is_last_of(page, self._number - self._style.first + 1)
+        self._empty_pages = 0 if page.records else self._empty_pages + 1
+        if said is False and self._empty_pages > _MAX_EMPTY_PAGES:
+            raise ReadFailure(f"{self._empty_pages} pages in a row are empty, though there are more of them")
+        return not page.records if said is None else said
 
     def _is_found(self, keys: Sequence[Hashable]) -> bool:
         """Whether a page continues the read: it has a row of the bookmark, if the read has just resumed."""

@@ -20,13 +20,14 @@ from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from engine.declare.blocks import key
+from engine.declare.response import RESPONSE_PLACE, ResponsePlace
 from engine.declare.types import ENDPOINT, JSON_PATH, Endpoint
 from engine.declare.values import Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
-from engine.pagination.counts import as_count
+from engine.pagination.ends import Ends, count_at, value_at
 from engine.pagination.paginator import IsLater, Paginator
-from engine.pagination.placed import PAGE_SIZE, Placed, halved, parameter_of
+from engine.pagination.placed import PAGE_SIZE, halved, parameter_of
 from engine.requests import KeyedRecord, Page, Request
 
 _MAX_ROUNDS: Final = 10
@@ -35,29 +36,34 @@ _NO_MORE: Final = ("islast", "last", "lastpage", "islastpage", "end", "isend", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Token(Placed):
+class Token(Ends):
     """Each response except the last has a token for the next page, or a link that contains one.
 
-    The request of the next page has it as `$token`: `query: {cursor: $token}`. That of the first page is the same
-    without it. Of a link, only the token is used, and sent to the API's own base URL: a server behind a proxy may not
-    know its own address, and the API key must not be sent to another.
+    Instead, `last` can take the token from the last record of each page. The request of the next page has it as
+    `$token`, anywhere in its query or body: `query: {cursor: $token}`. That of the first page is the same without it.
+    Of a link, only the token is used, and sent to the API's own base URL: a server behind a proxy may not know its own
+    address, and the API key must not be sent to another.
     """
 
     resumable: ClassVar[bool] = False
     variables: ClassVar[tuple[str, ...]] = ("size", "token")
+    exactly_one_of: ClassVar = ("token", "last")
 
-    token: JsonPath = key(
-        JSON_PATH, "JSONPath of the token in the response, or of the link that has it as a parameter."
-    )
-    has_more: JsonPath | None = key(
-        JSON_PATH,
-        "JSONPath of a boolean in the response: whether there is another page. If false, any token is ignored.",
+    token: ResponsePlace | None = key(
+        RESPONSE_PLACE,
+        "Where the response has the token, or the link that has it as a parameter.",
         default=None,
     )
-    total: JsonPath | None = key(
+    last: JsonPath | None = key(
         JSON_PATH,
-        "JSONPath of the total number of records in the response. The read starts over until it has that many. Any "
-        "further token is ignored: some servers end with one that they reject.",
+        "JSONPath in a page's last record of the value that is the token. The list ends with an empty page, or where "
+        "the response says so.",
+        default=None,
+    )
+    total: ResponsePlace | None = key(
+        RESPONSE_PLACE,
+        "Where the response has the total number of records in the list. The read starts over until it has that many. "
+        "Any further token is ignored: some servers end with one that they reject.",
         default=None,
     )
     endpoint: Endpoint | None = key(
@@ -70,6 +76,25 @@ class Token(Placed):
     def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
         """Start with the first page, or with that of a token."""
         return _TokenPaginator(self, request, position)
+
+    def token_in(self, page: Page) -> Any:
+        """The token that a page has, or its last record; None if it has none."""
+        if self.last is None:
+            token = value_at(self.token, page) if self.token is not None else None
+            return None if token is False or token in ("", 0) else token
+        if not page.records:
+            return None
+        token = self.last.get(page.records[-1][1])
+        if token is None:
+            raise ReadFailure(f"{self.source} is missing, so nothing names the next page")
+        return token
+
+    @property
+    def source(self) -> str:
+        """Where the token comes from, in words."""
+        if self.last is not None:
+            return f"the last record's value at {self.last.text}"
+        return f"the token {self.token.where}" if self.token is not None else "the token"
 
 
 class _TokenPaginator:
@@ -97,7 +122,7 @@ class _TokenPaginator:
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(k for k, _ in new)
         token = self._token_in(page)
-        total = as_count(style.total.get(page.document)) if style.total else None
+        total = count_at(style.total, page)
         missing = total - self._rows_before - len(self._seen) if total is not None else None
         if token is None and missing is not None and missing > 0:
             self._start_round()
@@ -126,18 +151,18 @@ class _TokenPaginator:
 
     def _token_in(self, page: Page) -> Any:
         """The token of the next page; None if this page is the last."""
-        style, document = self._style, page.document
-        token = style.token.get(document)
-        has_more = style.has_more.get(document) if style.has_more else None
-        if has_more in (False, "false"):
+        style = self._style
+        is_last = style.is_last(page)
+        if is_last:
             return None
-        if token is None or token is False or token in ("", 0):
-            if has_more is True:
-                raise ReadFailure(f"there are more pages, and there is no token at {style.token.text}")
+        token = style.token_in(page)
+        if token is None:
+            if is_last is False:
+                raise ReadFailure(f"there are more pages, and {style.source} is missing")
             return None
         if isinstance(token, bool) or not isinstance(token, (str, int, float, Decimal)):
-            raise ReadFailure(f"the token at {style.token.text} is neither a string nor a number")
-        if isinstance(token, str) and "://" in token:
+            raise ReadFailure(f"{style.source} is neither a string nor a number")
+        if isinstance(token, str) and "://" in token and style.last is None:
             token = self._parameter(token)
         if str(token) in self._tokens and _is_end(page, repeats_last=str(token) == self._last_token):
             return None
@@ -155,8 +180,7 @@ class _TokenPaginator:
     def _following(self, token: Any) -> Request:
         text = str(token)
         if text in self._tokens:
-            where = self._style.token.text
-            raise ReadFailure(f"the token at {where} is that of an earlier page: the list would never end")
+            raise ReadFailure(f"{self._style.source} is that of an earlier page: the list would never end")
         self._tokens.add(text)
         self._last_token = text
         number = "" if isinstance(token, str) else "#"
@@ -172,13 +196,15 @@ class _TokenPaginator:
         return Request(style.endpoint, style.query, style.body or None).bind({"size": self._size})
 
     def _parameter(self, link: str) -> str:
-        """The token in a link: its parameter of the same name as in the request."""
+        """The token in a link: its parameter of the same name as in the request. If that has none, the link is it."""
         following = self._following_pages
-        name = parameter_of("token", {**(following.body or {}), **following.query}) or ""
+        name = parameter_of("token", {**(following.body or {}), **following.query})
+        if name is None:
+            return link
         try:
             return parse_qs(urlsplit(link).query)[name][0]
         except (KeyError, ValueError):
-            raise ReadFailure(f'the link at {self._style.token.text} has no parameter "{name}"') from None
+            raise ReadFailure(f'{self._style.source} is a link without the parameter "{name}"') from None
 
 
 def _token_at(position: str) -> Any:

@@ -7,35 +7,31 @@ reads it until two readings agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final
 
 from engine.failures import ReadFailure
 from engine.requests import KeyedRecord, Page, Request
-
-STABLE: Final = (
-    "Whether rows keep their places while the list is read. If not, as in a list sorted by priority or by the last "
-    "heartbeat, a full refresh of more than one page is read until two readings agree. By default, a list is "
-    "stable if its request has a body or a query, which can name a sort."
-)
-"""What the key ``stable`` means in every style that counts pages or rows from the start."""
 
 _MAX_REPEATS = 3
 
 
 class UnjoinedPaginator:
-    """Reads page after page until one is empty.
+    """Reads page after page until one is empty, or the response says that it is the last.
 
     Args:
         size: The number of rows per page.
         page_at: The request of a page, by its size and by the number of pages and of rows before it.
+        is_last: Whether the response says that a page is the last, by the number of pages up to it.
     """
 
     position = None
     one_record = False
 
-    def __init__(self, size: int, page_at: Callable[[int, int, int], Request]) -> None:
+    def __init__(
+        self, size: int, page_at: Callable[[int, int, int], Request], is_last: Callable[[Page, int], bool | None]
+    ) -> None:
         self._size = size
         self._page_at = page_at
+        self._is_last = is_last
         self._start_over()
 
     def _start_over(self) -> None:
@@ -64,5 +60,6 @@ class UnjoinedPaginator:
         self._previous = keys
         self._pages += 1
         self._rows += len(keys)
-        self.request = self._page_at(self._size, self._pages, self._rows) if keys else None
+        at_end = not keys or self._is_last(page, self._pages)
+        self.request = None if at_end else self._page_at(self._size, self._pages, self._rows)
         return page.records

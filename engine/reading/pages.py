@@ -16,6 +16,7 @@ from engine.failures import (
     Failure,
     NotFound,
     OrderMoved,
+    PastTheEnd,
     ReadFailure,
     RequestRejected,
     ResponseTooLarge,
@@ -209,6 +210,8 @@ class PageReader:
         is_first = sent.request is sent.first and not begun
         try:
             return self._send(stream, sent.list_request, sent.request, not is_first)
+        except PastTheEnd as past:
+            return Response((None, []), past.asked_at, is_past_the_end=True)
         except DeclaredAnswer as declared:
             if not is_first:
                 raise Failure(f"{declared} Other pages of the list were read; sync again.") from None
@@ -256,7 +259,16 @@ class PageReader:
         try:
             keyed = [(list_request.key(record), record) for record in records]
             url = self._client.url(sent.request)
-            page = Page(keyed, document, response.next_link, response.requested_at, url, self._is_secret)
+            page = Page(
+                keyed,
+                document,
+                response.next_link,
+                response.requested_at,
+                url,
+                self._is_secret,
+                response.headers,
+                response.is_past_the_end,
+            )
             new = list_request.paginator.advance(page)
             continues, ends = sent.request is not sent.first, list_request.paginator.request is None
             return ListPage(list_request, len(keyed), new, response.requested_at, continues, ends)

@@ -34,6 +34,7 @@ from engine.spec.configuration import ConfigurationError
 from engine.spec.load import load, resolve
 from engine.state import StateError, load_state
 from tests.fuzz.damage import damaged, tries
+from tests.pagination.sent import in_response
 from tests.shop import STREAMS, Lines
 
 BROKEN = [path.read_text("utf-8") for path in sorted((Path(__file__).parents[1] / "spec" / "broken").glob("*/*.yaml"))]
@@ -162,7 +163,7 @@ STYLES = (
     Offset(),
     PageNumber(),
     Link(),
-    Token(token=compile_path("$.next"), query={"token": "$token"}),
+    Token(token=in_response("$.next"), query={"token": "$token"}),
     Single(),
 )
 POSITIONS = (f"{INSTANT}..{INSTANT}", "1200@%5B%22a%22%5D", "7", "http://x.test/?page=2", "..")

@@ -118,7 +118,7 @@ SIGN_IN = Reply(body=b"<html>Wrong password", headers={"Content-Type": "text/htm
         (BODY, Reply({"success": False, "message": "wrong password"}), "returned 200 OK: wrong password"),
         (BODY, SIGN_IN, "returned 200 with a web page (text/html) instead of JSON"),
         (BODY, Reply({"session": "s3cret-session"}), "returned 200 OK: no token at $.access_token"),
-        ({**BODY, "token": {"header": "X-T"}}, Reply({"session": 1}), "returned 200 OK: no token at the header X-T"),
+        ({**BODY, "token": {"header": "X-T"}}, Reply({"session": 1}), "returned 200 OK: no token in the header X-T"),
     ],
     ids=["401", "error in the body", "sign-in page", "no token", "no header"],
 )

@@ -21,7 +21,7 @@ from engine.pagination.tie_breaker import TieBreaker
 from engine.pagination.token import Token
 from engine.requests import Page, Request
 from tests.effort import cases
-from tests.pagination.sent import sent
+from tests.pagination.sent import in_response, sent
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 REQUEST = Request(Endpoint("POST", "/runs/filter"), body={"sort": "AT_ASC", "runs": {"name": {"like_": "x"}}})
@@ -361,7 +361,7 @@ def test_a_position_of_another_style_is_ignored(position: str) -> None:
 
 def test_the_tie_breaker_can_name_another_style() -> None:
     """A server without an offset reads rows of one timestamp by a token. Its first request has the keyset's filter."""
-    token = Token(token=compile_path("$.next"), query={"token": "$token"}, endpoint=Endpoint("GET", "/runs/next"))
+    token = Token(token=in_response("$.next"), query={"token": "$token"}, endpoint=Endpoint("GET", "/runs/next"))
     tied = replace(style(3), tie_breaker=TieBreaker(pagination=token))
     paginator, same = tied.paginate(REQUEST), {"at": format_instant(START)}
     paginator.advance(Page([(n, same) for n in range(3)]))

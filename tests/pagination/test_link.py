@@ -12,11 +12,10 @@ import pytest
 from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.declare.types import Endpoint
 from engine.failures import ReadFailure
-from engine.jsonpath import compile_path
 from engine.pagination.link import Link
 from engine.requests import Page, Request
 from engine.sync import sync
-from tests.pagination.sent import sent
+from tests.pagination.sent import in_response, sent
 from tests.shop import ORDERS_ONLY, Lines, Recorder, connection, orders
 from tests.specs import edited
 
@@ -28,12 +27,12 @@ def page(keys: list[int], document: Any, link: str | None = None, url: str = "")
     return Page([(key, {"id": key}) for key in keys], document, link, url=url)
 
 
-@pytest.mark.parametrize("style", [Link(), Link(link=compile_path("$.next"))])
+@pytest.mark.parametrize("style", [Link(), Link(link=in_response("$.next")), Link(link=in_response("X-Next"))])
 def test_links_are_followed_on_the_same_server(style: Link) -> None:
     """A link to another host does not receive the API key. A response without a link is the last."""
     paginator = style.paginate(GET)
     for keys, link in (([1, 2], "https://elsewhere/api/items?after=2&sort=id"), ([2, 3], "?after=3"), ([4], None)):
-        paginator.advance(page(keys, {"next": link}, link))
+        paginator.advance(replace(page(keys, {"next": link}, link), headers={"X-Next": link or ""}))
         if link:
             assert paginator.request is not None
             assert sent(paginator.request).endpoint == GET.endpoint
@@ -53,7 +52,7 @@ def test_links_are_followed_on_the_same_server(style: Link) -> None:
 )
 def test_a_link_that_cannot_be_followed_is_a_failure(links: list[Any], words: str) -> None:
     """It is never taken for the end of the list."""
-    paginator = Link(link=compile_path("$.next")).paginate(GET)
+    paginator = Link(link=in_response("$.next")).paginate(GET)
     with pytest.raises(ReadFailure, match=words):
         for number, link in enumerate(links):
             paginator.advance(page([number], {"next": link}))
@@ -168,3 +167,16 @@ def test_pages_on_other_paths_are_read_to_the_end(tmp_path: Path) -> None:
         sync(connection(tmp_path, server.url, text), {}, recorder, Lines())
     assert len(recorder.tables["orders"]) == 30
     assert [seen.path for seen in server.seen] == ["/api/orders/filter", "/pages;a,b/2", "/api/pages/3"]
+
+
+def test_a_response_that_says_so_ends_the_list() -> None:
+    """Some servers link to a page that does not exist yet. If there are more pages, there must be a link."""
+    style = Link(link=in_response("$.next"), more=in_response("$.more"), end=in_response("$.end_of_stream"))
+    for said in ({"more": False}, {"end_of_stream": True}):
+        paginator = style.paginate(GET)
+        paginator.advance(page([1], {"next": "/items?after=1", "end_of_stream": False}))
+        assert paginator.request is not None
+        paginator.advance(page([2], {"next": "/items?after=2", **said}))
+        assert paginator.request is None
+    with pytest.raises(ReadFailure, match="there are more pages, and there is no link to the next one"):
+        style.paginate(GET).advance(page([1], {"more": True}))

@@ -18,7 +18,7 @@ from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.offset import Offset
 from engine.requests import Page, Request
 from tests.effort import cases
-from tests.pagination.sent import sent
+from tests.pagination.sent import in_response, sent
 
 START = datetime(2024, 5, 1, tzinfo=timezone.utc)
 POST = Request(Endpoint("POST", "/x/filter"), body={"sort": "ID"})
@@ -291,3 +291,53 @@ def test_a_few_changes_never_fail_the_read() -> None:
         edits = [(n, "delete" if (n + seed) % 2 else "insert", (n * 37 + seed * 11) % 200, 1) for n in range(30)]
         found = read(rows, size=20, between=storm(rows, edits))
         assert {row for row in rows if row < 200} <= set(found)
+
+
+def counted(rows: Rows, total: int, *, size: int = 10, **said: Any) -> tuple[list[Any], int]:
+    """The rows of a list whose responses say how many there are, and the number of requests."""
+    style = Offset(page_size=size, total=in_response("$.total"), more=in_response("$.more"), end=in_response("X-End"))
+    paginator, found, requests = style.paginate(POST), list[Any](), 0
+    while paginator.request is not None:
+        body: Any = sent(paginator.request).body
+        page = rows[body["offset"] : body["offset"] + body["limit"]]
+        ends = body["offset"] + len(page) >= len(rows)
+        document = {"total": total, **({"more": not ends} if "more" in said else {})}
+        headers = {"X-End": str(ends).lower()} if "end" in said else {}
+        found += [key for key, _ in paginator.advance(Page([(row, {}) for row in page], document, headers=headers))]
+        requests += 1
+    return found, requests
+
+
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (9, 1), (10, 2), (11, 2), (25, 3)])
+def test_a_total_saves_the_request_that_confirms_the_end(count: int, requests: int) -> None:
+    """A short list costs one request instead of two. Only a full page is confirmed by another request."""
+    rows = list(range(count))
+    assert counted(rows, count) == (rows, requests)
+
+
+@pytest.mark.parametrize(("count", "total"), [(9, 5), (9, 50), (30, 10), (35, 10)])
+def test_a_total_that_is_wrong_loses_nothing(count: int, total: int) -> None:
+    """Some servers count only so many rows, those of the page, or those that the caller must not see."""
+    rows = list(range(count))
+    assert counted(rows, total)[0] == rows
+
+
+def test_a_response_can_say_whether_more_follow() -> None:
+    """If it contradicts the total, neither is believed."""
+    style = Offset(page_size=10, more=in_response("$.more"))
+    for total, said, requests in ((9, True, 1), (50, False, 2)):
+        assert counted(list(range(9)), total, more=said, end=said) == (list(range(9)), requests)
+    paginator = style.paginate(POST)
+    paginator.advance(Page([(1, {})], {"more": False}))
+    assert paginator.request is None
+
+
+def test_a_page_past_the_end_counts_as_empty() -> None:
+    """The rows before it were deleted meanwhile, so the paginator steps back. The first page is never past the end."""
+    paginator = Offset(page_size=4, past_the_end=(404,)).paginate(POST)
+    assert sent(paginator.request).past_the_end == ()
+    paginator.advance(Page([(row, {}) for row in range(4)]))
+    assert sent(paginator.request).past_the_end == (404,)
+    paginator.advance(Page([], is_past_the_end=True))
+    body: Any = sent(paginator.request).body
+    assert body["offset"] < 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from engine.declare.types import Endpoint
 from engine.declare.values import JsonValue
 from engine.failures import OrderMoved, ReadFailure
-from engine.jsonpath import compile_path
+from engine.pagination.bookmark import Bookmark
 from engine.pagination.page_number import PageNumber
 from engine.requests import Page, Request
-from tests.pagination.sent import sent
+from tests.pagination.sent import in_response, sent
 
 PLACES: dict[str, JsonValue] = {"p": "$page", "s": "$size"}
 GET = Request(Endpoint("GET", "/items"), {"sort": "id"})
@@ -35,7 +36,7 @@ def read(style: PageNumber, answer: Any) -> list[int]:
 
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11])
-@pytest.mark.parametrize("total", [None, compile_path("$.total")])
+@pytest.mark.parametrize("total", [None, in_response("$.total")])
 def test_reads_every_row_once(first: int, count: int, total: Any) -> None:
     """Whatever the number of rows, and with or without a total."""
     rows = list(range(count))
@@ -55,7 +56,7 @@ def test_with_a_total_no_row_that_exists_throughout_is_lost(seed: int) -> None:
             gone.add(rows.pop(dice.randrange(len(rows))))
         return rows[(number - 1) * size : number * size], len(rows)
 
-    found = read(PageNumber(page_size=7, total=compile_path("$.total"), query=PLACES), answer)
+    found = read(PageNumber(page_size=7, total=in_response("$.total"), query=PLACES), answer)
     assert len(found) == len(set(found))
     assert set(range(100)) - gone <= set(found)
 
@@ -71,14 +72,14 @@ def test_a_total_that_is_never_reached_is_a_failure() -> None:
     """The number of times that the read starts over is bounded."""
     with pytest.raises(ReadFailure, match="never had as many rows as the server counts"):
         read(
-            PageNumber(page_size=5, total=compile_path("$.total"), query=PLACES),
+            PageNumber(page_size=5, total=in_response("$.total"), query=PLACES),
             lambda number, size: ([1] * (number == 1), 7),
         )
 
 
 def test_a_response_without_its_total_is_a_failure() -> None:
     """Nothing would confirm that the read is complete."""
-    paginator = PageNumber(page_size=5, total=compile_path("$.sum")).paginate(GET)
+    paginator = PageNumber(page_size=5, total=in_response("$.sum")).paginate(GET)
     with pytest.raises(ReadFailure, match=r"no total number of rows at \$\.sum"):
         paginator.advance(page([1], {"total": 1}))
 
@@ -86,12 +87,12 @@ def test_a_response_without_its_total_is_a_failure() -> None:
 @pytest.mark.parametrize("total", ["3", "3.0", 3.0])
 def test_a_total_can_be_text(total: Any) -> None:
     """It counts like a number; an empty page after it is not requested."""
-    paginator = PageNumber(page_size=5, total=compile_path("$.total")).paginate(GET)
+    paginator = PageNumber(page_size=5, total=in_response("$.total")).paginate(GET)
     paginator.advance(page([1, 2, 3], {"total": total}))
     assert paginator.request is None
 
 
-@pytest.mark.parametrize("total", [None, compile_path("$.total")])
+@pytest.mark.parametrize("total", [None, in_response("$.total")])
 def test_a_list_that_moves_is_another_failure(total: Any) -> None:
     """It can be read again, unlike a list of a server that ignores the page."""
     dice = random.Random(1)
@@ -126,9 +127,96 @@ def test_a_resumed_read_misses_no_row(gone: int, added: int) -> None:
 
 def test_with_a_total_a_read_cannot_resume() -> None:
     """All rows must be read in one go to be counted."""
-    style = PageNumber(page_size=1, total=compile_path("$.total"))
+    style = PageNumber(page_size=1, total=in_response("$.total"))
     paginator = style.paginate(GET)
     paginator.advance(page([1], {"total": 2}))
     assert paginator.position is None
     assert not style.resumable
     assert PageNumber().resumable
+
+
+@pytest.mark.parametrize("place", ["$.pages", "X-WP-TotalPages"])
+@pytest.mark.parametrize("count", [0, 1, 10, 11])
+def test_the_number_of_pages_ends_the_list(place: str, count: int) -> None:
+    """No page past the last one is requested, wherever the first one is and though pages are short."""
+    for first in (0, 1):
+        style = PageNumber(page_size=5, first=first, pages=in_response(place))
+        paginator, found, requests = style.paginate(GET), list[Any](), 0
+        rows, pages = list(range(count)), -(-count // 5)
+        while paginator.request is not None:
+            at = (sent(paginator.request).query["page"] - first) * 5
+            answer = replace(page(rows[at : at + 5], {"pages": pages}), headers={"X-WP-TotalPages": str(pages)})
+            found += [key for key, _ in paginator.advance(answer)]
+            requests += 1
+        assert (found, requests) == (rows, max(1, pages))
+
+
+def test_a_page_can_be_empty_if_others_follow() -> None:
+    """Some servers remove rows from a page that the caller must not see. But not from page after page without end."""
+    for following in ({"pages": 3}, {"more": True}):
+        style = PageNumber(page_size=2, pages=in_response("$.pages"), more=in_response("$.more"))
+        paginator = style.paginate(GET)
+        for keys, document in (([1, 2], following), ([], following), ([3], {"pages": 3, "more": False})):
+            assert paginator.request is not None
+            assert [key for key, _ in paginator.advance(page(keys, document))] == keys
+        assert paginator.request is None
+        paginator = style.paginate(GET)
+        with pytest.raises(ReadFailure, match="101 pages in a row are empty"):
+            for _ in range(101):
+                paginator.advance(page([], {"pages": 10**9, "more": True}))
+
+
+def test_a_number_of_pages_that_is_too_low_is_not_believed() -> None:
+    """A page with rows is there, whatever the number. The list is then read until a page is empty."""
+    paginator = PageNumber(page_size=2, pages=in_response("$.pages")).paginate(GET)
+    for keys in ([1, 2], [3, 4], []):
+        assert paginator.request is not None
+        paginator.advance(page(keys, {"pages": 0}))
+    assert paginator.request is None
+
+
+def test_with_a_total_the_number_of_pages_does_not_end_the_list() -> None:
+    """Rows that are missing from all pages have moved, so the read starts over."""
+    paginator = PageNumber(page_size=2, pages=in_response("$.pages"), total=in_response("$.total")).paginate(GET)
+    for keys, number in (([1, 2], 1), ([2], 2), ([1, 2], 1), ([3], 2)):
+        assert sent(paginator.request).query["page"] == number
+        paginator.advance(page(keys, {"pages": 2, "total": 3}))
+    assert paginator.request is None
+
+
+def test_a_page_past_the_end_counts_as_empty() -> None:
+    """With a total, it is the end only if no row is missing. Only pages after the first can be past the end."""
+    for total, requests in ((None, 3), (in_response("$.total"), 5)):
+        paginator, number = PageNumber(page_size=2, total=total, past_the_end=(400, 404)).paginate(GET), 0
+        pages = [[1, 2], [2], None, [1, 2], [3]] if total else [[1, 2], [3], None]
+        for keys in pages:
+            assert paginator.request is not None
+            is_first = sent(paginator.request).query["page"] == 1
+            assert sent(paginator.request).past_the_end == (() if is_first else (400, 404))
+            number += 1
+            refused = Page([], is_past_the_end=True)
+            paginator.advance(refused if keys is None else page(keys, {"total": 3}))
+        assert (paginator.request, number) == (None, requests)
+
+
+def test_a_position_past_the_end_is_looked_for_before_it() -> None:
+    """The list has become shorter since: a rejected page has none of its rows."""
+    style = PageNumber(page_size=2, past_the_end=(404,))
+    paginator = style.paginate(GET, str(Bookmark.at(9, [17])))
+    asked = []
+    for _ in range(9):
+        number = sent(paginator.request).query["page"]
+        asked.append(number)
+        paginator.advance(page([number * 2 - 1, number * 2]) if number < 3 else Page([], is_past_the_end=True))
+        if paginator.request is None:
+            break
+    assert asked == [9, 8, 10, 7, 11, 1, 2, 3]
+
+
+def test_a_list_that_moves_ends_where_the_response_says_so() -> None:
+    """Nor is a page past the last one requested of it."""
+    paginator = PageNumber(page_size=2, pages=in_response("$.pages"), past_the_end=(404,)).paginate_unjoined(GET)
+    paginator.advance(page([1, 2], {"pages": 2}))
+    assert sent(paginator.request).past_the_end == (404,)
+    paginator.advance(page([2], {"pages": 2}))
+    assert paginator.request is None

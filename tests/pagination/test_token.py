@@ -11,7 +11,7 @@ from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import compile_path
 from engine.pagination.token import Token
 from engine.requests import Page, Request
-from tests.pagination.sent import sent
+from tests.pagination.sent import in_response, sent
 
 FIRST = Request(Endpoint("POST", "/events/filter"), body={"limit": 2})
 NEXT = Endpoint("GET", "/events/filter/next")
@@ -22,7 +22,7 @@ def page(*keys: int, token: Any = None) -> Page:
 
 
 def style(endpoint: Endpoint | None = NEXT) -> Token:
-    return Token(token=compile_path("$.next"), query={"page-token": "$token"}, endpoint=endpoint)
+    return Token(token=in_response("$.next"), query={"page-token": "$token"}, endpoint=endpoint)
 
 
 def test_the_token_of_a_link_is_sent_to_the_same_server() -> None:
@@ -43,7 +43,7 @@ def test_the_token_of_a_link_is_sent_to_the_same_server() -> None:
 def test_a_token_after_the_last_record_is_ignored() -> None:
     """With a total, the last page is known. Some servers end with a token that they reject."""
     paginator = Token(
-        token=compile_path("$.next"), query={"t": "$token"}, endpoint=NEXT, total=compile_path("$.total")
+        token=in_response("$.next"), query={"t": "$token"}, endpoint=NEXT, total=in_response("$.total")
     ).paginate(FIRST)
     assert len(paginator.advance(Page([(1, {}), (2, {})], {"next": "a", "total": 3}))) == 2
     assert sent(paginator.request) == sent(Request(NEXT, {"t": "a"}))
@@ -63,8 +63,8 @@ def test_a_token_in_the_same_request() -> None:
     [
         (["a"], "neither a string nor a number"),
         (True, "neither a string nor a number"),
-        ("http://x/y?other=1", 'no parameter "page-token"'),
-        ("http://[x", 'no parameter "page-token"'),
+        ("http://x/y?other=1", 'is a link without the parameter "page-token"'),
+        ("http://[x", 'is a link without the parameter "page-token"'),
     ],
 )
 def test_a_token_that_cannot_be_used_is_a_failure(token: Any, words: str) -> None:
@@ -84,7 +84,7 @@ def test_a_repeated_token_is_a_failure() -> None:
 @pytest.mark.parametrize("token", ["b", "a,b..c@d/é="])
 def test_a_read_resumes_at_its_token(token: str) -> None:
     """The rows before it count toward the total, so the token after the last record is still ignored."""
-    counting = Token(token=compile_path("$.next"), query={"t": "$token"}, endpoint=NEXT, total=compile_path("$.total"))
+    counting = Token(token=in_response("$.next"), query={"t": "$token"}, endpoint=NEXT, total=in_response("$.total"))
     paginator = counting.paginate(FIRST)
     assert paginator.position is None
     paginator.advance(Page([(1, {}), (2, {})], {"next": token, "total": 3}))
@@ -105,7 +105,7 @@ def test_a_position_of_another_style_is_ignored() -> None:
 
 def test_with_a_total_the_read_starts_over_until_it_has_as_many_rows() -> None:
     """Rows that the server sorts alike change places between two pages, so one is on both and another on none."""
-    counting = Token(token=compile_path("$.next"), query={"t": "$token"}, endpoint=NEXT, total=compile_path("$.total"))
+    counting = Token(token=in_response("$.next"), query={"t": "$token"}, endpoint=NEXT, total=in_response("$.total"))
     paginator, found = counting.paginate(FIRST), list[Any]()
     for keys, token in (([1, 2], "a"), ([2, 4], None), ([1, 2], "a"), ([3, 4], None)):
         assert sent(paginator.request) == sent(Request(NEXT, {"t": "a"}) if keys[1] == 4 else FIRST)
@@ -116,9 +116,7 @@ def test_with_a_total_the_read_starts_over_until_it_has_as_many_rows() -> None:
 
 def test_a_total_that_is_never_reached_is_a_failure() -> None:
     """The number of times that the read starts over is bounded."""
-    paginator = Token(token=compile_path("$.next"), query={"t": "$token"}, total=compile_path("$.total")).paginate(
-        FIRST
-    )
+    paginator = Token(token=in_response("$.next"), query={"t": "$token"}, total=in_response("$.total")).paginate(FIRST)
     with pytest.raises(OrderMoved, match="never had as many different rows"):
         for _ in range(20):
             paginator.advance(Page([(1, {})], {"total": 2}))
@@ -158,22 +156,28 @@ def test_an_empty_page_with_the_token_just_sent_is_the_end() -> None:
         paginator.advance(page(token="a"))
 
 
-def test_a_declared_has_more_ends_the_list() -> None:
-    """Whatever the token. If it is true, there must be a token."""
-    declared = Token(token=compile_path("$.next"), query={"t": "$token"}, has_more=compile_path("$.more"))
+def test_a_response_that_says_so_ends_the_list() -> None:
+    """Whatever the token. If it says that there are more pages, there must be a token."""
+    declared = Token(
+        token=in_response("$.next"), query={"t": "$token"}, more=in_response("$.more"), end=in_response("$.last")
+    )
     paginator = declared.paginate(FIRST)
-    paginator.advance(Page([(1, {})], {"next": "a"}))
-    assert sent(paginator.request) == sent(FIRST.merged(None, {"t": "a"}))
-    paginator.advance(Page([(2, {})], {"next": "b", "more": False}))
-    assert paginator.request is None
-    with pytest.raises(ReadFailure, match=r"there are more pages, and there is no token at \$\.next"):
+    for said in ({"more": False}, {"more": "false"}, {"last": True}, {"last": 1, "more": None}):
+        paginator = declared.paginate(FIRST)
+        paginator.advance(Page([(1, {})], {"next": "a"}))
+        assert sent(paginator.request) == sent(FIRST.merged(None, {"t": "a"}))
+        paginator.advance(Page([(2, {})], {"next": "b", **said}))
+        assert paginator.request is None
+    with pytest.raises(ReadFailure, match=r"there are more pages, and the token at \$\.next is missing"):
         declared.paginate(FIRST).advance(Page([(1, {})], {"more": True}))
+    with pytest.raises(ReadFailure, match=r"the value at \$\.last is neither true nor false"):
+        declared.paginate(FIRST).advance(Page([(1, {})], {"next": "a", "last": "b"}))
 
 
 @pytest.mark.parametrize("token", [7, 17145576001234567890, 2.5])
 def test_a_number_is_a_token(token: Any) -> None:
     """It is sent as the number that it is, also by a read that resumes. 0 is no token."""
-    numbers = Token(token=compile_path("$.next"), query={"t": "$token"})
+    numbers = Token(token=in_response("$.next"), query={"t": "$token"})
     paginator = numbers.paginate(FIRST)
     paginator.advance(page(1, token=token))
     assert sent(paginator.request) == sent(FIRST.merged(None, {"t": token}))
@@ -185,9 +189,67 @@ def test_a_number_is_a_token(token: Any) -> None:
 @pytest.mark.parametrize("total", ["3", 3.0, "3.0"])
 def test_a_total_can_be_text(total: Any) -> None:
     """It counts like a number."""
-    paginator = Token(token=compile_path("$.next"), query={"t": "$token"}, total=compile_path("$.total")).paginate(
-        FIRST
-    )
+    paginator = Token(token=in_response("$.next"), query={"t": "$token"}, total=in_response("$.total")).paginate(FIRST)
     paginator.advance(Page([(1, {}), (2, {})], {"next": "a", "total": total}))
     paginator.advance(Page([(3, {})], {"next": "broken", "total": total}))
+    assert paginator.request is None
+
+
+BY_LAST = Token(last=compile_path("$.id"), query={"starting_after": "$token"}, more=in_response("$.has_more"))
+
+
+def test_the_last_record_names_the_next_page() -> None:
+    """An empty page is the end, and so is a response without more."""
+    for last, requests in (({"has_more": False}, 2), ({}, 3)):
+        paginator, number = BY_LAST.paginate(FIRST), 0
+        for keys, document in (([1, 2], {"has_more": True}), ([3, 0], last), ([], {})):
+            if paginator.request is not None:
+                number += 1
+                paginator.advance(Page([(key, {"id": key}) for key in keys], document))
+                following = sent(FIRST.merged(None, {"starting_after": keys[-1]})) if keys else None
+                assert paginator.request is None or sent(paginator.request) == following
+        assert (paginator.request, number) == (None, requests)
+
+
+@pytest.mark.parametrize(
+    ("pages", "words"),
+    [
+        ([[{"id": 1}, {}]], r"the last record's value at \$\.id is missing"),
+        ([[{"id": [1]}]], "is neither a string nor a number"),
+        ([[{"id": 7}], [{"id": 7}]], "is that of an earlier page: the list would never end"),
+        ([[]], "there are more pages, and the last record's value"),
+    ],
+)
+def test_a_last_record_that_names_no_page_is_a_failure(pages: Any, words: str) -> None:
+    """Nor does the read go round in a circle if the server ignores the token."""
+    paginator = BY_LAST.paginate(FIRST)
+    with pytest.raises(ReadFailure, match=words):
+        for records in pages:
+            paginator.advance(Page([(str(one), one) for one in records], {"has_more": True}))
+
+
+def test_a_token_in_a_header() -> None:
+    """An empty header is the end, as a missing one is. The total can be in another header."""
+    style = Token(token=in_response("X-Next-Page"), query={"page": "$token"}, total=in_response("X-Total"))
+    for header in ({"X-Next-Page": ""}, {}):
+        paginator = style.paginate(FIRST)
+        paginator.advance(Page([(1, {})], headers={"X-Next-Page": "2", "X-Total": "2"}))
+        assert sent(paginator.request) == sent(FIRST.merged(None, {"page": "2"}))
+        paginator.advance(Page([(2, {})], headers={**header, "X-Total": "2"}))
+        assert paginator.request is None
+
+
+@pytest.mark.parametrize("token", ["YQ==", "https://x.test/opaque?a=b"])
+def test_a_token_anywhere_in_a_body(token: str) -> None:
+    """As GraphQL has it: the first page has no cursor. A token that looks like a URL is sent as it is there."""
+    body = {"query": "query($after: String) { issues(after: $after) { nodes { id } } }", "variables": {"n": "$size"}}
+    request = Request(Endpoint("POST", "/graphql"), body={**body, "variables": {"n": "$size", "after": "$token"}})
+    info = "$.data.issues.pageInfo"
+    style = Token(token=in_response(f"{info}.endCursor"), more=in_response(f"{info}.hasNextPage"), page_size=50)
+    paginator = style.paginate(request)
+    assert sent(paginator.request).body == {**body, "variables": {"n": 50}}
+    page = Page([(1, {})], {"data": {"issues": {"pageInfo": {"endCursor": token, "hasNextPage": True}}}})
+    paginator.advance(page)
+    assert sent(paginator.request).body == {**body, "variables": {"n": 50, "after": token}}
+    paginator.advance(Page([(2, {})], {"data": {"issues": {"pageInfo": {"endCursor": "Yg", "hasNextPage": False}}}}))
     assert paginator.request is None

@@ -21,6 +21,7 @@ from tools.request_forms import ExpectedPath, ExpectedType, RequestForm, SentVal
 
 _ORDER_IGNORED: Final = " (the list comes in the server's own order)"
 _EXPECTED: Final[dict[ExpectedType, tuple[set[str], str]]] = {
+    "boolean": ({"boolean", "string", "integer"}, "a boolean"),
     "instant": ({"date-time"}, "a date-time"),
     "integer": ({"integer", "number"}, "an integer"),
     "total": ({"integer", "number", "string"}, "a number"),

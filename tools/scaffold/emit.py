@@ -14,10 +14,13 @@ from typing import TypeAlias
 import yaml
 
 from engine.declare.blocks import Block, keys_of
+from engine.declare.response import ResponsePlace
 from engine.declare.types import Endpoint
 from engine.jsonpath import JsonPath
 
-Value: TypeAlias = str | int | bool | Endpoint | JsonPath | Sequence["Value"] | Mapping[str, "Value"] | None
+Value: TypeAlias = (
+    str | int | bool | Endpoint | JsonPath | ResponsePlace | Sequence["Value"] | Mapping[str, "Value"] | None
+)
 """What stands after a key. Mappings and lists are written in flow style: ``{path: $.id, type: INT}``."""
 
 
@@ -100,6 +103,9 @@ _Dumper.add_representer(_Pair, lambda dumper, pair: dumper.represent_mapping("ta
 _Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
 _Dumper.add_representer(Endpoint, lambda dumper, endpoint: dumper.represent_str(str(endpoint)))
 _Dumper.add_representer(JsonPath, lambda dumper, path: dumper.represent_str(path.text))
+_Dumper.add_representer(
+    ResponsePlace, lambda dumper, place: dumper.represent_data(place.path or {"header": place.header})
+)
 
 
 def _pair(key: str, value: Value) -> list[str]:

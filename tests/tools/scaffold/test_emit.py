@@ -11,6 +11,7 @@ from engine.declare.types import Endpoint
 from engine.jsonpath import compile_path
 from engine.pagination.offset import Offset
 from engine.pagination.page_number import PageNumber
+from tests.pagination.sent import in_response
 from tools.scaffold.emit import Comment, Line, Section, Value, to_yaml, without_defaults
 
 
@@ -52,7 +53,7 @@ def test_a_comment_cannot_become_yaml() -> None:
 
 def test_a_block_comes_back_without_its_defaults() -> None:
     """Keys have the names of streams.yaml, and a mapping that is empty by default is left out."""
-    style = PageNumber(page_size=30, query={"per_page": "$size"}, total=compile_path("$.meta.total"))
+    style = PageNumber(page_size=30, query={"per_page": "$size"}, total=in_response("$.meta.total"))
     assert to_yaml(Line("pagination", without_defaults(style))) == (
         "pagination: {page_size: 30, query: {per_page: $size}, total: $.meta.total}\n"
     )

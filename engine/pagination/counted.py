@@ -1,0 +1,39 @@
+"""What styles have in common that count pages or rows from the start of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.declare.blocks import key
+from engine.declare.response import RESPONSE_PLACE, ResponsePlace
+from engine.declare.values import Boolean, Integer, OneOrMore
+from engine.pagination.ends import Ends
+from engine.requests import Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(Ends):
+    """The keys of styles that count pages or rows from the start of the list."""
+
+    stable: bool | None = key(
+        Boolean(),
+        "Whether rows keep their places while the list is read. If not, as in a list sorted by priority or by the last "
+        "heartbeat, a full refresh of more than one page is read until two readings agree. By default, a list is "
+        "stable if its request has a body or a query, which can name a sort.",
+        default=None,
+    )
+    total: ResponsePlace | None = key(
+        RESPONSE_PLACE, "Where the response has the total number of rows in the list.", default=None
+    )
+    past_the_end: tuple[int, ...] = key(
+        OneOrMore(Integer(400, 499)),
+        "The status, or several, with which the server rejects a page past the last one, if it does not return an "
+        "empty page. Without it, a rejected page is a failure.",
+        default=(),
+    )
+
+    def page(self, template: Request, values: Mapping[str, Any], *, is_first: bool) -> Request:
+        """The request of a page. Only one after the first can be past the end."""
+        return replace(template.bind(values), past_the_end=() if is_first else self.past_the_end)
