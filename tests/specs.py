@@ -34,10 +34,21 @@ def shipped() -> Spec:
 
 
 @cache
-def shipped_with(stream: str) -> str:
-    """The text of the project's own streams.yaml with one stream, which is read in a tenth of the time."""
-    text = SHIPPED.read_text("utf-8")
-    return edited(text, replace={"streams": {stream: parsed(text)["streams"][stream]}})
+def shipped_with(*names: str) -> str:
+    """The project's own streams.yaml with these streams and their sources only, which is read much faster."""
+    kept, streams = set(names), shipped().streams
+    for name, stream in reversed([*streams.items()]):  # each comes after its source
+        if name in kept and stream.source is not None:
+            kept.add(stream.source.stream)
+    references = [
+        f"streams.{name}.fields.{column}.references"
+        for name in kept
+        for column, field in streams[name].fields.items()
+        if field.references is not None
+    ]
+    return edited(
+        SHIPPED.read_text("utf-8"), remove=[*(f"streams.{name}" for name in streams.keys() - kept), *references]
+    )
 
 
 def edited(

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from dev.testbed.loopback import Loopback, Reply, Seen
 from dev.testbed.prefect_server import PrefectServer
 from dev.testbed.seed import Shape, seed
 from engine.instants import format_instant
-from tests.effort import cases
+from tests import effort
 from tests.fivetran.comparison import columns, differences, microseconds
 from tests.killed_sync import CHECKPOINT_ROWS
 from tests.reading.model import START, STREAMS, Model
@@ -34,45 +33,63 @@ from tests.specs import edited, reconciled_by_every_sync
 
 pytestmark = pytest.mark.long
 
-RUNS = 4000
-KILLS = cases(50)
-PAGE = 40
+RUNS, PAGE = (1000, 10) if effort.quick else (4000, 40)  # as many pages either way
+KILLS = effort.cases(50)
 TICK = 20  # seeded runs per instant
 
 
-@dataclass(frozen=True)
 class Killed:
-    """Syncs that are killed, into one SQLite file that holds what they committed."""
+    """Syncs that are killed, into one SQLite file that holds what they committed. A context manager."""
 
-    folder: Path
-    streams: str
-    api_url: str
+    def __init__(self, folder: Path, streams: str, api_url: str) -> None:
+        self.folder = folder
+        path = folder / "streams.yaml"
+        path.write_text(streams, "utf-8")
+        files = [str(folder / name) for name in ("warehouse.sqlite", "journal")]
+        command = [sys.executable, "-m", "tests.killed_sync", str(path), api_url, *files]
+        self._process = subprocess.Popen(
+            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Killed:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _, errors = self._process.communicate()
+        assert not errors, errors
 
     def kill_often(self, dice: random.Random, change: Callable[[], None]) -> None:
         """Kill KILLS syncs, each at a random moment after it began, and call ``change`` after each."""
         kills = 0
-        with subprocess.Popen(
-            self._command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-            while kills < KILLS:
-                process.stdin.write("sync\n")
-                process.stdin.flush()
-                began = process.stdout.readline().split()
-                assert began[:1] == ["began"], process.stderr.read()
-                time.sleep(dice.uniform(0, 0.35))
-                with suppress(ProcessLookupError):
-                    os.kill(int(began[1]), signal.SIGKILL)
-                kills += process.stdout.readline() == "ended -9\n"
-                change()
-            process.stdin.close()
-            errors = process.stderr.read()
-        assert not errors, errors
+        while kills < KILLS:
+            began = self._begin()
+            time.sleep(dice.uniform(0, 0.35))
+            with suppress(ProcessLookupError):
+                os.kill(began, signal.SIGKILL)
+            kills += self._ended() == -9
+            change()
 
     def finish(self) -> None:
         """Run one sync to its end."""
-        done = subprocess.run(self._command, cwd=PROJECT, check=True, input="sync\n", capture_output=True, text=True)
-        assert done.stdout.endswith("ended 0\n"), done.stderr
+        self._begin()
+        assert self._ended() == 0
+
+    def _begin(self) -> int:
+        """Begin a sync; returns the id of its process."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("sync\n")
+        self._process.stdin.flush()
+        return self._reported("began")
+
+    def _ended(self) -> int:
+        """The exit code of the sync, once it has ended."""
+        return self._reported("ended")
+
+    def _reported(self, event: str) -> int:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        word, number = self._process.stdout.readline().split() or (None, 0)
+        assert word == event, self._process.stderr.read()
+        return int(number)
 
     def rows(self) -> dict[str, dict[str, dict[str, Any]]]:
         """The rows of each table by id, with ``_fivetran_deleted``."""
@@ -97,13 +114,6 @@ class Killed:
                 again += line in kept
                 waiting.add(line)
         return sent, again
-
-    @property
-    def _command(self) -> list[str]:
-        streams = self.folder / "streams.yaml"
-        streams.write_text(self.streams, "utf-8")
-        files = [str(self.folder / name) for name in ("warehouse.sqlite", "journal")]
-        return [sys.executable, "-m", "tests.killed_sync", str(streams), self.api_url, *files]
 
 
 def seed_of_the_test() -> int:
@@ -137,12 +147,12 @@ def test_kills_lose_nothing(tmp_path: Path, record_property: RecordProperty) -> 
 
     with Loopback(answer) as server:
         text = edited(STREAMS, replace={"streams.runs.pagination.page_size": PAGE, "api.pagination.page_size": PAGE})
-        killed = Killed(tmp_path, text, server.url)
-        killed.kill_often(dice, change)
-        model.wait(600)
-        for _ in range(3):
-            killed.finish()
-            model.wait(86401)
+        with Killed(tmp_path, text, server.url) as killed:
+            killed.kill_often(dice, change)
+            model.wait(600)
+            for _ in range(3):
+                killed.finish()
+                model.wait(86401)
     (rows,) = killed.rows().values()
     assert rows.keys() == model.runs.keys()
     for key, run in model.runs.items():
@@ -181,16 +191,16 @@ def test_kills_on_a_real_server_lose_nothing(tmp_path: Path, record_property: Re
 
         shipped = (PROJECT / "streams.yaml").read_text("utf-8")
         streams = edited(shipped, replace={"configuration.batch_size.default": str(PAGE)})
-        killed = Killed(tmp_path, streams, server.api_url)
-        killed.kill_often(dice, change)
-        killed.finish()
+        with Killed(tmp_path, streams, server.api_url) as killed:
+            killed.kill_often(dice, change)
+            killed.finish()
         sent, again = killed.journal({"flow_runs", "flows"})
         print(f"{RUNS} runs, {changes} changes, {sent} rows sent, {again} of them again")
         change()  # of runs that were sent, however far the killed syncs came
 
-        reconciled = Killed(tmp_path, reconciled_by_every_sync(streams), server.api_url)
-        for _ in range(2):  # the round that had begun, and a whole one
-            reconciled.finish()
+        with Killed(tmp_path, reconciled_by_every_sync(streams), server.api_url) as reconciled:
+            for _ in range(2):  # the round that had begun, and a whole one
+                reconciled.finish()
         tables = reconciled.rows()
         for table in ("flow_runs", "flows", "deployments"):
             kinds = columns(table)

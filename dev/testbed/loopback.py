@@ -99,7 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _respond(self) -> None:
-        content = self.rfile.read(int(self.request_headers.get("Content-Length", 0)))
+        length = int(self.request_headers.get("Content-Length", 0))
+        content = self.rfile.read(length)
+        if len(content) < length:  # the client was killed
+            self.close_connection = True
+            return
         seen = received(self.command, self.path, self.request_headers, content)
         self.server.loopback.seen.append(seen)
         # A client may give up.

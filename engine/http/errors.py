@@ -99,11 +99,11 @@ class ErrorMapping:
         If the endpoint is known to exist, a 404 or 405 that the API did not send is one too. The error is not transient
         if the server requests too long a wait.
         """
-        retry_after = response.retry_after
         if response.status in (404, 405) and endpoint_exists and not _is_json(response):
             return RequestError(response.returned, transient=True)
         if response.status < 500 and response.status not in (408, 429):
             return None
+        retry_after = response.retry_after
         if response.status == 429 or (response.status == 503 and retry_after is not None):
             return self.throttled(response, retry_after)
         return self._too_long(response, retry_after) or RequestError(

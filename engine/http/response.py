@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 
 from engine.http.link_header import next_link
 from engine.http.waits import parse_date, requested_wait, reset_wait, unread_wait
@@ -51,7 +52,7 @@ class RawResponse:
         """The target of the Link header's rel="next" (RFC 8288), if there is one."""
         return next_link(self.headers.get("Link", ""))
 
-    @property
+    @cached_property
     def date(self) -> datetime | None:
         """When the response was sent, by the server's clock. None if it has no Date header.
 

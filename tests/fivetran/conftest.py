@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fivetran.project import IMPORTED
 from tests.forks import Forks
-
-IMPORTED = ("jsonpath_ng", "msgspec", "prompt_toolkit", "requests", "tqdm", "yaml")
-"""Not the CLI itself: DuckDB, which it imports, starts a thread, which a fork would lack."""
 
 
 @pytest.fixture(scope="module")

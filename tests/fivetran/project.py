@@ -18,6 +18,8 @@ from tests.forks import Forks
 from tests.specs import edited
 
 PROJECT = Path(__file__).resolve().parents[2]
+IMPORTED = ("jsonpath_ng", "msgspec", "prompt_toolkit", "requests", "tqdm", "yaml")
+"""What `fivetran` imports, for forks. Not the CLI itself: its DuckDB starts a thread, which a fork would lack."""
 SHIPPED = ("connector.py", "engine", "streams.yaml", "schemas", "pyproject.toml")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from functools import cache
 from random import Random
 from threading import RLock
 from typing import Any
@@ -31,11 +32,13 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OPERATORS = {"any_", "not_any_", "after_", "before_", "is_null_"}
 
 
+@cache
 def new_key(number: int) -> str:
     """A UUID that does not show the order of creation, as most servers make them."""
     return str(uuid.UUID(int=Random(number).getrandbits(128), version=4))
 
 
+@cache
 def order_of(instant: str) -> tuple[str, int]:
     """What orders the API's timestamps, which all end in Z and can be finer than a microsecond."""
     seconds, _, fraction = instant.removesuffix("Z").partition(".")
@@ -256,6 +259,7 @@ def _check_keys(keys: Sequence[Any]) -> None:
             raise ValueError(f"value is not a valid uuid: {str(key)[:40]}")
 
 
+@cache
 def _bound(text: str) -> tuple[str, int]:
     """A timestamp of a request, which must have a year of four digits.
 

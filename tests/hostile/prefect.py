@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from tests.hostile.api import Api, newest_first
 from tests.hostile.world import World
 from tests.in_process import InProcess
-from tests.specs import SHIPPED, shipped
-
-STREAMS: Final = SHIPPED.read_text("utf-8")
+from tests.specs import SHIPPED, shipped, shipped_with
 
 
 def prefect(server: InProcess, streams: str = "", **settings: str) -> World:
@@ -21,4 +17,5 @@ def prefect(server: InProcess, streams: str = "", **settings: str) -> World:
         "workers": lambda row: newest_first(row["last_heartbeat_time"]),
         "queues": lambda row: row["priority"],
     }
-    return World(server, api, STREAMS, streams=streams, **settings)
+    text = shipped_with(*streams.split(",")) if streams else SHIPPED.read_text("utf-8")
+    return World(server, api, text, streams=streams, **settings)
