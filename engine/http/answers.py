@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 from engine.failures import EmptyList, Failure, RequestRejected, SkippedList, Unauthorized
@@ -65,31 +65,16 @@ def _first(rules: Sequence[Answer], response: RawResponse) -> Answer | None:
     """The first rule that applies."""
     if not rules:
         return None
-    body = _Body(response)
-    return next((rule for rule in rules if _applies(rule, response, body)), None)
+    document = cache(partial(_document, response))  # decoded once, and only if a rule looks at it
+    return next((rule for rule in rules if _applies(rule, response, document)), None)
 
 
-class _Body:
-    """The body of a response, decoded once if a rule looks at it."""
-
-    def __init__(self, response: RawResponse) -> None:
-        self._response = response
-
-    @cached_property
-    def text(self) -> str:
-        return self._response.text.casefold()
-
-    @cached_property
-    def document(self) -> Any:
-        return _document(self._response)
-
-
-def _applies(rule: Answer, response: RawResponse, body: _Body) -> bool:
+def _applies(rule: Answer, response: RawResponse, document: Callable[[], Any]) -> bool:
     return (
         (not rule.status or response.status in rule.status)
         and rule.fits_header(response.headers)
-        and (rule.text is None or rule.text.casefold() in body.text)
-        and rule.fits_body(body.document if rule.path is not None else None)
+        and (rule.text is None or rule.text.casefold() in response.text.casefold())
+        and (rule.path is None or rule.fits_body(document()))
     )
 
 

@@ -144,7 +144,7 @@ class ErrorMapping:
         """The error of a successful response that has another shape than declared."""
         try:
             said = json.dumps(self._resolved.settings.secrets.redacted(document), ensure_ascii=False)
-        except RecursionError:  # some hundred levels deep
+        except (RecursionError, TypeError):  # some hundred levels deep, or bytes
             said = ""
         return RequestError(
             f"returned {response.status} with {shape}", transient=True, shape=shape, excerpt=self.excerpt(said)

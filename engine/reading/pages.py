@@ -213,17 +213,23 @@ class PageReader:
         except PastTheEnd as past:
             return Response((None, []), past.asked_at, is_past_the_end=True)
         except DeclaredAnswer as declared:
-            if not is_first:
-                raise Failure(f"{declared} Other pages of the list were read; sync again.") from None
-            if isinstance(declared, SkippedList) and sent.list_request.of is None:
-                raise
-            return Response((None, []), declared.asked_at, unread=declared)
+            return self._unread(sent.list_request, declared, is_first=is_first)
         except NotFound as not_found:
             if sent.list_request.parent is not None and (is_first or self._is_missing(stream, sent)):
                 return Response((None, []), None, unread=not_found)
             if is_first:
                 raise
             raise Failure(f"{not_found} The endpoint existed earlier in this sync; sync again.") from None
+
+    def _unread(self, list_request: ListRequest, declared: DeclaredAnswer, *, is_first: bool) -> Response:
+        """The response for a list that `answers` declares to be empty or skipped. Only its first page can say so."""
+        if isinstance(declared, SkippedList) and is_first and list_request.of is None:
+            raise declared
+        if not is_first:
+            raise Failure(f"{declared} Other pages of the list were read; sync again.") from None
+        if list_request.paginator.position is not None:  # an earlier sync read them; this one starts over
+            raise RequestRejected(f"{declared} Other pages of the list were read.") from None
+        return Response((None, []), declared.asked_at, unread=declared)
 
     def _is_missing(self, stream: str, sent: _InFlight) -> bool:
         """Whether a list is missing from its first page on now: its parent was deleted while it was read."""

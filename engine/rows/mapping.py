@@ -38,7 +38,7 @@ class RowMapping:
 
     def is_row(self, record: Record) -> bool:
         """Whether a record becomes a row of the table."""
-        return all(holds(record) for holds in self._conditions)
+        return not self._conditions or all(holds(record) for holds in self._conditions)
 
     def row(self, record: Record) -> Row:
         """The row of a record: every mapped column, None if the record's value is absent or does not fit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, get_args
 
@@ -11,7 +11,7 @@ from engine.declare.blocks import key
 from engine.declare.types import HEADER, JSON_PATH
 from engine.declare.values import Choice, Integer, OneOrMore, Scalar, Text
 from engine.jsonpath import JsonPath
-from engine.spec.records import fits
+from engine.spec.records import fits, values_at
 
 Meaning = Literal["wait", "empty", "skip", "failure"]
 
@@ -62,20 +62,16 @@ class Answer:
         if self.header is None:
             return True
         found = headers.get(self.header)
-        return self._fits([found] if found is None else [found.strip()], as_text=True)
+        is_, not_ = ([_text(value) for value in values] for values in (self.is_, self.not_))
+        return self._fits([found if found is None else found.strip()], is_, not_)
 
     def fits_body(self, document: Any) -> bool:
         """Whether the condition on a value in the body holds, if there is one."""
-        if self.path is None:
-            return True
-        found = self.path.get(document)
-        return self._fits(found if isinstance(found, list) and not self.path.is_single else [found], as_text=False)
+        return self.path is None or self._fits(values_at(self.path, document), self.is_, self.not_)
 
-    def _fits(self, found: list[Any], *, as_text: bool) -> bool:
-        if not self.is_ and not self.not_:
-            return fits(found, (), (None,))
-        wanted, unwanted = ([_text(one) if as_text else one for one in values] for values in (self.is_, self.not_))
-        return fits(found, wanted, unwanted)
+    def _fits(self, found: Sequence[Any], is_: Sequence[Any], not_: Sequence[Any]) -> bool:
+        """As in `where`; without anything to compare with, there must be a value."""
+        return fits(found, is_, not_ if is_ or not_ else (None,))
 
 
 def _text(value: Any) -> Any:

@@ -86,8 +86,13 @@ class Condition:
 
     def holds(self, record: Any) -> bool:
         """Whether a record fulfills the condition."""
-        found = self.path.get(record)
-        return fits(found if isinstance(found, list) and not self.path.is_single else [found], self.is_, self.not_)
+        return fits(values_at(self.path, record), self.is_, self.not_)
+
+
+def values_at(path: JsonPath, document: Any) -> Sequence[Any]:
+    """The one value at a path or, if it can lead to several, all of them."""
+    found = path.get(document)
+    return found if isinstance(found, list) and not path.is_single else [found]
 
 
 def fits(found: Sequence[Any], is_: Sequence[Any], not_: Sequence[Any]) -> bool:

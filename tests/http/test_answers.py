@@ -29,6 +29,7 @@ ISSUES = {
     "sync_mode": "full_refresh",
     "fields": {"id": "$.id", "title": "$.title"},
 }
+UPDATED = {"id": "$.id", "updated": {"path": "$.updated", "type": "UTC_DATETIME"}}
 WITH_ISSUES = edited(REPOS, add={"streams.issues": ISSUES})
 
 
@@ -178,6 +179,39 @@ def test_only_the_first_page_can_say_that_a_list_is_empty(tmp_path: Path) -> Non
 
     with pytest.raises(Failure, match=r"409 Conflict.*Other pages of the list were read; sync again"):
         synced(Breaking(repos=[{"id": "a"}, {"id": "b"}]), tmp_path, text)
+
+
+def test_a_list_is_not_empty_if_an_earlier_sync_read_pages_of_it(tmp_path: Path) -> None:
+    """A sync that goes on within it starts over: what was read before may be gone, but that has to be seen."""
+    text = declaring({"status": 409, "means": "empty"})
+    incremental = {
+        "sync_mode": "incremental",
+        "cursor_field": "updated",
+        "pagination": {"style": "offset", "page_size": 2},
+    }
+    text = edited(
+        text,
+        replace={"streams.repos.sync_mode": "incremental", "streams.repos.fields": UPDATED},
+        add={f"streams.repos.{name}": value for name, value in incremental.items() if name != "sync_mode"},
+    )
+    rows = [{"id": name, "updated": START.isoformat()} for name in "abcd"]
+    refusal = Reply(status=500)
+
+    class Breaking(Server):
+        def __call__(self, seen: Any) -> Reply:
+            self.seen.append(seen.query["offset"][0])
+            self.lists["repos"] = refusal if int(seen.query["offset"][0]) > 1 else rows
+            return super().__call__(seen)
+
+    server, recorder = Breaking(), Recorder()
+    with pytest.raises(Failure, match="500"):
+        synced(server, tmp_path, text, recorder)
+    assert recorder.state["streams"]["repos"]["pass"]["position"]
+    refusal = Reply(status=409)
+    with pytest.raises(Failure, match=r"409 Conflict.*Other pages of the list were read; sync again"):
+        synced(server, tmp_path, text, recorder)
+    assert [offset for offset in server.seen if offset != "repos"][-3:] == ["3", "0", "3"]
+    assert "since" not in recorder.state["streams"]["repos"]
 
 
 def repos(**issues: Any) -> Server:

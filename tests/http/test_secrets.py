@@ -279,6 +279,16 @@ def test_a_token_endpoint_and_its_tokens(
         assert at_login or f"Bearer {ACCESS_TOKEN}" in {seen.headers.get("Authorization") for seen in server.seen}
 
 
+@pytest.mark.parametrize("rule", [{}, {"words": "$.echo"}], ids=["body", "words"])
+@pytest.mark.scenario("secrets")
+def test_the_words_of_a_declared_failure(tmp_path: Path, rule: dict[str, str]) -> None:
+    """Those of the server, in which a secret can be escaped twice."""
+    text = edited(FULL_SHOP, add={"api.answers": {"status": 200, "means": "failure", **rule}})
+    answer = ECHOES["another shape"] if rule else echoing(200)
+    with Loopback(answer) as server:
+        assert "returned 200 OK: " in fails_cleanly(full_shop(tmp_path, server.url, text, **BEARER))
+
+
 @pytest.mark.parametrize(
     "style",
     [
@@ -387,7 +397,7 @@ def test_a_bug_in_a_thread_of_a_sync(
     def broken(*_: object) -> None:
         raise bug()
 
-    monkeypatch.setattr("engine.http.client.decode", broken)
+    monkeypatch.setattr("engine.http.client.decode_as", broken)
     with Loopback(rows_by_offset(orders(3))) as server, pytest.raises(type(bug())) as caught:
         sync(full_shop(tmp_path, server.url, **BEARER), {}, Recorder(), Lines())
     bug_is_clean(caught.value, bug)
@@ -454,7 +464,7 @@ def test_a_bug_in_a_command(tmp_path: Path, bug: Callable[[], Exception], monkey
     def broken(*_: object) -> None:
         raise bug()
 
-    monkeypatch.setattr("engine.http.client.decode", broken)
+    monkeypatch.setattr("engine.http.client.decode_as", broken)
     file = str(tmp_path / "streams.yaml")
     with Loopback(rows_by_offset(orders(3))) as server, pytest.raises(type(bug())) as caught:
         command(tmp_path, server.url, "preview", "orders", "--file", file)
@@ -469,7 +479,7 @@ def test_a_file_error_in_a_command(
     def broken(*_: object) -> None:
         raise bug_in_a_file()
 
-    monkeypatch.setattr("engine.http.client.decode", broken)
+    monkeypatch.setattr("engine.http.client.decode_as", broken)
     with Loopback(rows_by_offset(orders(3))) as server:
         assert command(tmp_path, server.url, "preview", "orders", "--file", str(tmp_path / "streams.yaml")) == 2
     printed = capsys.readouterr()

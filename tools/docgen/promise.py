@@ -15,6 +15,8 @@ from engine.state import KEYS_MAX, KNOWN_MAX
 
 def promise(spec: Spec, stream: Stream) -> Iterator[str]:
     """What a sync delivers, what arrives later, and what happens to deleted rows: items of a Markdown list."""
+    if stream.where:
+        yield "Only some records are rows. A row whose record changes so that it is none is soft-deleted."
     if stream.sync_mode == "full_refresh":
         yield from _full_refresh(spec, stream)
         return

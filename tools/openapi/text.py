@@ -18,6 +18,9 @@ _SCALARS: Final = {
 """What YAML 1.2, which OpenAPI demands, reads as more than a string, with the first characters: not `on`, no dates."""
 
 
+_DEEPEST: Final = 500
+
+
 class NotReadable(ValueError):
     """The text is no document in JSON or YAML; the message completes ``it is ...``."""
 
@@ -38,8 +41,10 @@ def read_document(content: bytes | bytearray) -> Any:
     """
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
+    if _depth(content) > _DEEPEST:
+        raise NotReadable("nested too deeply")
     try:
         document = yaml.load(bytes(content), _Loader)
         if isinstance(document, dict):
@@ -47,6 +52,15 @@ def read_document(content: bytes | bytearray) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError):
         pass
     raise NotReadable("neither JSON nor YAML")
+
+
+def _depth(content: bytes | bytearray) -> int:
+    """How deep brackets are nested, wherever they are. The parser in C recurses without a limit."""
+    depth = deepest = 0
+    for bracket in re.finditer(rb"[\[\]{}]", content):
+        depth += 1 if bracket[0] in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _with_text_keys(value: Any) -> Any:

@@ -26,6 +26,7 @@ STEPS: dict[str, Any] = {
 CHILDREN = edited(MODEL, add={"streams.steps": STEPS})
 STILL = edited(CHILDREN, add={"streams.steps.parent.moves_cursor": False})
 SORTED = edited(STREAMS, add={"streams.shops.body": {"sort": "NAME"}})
+SELECTED = edited(STREAMS, add={"streams.orders.where": {"path": "$.note", "is": None}})
 SECOND_READING = (
     "If the list has more than one page and at most 5,000 rows, it is read a second time before a row is deleted."
 )
@@ -37,6 +38,11 @@ NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
     ("text", "stream", "words"),
     [
         (STREAMS, "shops", "Rows that are gone from the server are soft-deleted."),
+        (
+            SELECTED,
+            "orders",
+            "Only some records are rows. A row whose record changes so that it is none is soft-deleted.",
+        ),
         (STREAMS, "shops", TWO_READINGS),
         (SORTED, "shops", SECOND_READING),
         (STREAMS, "orders", "Each sync reads the whole list, and sends the rows whose `updated` moved."),

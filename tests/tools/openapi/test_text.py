@@ -36,3 +36,9 @@ def test_other_text_is_refused(text: str) -> None:
     """A page, a list, and what no tool but Python reads."""
     with pytest.raises(NotReadable, match="neither JSON nor YAML"):
         read_document(text.encode())
+
+
+def test_a_document_that_is_nested_without_end_is_refused() -> None:
+    """No parser may exhaust the stack."""
+    with pytest.raises(NotReadable, match="nested too deeply"):
+        read_document(b'{"a":' * 10**5)
