@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dev.testbed.loopback import Reply, Seen
 from engine.sync import sync
@@ -53,7 +53,16 @@ class Server:
         self.lists[name][number] = {**self.lists[name][number], "updated": self.now.isoformat(), **changes}
 
 
-def synced(server: Server, folder: Path, text: str, recorder: Recorder | None = None) -> tuple[Recorder, Lines]:
+class Dated(Protocol):
+    """A server with a clock."""
+
+    now: datetime
+
+    def __call__(self, seen: Seen) -> Reply:
+        """Answer a request."""
+
+
+def synced(server: Dated, folder: Path, text: str, recorder: Recorder | None = None) -> tuple[Recorder, Lines]:
     """Sync, and let a day pass."""
     recorder, log = recorder or Recorder(), Lines()
     recorder.operations.clear()

@@ -16,7 +16,9 @@ from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.failures import Failure
 from engine.instants import format_instant
 from engine.sync import sync
+from tests.in_process import InProcess
 from tests.shop import Lines, Recorder, connection
+from tests.specs import edited
 
 STREAMS = """
 version: 1
@@ -286,3 +288,22 @@ def test_no_value_leaves_its_place_in_a_path(tmp_path: Path, name: str) -> None:
     }
     assert {seen.path.count("/") for seen in server.seen if "shelves" in seen.path} == {4}
     assert "shelves: shops ('2',) cannot be part of a path; its rows are skipped" in "\n".join(lines.warnings)
+
+
+def test_slashes_stay_where_they_are_declared(tmp_path: Path) -> None:
+    """`$(+parent.name)` is several segments of the path. No value leads to another place, nor to one segment less."""
+    names = ["acme/api", "..", "acme/../admin", "acme/%2e%2e/x", "acme//x", "/admin", "a/", "x y/ü?"]
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path == "/api/shops/filter":
+            return Reply([{"id": number, "name": name} for number, name in enumerate(names)])
+        return Reply([{"id": seen.path}])
+
+    text = edited(STREAMS, remove=[f"streams.{name}" for name in ("doors", "orders", "items", "notes")])
+    text = edited(text, replace={"streams.shelves.endpoint": "POST /shops/$(+parent.name)/shelves"})
+    text = edited(text, replace={"api.pagination": "single"})
+    lines, recorder = Lines(), Recorder()
+    with InProcess(answer) as server:
+        sync(connection(tmp_path, server.url, text), {}, recorder, lines)
+    assert recorder.tables["shelves"].keys() == {"/api/shops/acme/api/shelves", "/api/shops/x%20y/%C3%BC%3F/shelves"}
+    assert sum("cannot be part of a path" in line for line in lines.warnings) == 6

@@ -364,7 +364,10 @@ def _of_alternative(
     for name, path in (("stop_at", query.stop_at), ("filters_by", query.filters_by)):
         if path is not None:
             form = form.expecting(ExpectedPath(path, (*place, name), type="instant"))
-    samples = {"since": INSTANT, "from": INSTANT, "now": INSTANT}
+    samples: Mapping[str, Any] = {"since": INSTANT, "from": INSTANT, "now": INSTANT}
+    if stream.is_of_each_parent(query):
+        samples = {**samples, **_parents(stream.parent, stream.query, stream.body, query.query, query.body)}
+        own = replace(own, samples=samples)
     body, at = (stream.body, own.place) if query.body is None else (query.body, place)
     written = [own, _Written(body, {}, at, samples), _Written(None, query.query, place, samples)]
     style, declared = query.pagination, (*place, "pagination")

@@ -16,7 +16,7 @@ from engine.failures import Failure, OrderMoved, RequestRejected
 from engine.pagination.keyset import Keyset
 from engine.pagination.slices import Slices
 from engine.reading.batch import Batch
-from engine.reading.children import after, children_of, joined, split
+from engine.reading.children import SinceLast, after, children_of, joined, split
 from engine.reading.pages import is_expired
 from engine.reading.source import IsLater, Source
 from engine.requests import KeyedRecord, Record
@@ -32,6 +32,7 @@ def read_all(
     ahead: bool = True,
     is_later: IsLater | None = None,
     of: Callable[[Record], bool] | None = None,
+    since_last: SinceLast | None = None,
 ) -> Iterator[Batch]:
     """Read the whole list, from its start or from a position. It ends once the list is confirmed to be complete.
 
@@ -41,17 +42,21 @@ def read_all(
         ahead: Whether to fetch pages before they are wanted, and several slices at once.
         is_later: Whether a change happened after the pass began.
         of: For a child stream: selects the parent records whose children are read; by default, all.
+        since_last: For a child stream that asks each parent: what is requested of those that are known.
     """
     if source.parent is None or source.stream.parent is None:
         yield from _list(source, position, ahead, is_later)
         return
     at, last = split(position)
-    for batch in read_all(source.parent, at, ahead=ahead, is_later=is_later):
+    above = SinceLast(since_last.known) if since_last is not None else None
+    own = since_last if source.stream.asks_each_parent else None
+    for batch in read_all(source.parent, at, ahead=ahead, is_later=is_later, since_last=above):
         # The parent's own page counts as asked for first, so that the pass began no later than it.
         yield Batch((), batch.asked_at, joined(at, last))
         parents = [keyed for keyed in after(batch.records, last) if of is None or of(keyed[1])]
-        for children in children_of(source, parents, batch.asked_at, existing):
-            yield replace(children, position=joined(at, children.position or last))
+        for children in children_of(source, parents, batch.asked_at, existing, own):
+            of_new = children.of_new or batch.of_new
+            yield replace(children, position=joined(at, children.position or last), of_new=of_new)
         at, last = batch.position, ""
         yield Batch((), batch.asked_at, at, batch.counted, batch.continues)
 

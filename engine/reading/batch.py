@@ -17,7 +17,8 @@ class Batch:
     ``asked_at``: when the response was requested, by the server's clock; None if the server sends no dates.
     ``position``: where another reading could resume after these records; None if it would have to start over.
     ``counted``: how many of the records in the stream's count were read for this batch. A child stream has its parent's
-    count. ``continues``: whether the response is not the first page of its list.
+    count. ``continues``: whether the response is not the first page of its list. ``of_new``: whether the records belong
+    to a row of the parent that is new, so that they are new whatever their cursor.
     """
 
     records: Sequence[KeyedRecord] = ()
@@ -25,6 +26,7 @@ class Batch:
     position: str | None = None
     counted: int = 0
     continues: bool = False
+    of_new: bool = False
 
 
 @dataclass(frozen=True)

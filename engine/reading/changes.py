@@ -21,11 +21,12 @@ from typing import Final
 
 from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
 from engine.instants import EARLIEST, shifted
-from engine.pagination import Pagination, paginate_unjoined
+from engine.pagination import Pagination, Paginator, paginate_unjoined
 from engine.pagination.stop_at import StopAtPaginator
 from engine.reading.backfill import existing, read_all
 from engine.reading.batch import Batch, DeletedRow
-from engine.reading.children import after, children_of, joined, split
+from engine.reading.children import ListOfChildren, SinceLast, after, children_of, joined, split
+from engine.reading.known_parents import KnownParents
 from engine.reading.pages import ListPage, ListRequest, resuming
 from engine.reading.source import IsLater, Source
 from engine.requests import Record, Request
@@ -48,6 +49,7 @@ class ChangesPass:
         since: The start of the last complete pass minus the lookback.
         open: The keys of rows that are open in the destination.
         parent: For a stream that reads the children of other rows: the pass over the changes of those.
+        parents: The rows of the parent whose children the destination has, if each is asked for its changes.
         parent_changed: Whether a row of the parent changed, so that its children are read.
         is_later: Whether a change happened after the pass began.
         resumed: When the pass began, if it is resumed.
@@ -60,6 +62,7 @@ class ChangesPass:
     since: datetime
     open: frozenset[str] = frozenset()
     parent: ChangesPass | None = None
+    parents: KnownParents = field(default_factory=KnownParents)
     parent_changed: Callable[[Record], bool] = lambda parent: True
     is_later: IsLater | None = None
     resumed: datetime | None = None
@@ -108,9 +111,12 @@ class ChangesPass:
         if incremental is None:
             return {"list": partial(read_all, self.source)}
         steps: dict[str, Callable[[str | None], Iterator[Found]]] = {}
-        if self.parent is not None:
+        if self.source.stream.asks_each_parent:
+            steps["children"] = self._children_of_each
+        elif self.parent is not None:
             steps["children"] = partial(self._children_of_changed, self.parent)
-        queries = range(len(incremental.changes))
+        of_each = self.source.stream.query_of_each_parent
+        queries = [number for number, query in enumerate(incremental.changes) if query is not of_each]
         steps |= {f"query {number + 1}": partial(self._query, number) for number in queries}
         if incremental.open is not None:
             steps["open"] = self._open_rows
@@ -141,11 +147,21 @@ class ChangesPass:
                 continue
             yield Batch((), found.asked_at, joined(at, last))
             rest = after(found.records, last, changed_later)
-            changed = [keyed for keyed in rest if self.parent_changed(keyed[1])]
+            changed = [keyed for keyed in rest if found.of_new or self.parent_changed(keyed[1])]
             for children in children_of(self.source, changed, found.asked_at, existing):
-                yield replace(children, position=joined(at, children.position or last))
+                yield replace(children, position=joined(at, children.position or last), of_new=found.of_new)
             at, last = found.position, ""
             yield Batch((), found.asked_at, at)
+
+    def _children_of_each(self, position: str | None) -> Iterator[Batch]:
+        """What changed of the children of every row of the parent, and all children of those that are new."""
+        query, changes = self.source.stream.query_of_each_parent, None
+        if query is not None:
+            paginate = partial(self._paginator, query, self.since)
+            changes = ListOfChildren(
+                self._request(query, self.since), lambda request, joined: paginate(request, joined=joined)
+            )
+        return read_all(self.source, position, is_later=self.is_later, since_last=SinceLast(self.parents, changes))
 
     # --- queries -----------------------------------------------------------------------------------------------------
 
@@ -214,14 +230,20 @@ class ChangesPass:
     def _list(
         self, query: Fallback, since: datetime, position: str | None = None, *, joined: bool = True
     ) -> ListRequest:
-        request, style = self._request(query, since), self._style(query)
+        paginator = self._paginator(query, since, self._request(query, since), position, joined=joined)
+        return self.source.listed(paginator)
+
+    def _paginator(
+        self, query: Fallback, since: datetime, request: Request, position: str | None = None, *, joined: bool = True
+    ) -> Paginator:
+        style = self._style(query)
         paginator = self.source.paginate(style, request, position, self.is_later)
         if not joined:
             paginator = paginate_unjoined(style, request)
         if query.stop_at is not None:
             instant_at = instant_reader(self.source.stream, query.stop_at)
             paginator = StopAtPaginator(paginator, query.stop_at, since, instant_at)
-        return self.source.listed(paginator)
+        return paginator
 
     # --- open rows ---------------------------------------------------------------------------------------------------
 

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final
+from itertools import groupby
+from typing import Any, Final
 from urllib.parse import quote
 
 from engine.failures import Failure, NotFound, OrderMoved, ReadFailure, SkippedList
 from engine.jsonpath import PARENT
 from engine.nouns import counted
-from engine.pagination import paginate_unjoined
+from engine.pagination import Paginator, paginate_unjoined
 from engine.reading.batch import Batch
+from engine.reading.known_parents import KnownParents
 from engine.reading.pages import ListPage, ListRequest, children_in
 from engine.reading.source import Source
 from engine.requests import KeyedRecord, Record, Request, leaves_its_segment
 from engine.spec.dialect import Parent, Related
-from engine.variables import variables_in
+from engine.variables import Variable, variables_in
 
 _AFTER: Final = " after "
 
@@ -30,8 +33,34 @@ Existing = Callable[[Source, Sequence[Hashable]], set[Hashable]]
 """Which rows of a source still exist, by their keys."""
 
 
+@dataclass(frozen=True)
+class ListOfChildren:
+    """How children are requested: without the values of their parent, which are bound to the request.
+
+    ``paginate``: makes the paginator of a request. Its second argument is whether the pages must join.
+    """
+
+    request: Request
+    paginate: Callable[[Request, bool], Paginator]
+
+
+@dataclass(frozen=True)
+class SinceLast:
+    """What is requested of rows whose children the destination has; the others are new, and asked for all children.
+
+    ``known``: those rows. ``changes``: requests their changes; None for all their children.
+    """
+
+    known: KnownParents
+    changes: ListOfChildren | None = None
+
+
 def children_of(
-    source: Source, rows: Sequence[KeyedRecord], asked_at: datetime | None, existing: Existing
+    source: Source,
+    rows: Sequence[KeyedRecord],
+    asked_at: datetime | None,
+    existing: Existing,
+    since_last: SinceLast | None = None,
 ) -> Iterator[Batch]:
     """The records that belong to these rows of the source's parent.
 
@@ -42,6 +71,8 @@ def children_of(
         rows: Rows of its parent.
         asked_at: When those rows were requested.
         existing: Asks for rows of the parent again.
+        since_last: If only the changes of some rows are wanted. It notes which rows are done, once the caller has
+            taken their last batch.
 
     Raises:
         NotFound: the server does not have the endpoint.
@@ -55,9 +86,9 @@ def children_of(
         return
     missing: dict[Hashable, NotFound] = {}
     rows = _with_a_path(source, declared, rows)
-    groups = [*_groups(rows, declared.batch or 1)]
+    groups = [*_groups(source, declared, rows, since_last)]
     done = set[Hashable]()  # the first keys of groups that are done
-    for page in _pages(source, declared, groups):
+    for page in _pages(source, declared, groups, since_last):
         if isinstance(page.unread, NotFound) and page.list_request.parent is not None:
             if not (page.unread.from_api and page.list_request.paginator.one_record):  # otherwise, it has no record
                 missing[page.list_request.parent[0]] = page.unread
@@ -66,11 +97,33 @@ def children_of(
             source.has_children = True
         if isinstance(page.unread, SkippedList):
             source.skip(page.list_request.of, page.unread)
+        of_new = _is_new(source, since_last, page.list_request.of)
+        yield Batch(page.new, page.asked_at, _last_done(groups, done), continues=page.continues, of_new=of_new)
         if page.ends:
+            _note_read(source, page, groups, since_last)
             done.add(page.list_request.of)
-        yield Batch(page.new, page.asked_at, _last_done(groups, done), continues=page.continues)
+            yield Batch((), page.asked_at, _last_done(groups, done))
     if missing:
-        yield from _again(source, declared, [keyed for keyed in rows if keyed[0] in missing], missing, existing)
+        again = [keyed for keyed in rows if keyed[0] in missing]
+        yield from _again(source, declared, again, missing, existing, since_last)
+
+
+def _is_new(source: Source, since_last: SinceLast | None, key: Hashable) -> bool:
+    """Whether a row of the parent is new since the last pass, so that all its children are, if that matters."""
+    if since_last is None or source.parent is None:
+        return False
+    return not since_last.known.knows(source.parent.stream.name, key)
+
+
+def _note_read(
+    source: Source, page: ListPage, groups: Sequence[Sequence[KeyedRecord]], since_last: SinceLast | None
+) -> None:
+    """Note which rows are done after this page. Those whose children are skipped are new to the next pass."""
+    if since_last is None or source.parent is None or not page.ends:
+        return
+    keys = [key for group in groups if group[0][0] == page.list_request.of for key, _ in group]
+    note = since_last.known.skip if isinstance(page.unread, SkippedList) else since_last.known.read
+    note(source.parent.stream.name, keys)
 
 
 def _with_a_path(source: Source, declared: Parent, rows: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
@@ -79,12 +132,16 @@ def _with_a_path(source: Source, declared: Parent, rows: Sequence[KeyedRecord]) 
     in_path = [*variables_in(source.stream.endpoint.path)]
     found: list[KeyedRecord] = []
     for key, record in rows:
-        values = [variable.value({"parent": record}) for variable in in_path]
-        if any(value is not None and leaves_its_segment(str(value)) for value in values):
+        if any(_leaves_its_place(variable, variable.value({"parent": record})) for variable in in_path):
             source.warning(f"{declared.stream} {key} cannot be part of a path; its rows are skipped")
         else:
             found.append((key, record))
     return found
+
+
+def _leaves_its_place(variable: Variable, value: Any) -> bool:
+    segments = str(value).split("/") if variable.keeps_slashes else [str(value)]
+    return value is not None and any(map(leaves_its_segment, segments))
 
 
 def _last_done(groups: Sequence[Sequence[KeyedRecord]], done: set[Hashable]) -> str | None:
@@ -130,13 +187,16 @@ def after(
     return [*moved, *rows[done:]]
 
 
-def _pages(source: Source, declared: Parent, groups: Sequence[Sequence[KeyedRecord]]) -> Iterator[ListPage]:
+def _pages(
+    source: Source, declared: Parent, groups: Sequence[Sequence[KeyedRecord]], since_last: SinceLast | None
+) -> Iterator[ListPage]:
     try:
-        requests = (_list_request(source, declared, group) for group in groups)
+        requests = (_list_request(source, declared, group, since_last) for group in groups)
         yield from source.read(requests, width=source.concurrency)
     except OrderMoved:
         for group in groups:
-            yield from source.read_until_settled(partial(_list_request, source, declared, group, joined=False))
+            unjoined = partial(_list_request, source, declared, group, since_last, joined=False)
+            yield from source.read_until_settled(unjoined)
 
 
 def _again(
@@ -145,6 +205,7 @@ def _again(
     rows: Sequence[KeyedRecord],
     missing: Mapping[Hashable, NotFound],
     existing: Existing,
+    since_last: SinceLast | None,
 ) -> Iterator[Batch]:
     """Ask once more for the children that were not found of rows that exist."""
     assert source.parent is not None
@@ -154,11 +215,12 @@ def _again(
         of = counted(len(missing), source.parent.stream.name) if len(missing) > 1 else ""
         raise NotFound(str(first), first.url, from_api=first.from_api, of=of)
     groups = [[keyed] for keyed in rows if keyed[0] in alive]
-    for page in _pages(source, declared, groups):
+    for page in _pages(source, declared, groups, since_last):
         if isinstance(page.unread, NotFound):
             row = f"Its row in {source.parent.stream.name} exists"
             raise Failure(f"{page.unread} {row}, so nothing is concluded from that; sync again.")
-        yield Batch(page.new, page.asked_at, continues=page.continues)
+        yield Batch(page.new, page.asked_at, None, 0, page.continues, _is_new(source, since_last, page.list_request.of))
+        _note_read(source, page, groups, since_last)
 
 
 def _embedded_in(source: Source, parent: Record) -> Iterator[KeyedRecord]:
@@ -171,16 +233,34 @@ def _embedded_in(source: Source, parent: Record) -> Iterator[KeyedRecord]:
         raise ReadFailure(f"{source.stream.name}: {failure}.") from None
 
 
-def _list_request(source: Source, parent: Parent, group: Sequence[KeyedRecord], *, joined: bool = True) -> ListRequest:
-    request, pagination = source.request(source.stream.body), source.pagination
+def _list_request(
+    source: Source,
+    parent: Parent,
+    group: Sequence[KeyedRecord],
+    since_last: SinceLast | None,
+    *,
+    joined: bool = True,
+) -> ListRequest:
+    children = _whole(source, parent)
+    if since_last is not None and since_last.changes is not None and not _is_new(source, since_last, group[0][0]):
+        children = since_last.changes
+    records = [record for _, record in group]
+    request = children.request.bind({parent.variable: records if parent.batch else records[0]})
+    _check_values(source, parent, request)
+    paginator = children.paginate(request, joined)
+    return source.listed(paginator, None if parent.batch else group[0], of=group[0][0])
+
+
+def _whole(source: Source, parent: Parent) -> ListOfChildren:
+    """How all children are requested."""
+    request, style = source.request(source.stream.body), source.pagination
     if isinstance(parent, Related):
         request = source.request(parent.body, parent.query)
-        pagination = source.style_of(request)
-    records = [record for _, record in group]
-    request = request.bind({parent.variable: records if parent.batch else records[0]})
-    _check_values(source, parent, request)
-    paginator = pagination.paginate(request) if joined else paginate_unjoined(pagination, request)
-    return source.listed(paginator, None if parent.batch else group[0], of=group[0][0])
+        style = source.style_of(request)
+    return ListOfChildren(
+        request.bind(source.start()),
+        lambda bound, joined: source.paginate(style, bound) if joined else paginate_unjoined(style, bound),
+    )
 
 
 def _check_values(source: Source, parent: Parent, request: Request) -> None:
@@ -196,5 +276,11 @@ def _check_values(source: Source, parent: Parent, request: Request) -> None:
             )
 
 
-def _groups(rows: Sequence[KeyedRecord], size: int) -> Iterator[Sequence[KeyedRecord]]:
-    return (rows[at : at + size] for at in range(0, len(rows), size))
+def _groups(
+    source: Source, parent: Parent, rows: Sequence[KeyedRecord], since_last: SinceLast | None
+) -> Iterator[Sequence[KeyedRecord]]:
+    """The rows in groups that are requested together: in their order, and either known or new."""
+    size = parent.batch or 1
+    for _, alike in groupby(rows, lambda keyed: _is_new(source, since_last, keyed[0])):
+        some = list(alike)
+        yield from (some[at : at + size] for at in range(0, len(some), size))

@@ -76,6 +76,11 @@ class Source:
         return str(self.stream.endpoint)
 
     @property
+    def remembers_parents(self) -> bool:
+        """Whether the state has the rows of the parent, or of the parent's parent, whose children were read."""
+        return self.stream.asks_each_parent or (self.parent is not None and self.parent.remembers_parents)
+
+    @property
     def has_availability(self) -> bool:
         """Whether only some servers have the stream or its parent."""
         is_declared = self.stream.availability is not None
@@ -125,7 +130,7 @@ class Source:
         self, position: str | None = None, *, is_later: IsLater | None = None, joined: bool = True
     ) -> ListRequest:
         """The stream's own list, from its start or from a position. ``joined``: whether its pages must join."""
-        request = self.request(self.stream.body).bind(self._start())
+        request = self.request(self.stream.body).bind(self.start())
         if not joined:
             return self.listed(paginate_unjoined(self.pagination, request))
         return self.listed(self.paginate(self.pagination, request, position, is_later))
@@ -141,12 +146,12 @@ class Source:
 
     def parts(self) -> Sequence[str | None]:
         """The positions at which the list can be started, to read several windows at once."""
-        windows, start = self.stream.windows, self._start().get("from")
+        windows, start = self.stream.windows, self.start().get("from")
         if windows is None or start is None:
             return [None]
         return windows.parts(start, datetime.now(timezone.utc), self.concurrency)
 
-    def _start(self) -> Mapping[str, datetime]:
+    def start(self) -> Mapping[str, datetime]:
         """The value of ``$from`` at the start of the list, if it has one."""
         start = self.stream.start
         if start is None:

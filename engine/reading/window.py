@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from engine.instants import EARLIEST, shifted
 from engine.reading.known_keys import KnownKeys
+from engine.reading.known_parents import KnownParents
 from engine.requests import Record
 from engine.rows.mapping import RowMapping
 from engine.state import RECENT_MAX, Key, PassState, StreamState, fingerprint
@@ -60,6 +61,8 @@ class Window:
         self._is_dated = False
         self.keys = KnownKeys(before.keys)
         """The keys of the rows that the destination has, if reconciliation is to find those that are gone."""
+        self.parents = KnownParents(before.parents, is_resumed=before.current_pass is not None)
+        """The rows of the parent whose children the destination has, if each is asked for its changes."""
         self.start: datetime | None = before.current_pass.began if before.current_pass else None
         """When the pass began, by the server's clock or, if it sends no dates, by this machine's."""
 
@@ -262,6 +265,7 @@ class Window:
             open=self.open,
             keys=self.keys.state(),
             newest=self._newest_of_first_pass,
+            parents=self.parents.after_pass(),
         )
 
     def checkpoint_state(self, position: str | None) -> StreamState:
@@ -274,6 +278,7 @@ class Window:
             current_pass=PassState(self.start, position),
             open=self._before.open | self._open,
             keys=self.keys.state(),
+            parents=self.parents.so_far(),
             recent=frozenset(recent),
             newest=self._newest_of_first_pass,
         )

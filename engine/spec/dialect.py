@@ -68,7 +68,7 @@ from engine.spec.types import (
     Start,
     SyncMode,
 )
-from engine.variables import Variable
+from engine.variables import Variable, variables_in
 
 
 def _url(text: str) -> str:
@@ -416,6 +416,10 @@ class Query(Fallback):
 
     In the body and the query, `$since` is the start of the last complete pass minus the lookback; `$since-7d` is seven
     days before that.
+
+    In a stream with a `parent`, a query that has values of it (`$parent.id`), be it in the endpoint's path, is sent for
+    every row of the parent. A row that is new since the last pass is asked for its whole list instead, without this
+    query. The state remembers up to 100,000 of those rows; of more, each sync reads and sends all children.
     """
 
     finds: str | None = key(Text(), "Which changes it finds, for the reference page: `runs that ended`.", default=None)
@@ -649,6 +653,24 @@ class Stream:
     def source(self) -> Parent | None:
         """The other stream whose rows determine requests: for all rows, or for those that can have changed."""
         return self.parent or (self.incremental.related if self.incremental else None)
+
+    @property
+    def query_of_each_parent(self) -> Query | None:
+        """The query for changes that is sent for each row of the parent, if one has values of that row."""
+        queries = self.incremental.changes if self.incremental is not None and self.parent is not None else ()
+        return next((query for query in queries if self.is_of_each_parent(query)), None)
+
+    def is_of_each_parent(self, query: Fallback) -> bool:
+        """Whether a query for changes has values of a row of the parent, so that it is sent for each."""
+        path = self.endpoint.path if self.endpoint is not None else ""
+        body = self.body if query.body is None else query.body
+        found = variables_in([path, {**(self.query or {}), **query.query}, body])
+        return any(variable.name == Parent.variable for variable in found)
+
+    @property
+    def asks_each_parent(self) -> bool:
+        """Whether each sync asks all rows of the parent for their children, not only those that changed."""
+        return self.query_of_each_parent is not None
 
     @property
     def reconcile(self) -> Reconcile | None:

@@ -59,7 +59,8 @@ def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
         for alternative, fallback in enumerate((query, *query.fallback)):
             own = place.at("fallback", alternative - 1) if alternative else place
             styles = _styles((fallback.pagination,), own.get("pagination")) if fallback.pagination else usual
-            yield _Written(own, stream.endpoint, changes, styles=styles)
+            parent = ("parent",) if stream.parent is not None else ()
+            yield _Written(own, stream.endpoint, (*changes, *parent), styles=styles)
     if incremental.open is not None:
         yield _Written(block.at("open"), stream.endpoint, ("open",), "open", "all rows", usual)
     if incremental.lookup is not None:

@@ -361,8 +361,9 @@ def parent_records_are_known(stream: Stream, at: Node) -> Violations:
         elif stream.endpoint is not None and stream.parent.batch is not None:
             yield Violation(place, f"{PARENT} is unknown: with batch, one request is for several parents")
         elif stream.endpoint is not None and stream.incremental is not None:
-            block = at.at("incremental")
-            for name in ("changes", "open", "change_feed"):
+            block, queries = at.at("incremental"), stream.incremental.changes
+            is_known = all(stream.is_of_each_parent(query) for query in queries)
+            for name in ("open", "change_feed") if is_known else ("changes", "open", "change_feed"):
                 if block.get(name) is not None:
                     yield Violation(place, f"{PARENT} is unknown in the rows that {name} finds")
 
@@ -425,10 +426,25 @@ def queries_need_a_path_without_values(stream: Stream, at: Node) -> Violations:
     """These requests are not sent for a parent, so they have no values."""
     if stream.endpoint is None or stream.incremental is None or not names(stream.endpoint.path, "parent"):
         return
-    for name in ("changes", "open", "change_feed", "related"):
+    for name in ("open", "change_feed", "related"):
         if at.at("incremental").get(name) is not None:
             message = f"{name} sends requests without a parent, but the endpoint's path needs its values"
             yield Violation(at.at("incremental", name), message, at_key=True)
+
+
+def a_query_of_each_parent_is_alone(stream: Stream, at: Node) -> Violations:
+    """It is sent for many rows at once, and what it finds of one says nothing of the others."""
+    if stream.query_of_each_parent is None or stream.incremental is None:
+        return
+    for number, query in enumerate(stream.incremental.changes):
+        if not stream.is_of_each_parent(query):
+            continue
+        place = at.at("incremental", "changes", number)
+        if query is not stream.query_of_each_parent:
+            yield Violation(place, "only one query of changes can be sent for each row of the parent")
+        for name in ("fallback", "optional", "filters_by"):
+            if place.get(name) is not None:
+                yield Violation(place.at(name), f"a query that is sent for each row of the parent has no {name}", True)
 
 
 # --- deletions without reconciliation --------------------------------------------------------------------------------
@@ -718,6 +734,7 @@ STREAM_RULES: Final = (
     reconcile_needs_a_count,
     related_is_not_for_children,
     queries_need_a_path_without_values,
+    a_query_of_each_parent_is_alone,
     soft_delete_of_children_needs_reconcile,
     soft_delete_needs_a_count,
     soft_delete_and_open_rows_need_reconcile,

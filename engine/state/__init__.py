@@ -28,8 +28,10 @@ KNOWN_MAX: Final = 5000  # rows of a full refresh whose versions are kept, each 
 KEYS_MAX: Final = 100_000  # rows whose keys reconciliation keeps, to find those that are gone
 KEYS_SIZE: Final = 3_000_000  # characters of those keys: 100,000 UUIDs take 2.2 million
 INTERVALS_MAX: Final = 40  # per query
+PARENTS_MAX: Final = 100_000  # rows of a parent that a stream remembers, each in 11 bytes
 _RECENT_TOTAL: Final = 1500  # fingerprints of all streams: 12 KB
 _FINGERPRINT_BYTES: Final = 6
+PARENT_BYTES: Final = 8
 UNKNOWN_VERSION: Final = bytes(_FINGERPRINT_BYTES)
 """The version of a row that may be in the destination or not."""
 
@@ -146,7 +148,8 @@ class StreamState:
     intervals in which each query found every change. ``rows``: what a full refresh left. ``keys``: the keys of all
     rows, if reconciliation is to find those that are gone and there are not too many. ``surplus``: how wrong the
     server's count is, if that shows deleted rows. ``newest``: the newest cursor of the rows that the first pass read,
-    until reconciliation begins. ``made_by``, ``read_by``: fingerprints of the declaration of what the
+    until reconciliation begins. ``parents``: digests of the parent's rows whose children are in the destination, if
+    each is asked for its changes. ``made_by``, ``read_by``: fingerprints of the declaration of what the
     rows are, and of how they are read.
     """
 
@@ -160,6 +163,7 @@ class StreamState:
     keys: Keys | None = None
     surplus: Surplus | None = None
     newest: datetime | None = None
+    parents: frozenset[bytes] = frozenset()
     made_by: str | None = None
     read_by: str | None = None
 
@@ -176,7 +180,7 @@ class State:
         return replace(self, streams={**self.streams, name: stream})
 
     def dump(self) -> dict[str, Any]:
-        """The JSON document: under 16 KB, plus 22 bytes for each key in ``open`` and ``keys`` if they are UUIDs."""
+        """The JSON document: under 16 KB, plus 22 bytes for each key that is a UUID, and 11 for each parent."""
         recent = sum(len(stream.recent) for stream in self.streams.values())
         share = min(1.0, _RECENT_TOTAL / recent) if recent else 1.0
         return {
@@ -257,7 +261,8 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
     if stream.surplus is not None:
         document["surplus"] = {"rows": stream.surplus.rows, "found": format_instant(stream.surplus.found)}
     newest = format_instant(stream.newest) if stream.newest is not None else None
-    texts = {"newest": newest, "made_by": stream.made_by, "read_by": stream.read_by}
+    parents = _joined(sorted(stream.parents)) or None
+    texts = {"newest": newest, "parents": parents, "made_by": stream.made_by, "read_by": stream.read_by}
     return document | {name: text for name, text in texts.items() if text is not None}
 
 
@@ -370,6 +375,7 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
         _keys(document["keys"]) if "keys" in document else None,
         _surplus(document["surplus"]) if "surplus" in document else None,
         parse_instant(document["newest"]) if "newest" in document else None,
+        frozenset(_split(document.get("parents", ""), PARENT_BYTES)),
         _optional(str, document.get("made_by")),
         _optional(str, document.get("read_by")),
     )

@@ -14,6 +14,7 @@ from engine.nouns import counted
 from engine.reading.backfill import read_all
 from engine.reading.batch import DeletedRow
 from engine.reading.changes import ChangesPass
+from engine.reading.children import SinceLast
 from engine.reading.deletions import find_deleted, may_have_deleted
 from engine.reading.reconcile import known_until
 from engine.reading.source import Source
@@ -50,6 +51,11 @@ class Passes:
     def has_no_dates(self) -> bool:
         """Whether the server's responses had no dates."""
         return self._window is not None and self._window.has_no_dates
+
+    @property
+    def has_too_many_parents(self) -> bool:
+        """Whether the state cannot hold the rows of the parent whose children were read."""
+        return self._window is not None and self._window.parents.are_too_many
 
     def run(self, before: StreamState) -> None:
         """Read all changes, starting from the state of the last sync.
@@ -118,13 +124,14 @@ class Passes:
         self._changes = None
         truncated = before.current_pass is not None or before.since is not None or not self._promises_deletions
         is_new = self._new_parent(window) if self._stream.parent is not None else None
-        for batch in read_all(self._source, position, is_later=window.is_later, of=is_new):
+        since_last = SinceLast(window.parents)
+        for batch in read_all(self._source, position, is_later=window.is_later, of=is_new, since_last=since_last):
             window.asked(batch.asked_at)
             if not truncated:  # the destination may have rows from before that are gone; the others are sent again
                 self._sender.truncate()
                 self._writer.save(self._stream, window.checkpoint_state(None))
                 truncated = True
-            self._sender.send(window, batch.records)
+            self._sender.send(window, batch.records, since=EARLIEST if batch.of_new else None)
             self._source.progress.read(len(batch.records), batch.counted)
             position = batch.position or position
             self._sender.save(window, partial(window.checkpoint_state, position))
@@ -165,7 +172,7 @@ class Passes:
                 self._sender.delete(window, found)
                 continue
             window.asked(found.asked_at)
-            self._sender.send(window, found.records)
+            self._sender.send(window, found.records, since=EARLIEST if found.of_new else None)
             self._source.progress.read(len(found.records), 0)
             self._sender.save(window, partial(window.checkpoint_state, found.position))
         surplus = self._find_deleted(window, before.surplus) if self._stream.remembers_all else None
@@ -186,6 +193,7 @@ class Passes:
             source,
             since,
             opened,
+            parents=window.parents,
             is_later=window.is_later,
             resumed=window.start,
             reconciled=self._stream.reconcile is not None,
@@ -201,7 +209,9 @@ class Passes:
     def _new_parent(self, window: Window) -> Callable[[Record], bool] | None:
         """Whether the children of a parent's row were not read yet in its version; None if that decides nothing."""
         parent, declared = self._source.parent, self._stream.source
-        if parent is None or declared is None or not declared.moves_cursor or parent.stream.cursor_field is None:
+        if parent is None or declared is None or self._stream.asks_each_parent:
+            return None
+        if not declared.moves_cursor or parent.stream.cursor_field is None:
             return None
         mapping = parent.mapping
         return lambda record: window.is_new_parent(mapping, record)

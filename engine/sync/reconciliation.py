@@ -158,6 +158,8 @@ class Reconciliation:
         parent = self._source.parent
         if parent is None or self._stream.parent is None or self._stream.reconciles_deletions:
             return None
+        if self._stream.asks_each_parent:  # a change does not move the parent's cursor
+            return None
         delivered = is_delivered(parent.stream, self._state.covered, self._source.lookback)
         return parent_changed(parent, self._since(due), delivered)
 

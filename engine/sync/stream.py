@@ -11,7 +11,7 @@ from engine.nouns import counted
 from engine.reading.declared import made_by, read_by
 from engine.reading.full_refresh import WholeList
 from engine.reading.source import Source
-from engine.state import StreamState
+from engine.state import PARENTS_MAX, StreamState
 from engine.sync.passes import Passes
 from engine.sync.sender import Sender
 from engine.sync.writer import Writer
@@ -81,6 +81,11 @@ class StreamSync:
         if self._source.skipped and self._source.parent is not None:
             rows = counted(len(self._source.skipped), self._source.parent.stream.name)
             self._source.warning(f"skipped what belongs to {rows}, as answers declares")
+        if self._passes.has_too_many_parents:
+            self._source.warning(
+                f"its parent has more than {PARENTS_MAX:,} rows, too many to remember: each sync reads and sends all "
+                "their children"
+            )
         for warning in self._source.mapping.mismatch_warnings():
             self._source.log.warning(warning)
         if self._passes.has_no_dates:
@@ -131,6 +136,8 @@ class StreamSync:
             state = replace(state, open=frozenset())
         if not self.stream.reconciles_deletions:
             state = replace(state, keys=None)
+        if not self._source.remembers_parents:
+            state = replace(state, parents=frozenset())
         return replace(state, made_by=made, read_by=read)
 
 

@@ -113,6 +113,16 @@ def test_a_row_of_a_full_refresh_costs_at_most_32_bytes() -> None:
     assert len(json.dumps(document)) <= 32 * len(UUIDS) + 300
 
 
+def test_a_parent_whose_children_are_there_costs_11_bytes() -> None:
+    """However long its key is; and a state without any is that of a version before."""
+    parents = frozenset(number.to_bytes(8, "big") for number in range(1000))
+    state = State(API).with_stream("issues", StreamState(SINCE, parents=parents))
+    document = json.dumps(state.dump())
+    assert load_state(json.loads(document), API) == state
+    assert len(document) <= 11 * len(parents) + 300
+    assert "parents" not in State(API).with_stream("issues", StreamState(SINCE)).dump()["streams"]["issues"]
+
+
 def test_intervals_join_where_they_meet() -> None:
     """And the latest are kept."""
     at = [SINCE + timedelta(minutes=n) for n in range(1000)]

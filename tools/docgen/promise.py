@@ -68,10 +68,13 @@ def _found(spec: Spec, stream: Stream, incremental: Incremental) -> Iterator[str
     every_change = f"every change that moves `{stream.cursor_field}`"
     if incremental.open is not None:
         yield f"{every_change} in open rows (`{incremental.open.field.text}` is {_either(incremental.open.values)})"
-    if stream.source is not None:
+    if stream.asks_each_parent and stream.parent is not None:
+        yield f"{every_change}, for which each row of {stream.parent.stream} is asked, and all rows of a new one"
+    elif stream.source is not None:
         yield f"{every_change} in rows that belong to {_read_parents(spec, stream.source)}"
     for query in incremental.changes:
-        yield query.finds or every_change
+        if query is not stream.query_of_each_parent:
+            yield query.finds or every_change
     if incremental.change_feed is not None:
         words = incremental.change_feed.finds or "every change that the change feed names"
         yield f"{words}, if the server has `{incremental.change_feed.endpoint}`"

@@ -31,6 +31,21 @@ SECOND_READING = (
     "If the list has more than one page and at most 5,000 rows, it is read a second time before a row is deleted."
 )
 TWO_READINGS = "Rows can change places in the list. If it has more than one page, it is read until two readings agree."
+VISITS = edited(
+    STREAMS,
+    add={
+        "streams.visits": {
+            "description": "One row per visit.",
+            "endpoint": "GET /shops/$(parent.id)/visits",
+            "parent": "shops",
+            "primary_key": "id",
+            "cursor_field": "ended",
+            "sync_mode": "incremental",
+            "incremental": {"changes": {"query": {"ended_since": "$since"}}},
+            "fields": {"id": "$.id", "ended": {"path": "$.ended", "type": "UTC_DATETIME"}},
+        }
+    },
+)
 NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
 
 
@@ -65,6 +80,11 @@ NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
         ),
         (CHILDREN, "steps", "Rows that are deleted on the server stay."),
         (STILL, "steps", "  - every change that moves `updated` in rows that belong to changed or open runs"),
+        (
+            VISITS,
+            "visits",
+            "  - every change that moves `ended`, for which each row of shops is asked, and all rows of a new one",
+        ),
         (NOT_RECONCILED, "runs", "There is no reconciliation. Other changes are not detected."),
         (SOFT_DELETE, "runs", "Other rows that are deleted on the server are soft-deleted every 24 hours."),
         (
