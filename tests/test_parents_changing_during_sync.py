@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.testbed.loopback import Loopback, Reply, Seen
+from dev.testbed.loopback import Reply, Seen
 from engine.instants import format_instant, parse_instant
 from engine.sync import sync
+from tests.in_process import InProcess
 from tests.shop import Lines, Recorder, connection
 
 STREAMS = """
@@ -74,7 +76,8 @@ class Shop:
             rows = [item for item in self.items.values() if item["order"] in body["orders"]]
         else:
             rows = [order for order in self.orders.values() if _matches(order, body)]
-        reply = Reply([dict(row) for row in rows[body["offset"] :][: body["limit"]]])
+        page = [dict(row) for row in rows[body["offset"] :][: body["limit"]]]
+        reply = Reply(page, headers={"Date": formatdate(usegmt=True)})
         self.answered += 1
         if self.then is not None and self.answered == self.then[0]:
             self.then[1]()
@@ -108,12 +111,12 @@ def shop() -> Shop:
 
 
 @pytest.fixture
-def server(shop: Shop) -> Iterator[Loopback]:
-    with Loopback(shop.answer) as loopback:
-        yield loopback
+def server(shop: Shop) -> Iterator[InProcess]:
+    with InProcess(shop.answer) as server:
+        yield server
 
 
-def run(folder: Path, server: Loopback, shop: Shop, recorder: Recorder, *, hours_later: float = 0) -> int:
+def run(folder: Path, server: InProcess, shop: Shop, recorder: Recorder, *, hours_later: float = 0) -> int:
     """One sync, with the ones before it this many hours earlier. Returns the number of requests."""
     state = json.loads(json.dumps(recorder.state))
     for stream in state.get("streams", {}).values():
@@ -129,7 +132,7 @@ REQUESTS = 20  # more than such a sync makes
 @pytest.mark.parametrize("at", range(1, REQUESTS))
 @pytest.mark.parametrize("is_open", [True, False])
 def test_children_of_a_parent_that_changes_during_a_sync(
-    tmp_path: Path, server: Loopback, shop: Shop, is_open: bool, at: int
+    tmp_path: Path, server: InProcess, shop: Shop, is_open: bool, at: int
 ) -> None:
     """They arrive wherever in the sync the parent opens or closes, so its own lists both miss it.
 
@@ -146,7 +149,7 @@ def test_children_of_a_parent_that_changes_during_a_sync(
     assert recorder.tables["items"]["i2"]["text"] == "new"
 
 
-def test_children_of_a_parent_that_closed_without_a_trace(tmp_path: Path, server: Loopback, shop: Shop) -> None:
+def test_children_of_a_parent_that_closed_without_a_trace(tmp_path: Path, server: InProcess, shop: Shop) -> None:
     """No query finds the order, because it has no closing time. The state lists it as open, so it is looked up."""
     shop.open()
     recorder = Recorder()

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from dev.testbed.loopback import Loopback, Reply, Seen
+from dev.testbed.loopback import Reply, Seen
 from engine.failures import Failure
 from engine.sync import sync
+from tests.in_process import InProcess
 from tests.shop import ORDERS_ONLY, Lines, Recorder, connection
 from tests.specs import edited
 
@@ -59,7 +60,7 @@ def rows(sizes: dict[int, int]) -> list[dict[str, Any]]:
     ]
 
 
-def server_of(found: list[dict[str, Any]]) -> Loopback:
+def server_of(found: list[dict[str, Any]]) -> InProcess:
     """A server of these rows that knows limits, offsets, page numbers, timestamps, links and tokens.
 
     A link or a token stands for a place and for the size of its page.
@@ -86,7 +87,7 @@ def server_of(found: list[dict[str, Any]]) -> Loopback:
         following = {"next": f"{end}.{limit}", "link": f"?offset={end}&limit={limit}"} if end < len(matching) else {}
         return Reply({"results": matching[start:end], "total": len(matching), **following})
 
-    return Loopback(answer)
+    return InProcess(answer)
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
