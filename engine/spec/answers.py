@@ -16,29 +16,36 @@ from engine.spec.records import fits, values_at
 Meaning = Literal["wait", "empty", "skip", "failure"]
 
 MEANINGS: Final[Mapping[str, str]] = {
-    "wait": "the server throttles the request: it is sent again later, however often, for at most `throttled_max`",
-    "empty": "the list has no records. Only the first response of a list can say so; its rows count as gone",
-    "skip": "the list cannot be read: the stream or, for children, those of this parent are left as they are, with a "
-    "warning. A full refresh then deletes nothing",
+    "wait": "the server throttles requests. The request is sent again until it is accepted, for at most "
+    "`throttled_max`",
+    "empty": "the list has no records, so rows that it had are gone. Only the first response of a list can say so",
+    "skip": "the list cannot be read. The rows of the stream or, for a child stream, those of this parent stay as they "
+    "are, with a warning; a full refresh then deletes nothing",
     "failure": "the stream fails at once, without another attempt",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a response means. All conditions of a rule must hold, and the first rule of which they do applies.
+    """What a response means, if its status does not say it. All conditions of a rule must hold; the first such applies.
 
-    The rules of a stream come before those of the api, and both before what a status means otherwise.
+    The rules of a stream come before those of the api.
     """
 
     required_one_of: ClassVar = ("status", "text", "header", "path")
 
     status: tuple[int, ...] = key(
-        OneOrMore(Integer(100, 599)), "The status, or several, one of which it is.", default=()
+        OneOrMore(Integer(100, 599)), "Status codes. The response has one of them.", default=()
     )
-    text: str | None = key(Text(), "A string that the body contains, in upper or lower case.", default=None)
-    header: str | None = key(HEADER, "A header that the response has.", default=None)
-    path: JsonPath | None = key(JSON_PATH, "JSONPath of a value in the body, other than null.", default=None)
+    text: str | None = key(Text(), "Text that the body contains; case does not matter.", default=None)
+    header: str | None = key(
+        HEADER, "A header that the response has. With `is` or `not`, its value is compared.", default=None
+    )
+    path: JsonPath | None = key(
+        JSON_PATH,
+        "JSONPath of a value in the body. Without `is` and `not`, any value other than null will do.",
+        default=None,
+    )
     is_: tuple[Any, ...] = key(
         OneOrMore(Scalar()), "What the header or the value must be, as in `where`.", default=(), name="is"
     )
@@ -54,7 +61,9 @@ class Answer:
         default=None,
     )
     words: JsonPath | None = key(
-        JSON_PATH, "For `failure`: JSONPath of the server's message in the body, to repeat in the log.", default=None
+        JSON_PATH,
+        "For `failure`: JSONPath of the server's message, to repeat in the log. By default, the whole body.",
+        default=None,
     )
 
     def fits_header(self, headers: Mapping[str, str]) -> bool:

@@ -16,10 +16,10 @@ _FIRST = "Of several paths, the first that leads to one is used; a response of a
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """Where the records are in a response: in a list, in the properties of an object, or in a list of plain values.
+    """Where the records are in a response. A JSONPath alone is that of a list of objects, the usual case.
 
-    Give one of the keys; a JSONPath alone is that of a list. Fields can reach the name of a property as `$key`, and the
-    value of a property or an item as `$value`. If that value is an object, its own properties are `$.name` as usual.
+    With `map` and `values`, fields reach the value of a property or item as `$value`, and the name of a property as
+    `$key`. If the value is an object, `$.name` reaches into it as usual.
     """
 
     required_one_of: ClassVar = ("list", "map", "values")
@@ -69,19 +69,17 @@ def _entry(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A condition on a value of a record. A value that is missing counts as null.
+    """A condition that a record must fulfill to become a row. A value that is missing counts as null.
 
-    Of a path that leads to several values, one that fits is enough for `is`, and none may fit for `not`.
+    If the path leads to several values, one that matches `is` is enough, and none may match `not`.
     """
 
     required_one_of: ClassVar = ("is", "not")
 
     path: JsonPath = key(JSON_PATH, "JSONPath of the value.")
-    is_: tuple[Any, ...] = key(
-        OneOrMore(Scalar()), "The value, or several, one of which it must be.", default=(), name="is"
-    )
+    is_: tuple[Any, ...] = key(OneOrMore(Scalar()), "The value must be this, or one of these.", default=(), name="is")
     not_: tuple[Any, ...] = key(
-        OneOrMore(Scalar()), "The value, or several, none of which it may be.", default=(), name="not"
+        OneOrMore(Scalar()), "The value must not be this, nor any of these.", default=(), name="not"
     )
 
     def holds(self, record: Any) -> bool:
