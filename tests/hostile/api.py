@@ -238,6 +238,8 @@ def _matches(row: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
 def _satisfies(value: Any, wanted: Mapping[str, Any]) -> bool:
     if "any_" in wanted and value not in wanted["any_"]:
         return False
+    if value in wanted.get("not_any_", ()):
+        return False
     if "is_null_" in wanted and (value is None) != wanted["is_null_"]:
         return False
     bounds = {name: _bound(wanted[name]) for name in ("after_", "before_") if wanted.get(name) is not None}

@@ -608,3 +608,19 @@ def test_a_primary_key_that_is_not_unique_is_reported(world: World, model: Model
     model.tables["tags"] = {key: row for key, row in model.tables["tags"].items() if "name" in row}
     message = world.may_fail()
     assert message or said(world, "tags", "name")
+
+
+def test_a_run_in_a_state_that_streams_yaml_does_not_know_is_read_like_any_other(server: InProcess) -> None:
+    """A new release of Prefect can have one. Runs that are made in it arrive, and so do their changes."""
+    world = prefect(server, "flow_runs")
+    api = world.api
+    world.sync()
+    api.wait(600)
+    states = {"state_type": "WAITING", "state": {"type": "WAITING"}}
+    key = api.add("flow_runs", expected_start_time=api.at(), start_time=None, end_time=None, name="a", **states)
+    world.sync()
+    assert not world.wrong("flow_runs")
+    api.wait(600)
+    api.change("flow_runs", key, name="b")
+    world.sync()
+    assert world.rows("flow_runs")[key]["name"] == "b"

@@ -50,9 +50,10 @@ Requests the server's OpenAPI document, and the first two rows of each stream. C
 and with the rows:
   sample     records have their primary key, their cursor and the properties that columns map
 
-A request that the server rejects is a note if the server accepts an alternative of it. A column without a property is a
-warning, since servers differ by version. Exit code 0: no mistakes. 1: mistakes. 2: something could not be checked, such
-as an OpenAPI document that cannot be read; where none is named, the rows are checked without it.
+Where records contradict the document, the records count, since a sync reads only those. A request that the server
+rejects is a note if the server accepts an alternative of it. A column without a property is a warning, since servers
+differ by version. Exit code 0: no mistakes. 1: mistakes. 2: something could not be checked, such as an OpenAPI document
+that cannot be read; where none is named, the rows are checked without it.
 """
 _NO_DOCUMENT: Final = (
     "Without an OpenAPI document, check cannot tell which keys of bodies, filters and sorts the server accepts (it may "

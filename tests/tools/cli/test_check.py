@@ -325,12 +325,13 @@ def test_the_shipped_file_is_clean(
 def test_an_unsupported_alternative_is_a_note_if_another_is_supported(
     configurations: dict[int, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Prefect 2 cannot filter by end_time, so a sync uses the fallback there: not a mistake, but worth knowing."""
+    """Prefect 2 lacks these filters, so a sync uses the fallbacks there: not a mistake, but worth knowing."""
     main(["check", str(PROJECT / "streams.yaml"), "--configuration", str(configurations[2]), "--format", "json"])
     notes = [finding for finding in findings(capsys) if finding["level"] == "note"]
     places = {note["keypath"] for note in notes if "a sync uses alternative 2 instead" in note["message"]}
     assert places == {
         "streams.flow_runs.incremental.changes[0].body.flow_runs.end_time",
+        "streams.flow_runs.incremental.changes[2].body.flow_runs.state.type.not_any_",
         "streams.task_runs.pagination[0].body.task_runs.expected_start_time",
         "streams.task_runs.incremental.changes[1].body.task_runs.end_time",
     }
