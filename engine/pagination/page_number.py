@@ -66,10 +66,10 @@ class PageNumber(Counted):
 
     def is_last_of(self, page: Page, number: int) -> bool | None:
         """Whether a response says that it is the last page, the numbered one from 1 on; None if it says neither."""
-        pages = count_at(self.pages, page)
+        said, pages = self.is_last(page), count_at(self.pages, page)
         if pages is None or (page.records and pages < number):  # a number of pages that is wrong
-            return self.is_last(page)
-        return number >= pages
+            return said
+        return number >= pages and said is not False
 
     @property
     def resumable(self) -> bool:
@@ -135,14 +135,17 @@ class _PageNumberPaginator:
         if not self._is_found(keys):
             self._go_to(next(self._search))
             return ()
-        self._check_progress(keys)
+        is_repeated = bool(keys) and self._this_round.issuperset(keys)
         changed = self._number > self._style.first and total != self._total
+        if is_repeated and not changed:
+            self._check_progress(keys)
         self._total = total
+        self._first_page = self._first_page or keys
         self._this_round.update(keys)
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(keys)
         is_last = self._is_last(page)
-        if changed or (is_last and total is not None and len(self._this_round) != total):
+        if changed or ((is_last or is_repeated) and total is not None and len(self._this_round) != total):
             self._start_over()
         elif is_last or (total is not None and len(self._this_round) == total):
             self.request = None
@@ -176,11 +179,9 @@ class _PageNumberPaginator:
         return not self._searching
 
     def _check_progress(self, keys: Sequence[Hashable]) -> None:
-        """Only without a total, a page of rows that were all read before is a failure."""
-        self._first_page = self._first_page or keys
-        if not keys or not self._this_round.issuperset(keys) or self._style.total is not None:
-            return
+        """A page of rows that were all read before is a failure. With a total, they can have moved there."""
         message = f"page {self._number} has only rows of earlier pages"
         if keys == self._first_page:
             raise ReadFailure(f"{message}: the server ignores $page")
-        raise OrderMoved(f"{message}: rows move within the list, or its order is not stable")
+        if self._style.total is None:
+            raise OrderMoved(f"{message}: rows move within the list, or its order is not stable")

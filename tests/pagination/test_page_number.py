@@ -61,11 +61,25 @@ def test_with_a_total_no_row_that_exists_throughout_is_lost(seed: int) -> None:
     assert set(range(100)) - gone <= set(found)
 
 
-def test_a_server_that_ignores_the_page_is_a_failure() -> None:
-    """The same rows again are neither the end nor new rows."""
+@pytest.mark.parametrize("total", [None, in_response("$.total")])
+def test_a_server_that_ignores_the_page_is_a_failure(total: Any) -> None:
+    """The same rows again are neither the end nor new rows, whatever the total."""
     with pytest.raises(ReadFailure, match=r"ignores \$page") as caught:
-        read(PageNumber(page_size=5, query=PLACES), lambda number, size: ([1, 2, 3], None))
+        read(PageNumber(page_size=5, total=total, query=PLACES), lambda number, size: ([1, 2, 3], 7))
     assert caught.type is ReadFailure
+
+
+def test_with_a_total_pages_that_repeat_do_not_go_on_without_end() -> None:
+    """The read starts over, as often as after an empty page."""
+    style, requested = PageNumber(page_size=2, total=in_response("$.total"), query=PLACES), list[int]()
+
+    def answer(number: int, size: int) -> tuple[list[int], int]:
+        requested.append(number)
+        return [1, 2] if number == 1 else [2], 3
+
+    with pytest.raises(OrderMoved, match="never had as many rows as the server counts"):
+        read(style, answer)
+    assert requested == [1, 2] * 20
 
 
 def test_a_total_that_is_never_reached_is_a_failure() -> None:
@@ -188,14 +202,14 @@ def test_a_page_past_the_end_counts_as_empty() -> None:
     """With a total, it is the end only if no row is missing. Only pages after the first can be past the end."""
     for total, requests in ((None, 3), (in_response("$.total"), 5)):
         paginator, number = PageNumber(page_size=2, total=total, past_the_end=(400, 404)).paginate(GET), 0
-        pages = [[1, 2], [2], None, [1, 2], [3]] if total else [[1, 2], [3], None]
+        pages = [[1, 2], [2, 3], None, [1, 2], [3, 4]] if total else [[1, 2], [3], None]
         for keys in pages:
             assert paginator.request is not None
             is_first = sent(paginator.request).query["page"] == 1
             assert sent(paginator.request).past_the_end == (() if is_first else (400, 404))
             number += 1
             refused = Page([], is_past_the_end=True)
-            paginator.advance(refused if keys is None else page(keys, {"total": 3}))
+            paginator.advance(refused if keys is None else page(keys, {"total": 4}))
         assert (paginator.request, number) == (None, requests)
 
 

@@ -13,13 +13,13 @@ import requests
 
 from dev.testbed.loopback import Loopback, Reply, Seen
 from engine.spec.dialect import Spec
-from engine.spec.load import resolve
+from engine.spec.load import load, resolve
 from engine.state import load_state
 from engine.sync import sync
 from tests.conftest import MAJORS
 from tests.readme import PROJECT
-from tests.shop import Lines, Recorder
-from tests.specs import shipped
+from tests.shop import STREAMS, Lines, Recorder
+from tests.specs import edited, shipped
 from tools.request_forms import KEYS, request_forms
 
 Keys = frozenset[tuple[str, ...]]
@@ -81,3 +81,27 @@ def test_no_form_is_repeated() -> None:
     forms = [form for stream in spec.streams.values() for form in request_forms(spec, stream)]
     assert all(forms.count(form) == 1 for form in forms)
     assert len(forms) >= 15
+
+
+@pytest.mark.parametrize(
+    ("pagination", "places"),
+    [
+        ({"style": "token", "last": "$.id", "more": "$.more", "query": {"t": "$token"}}, {"last", "more"}),
+        ({"style": "token", "token": {"header": "X-Next"}, "end": "$.end", "query": {"t": "$token"}}, {"end"}),
+        ({"style": "page_number", "pages": "$.pages", "total": "$.total"}, {"pages", "total"}),
+        ({"style": "offset", "total": "$.total", "more": {"header": "X-More"}}, {"total"}),
+        ({"style": "link", "link": "$.next", "end": "$.end"}, {"link", "end"}),
+    ],
+)
+def test_the_places_of_a_pagination_in_a_response_are_checked(
+    tmp_path: Path, pagination: dict[str, Any], places: set[str]
+) -> None:
+    """Those in a body: an OpenAPI document seldom has the headers. The path in a record starts at the record."""
+    path = tmp_path / "streams.yaml"
+    path.write_text(edited(STREAMS, replace={"api.pagination": pagination}), "utf-8")
+    spec = load(path)
+    expected = [
+        one for stream in spec.streams.values() for form in request_forms(spec, stream) for one in form.expected
+    ]
+    found = {str(one.place[-1]): one.scope for one in expected if one.place[:2] == ("api", "pagination")}
+    assert found == {name: "record" if name == "last" else "response" for name in places}
