@@ -33,7 +33,7 @@ VARIABLES: Final = (*INSTANTS, *RECORDS, "keys", "open", "size", "offset", "page
 _WHOLE: Final = re.compile(r"\$([A-Za-z].*)", re.DOTALL)
 _PIECE: Final = re.compile(r"\$\$|\$\(([^()]*)\)")
 _NAME: Final = re.compile(r"(\+?)([A-Za-z]\w*)(.*)", re.DOTALL)
-_EARLIER: Final = re.compile(rf"-({DURATION})")
+_EARLIER: Final = re.compile(rf"-(?:({DURATION})|(\d{{1,18}}))")
 
 
 class VariableError(ValueError):
@@ -51,13 +51,13 @@ class Variable:
     Attributes:
         name: One of :data:`VARIABLES`.
         path: For a record, the path to the value.
-        earlier: For an instant, how long before it.
+        earlier: For an instant, how long before it; for a number, how much less.
         keeps_slashes: In a path, whether a slash in the value separates segments (``$(+parent.name)``, as in RFC 6570).
     """
 
     name: str
     path: JsonPath | None = None
-    earlier: timedelta = timedelta(0)
+    earlier: timedelta | int = timedelta(0)
     keeps_slashes: bool = False
 
     def value(self, values: Mapping[str, Any]) -> Any:
@@ -67,7 +67,9 @@ class Variable:
             if isinstance(value, (list, tuple)):
                 return [self.path.get(record) for record in value]
             return self.path.get(value)
-        return shifted(value, -self.earlier) if isinstance(value, datetime) and self.earlier else value
+        if isinstance(self.earlier, timedelta):
+            return shifted(value, -self.earlier) if isinstance(value, datetime) else value
+        return value - self.earlier if isinstance(value, int) else value
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _variable(expression: str, text: str) -> Variable:
             raise VariableError(f"the path after ${name} is wrong: {error}") from None
     earlier = _EARLIER.fullmatch(rest)
     if earlier is not None and name in INSTANTS:
-        return Variable(name, None, duration(earlier[1]), bool(plus))
+        return Variable(name, None, duration(earlier[1]) if earlier[1] else int(earlier[2]), bool(plus))
     if not rest:
         return Variable(name, keeps_slashes=bool(plus))
     if rest.startswith("-") and name in INSTANTS:

@@ -33,7 +33,7 @@ from engine.requests import Record, Request
 from engine.rows.mapping import instant_reader
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows, Stream
 from engine.spec.records import Records
-from engine.state import Interval, fingerprint
+from engine.state import Counter, Interval, fingerprint
 
 _MAX_REJECTED: Final = 20
 
@@ -54,6 +54,7 @@ class ChangesPass:
         is_later: Whether a change happened after the pass began.
         resumed: When the pass began, if it is resumed.
         reconciled: Whether reconciliation finds what this pass does not.
+        last: The greatest cursor of the rows so far, if cursors are no instants: what ``$since`` is then.
         seen: The keys of all records that the pass found.
         covered: For each query that was read to its end, the interval of ``filters_by`` in which it found every row.
     """
@@ -67,6 +68,7 @@ class ChangesPass:
     is_later: IsLater | None = None
     resumed: datetime | None = None
     reconciled: bool = False
+    last: Counter = None
     seen: set[Hashable] = field(default_factory=set)
     covered: dict[str, Interval] = field(default_factory=dict)
     _began: datetime | None = None
@@ -221,8 +223,13 @@ class ChangesPass:
         """The request of a query, whose ``$from`` is where the query starts."""
         start = query.start.value({"since": since}) if query.start is not None else since
         body = self.source.stream.body if query.body is None else query.body
-        request = self.source.request(body, query.query).bind({"since": since, "from": start})
+        request = self.source.request(body, query.query).bind({"since": self._since_of(since), "from": start})
         return replace(request, spelling=query.instants.spell) if query.instants is not None else request
+
+    def _since_of(self, since: datetime) -> datetime | Counter:
+        """The value of ``$since``."""
+        stream = self.source.stream
+        return self.last if stream.cursor_field is not None and not stream.has_instants else since
 
     def _style(self, query: Fallback) -> Pagination:
         return query.pagination or self.source.style_of(self._request(query, self.since))

@@ -55,7 +55,7 @@ def parent_changed(parent: Source, since: datetime, delivered: IsDelivered) -> C
     """A predicate for parent records: whether the parent changed since an instant in a way that no query finds."""
 
     def changed(record: Record) -> bool:
-        cursor = parent.mapping.cursor(record) if parent.stream.cursor_field else None
+        cursor = parent.mapping.cursor(record) if parent.stream.has_instants else None
         return (cursor is None or cursor >= since) and not delivered(record, cursor)
 
     return changed

@@ -165,7 +165,7 @@ class Source:
 
     def changed_later(self, is_later: IsLater | None) -> Callable[[Record], bool] | None:
         """The same for records, if they have a cursor."""
-        if is_later is None or self.stream.cursor_field is None:
+        if is_later is None or not self.stream.has_instants:
             return None
         cursor_of = self.mapping.cursor
         return lambda record: (cursor := cursor_of(record)) is not None and is_later(cursor)

@@ -12,7 +12,7 @@ from engine.reading.known_keys import KnownKeys
 from engine.reading.known_parents import KnownParents
 from engine.requests import Record
 from engine.rows.mapping import RowMapping
-from engine.state import RECENT_MAX, Key, PassState, StreamState, fingerprint
+from engine.state import RECENT_MAX, Counter, Key, PassState, StreamState, fingerprint
 
 _CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header has no fractions of a second
 
@@ -34,6 +34,7 @@ class Window:
         lookback: How far before the start of this pass the next one looks for changes.
         is_open: Whether a record is open, so that its key is kept in the state.
         volatile: Columns that do not count when two versions of a row are compared.
+        has_instants: Whether records have a cursor that is an instant. If not, their versions count as those of now.
         now: This machine's clock. Only how much time passes on it matters, and only if the server sends no dates.
     """
 
@@ -44,12 +45,17 @@ class Window:
         is_open: Callable[[Record], bool] = lambda record: False,
         volatile: Collection[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        *,
+        has_instants: bool = True,
     ) -> None:
         self._before = before
         self._lookback = lookback
         self._is_open = is_open
         self._volatile = volatile
         self._now = now
+        self._has_instants = has_instants
+        self.last: Counter = (before.current_pass.last if before.current_pass else None) or before.last
+        """The greatest cursor that was read, if cursors are no instants."""
         self._open = set(before.open)
         self._listed = set(before.open)
         self._unlisted: set[str] = set()
@@ -152,6 +158,11 @@ class Window:
         """Whether the row with this key is open, and was not when the pass began."""
         return self.is_open(key) and isinstance(key, tuple) and key[0] not in self._before.open
 
+    def count(self, counter: Counter) -> None:
+        """Note the cursor of a record that was read, if it is no instant."""
+        if counter is not None and (self.last is None or self.last < counter):  # type: ignore[operator]
+            self.last = counter
+
     def includes(self, cursor: datetime | None) -> bool:
         """Whether a record with this cursor can be a change. One comparison rules out most of a history."""
         return cursor is None or self._before.since is None or cursor >= self._before.since
@@ -204,6 +215,8 @@ class Window:
         return version not in self._before.recent
 
     def _is_unknown(self, row: Mapping[str, Any], cursor: datetime | None) -> bool:
+        if not self._has_instants:
+            cursor = self.start
         if not self._is_recent(cursor) and not self._before.recent:
             return True
         version = fingerprint(row, self._volatile)
@@ -242,7 +255,7 @@ class Window:
         Without a server's clock, the newest cursor stands in for the time now, or that of the parent's rows if there is
         none, and this machine's clock says how long ago the pass began.
         """
-        if self._is_dated and self.start is not None:
+        if (self._is_dated or not self._has_instants) and self.start is not None:
             return shifted(self.start, -self._lookback)
         newest = self._newest or self._newest_parent
         if self.start is None or newest is None:
@@ -266,6 +279,7 @@ class Window:
             keys=self.keys.state(),
             newest=self._newest_of_first_pass,
             parents=self.parents.after_pass(),
+            last=self.last,
         )
 
     def checkpoint_state(self, position: str | None) -> StreamState:
@@ -275,7 +289,7 @@ class Window:
         recent = [*self._before.recent, *self._recent][-RECENT_MAX:]
         return replace(
             self._before,
-            current_pass=PassState(self.start, position),
+            current_pass=PassState(self.start, position, self.last),
             open=self._before.open | self._open,
             keys=self.keys.state(),
             parents=self.parents.so_far(),

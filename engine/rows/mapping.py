@@ -30,6 +30,7 @@ class RowMapping:
         self._empty: Row = dict.fromkeys(stream.fields)
         self._key = [(name, *by_name[name]) for name in stream.primary_key]
         self._cursor = by_name[stream.cursor_field] if stream.cursor_field else None
+        self._has_instants = stream.has_instants
         self.volatile = frozenset(name for name, field in stream.fields.items() if field.volatile)
         self._mismatches: Counter[str] = Counter()
         self._first_mismatch: dict[str, str] = {}
@@ -83,16 +84,23 @@ class RowMapping:
 
     def cursor(self, record: Record) -> datetime | None:
         """The instant of the cursor field; None if it is absent, null or not an instant."""
-        assert self._cursor is not None  # the spec demands one for incremental streams
+        instant: datetime | None = self._cursor_value(record) if self._has_instants else None
+        return instant
+
+    def counter(self, record: Record) -> int | str | None:
+        """The number or string of a cursor field that is no instant; None if it is absent, null or of another type."""
+        value: int | str | None = None if self._has_instants else self._cursor_value(record)
+        return value
+
+    def _cursor_value(self, record: Record) -> Any:
+        if self._cursor is None:
+            return None
         get, convert = self._cursor
         value = get(record)
-        if value is None:
-            return None
         try:
-            instant: datetime = convert(value)
+            return None if value is None else convert(value)
         except TypeMismatch:
             return None
-        return instant
 
     def mismatch_warnings(self) -> list[str]:
         """One warning per column in which values did not fit or were rounded. It names types and keys, never values."""

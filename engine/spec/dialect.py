@@ -566,7 +566,9 @@ class Stream:
     primary_key: tuple[str, ...] = key(OneOrMore(COLUMN), "The column or columns that identify a row.")
     cursor_field: str | None = key(
         COLUMN,
-        "The UTC_DATETIME column that moves whenever a row changes. Incremental streams need it.",
+        "The column that moves whenever a row changes: a UTC_DATETIME or, for a list that only grows, an integer "
+        "or a STRING that sorts. `$since` is then its greatest value so far, and `$since-100` a hundred less. A stream "
+        "whose records show neither can do without, if `changes` finds its changes.",
         default=None,
     )
     sync_mode: SyncMode = key(Choice("a sync mode", get_args(SyncMode), SYNC_MODES), "What each sync reads and sends.")
@@ -671,6 +673,11 @@ class Stream:
     def asks_each_parent(self) -> bool:
         """Whether each sync asks all rows of the parent for their children, not only those that changed."""
         return self.query_of_each_parent is not None
+
+    @property
+    def has_instants(self) -> bool:
+        """Whether the cursor field is an instant, which can be compared with the server's clock."""
+        return self.cursor_field is not None and self.fields[self.cursor_field].type == "UTC_DATETIME"
 
     @property
     def reconcile(self) -> Reconcile | None:

@@ -22,7 +22,7 @@ from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
 from engine.spec.request_rules import REQUEST_RULES, names
 from engine.spec.selection import WORDS, select
-from engine.spec.types import FROM_TEXT, KEY_TYPES, TIME_FORMATS
+from engine.spec.types import CURSOR_TYPES, FROM_TEXT, KEY_TYPES, TIME_FORMATS
 from engine.spec.violations import Violation, Violations
 
 _RESUMABLE: Final = "keyset, offset, or page_number without a total"
@@ -263,19 +263,35 @@ def cursor_field_is_a_column(stream: Stream, at: Node) -> Violations:
         yield from _column_exists(stream, stream.cursor_field, at.at("cursor_field"))
 
 
-def cursor_field_is_an_instant(stream: Stream, at: Node) -> Violations:
-    """Cursors are compared with the server's clock."""
+def cursor_field_can_be_compared(stream: Stream, at: Node) -> Violations:
+    """An instant is compared with the server's clock, anything else with itself."""
     type_ = _type_of(stream, stream.cursor_field) if stream.cursor_field is not None else None
-    if type_ is not None and type_ != "UTC_DATETIME":
-        message = f'the cursor field "{stream.cursor_field}" must be a UTC_DATETIME column; it is {type_}'
+    if type_ is not None and type_ not in CURSOR_TYPES:
+        known = ", ".join(CURSOR_TYPES)
+        message = f'the cursor field "{stream.cursor_field}" is {type_}; types that can be: {known}'
         yield Violation(at.at("cursor_field"), message)
 
 
 def incremental_needs_a_cursor_field(stream: Stream, at: Node) -> Violations:
-    """Only the cursor shows that a row has changed."""
-    if stream.sync_mode == "incremental" and at.get("cursor_field") is None:
+    """Only the cursor shows that a row has changed, unless a query returns nothing but changes."""
+    has_changes = stream.incremental is not None and bool(stream.incremental.changes)
+    if stream.sync_mode == "incremental" and at.get("cursor_field") is None and not has_changes:
         message = 'incremental needs the key "cursor_field": the column that moves when a row changes'
         yield Violation(at.at("sync_mode"), message)
+
+
+def what_compares_with_the_clock_needs_instants(stream: Stream, at: Node) -> Violations:
+    """Without a cursor that is an instant, nothing shows whether a row is older than a pass."""
+    type_ = _type_of(stream, stream.cursor_field) if stream.cursor_field is not None else None
+    if stream.sync_mode != "incremental" or type_ == "UTC_DATETIME":
+        return
+    needs = "needs a cursor_field of type UTC_DATETIME"
+    if type_ in CURSOR_TYPES and (stream.incremental is None or not stream.incremental.changes):
+        yield Violation(
+            at.at("cursor_field"), f'a cursor of type {type_}, if it is no date, needs the key "changes" of incremental'
+        )
+    if stream.reconcile is not None:
+        yield Violation(at.at("incremental", "reconcile"), needs, at_key=True)
 
 
 def full_refresh_has_no_incremental(stream: Stream, at: Node) -> Violations:
@@ -663,7 +679,7 @@ def children_reconcile_with_their_parent(spec: Spec, name: str, at: Node) -> Vio
     if stream.parent is None or stream.reconcile is None or stream.parent.stream not in spec.streams:
         return
     parent = spec.streams[stream.parent.stream]
-    if parent.cursor_field is None or parent.count is None or not _can_resume(spec, parent):
+    if not parent.has_instants or parent.count is None or not _can_resume(spec, parent):
         message = (
             f"reconciliation re-reads {stream.parent.stream}, which needs a cursor_field, a count and a pagination "
             f"that can resume ({_RESUMABLE})"
@@ -717,8 +733,9 @@ STREAM_RULES: Final = (
     primary_key_can_identify,
     primary_key_varies,
     cursor_field_is_a_column,
-    cursor_field_is_an_instant,
+    cursor_field_can_be_compared,
     incremental_needs_a_cursor_field,
+    what_compares_with_the_clock_needs_instants,
     full_refresh_has_no_incremental,
     full_refresh_has_no_deleted,
     deleted_needs_incremental,

@@ -54,7 +54,9 @@ def _start(text: str) -> Start | None:
     if not text:
         return None
     if text.startswith("$"):
-        return _since(text).earlier
+        earlier = _since(text).earlier
+        assert isinstance(earlier, timedelta)
+        return earlier
     if len(text) == len("2024-05-01"):
         text += "T00:00:00Z"
     return parse_instant(text, timezone.utc)
@@ -99,6 +101,9 @@ VALUE_FORMATS: Final[Mapping[str, str]] = {
     **TIME_FORMATS,
     "text": 'a number, or true or false, as a string: `"12.50"`. An empty string is NULL',
 }
+
+CURSOR_TYPES: Final = ("UTC_DATETIME", "SHORT", "INT", "LONG", "STRING")
+"""The column types of a cursor field."""
 
 FROM_TEXT: Final = frozenset({"BOOLEAN", "SHORT", "INT", "LONG", "DECIMAL", "FLOAT", "DOUBLE"})
 """The column types that take the format ``text``."""

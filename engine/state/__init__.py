@@ -40,16 +40,22 @@ class StateError(Failure):
     """A state that this version cannot read. Re-reading everything silently would be a costly surprise."""
 
 
+Counter = int | str | None
+"""A cursor that is no instant."""
+
+
 @dataclass(frozen=True)
 class PassState:
     """An unfinished pass.
 
     ``began``: when, by the server's clock or, if it sends no dates, by this machine's. ``position``: up to where its
-    rows were sent; None if it has to start over. Then it only shows that the pass has begun.
+    rows were sent; None if it has to start over. Then it only shows that the pass has begun. ``last``: the greatest
+    cursor so far, if that is no instant.
     """
 
     began: datetime
     position: str | None
+    last: Counter = None
 
 
 @dataclass(frozen=True)
@@ -149,8 +155,8 @@ class StreamState:
     rows, if reconciliation is to find those that are gone and there are not too many. ``surplus``: how wrong the
     server's count is, if that shows deleted rows. ``newest``: the newest cursor of the rows that the first pass read,
     until reconciliation begins. ``parents``: digests of the parent's rows whose children are in the destination, if
-    each is asked for its changes. ``made_by``, ``read_by``: fingerprints of the declaration of what the
-    rows are, and of how they are read.
+    each is asked for its changes. ``last``: the greatest cursor, if cursors are no instants. ``made_by``, ``read_by``:
+    fingerprints of the declaration of what the rows are, and of how they are read.
     """
 
     since: datetime | None = None
@@ -166,6 +172,7 @@ class StreamState:
     parents: frozenset[bytes] = frozenset()
     made_by: str | None = None
     read_by: str | None = None
+    last: Counter = None
 
 
 @dataclass(frozen=True)
@@ -244,7 +251,8 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
         document["recent"] = _joined(sorted(stream.recent)[: int(share * len(stream.recent))])
     if stream.current_pass is not None:
         began, position = stream.current_pass.began, stream.current_pass.position
-        document["pass"] = {"began": format_instant(began), "position": position}
+        last = stream.current_pass.last
+        document["pass"] = {"began": format_instant(began), "position": position, **({"last": last} if last else {})}
     if stream.open:
         document["open"] = _pack(stream.open)
     if stream.reconcile is not None:
@@ -262,8 +270,14 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
         document["surplus"] = {"rows": stream.surplus.rows, "found": format_instant(stream.surplus.found)}
     newest = format_instant(stream.newest) if stream.newest is not None else None
     parents = _joined(sorted(stream.parents)) or None
-    texts = {"newest": newest, "parents": parents, "made_by": stream.made_by, "read_by": stream.read_by}
-    return document | {name: text for name, text in texts.items() if text is not None}
+    others = {
+        "newest": newest,
+        "parents": parents,
+        "last": stream.last,
+        "made_by": stream.made_by,
+        "read_by": stream.read_by,
+    }
+    return document | {name: value for name, value in others.items() if value is not None}
 
 
 def _dump_reconcile(reconcile: ReconcileState) -> dict[str, Any]:
@@ -362,7 +376,9 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
     return StreamState(
         parse_instant(document["since"]) if "since" in document else None,
         frozenset(_split(document.get("recent", ""), _FINGERPRINT_BYTES)) if version >= 2 else frozenset(),
-        PassState(parse_instant(current_pass["began"]), _optional(str, current_pass["position"]))
+        PassState(
+            parse_instant(current_pass["began"]), _optional(str, current_pass["position"]), _counter(current_pass)
+        )
         if current_pass
         else None,
         _unpack(document.get("open", [])),
@@ -378,7 +394,13 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
         frozenset(_split(document.get("parents", ""), PARENT_BYTES)),
         _optional(str, document.get("made_by")),
         _optional(str, document.get("read_by")),
+        _counter(document),
     )
+
+
+def _counter(document: Mapping[str, Any]) -> Counter:
+    last = document.get("last")
+    return _optional(type(last) if type(last) in (int, str) else int, last)  # type: ignore[no-any-return]
 
 
 def _optional(kind: type, value: Any) -> Any:

@@ -95,7 +95,8 @@ class Passes:
         resumed = before if position is not None else replace(before, current_pass=None)
         if self._stream.reconciles_deletions and before.since is None and before.current_pass is None:
             resumed = replace(resumed, keys=Keys())  # the table is truncated first
-        window = Window(resumed, self._source.lookback, is_open, self._source.mapping.volatile)
+        volatile, has_instants = self._source.mapping.volatile, self._stream.has_instants
+        window = Window(resumed, self._source.lookback, is_open, volatile, has_instants=has_instants)
         self._window = window
         try:
             if self._stream.incremental is None or before.since is None:
@@ -197,6 +198,7 @@ class Passes:
             is_later=window.is_later,
             resumed=window.start,
             reconciled=self._stream.reconcile is not None,
+            last=window.last if source is self._source else None,
         )
         if source.parent is not None:
             name = source.parent.stream.name

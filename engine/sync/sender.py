@@ -62,6 +62,7 @@ class Sender:
         excluded: list[Key] = []
         for key, record in records:
             cursor = self._cursor_of(key, record)
+            window.count(self._mapping.counter(record))
             included = window.includes(cursor) if since is None or cursor is None else cursor >= since
             if self._mapping.is_row(record):
                 is_lacking = window.observe(key, record)
@@ -81,7 +82,7 @@ class Sender:
         """The cursor of a record that was read, which is counted."""
         self.read += 1
         cursor = self._mapping.cursor(record)
-        if cursor is None:
+        if cursor is None and self._stream.has_instants:
             self.without_cursor += 1
             self.first_without_cursor = self.first_without_cursor or key
         return cursor

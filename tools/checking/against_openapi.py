@@ -332,7 +332,7 @@ def _check_columns(findings: StreamFindings, stream: Stream, record: Shape, pare
             continue
         for shape in shapes:
             wrong = type_mismatch(_sent_type(column), shape)
-            if name == stream.cursor_field and not shape.kinds & _cursor_kinds(column):
+            if name == stream.cursor_field and stream.has_instants and not shape.kinds & _cursor_kinds(column):
                 message = (
                     f"the cursor must be {'a number' if column.time_format else 'a date-time'}, found {shape.words}"
                 )

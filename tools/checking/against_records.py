@@ -107,7 +107,7 @@ def check_records(findings: StreamFindings, stream: Stream, records: Sequence[Re
 
 
 def _check_cursor(findings: StreamFindings, stream: Stream, mapping: RowMapping, records: Sequence[Record]) -> None:
-    if stream.cursor_field is None:
+    if stream.cursor_field is None or not stream.has_instants:
         return
     without = [record for record in records if mapping.cursor(record) is None]
     if without:

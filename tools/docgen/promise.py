@@ -20,7 +20,11 @@ def promise(spec: Spec, stream: Stream) -> Iterator[str]:
     if stream.sync_mode == "full_refresh":
         yield from _full_refresh(spec, stream)
         return
-    visible = f"within {_span(spec.lookback_of(stream))} of its `{stream.cursor_field}`"
+    visible = f"within {_span(spec.lookback_of(stream))}"
+    if stream.has_instants:
+        visible += f" of its `{stream.cursor_field}`"
+    elif stream.cursor_field is not None:
+        visible = f"before one with a greater `{stream.cursor_field}`"
     incremental = stream.incremental
     if incremental is None:
         yield f"Each sync reads the whole list, and sends the rows whose `{stream.cursor_field}` moved."
@@ -65,7 +69,7 @@ def _is_stable(spec: Spec, stream: Stream) -> bool:
 
 
 def _found(spec: Spec, stream: Stream, incremental: Incremental) -> Iterator[str]:
-    every_change = f"every change that moves `{stream.cursor_field}`"
+    every_change = f"every change that moves `{stream.cursor_field}`" if stream.cursor_field else "every change"
     if incremental.open is not None:
         yield f"{every_change} in open rows (`{incremental.open.field.text}` is {_either(incremental.open.values)})"
     if stream.asks_each_parent and stream.parent is not None:

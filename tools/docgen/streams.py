@@ -37,7 +37,7 @@ def _summary(spec: Spec) -> Iterator[str]:
 def _stream(spec: Spec, stream: Stream) -> Iterator[str]:
     yield f"\n## {stream.destination_table}\n\n{stream.description}\n\n"
     yield f"- {_source(stream)}\n"
-    by = f", by `{stream.cursor_field}`" if stream.sync_mode == "incremental" else ""
+    by = f", by `{stream.cursor_field}`" if stream.sync_mode == "incremental" and stream.cursor_field else ""
     yield f"- Sync mode: {_mode(stream)}{by}\n"
     if stream.availability:
         yield f"- Available on: {stream.availability}. Elsewhere, the stream is skipped with a warning.\n"
