@@ -37,6 +37,7 @@ class Text:
         expected: The form in words, for messages: "a method (GET or POST) and a path, such as POST /flows/filter".
         convert: Makes the value of the string. Raises ValueError with the reason if it cannot.
         noun: The form in a few words, for the reference page, if ``expected`` has more: "a method and a path".
+        may_be_date: Whether it can be what YAML takes for a date.
         needs_all: Whether the string is empty (with ``convert``, None) if a setting in it is: `Token ${api_key}`.
     """
 
@@ -45,12 +46,13 @@ class Text:
     convert: Callable[[str], Any] | None = None
     noun: str | None = None
     needs_all: bool = False
+    may_be_date: bool = False
 
     def read(self, node: Node) -> Any:
         filled = node.filled()
         if filled is None:
             return INVALID
-        if filled.type != "str":
+        if filled.type != "str" and not (self.may_be_date and filled.type == "timestamp"):
             return filled.problem(f"expected {self.expected}, found {filled.describe()}")
         text: str = filled.yaml.value
         if self.needs_all and "" in node.settings.values():

@@ -69,6 +69,7 @@ START: Final = Text(
     "a date, such as 2024-05-01, a date and time, or a time before now, such as $now-90d",
     _start,
     noun="a date, a date and time, or a time before now",
+    may_be_date=True,
 )
 
 
