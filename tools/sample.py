@@ -47,7 +47,7 @@ def first_rows(
     """
     if parents is None and stream.parent is not None:
         parents = first_rows(client, spec, spec.streams[stream.parent.stream], rows, log, on_request)
-    small = _with_pages_of(rows, stream)
+    small = stream if stream.where else _with_pages_of(rows, stream)  # the first records may be no rows
     with PageReader(client, 1, on_request) as pages:
         try:
             return _first_rows(pages, spec, small, rows, log, parents)
@@ -68,6 +68,11 @@ def _first_rows(
     batches = children_of(source, keyed, None, lambda parent, keys: set(keys))
     records = (record for batch in batches for _, record in batch.records)
     return list(islice(filter(source.mapping.is_row, records), rows))
+
+
+def why_empty(stream: Stream) -> str:
+    """Why there can be no first rows, for messages."""
+    return "no record on the first page is a row (where)" if stream.where else "the list is empty"
 
 
 def _with_pages_of(rows: int, stream: Stream) -> Stream:

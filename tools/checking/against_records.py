@@ -13,7 +13,7 @@ from engine.requests import Record
 from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Spec, Stream
 from tools.checking.findings import Level, Place, StreamFindings
-from tools.sample import first_rows
+from tools.sample import first_rows, why_empty
 
 _ROWS: Final = 2
 
@@ -85,7 +85,7 @@ def check_records(findings: StreamFindings, stream: Stream, records: Sequence[Re
     """Map records as a sync does, and report what does not fit. Messages name the types of values, not the values."""
     here: Place = ("streams", stream.name)
     if not records:
-        findings.add("note", "sample", here, "not sampled: the list is empty on this server")
+        findings.add("note", "sample", here, f"not sampled: {why_empty(stream)} on this server")
         return
     findings.checked.add("sample")
     mapping = RowMapping(stream)

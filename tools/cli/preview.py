@@ -18,7 +18,7 @@ from engine.spec.dialect import Stream
 from tools.cli.options import CONFIGURATION, FILE_OPTION, add_command, streams_file
 from tools.cli.target import StderrLog, chosen, resolved_spec
 from tools.cli.terminal import TerminalStyle, aligned, clean, cut, to_json, width
-from tools.sample import first_rows
+from tools.sample import first_rows, why_empty
 
 _EXAMPLES = """\
 examples:
@@ -100,7 +100,7 @@ def _cell(value: Any) -> str:
 
 def _print_table(stream: Stream, rows: Sequence[Row], style: TerminalStyle) -> None:
     if not rows:
-        why = f"the first rows of {stream.parent.stream} have none" if stream.parent else "the list is empty"
+        why = f"the first rows of {stream.parent.stream} have none" if stream.parent else why_empty(stream)
         print(f"{stream.destination_table}: {why}")
         return
     names = _that_fit(stream, rows, style.width)

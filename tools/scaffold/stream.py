@@ -119,9 +119,12 @@ def scaffold_held(found: ListOperation, held: str, spec: Spec, name: str | None 
     stream = next((one for one in spec.streams.values() if one.endpoint == found.endpoint), None)
     if stream is None:
         raise CannotScaffold(f"no stream reads {found.endpoint}; scaffold it first, then the lists in its records")
-    (source, *_), _ = leading_steps(stream.fields[stream.primary_key[0]].path[0].text)
+    key = stream.fields[stream.primary_key[0]]
+    source = next((str(leading_steps(path.text)[0][0]) for path in key.path if leading_steps(path.text)[0]), None)
+    if source is None:
+        raise CannotScaffold(f"the primary key of {stream.name} is no property of its records")
     holder = guess.record_noun(found.endpoint)
-    parent = _Parent(stream.name, snake_case(holder), str(source))
+    parent = _Parent(stream.name, snake_case(holder), source)
     table = _table(_held_record(found, held), parent)
     return Section(
         name or snake_case(f"{parent.noun}_{held}"),

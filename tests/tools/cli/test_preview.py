@@ -100,6 +100,18 @@ def test_type_mismatches_and_empty_lists_are_reported(tmp_path: Path, capsys: py
     assert capsys.readouterr().out == "orders: the list is empty\n"
 
 
+def test_records_that_are_no_rows_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that are come from a page of the usual size; if there is none on it, the message says why."""
+    text = edited(STREAMS, add={"streams.orders.where": {"path": "$.note", "is": "paid"}})
+    listed = [{"id": f"o{number}", "note": "new"} for number in range(9)]
+    with Loopback(rows_by_offset(listed)) as loopback:
+        assert preview(tmp_path, loopback, "orders", text=text) == 0
+        assert capsys.readouterr().out == "orders: no record on the first page is a row (where)\n"
+        listed.append({"id": "last", "note": "paid"})
+        assert preview(tmp_path, loopback, "orders", "--rows", "1", text=text) == 0
+        assert capsys.readouterr().out.splitlines()[1].split()[0] == "last"
+
+
 def test_failures_have_the_messages_of_a_sync(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They name the remedy but no secret; the exit code is 2."""
 
