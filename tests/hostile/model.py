@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from dev.testbed.loopback import Seen
 from tests.hostile.api import Api, newest_first
 
 STREAMS: Final = (Path(__file__).parent / "streams.yaml").read_text("utf-8")
@@ -92,3 +93,8 @@ class Model(Api):
             self.beat(key)
         else:
             self.tables["queues"][key] = {**self.tables["queues"][key], "priority": dice.randrange(self.made)}
+
+
+def paused_query(seen: Seen) -> bool:
+    """Whether a request is the optional query."""
+    return "paused" in ((seen.json or {}).get("runs") or {})

@@ -13,24 +13,12 @@ from dev.testbed.loopback import Reply, Seen
 from tests.hostile.misbehaviors import dated, numbered, respond
 from tests.hostile.model import OPEN, TABLES, Model
 from tests.hostile.prefect import prefect
-from tests.hostile.world import World
+from tests.hostile.world import World, edit, only
 from tests.in_process import InProcess
-from tests.specs import edited
 
 pytestmark = pytest.mark.scenario("misbehavior")
 
 DAY = 86400.0
-
-
-def only(world: World, *streams: str) -> World:
-    """The same world with some streams only."""
-    world.settings["streams"] = ",".join(streams)
-    return world
-
-
-def edit(world: World, **changes: Any) -> None:
-    """Edit the streams.yaml."""
-    world.text = edited(world.text, **changes)
 
 
 def requested(world: World, path: str) -> int:

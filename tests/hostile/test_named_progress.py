@@ -10,27 +10,15 @@ import pytest
 from dev.testbed.loopback import Answerer, Reply, Seen
 from engine.failures import Failure
 from tests.hostile.misbehaviors import NOT_FOUND, PROXY_PAGE, SERVER_ERROR, after_each, numbered, on, respond
-from tests.hostile.model import FINAL, TABLES, Model
+from tests.hostile.model import FINAL, TABLES, Model, paused_query
 from tests.hostile.prefect import prefect
-from tests.hostile.world import Killed, World
+from tests.hostile.world import Killed, World, edit, only
 from tests.in_process import InProcess
-from tests.specs import edited
 
 pytestmark = pytest.mark.scenario("misbehavior")
 
 ENOUGH = 150
 """More requests than any list here needs that does not grow."""
-
-
-def only(world: World, *streams: str) -> World:
-    """The same world with some streams only."""
-    world.settings["streams"] = ",".join(streams)
-    return world
-
-
-def edit(world: World, **changes: Any) -> None:
-    """Edit the streams.yaml."""
-    world.text = edited(world.text, **changes)
 
 
 # --- rows keep coming -------------------------------------------------------------------------------------------------
@@ -425,11 +413,6 @@ def test_every_instant_that_a_server_can_hold_is_read(world: World, model: Model
 
 
 # --- what is dispensable ----------------------------------------------------------------------------------------------
-
-
-def paused_query(seen: Seen) -> bool:
-    """Whether a request is the optional query."""
-    return "paused" in ((seen.json or {}).get("runs") or {})
 
 
 def fail_feed(seen: Seen) -> bool:

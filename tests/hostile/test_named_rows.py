@@ -24,26 +24,14 @@ from tests.hostile.misbehaviors import (
     on,
     respond,
 )
-from tests.hostile.model import TABLES, Model
+from tests.hostile.model import TABLES, Model, paused_query
 from tests.hostile.prefect import prefect
-from tests.hostile.world import World
+from tests.hostile.world import World, edit, only
 from tests.in_process import InProcess
-from tests.specs import edited
 
 pytestmark = pytest.mark.scenario("misbehavior")
 
 DAY = 86400.0
-
-
-def only(world: World, *streams: str) -> World:
-    """The same world with some streams only."""
-    world.settings["streams"] = ",".join(streams)
-    return world
-
-
-def edit(world: World, **changes: Any) -> None:
-    """Edit the streams.yaml."""
-    world.text = edited(world.text, **changes)
 
 
 def run_of(model: Model, state: str = "FAILED") -> str:
@@ -238,11 +226,6 @@ def test_pages_with_a_total_prove_nothing_while_rows_come_and_go(world: World, m
 
 
 # --- what no query found ----------------------------------------------------------------------------------------------
-
-
-def paused_query(seen: Seen) -> bool:
-    """Whether a request is the optional query."""
-    return "paused" in ((seen.json or {}).get("runs") or {})
 
 
 @pytest.mark.parametrize("reply", [NOT_FOUND, PROXY_PAGE, Reply({"detail": "extra"}, 422)], ids=["404", "proxy", "422"])

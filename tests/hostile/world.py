@@ -16,6 +16,7 @@ from engine.sync import sync
 from tests.hostile.api import Api, Row
 from tests.in_process import InProcess
 from tests.shop import Lines, Recorder
+from tests.specs import edited
 
 Tables = dict[str, dict[Any, dict[str, Any]]]
 
@@ -159,6 +160,17 @@ class World:
             for key, row in self.warehouse.tables.get(table, {}).items()
             if row["deleted"] and key in self.api.tables[table]
         ]
+
+
+def only(world: World, *streams: str) -> World:
+    """The same world with some streams only."""
+    world.settings["streams"] = ",".join(streams)
+    return world
+
+
+def edit(world: World, **changes: Any) -> None:
+    """Edit the streams.yaml."""
+    world.text = edited(world.text, **changes)
 
 
 def _same(want: Row, have: Row) -> bool:
