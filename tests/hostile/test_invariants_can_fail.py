@@ -13,7 +13,7 @@ from engine.failures import Failure
 from engine.log import Log
 from engine.spec.load import ResolvedSpec
 from engine.sync import sync
-from tests.hostile import test_hostile, world
+from tests.hostile import world
 from tests.hostile.misbehaviors import SERVER_ERROR
 from tests.hostile.test_hostile import HostileServer
 from tests.hostile.world import Warehouse
@@ -132,12 +132,6 @@ READERS: dict[str, tuple[Sync, str]] = {
     "swallows failures": (swallows_failures, "None"),
     "names nothing": (names_nothing, "something went wrong"),
 }
-
-
-@pytest.fixture(autouse=True)
-def all_invariants(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None is switched off."""
-    monkeypatch.setattr(test_hostile, "OFF", {})
 
 
 def test_the_reader_passes() -> None:
