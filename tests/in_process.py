@@ -30,7 +30,9 @@ class InProcess:
         self._patch = pytest.MonkeyPatch()
 
     def __enter__(self) -> InProcess:
-        self._patch.setattr(requests.Session, "request", lambda session, *args, **options: self._send(*args, **options))
+        self._patch.setattr(
+            requests.Session, "request", lambda session, *args, **options: self._send(session, *args, **options)
+        )
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -38,6 +40,7 @@ class InProcess:
 
     def _send(
         self,
+        session: requests.Session,
         method: str,
         url: str,
         *,
@@ -48,12 +51,13 @@ class InProcess:
     ) -> requests.Response:
         assert url.startswith(self.url)
         content = b"" if json is None else dumps(json).encode()
-        seen = received(method, f"{url}?{urlencode(params)}" if params else url, headers, content)
+        sent = {**{name: str(value) for name, value in session.headers.items()}, **headers}
+        seen = received(method, f"{url}?{urlencode(params)}" if params else url, sent, content)
         self.seen.append(seen)
         reply = self.answer(seen)
         response = requests.Response()
         response.status_code, response.reason = reply.status, HTTPStatus(reply.status).phrase
-        sent = {"Content-Type": "application/json", **reply.headers}
-        response.headers.update({name: text for name, text in sent.items() if text is not None})
+        returned = {"Content-Type": "application/json", **reply.headers}
+        response.headers.update({name: text for name, text in returned.items() if text is not None})
         response.raw = HTTPResponse(BytesIO(reply.content), response.headers, reply.status, preload_content=False)
         return response

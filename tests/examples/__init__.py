@@ -1,0 +1,1 @@
+"""Tests of the files in examples/, against stubs of their APIs."""

@@ -1,0 +1,1 @@
+"""Stubs of public APIs, which accept and reject what the documentation of each says."""
