@@ -1,7 +1,7 @@
 """docs/dialect.md: every key of streams.yaml, from the declarations that read it.
 
-Beside this module: the introduction and the recipes, which are written by hand, and one example for each section. Tests
-validate all their YAML.
+Beside this module: the introduction, which is written by hand, and one example for each section. Tests validate all
+their YAML.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ class Section:
 
 def page() -> str:
     """The whole page, in Markdown."""
-    introduction, recipes = (_text(name) for name in ("introduction.md", "recipes.md"))
-    return "\n".join([introduction, *_Page(sections(), examples()).sections_text(), recipes])
+    return "\n".join([_text("introduction.md"), *_Page(sections(), examples()).sections_text()])
 
 
 def examples() -> Mapping[str, str]:

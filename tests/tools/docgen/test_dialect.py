@@ -20,7 +20,6 @@ PAGE = page()
 SECTIONS = sections()
 BLOCKS = [section for section in SECTIONS if not isinstance(section.about, Union)]
 INTRODUCTION = blocks("yaml", PAGE.partition("\n## The file\n")[0])
-RECIPES = blocks("yaml", PAGE.partition("\n## Recipes\n")[2])
 TEXTS = dict(re.findall(r"^##+ `?(.*?)`?\n((?:(?!^##).*\n)*)", PAGE, re.MULTILINE))
 
 HEAD = """
@@ -94,19 +93,10 @@ def test_the_first_example_is_a_whole_file(tmp_path: Path) -> None:
     validate(tmp_path, examples()["The file"])
 
 
-@pytest.mark.parametrize("text", [text for text in [*INTRODUCTION, *RECIPES] if text.startswith("streams:")])
+@pytest.mark.parametrize("text", [text for text in INTRODUCTION if text.startswith("streams:")])
 def test_a_complete_stream_validates(tmp_path: Path, text: str) -> None:
-    """The introduction and the recipes show whole streams: they need nothing but the api."""
+    """The introduction shows whole streams: they need nothing but the api."""
     validate(tmp_path, HEAD + text)
-
-
-def test_there_are_four_recipes() -> None:
-    """One for each way in which an API shows, or does not show, what has changed."""
-    whole, filtered, in_order, neither = (stream for text in RECIPES for stream in parsed(text)["streams"].values())
-    assert whole["sync_mode"] == "full_refresh"
-    assert "$since" in filtered["incremental"]["changes"]["query"].values()
-    assert "stop_at" in in_order["incremental"]["changes"]
-    assert {"open", "reconcile"} <= neither["incremental"].keys()
 
 
 def test_a_section_has_every_key() -> None:
