@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dev.testbed.loopback import Reply, Seen
 from engine.failures import Failure
 from tests.lists import HEAD, START, Server, alive, synced
 from tests.specs import edited
@@ -187,6 +188,23 @@ def test_a_full_refresh_deletes_what_is_no_longer_a_row(tmp_path: Path) -> None:
     assert [*alive(recorder, "issues")] == ["i0", "i2"]
     assert {*alive(recorder, "comments")} == {"c0", "c2"}
     assert "issues/i1/comments" not in server.seen
+
+
+def test_children_that_are_not_found_are_none_if_their_parent_is_excluded_meanwhile(tmp_path: Path) -> None:
+    """As if the parent were gone: its children are not expected any more."""
+    text = edited(REFRESHED, add={"streams.comments": COMMENTS})
+
+    class Moving(Server):
+        def __call__(self, seen: Seen) -> Reply:
+            if seen.path.endswith("/i1/comments"):
+                self.touch("issues", 1, pull_request={})
+                return Reply({"message": "Not Found"}, status=404)
+            return super().__call__(seen)
+
+    server = Moving(issues=issues(3), **{f"issues/i{n}/comments": [{"id": f"c{n}"}] for n in range(4)})
+    recorder, log = synced(server, tmp_path, text)
+    assert {*alive(recorder, "comments")} == {"c0", "c2"}
+    assert log.warnings == []
 
 
 CHANGES = {"streams.issues.incremental": {"changes": {"query": {"since": "$since"}}}}
