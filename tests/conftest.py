@@ -18,6 +18,7 @@ from dev.testbed.prefect_server import PrefectServer, environment_of
 from tests import effort
 
 pytest_plugins = ["tests.scenarios"]
+gc.disable()  # until all tests are collected
 
 MAJORS = (3, 2)
 
@@ -101,6 +102,7 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector all that was imported: it looks at living objects for a tenth of a run."""
     gc.freeze()
     gc.set_threshold(50_000)
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
