@@ -340,10 +340,10 @@ def test_a_change_feed_is_read_though_each_sync_is_stopped(
 
 def sync_until_complete(world: World, stopped: Callable[[World, int], type[BaseException]]) -> None:
     """Sync until nothing stops a sync before its end."""
-    for syncs in range(40):
+    for syncs in range(120):
         if world.sync(stopped_by=(stopped(world, syncs),)) is None:
             return
-    pytest.fail("40 syncs of a dozen requests do not read 20 pages")
+    pytest.fail("120 syncs of a dozen requests do not read 20 pages")
 
 
 def test_changes_are_done_before_reconciliation_begins(world: World, model: Model) -> None:
