@@ -139,11 +139,15 @@ def test_a_link_to_another_server_is_a_failure(link: str) -> None:
 
 
 def test_an_empty_page_with_the_link_just_followed_is_the_end() -> None:
-    """Some servers link the last page to itself."""
+    """Some servers link the last page to itself. It is a circle if the response says that there are more pages."""
     paginator = Link().paginate(GET)
     paginator.advance(page([1], None, "?after=1", HERE))
     paginator.advance(page([], None, "?after=1", HERE))
     assert paginator.request is None
+    paginator = Link(more=in_response("$.more")).paginate(GET)
+    paginator.advance(page([1], {"more": True}, "?after=1", HERE))
+    with pytest.raises(ReadFailure, match="would never end"):
+        paginator.advance(page([], {"more": True}, "?after=1", HERE))
 
 
 def test_pages_on_other_paths_are_read_to_the_end(tmp_path: Path) -> None:

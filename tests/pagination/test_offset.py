@@ -293,13 +293,13 @@ def test_a_few_changes_never_fail_the_read() -> None:
         assert {row for row in rows if row < 200} <= set(found)
 
 
-def counted(rows: Rows, total: int, *, size: int = 10, **said: Any) -> tuple[list[Any], int]:
+def counted(rows: Rows, total: int, *, size: int = 10, cap: int = 10**6, **said: Any) -> tuple[list[Any], int]:
     """The rows of a list whose responses say how many there are, and the number of requests."""
     style = Offset(page_size=size, total=in_response("$.total"), more=in_response("$.more"), end=in_response("X-End"))
     paginator, found, requests = style.paginate(POST), list[Any](), 0
     while paginator.request is not None:
         body: Any = sent(paginator.request).body
-        page = rows[body["offset"] : body["offset"] + body["limit"]]
+        page = rows[body["offset"] : body["offset"] + min(body["limit"], cap)]
         ends = body["offset"] + len(page) >= len(rows)
         document = {"total": total, **({"more": not ends} if "more" in said else {})}
         headers = {"X-End": str(ends).lower()} if "end" in said else {}
@@ -320,6 +320,12 @@ def test_a_total_that_is_wrong_loses_nothing(count: int, total: int) -> None:
     """Some servers count only so many rows, those of the page, or those that the caller must not see."""
     rows = list(range(count))
     assert counted(rows, total)[0] == rows
+
+
+def test_a_page_as_long_as_those_before_it_is_full() -> None:
+    """Though it is shorter than requested: the server returns no more at a time."""
+    rows = list(range(35))
+    assert counted(rows, 13, cap=7)[0] == rows
 
 
 def test_a_response_can_say_whether_more_follow() -> None:

@@ -182,11 +182,13 @@ def test_a_page_can_be_empty_if_others_follow() -> None:
 
 def test_a_number_of_pages_that_is_too_low_is_not_believed() -> None:
     """A page with rows is there, whatever the number. The list is then read until a page is empty."""
-    paginator = PageNumber(page_size=2, pages=in_response("$.pages")).paginate(GET)
-    for keys in ([1, 2], [3, 4], []):
-        assert paginator.request is not None
-        paginator.advance(page(keys, {"pages": 0}))
-    assert paginator.request is None
+    for wrong in ({"pages": 0}, {"pages": 1, "more": True}):
+        style = PageNumber(page_size=2, pages=in_response("$.pages"), more=in_response("$.more"))
+        paginator = style.paginate(GET)
+        for keys, said in (([1, 2], wrong), ([3, 4], wrong), ([], {})):
+            assert paginator.request is not None
+            paginator.advance(page(keys, said))
+        assert paginator.request is None
 
 
 def test_with_a_total_the_number_of_pages_does_not_end_the_list() -> None:

@@ -228,6 +228,14 @@ def test_a_last_record_that_names_no_page_is_a_failure(pages: Any, words: str) -
             paginator.advance(Page([(str(one), one) for one in records], {"has_more": True}))
 
 
+def test_a_url_of_the_last_record_is_the_token_itself() -> None:
+    """Only a link that the response has leads to the next page."""
+    paginator = BY_LAST.paginate(FIRST)
+    paginator.advance(Page([(1, {"id": "https://x.test/1?starting_after=0"})]))
+    following = {"starting_after": "https://x.test/1?starting_after=0"}
+    assert sent(paginator.request) == sent(FIRST.merged(None, following))
+
+
 def test_a_token_in_a_header() -> None:
     """An empty header is the end, as a missing one is. The total can be in another header."""
     style = Token(token=in_response("X-Next-Page"), query={"page": "$token"}, total=in_response("X-Total"))
