@@ -96,7 +96,8 @@ class _LinkPaginator:
             return None
         if not isinstance(link, str):
             raise ReadFailure("the link to the next page is not a string")
-        return None if not page.records and link == self._last_link and is_last is None else link
+        ends_in_itself = not page.records and link == self._last_link
+        return None if ends_in_itself and is_last is None else link
 
     def shrink(self) -> bool:
         """Start over with pages of half the size: a link leads to a page of the size that it was made for."""

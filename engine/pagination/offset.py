@@ -27,7 +27,6 @@ from engine.declare.values import Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.bookmark import Bookmark
 from engine.pagination.counted import Counted
-from engine.pagination.ends import count_at
 from engine.pagination.paginator import IsLater, Paginator
 from engine.pagination.unjoined import UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
@@ -61,13 +60,16 @@ class Offset(Counted):
         return _OffsetPaginator(self, request, Bookmark.parse(position))
 
     def paginate_unjoined(self, request: Request) -> Paginator:
-        """Read a list whose order moves: page after page until one is empty, whether or not they join."""
+        """Read a list whose order moves: page after page until one is the last, whether or not they join."""
         template = self.placed(request)
 
         def page_at(size: int, pages: int, rows: int) -> Request:
             return self.page(template, {"size": size, "offset": rows}, is_first=rows == 0)
 
-        return UnjoinedPaginator(self.page_size, page_at, lambda page, pages: self.is_last(page))
+        def is_last(page: Page, size: int, pages: int, rows: int) -> bool:
+            return self.is_short_and_last(page, rows, size)
+
+        return UnjoinedPaginator(self.page_size, page_at, is_last)
 
 
 class _OffsetPaginator:
@@ -160,7 +162,8 @@ class _OffsetPaginator:
         if self._offset + len(keys) > self._farthest:
             self._farthest = self._offset + len(keys)
             self._steps_back = 0
-        is_last = self._is_last(page)
+        full = min(self._size, self._largest_page or self._size)
+        is_last = self._style.is_short_and_last(page, self._offset + len(keys), full)
         self._previous = keys
         self._first_page = self._first_page or keys
         self._largest_page = max(self._largest_page, len(keys))
@@ -171,18 +174,6 @@ class _OffsetPaginator:
         overlap = 0 if self._size == 1 or self._after_only_row else 1
         self.request = None if is_last else self._at(self._offset + len(keys) - overlap)
         return new
-
-    def _is_last(self, page: Page) -> bool:
-        """Whether the response says that the page is the last, and the page is short.
-
-        A full page is not believed: some servers count no more than 10,000 rows, or the rows of the page.
-        """
-        rows = len(page.records)
-        if rows >= min(self._size, self._largest_page or self._size):
-            return False
-        total = count_at(self._style.total, page)
-        said = [self._style.is_last(page), None if total is None else total == self._offset + rows]
-        return True in said and False not in said
 
     def _check_progress(self, keys: Sequence[Hashable]) -> None:
         self._repeats = self._repeats + 1 if keys == self._previous else 0

@@ -56,13 +56,16 @@ class PageNumber(Counted):
         return _PageNumberPaginator(self, request, None if self.total else Bookmark.parse(position))
 
     def paginate_unjoined(self, request: Request) -> Paginator:
-        """Read a list whose order moves: page after page until one is empty, whatever the total."""
+        """Read a list whose order moves: page after page until one is the last, whether or not rows are missing."""
         template = self.placed(request)
 
         def page_at(size: int, pages: int, rows: int) -> Request:
             return self.page(template, {"size": size, "page": self.first + pages}, is_first=pages == 0)
 
-        return UnjoinedPaginator(self.page_size, page_at, self.is_last_of)
+        def is_last(page: Page, size: int, pages: int, rows: int) -> bool:
+            return self.is_last_of(page, pages) or self.is_short_and_last(page, rows, size)
+
+        return UnjoinedPaginator(self.page_size, page_at, is_last)
 
     def is_last_of(self, page: Page, number: int) -> bool | None:
         """Whether a response says that it is the last page, the numbered one from 1 on; None if it says neither."""

@@ -20,14 +20,15 @@ class UnjoinedPaginator:
     Args:
         size: The number of rows per page.
         page_at: The request of a page, by its size and by the number of pages and of rows before it.
-        is_last: Whether the response says that a page is the last, by the number of pages up to it.
+        is_last: Whether the response says that a page is the last, by its size and by the number of pages and of rows
+            up to its end.
     """
 
     position = None
     one_record = False
 
     def __init__(
-        self, size: int, page_at: Callable[[int, int, int], Request], is_last: Callable[[Page, int], bool | None]
+        self, size: int, page_at: Callable[[int, int, int], Request], is_last: Callable[[Page, int, int, int], bool]
     ) -> None:
         self._size = size
         self._page_at = page_at
@@ -60,6 +61,6 @@ class UnjoinedPaginator:
         self._previous = keys
         self._pages += 1
         self._rows += len(keys)
-        at_end = not keys or self._is_last(page, self._pages)
+        at_end = not keys or self._is_last(page, self._size, self._pages, self._rows)
         self.request = None if at_end else self._page_at(self._size, self._pages, self._rows)
         return page.records

@@ -12,6 +12,7 @@ from engine.declare.types import Endpoint
 from engine.declare.values import JsonValue
 from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.bookmark import Bookmark
+from engine.pagination.offset import Offset
 from engine.pagination.page_number import PageNumber
 from engine.requests import Page, Request
 from tests.pagination.sent import in_response, sent
@@ -229,10 +230,19 @@ def test_a_position_past_the_end_is_looked_for_before_it() -> None:
     assert asked == [9, 8, 10, 7, 11, 1, 2, 3]
 
 
-def test_a_list_that_moves_ends_where_the_response_says_so() -> None:
-    """Nor is a page past the last one requested of it."""
-    paginator = PageNumber(page_size=2, pages=in_response("$.pages"), past_the_end=(404,)).paginate_unjoined(GET)
-    paginator.advance(page([1, 2], {"pages": 2}))
+@pytest.mark.parametrize(
+    "style",
+    [
+        PageNumber(page_size=2, past_the_end=(404,), pages=in_response("$.pages")),
+        PageNumber(page_size=2, past_the_end=(404,), total=in_response("$.total")),
+        Offset(page_size=2, past_the_end=(404,), total=in_response("$.total")),
+        Offset(page_size=2, past_the_end=(404,), end=in_response("$.end")),
+    ],
+)
+def test_a_list_that_moves_ends_where_the_response_says_so(style: PageNumber | Offset) -> None:
+    """Nor is a page past the last one requested of it. A total is believed on a short page only."""
+    paginator = style.paginate_unjoined(GET)
+    paginator.advance(page([1, 2], {"pages": 2, "total": 2, "end": False}))
     assert sent(paginator.request).past_the_end == (404,)
-    paginator.advance(page([2], {"pages": 2}))
+    paginator.advance(page([2], {"pages": 2, "total": 3, "end": True}))
     assert paginator.request is None
