@@ -113,6 +113,11 @@ class Source:
         return self.stream.pagination[self._style]
 
     @property
+    def exists(self) -> bool:
+        """Whether its endpoint is known to exist once its list is read: that of children, once it has answered."""
+        return self.parent is None or self.stream.endpoint is None or bool(self.has_children)
+
+    @property
     def is_stable(self) -> bool:
         """Whether no row moves within the order of the list while it is read."""
         stable = self.stream.endpoint is None or is_stable(self.pagination, self.request(self.stream.body))

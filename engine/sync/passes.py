@@ -128,19 +128,27 @@ class Passes:
         since_last = SinceLast(window.parents)
         for batch in read_all(self._source, position, is_later=window.is_later, of=is_new, since_last=since_last):
             window.asked(batch.asked_at)
-            if not truncated:  # the destination may have rows from before that are gone; the others are sent again
-                self._sender.truncate()
-                self._writer.save(self._stream, window.checkpoint_state(None))
+            if not truncated and not self._source.exists:
+                continue
+            if not truncated:
+                self._truncate(window)
                 truncated = True
             self._sender.send(window, batch.records, since=EARLIEST if batch.of_new else None)
             self._source.progress.read(len(batch.records), batch.counted)
             position = batch.position or position
             self._sender.save(window, partial(window.checkpoint_state, position))
+        if not truncated:
+            self._truncate(window)
         self._sender.release(window)
         after = window.final_state()
         self._writer.save(self._stream, after if self._stream.reconcile is not None else replace(after, newest=None))
         if not resumed:
             self._compare_with_count()
+
+    def _truncate(self, window: Window) -> None:
+        """Mark all rows as deleted: some from before can be gone, and the others are sent again."""
+        self._sender.truncate()
+        self._writer.save(self._stream, window.checkpoint_state(None))
 
     @property
     def _promises_deletions(self) -> bool:

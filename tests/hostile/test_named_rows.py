@@ -103,6 +103,20 @@ def test_what_was_never_there_was_never_read(world: World, model: Model, stream:
     assert not world.wrong(stream)
 
 
+def test_a_re_sync_of_children_whose_endpoint_is_not_found_deletes_nothing(world: World, model: Model) -> None:
+    """Their table is truncated only once the endpoint has answered."""
+    edit(only(world, "steps"), add={"streams.steps.deleted": "soft_delete"})
+    world.sync()
+    world.warehouse.state = {}
+    model.misbehaviors = [respond(NOT_FOUND, on("/steps/"))]
+    world.may_fail()
+    assert not world.deleted_by_mistake(["steps"])
+    model.misbehaviors.clear()
+    del model.tables["steps"][next(iter(model.tables["steps"]))]
+    world.sync()
+    assert not world.wrong("steps")
+
+
 # --- orders that move -------------------------------------------------------------------------------------------------
 
 
