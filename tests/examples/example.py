@@ -82,7 +82,7 @@ class Example:
         self.requests: list[str] = []
 
     def sync(self) -> dict[str, list[Hashable]]:
-        """Sync; returns the keys of the rows that were sent, by table.
+        """Sync; returns the keys of the rows that were sent, by table, sorted.
 
         Raises:
             Failure: the sync failed.
@@ -94,7 +94,7 @@ class Example:
                 sync(self._resolved, self.tables.state, self.tables, self.log)
         finally:
             self.requests = [f"{seen.method} {seen.path.removeprefix('/api')}" for seen in self.api.seen]
-        return self.tables.sent
+        return {table: sorted(keys, key=str) for table, keys in self.tables.sent.items()}
 
     def failure(self) -> str:
         """Sync, which must fail; returns the message."""
