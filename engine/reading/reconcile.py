@@ -101,7 +101,7 @@ class Slice:
             return False
         if elapsed >= self.every:
             return True
-        if self.source.stream.reconciles_deletions:
+        if self.source.stream.finds_deleted:
             return False
         total = self.source.count() or self.before.total or 0
         self._due = total * (elapsed / self.every)

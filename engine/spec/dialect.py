@@ -685,14 +685,9 @@ class Stream:
         return self.incremental.reconcile if self.incremental else None
 
     @property
-    def remembers_all(self) -> bool:
-        """Whether the keys of all rows are kept in the state, to detect rows that are gone."""
-        return self.deleted == "soft_delete" and self.reconcile is None
-
-    @property
-    def reconciles_deletions(self) -> bool:
-        """Whether reconciliation finds the rows that are gone."""
-        return self.deleted == "soft_delete" and self.reconcile is not None
+    def finds_deleted(self) -> bool:
+        """Whether rows that are gone are found, for which the keys of all rows are kept in the state."""
+        return self.deleted == "soft_delete" and self.incremental is not None
 
     @property
     def destination_table(self) -> str:

@@ -467,7 +467,7 @@ def a_query_of_each_parent_is_alone(stream: Stream, at: Node) -> Violations:
 
 
 def _remembers(stream: Stream) -> bool:
-    return stream.incremental is not None and stream.remembers_all
+    return stream.finds_deleted and stream.reconcile is None
 
 
 def soft_delete_of_children_needs_reconcile(stream: Stream, at: Node) -> Violations:
@@ -484,24 +484,10 @@ def soft_delete_needs_a_count(stream: Stream, at: Node) -> Violations:
         yield Violation(at.at("deleted"), message)
 
 
-def soft_delete_and_open_rows_need_reconcile(stream: Stream, at: Node) -> Violations:
-    """The state holds the keys of all rows or those of open rows, not both."""
-    if _remembers(stream) and stream.parent is None and at.at("incremental").get("open") is not None:
-        yield Violation(at.at("deleted"), 'with open rows, soft_delete needs the key "reconcile" in incremental')
-
-
 def soft_delete_of_some_records_needs_reconcile(stream: Stream, at: Node) -> Violations:
     """The count is of all records, and says nothing of those that are rows."""
     if _remembers(stream) and at.get("where") is not None:
         yield Violation(at.at("deleted"), 'with "where", soft_delete needs the key "reconcile" in incremental')
-
-
-def soft_delete_needs_a_plain_key(stream: Stream, at: Node) -> Violations:
-    """The state holds keys as strings."""
-    if _remembers(stream) and stream.parent is None and not _has_plain_key(stream):
-        yield Violation(
-            at.at("primary_key"), 'without "reconcile", soft_delete needs a primary key of one STRING column'
-        )
 
 
 # --- the whole file --------------------------------------------------------------------------------------------------
@@ -754,9 +740,7 @@ STREAM_RULES: Final = (
     a_query_of_each_parent_is_alone,
     soft_delete_of_children_needs_reconcile,
     soft_delete_needs_a_count,
-    soft_delete_and_open_rows_need_reconcile,
     soft_delete_of_some_records_needs_reconcile,
-    soft_delete_needs_a_plain_key,
 )
 SPEC_RULES: Final = (
     login_has_one_body,

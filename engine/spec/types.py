@@ -130,10 +130,11 @@ DELETED: Final[Mapping[str, str]] = {
     "keep": "rows that are deleted on the server stay, except rows that were open at the last sync. With `open`, a "
     "re-sync truncates the table first",
     "soft_delete": "rows that are deleted on the server are soft-deleted, which the keys of all rows, kept in the "
-    "state, show. With `reconcile`, once per period, in which the whole list is read; the table is truncated and all "
-    "rows sent again, in one sync, if there are more than 100,000, and once if this is declared later than the stream. "
-    "Without it, by the next sync: the whole list is read if the server's count differs from the number of keys. That "
-    "suits lists of a few thousand rows. Either way, a re-sync truncates the table first",
+    "state, show. With `reconcile`, once per period, in which the whole list is read. Without it, by the next sync: "
+    "the whole list is read if the server's count shows that rows are gone, which suits lists of a few thousand rows. "
+    "If there are more than 100,000 rows, the table is truncated and all rows are sent again, in one sync: once per "
+    "period or, without `reconcile`, once a day; also once if this is declared later than the stream. A re-sync "
+    "truncates the table first",
 }
 
 

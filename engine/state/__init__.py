@@ -150,13 +150,13 @@ class StreamState:
     ``since``: all rows with an earlier cursor are in the destination. ``recent``: fingerprints of row versions at or
     after ``since`` that are there too, so that the lookback does not send them twice. If there are too many, some are
     left out, and those rows are sent again. ``current_pass``: the pass that was interrupted. ``open``: keys of rows
-    that could still change when they were sent; or of all rows, if deleted ones are to be detected. ``covered``: the
-    intervals in which each query found every change. ``rows``: what a full refresh left. ``keys``: the keys of all
-    rows, if reconciliation is to find those that are gone and there are not too many. ``surplus``: how wrong the
-    server's count is, if that shows deleted rows. ``newest``: the newest cursor of the rows that the first pass read,
-    until reconciliation begins. ``parents``: digests of the parent's rows whose children are in the destination, if
-    each is asked for its changes. ``last``: the greatest cursor, if cursors are no instants. ``made_by``, ``read_by``:
-    fingerprints of the declaration of what the rows are, and of how they are read.
+    that could still change when they were sent. ``covered``: the intervals in which each query found every change.
+    ``rows``: what a full refresh left. ``keys``: the keys of all rows, if those that are gone are to be found and there
+    are not too many. ``surplus``: how wrong the server's count is, if that shows deleted rows. ``newest``: the newest
+    cursor of the rows that the first pass read, until reconciliation begins. ``parents``: digests of the parent's rows
+    whose children are in the destination, if each is asked for its changes. ``last``: the greatest cursor, if cursors
+    are no instants. ``made_by``, ``read_by``: fingerprints of the declaration of what the rows are, and of how they are
+    read.
     """
 
     since: datetime | None = None

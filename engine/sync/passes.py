@@ -15,12 +15,11 @@ from engine.reading.backfill import read_all
 from engine.reading.batch import DeletedRow
 from engine.reading.changes import ChangesPass
 from engine.reading.children import SinceLast
-from engine.reading.deletions import find_deleted, may_have_deleted
 from engine.reading.reconcile import known_until
 from engine.reading.source import Source
 from engine.reading.window import StateAhead, Window
 from engine.requests import Record
-from engine.state import Keys, PassState, ReconcileState, StreamState, Surplus, with_intervals
+from engine.state import Keys, PassState, ReconcileState, StreamState, with_intervals
 from engine.sync.reconciliation import Reconciliation
 from engine.sync.sender import Sender
 from engine.sync.writer import Writer
@@ -91,12 +90,11 @@ class Passes:
 
     def _pass(self, before: StreamState) -> None:
         position = before.current_pass.position if before.current_pass else None
-        is_open = (lambda record: True) if self._stream.remembers_all else self._is_open
         resumed = before if position is not None else replace(before, current_pass=None)
-        if self._stream.reconciles_deletions and before.since is None and before.current_pass is None:
+        if self._stream.finds_deleted and before.since is None and before.current_pass is None:
             resumed = replace(resumed, keys=Keys())  # the table is truncated first
         volatile, has_instants = self._source.mapping.volatile, self._stream.has_instants
-        window = Window(resumed, self._source.lookback, is_open, volatile, has_instants=has_instants)
+        window = Window(resumed, self._source.lookback, self._is_open, volatile, has_instants=has_instants)
         self._window = window
         try:
             if self._stream.incremental is None or before.since is None:
@@ -184,10 +182,9 @@ class Passes:
             self._sender.send(window, found.records, since=EARLIEST if found.of_new else None)
             self._source.progress.read(len(found.records), 0)
             self._sender.save(window, partial(window.checkpoint_state, found.position))
-        surplus = self._find_deleted(window, before.surplus) if self._stream.remembers_all else None
         self._sender.release(window)
         covered = {**changes.covered, **(changes.parent.covered if changes.parent and self._stream.parent else {})}
-        after = replace(window.final_state(), covered=with_intervals(before.covered, covered), surplus=surplus)
+        after = replace(window.final_state(), covered=with_intervals(before.covered, covered))
         if self._stream.reconcile is not None and after.reconcile is None and window.start is not None:
             began = min(since + self._source.lookback, window.start)  # of the last complete pass
             previous = known_until(began, before.newest, self._source.lookback)
@@ -197,7 +194,7 @@ class Passes:
     def _changes_pass(self, source: Source, since: datetime, opened: frozenset[str], window: Window) -> ChangesPass:
         """The pass over the changes of a stream and, for the children that it reads, over those of its parent."""
         if source.stream.incremental is None or source.stream.incremental.open is None:
-            opened = frozenset()  # the state can have the keys of all rows, to detect deletions
+            opened = frozenset()  # a state of an earlier release can have the keys of all rows there
         changes = ChangesPass(
             source,
             since,
@@ -226,31 +223,18 @@ class Passes:
         mapping = parent.mapping
         return lambda record: window.is_new_parent(mapping, record)
 
-    def _find_deleted(self, window: Window, surplus: Surplus | None) -> Surplus | None:
-        """Delete the rows that are gone; returns by how much the server's count is wrong."""
-        total = self._source.count()
-        if not may_have_deleted(total, len(window.open), surplus, window.start):
-            return surplus
-        for found in find_deleted(self._source, window.open, total):
-            if isinstance(found, DeletedRow):
-                self._sender.delete(window, found)
-            else:
-                self._sender.send(window, found.records, since=EARLIEST)
-                self._source.progress.read(len(found.records), 0)
-        if total is None or total == len(window.open) or window.start is None:
-            return None
-        return Surplus(total - len(window.open), window.start)
-
     # --- reconciliation ----------------------------------------------------------------------------------------------
 
     def reconcile(self) -> None:
-        """Re-read the slice of the list that is due, for changes that no query found and for rows that are gone.
+        """Re-read what is due of the list, for changes that no query found and for rows that are gone.
 
         Raises:
-            Failure: the slice could not be read. The writer's state has what was read of it.
+            Failure: it could not be read. The writer's state has what was read of it.
         """
         window, changes = self._window, self._changes
-        if self._stream.reconcile is None or window is None or window.start is None or changes is None:
+        if not (self._stream.reconcile or self._stream.finds_deleted) or window is None or changes is None:
+            return
+        if window.start is None:
             return
         Reconciliation(self._source, self._sender, self._writer, window, changes).run(window.start)
 

@@ -1,10 +1,10 @@
-"""A sync's share of reconciliation: the slice of the list that is due, and the rows that are gone."""
+"""Re-reading a list after the changes of a sync: the slice of reconciliation that is due, and rows that are gone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 
 from engine.failures import Failure, LimitReached
@@ -13,13 +13,14 @@ from engine.nouns import counted
 from engine.reading.backfill import read_all
 from engine.reading.batch import Batch, DeletedRow
 from engine.reading.changes import ChangesPass
+from engine.reading.deletions import may_have_deleted
 from engine.reading.reconcile import IsDelivered, Slice, is_delivered, parent_changed
 from engine.reading.source import Source
 from engine.reading.spool import Spool
 from engine.reading.window import Window
 from engine.requests import Record
 from engine.rows.mapping import Row
-from engine.state import KEYS_MAX, Key, ReconcileState, StreamState, fingerprint
+from engine.state import KEYS_MAX, Key, ReconcileState, StreamState, Surplus, fingerprint
 from engine.sync.sender import Sender
 from engine.sync.writer import Writer
 
@@ -27,8 +28,9 @@ from engine.sync.writer import Writer
 class Reconciliation:
     """Re-reads what is due of one stream's list, for changes that no query found and, if declared, for deleted rows.
 
-    Rows that are gone are known by their keys, which the state holds. A row is deleted once two readings missed it: the
-    list and a lookup or, without lookups, the list twice. If there are more keys than the state holds, the table is
+    Rows that are gone are known by their keys, which the state holds. A stream without rounds of reconciliation is read
+    for them when the server's count shows that there are any. A row is deleted once two readings missed it: the list
+    and a lookup or, without lookups, the list twice. If there are more keys than the state holds, the table is
     truncated and the whole list sent again.
 
     Args:
@@ -46,6 +48,7 @@ class Reconciliation:
         self._writer = writer
         self._window = window
         self._changes = changes
+        self._total: int | None = None
 
     def run(self, now: datetime) -> None:
         """Read what is due.
@@ -56,14 +59,8 @@ class Reconciliation:
         Raises:
             Failure: it could not be read. The writer's state has what was read of it.
         """
-        declared, before = self._stream.reconcile, self._state.reconcile
-        assert declared is not None and before is not None  # every changes pass leaves one
-        if before.began > now + declared.every:  # by a clock that was wrong
-            before = replace(before, began=now)
-            self._save(before)
-        due: Slice | None = Slice(self._source, before, declared.every, now)
-        if due is None or not due.is_due():
-            return
+        declared = self._stream.reconcile
+        due = self._due(now, declared.every) if declared is not None else self._due_by_count(now)
         try:
             while due is not None:
                 due = self._read(due)
@@ -71,37 +68,75 @@ class Reconciliation:
             self._sender.release(self._window)
             raise
 
+    def _due(self, now: datetime, every: timedelta) -> Slice | None:
+        """The slice that is due by time."""
+        before = self._state.reconcile
+        assert before is not None  # every changes pass leaves one
+        if before.began > now + every:  # by a clock that was wrong
+            before = replace(before, began=now)
+            self._save(self._after(before))
+        due = Slice(self._source, before, every, now)
+        return due if due.is_due() else None
+
+    def _due_by_count(self, now: datetime) -> Slice | None:
+        """The whole list, if the server's count shows that rows are gone or if a reading for that was interrupted."""
+        state, keys = self._state, self._window.keys
+        self._total = self._source.count()
+        known = len(keys) if keys.are_complete else None
+        if state.reconcile is None and not may_have_deleted(self._total, known, state.surplus, now):
+            return None
+        rows = "the rows are not known" if known is None else f"{counted(known, 'rows')} known"
+        counts = "has no count" if self._total is None else f"counts {self._total:,}"
+        self._source.info(f"{rows}, but the server {counts}: reading the whole list to find deleted rows")
+        return Slice(self._source, state.reconcile or ReconcileState(now, now), timedelta(0), now)
+
     @property
     def _state(self) -> StreamState:
         return self._writer.state.streams[self._stream.name]
 
-    def _after(self, reconcile: ReconcileState) -> StreamState:
+    def _after(self, reconcile: ReconcileState | None) -> StreamState:
         """The state after this sync's pass and a part of a round."""
         return replace(self._window.final_state(), covered=self._state.covered, reconcile=reconcile)
 
-    def _save(self, reconcile: ReconcileState) -> None:
+    def _save(self, state: StreamState) -> None:
         self._sender.release(self._window)
-        self._writer.save(self._stream, self._after(reconcile))
+        self._writer.save(self._stream, state)
+
+    def _done(self, now: datetime, following: ReconcileState) -> StreamState:
+        """The state after a reading of the whole list. ``following``: the next round, if there are rounds."""
+        if self._stream.reconcile is not None:
+            return self._after(following)
+        keys, total = self._window.keys, self._total
+        surplus = total - len(keys) if total is not None and keys.are_complete else 0
+        if surplus > 0:
+            self._source.warning(
+                f"the server counts {counted(total or 0, 'rows')}, but its list has {len(keys):,}; the list is believed"
+            )
+        is_wrong = surplus != 0 or not keys.are_complete
+        return replace(self._after(None), surplus=Surplus(surplus, now) if is_wrong else None)
 
     # --- the slice ---------------------------------------------------------------------------------------------------
 
     def _read(self, due: Slice) -> Slice | None:
         """Read a slice; returns what has to be read next for it to be done."""
         keys = self._window.keys
-        if self._stream.reconciles_deletions and not keys.are_complete:
+        if self._stream.finds_deleted and not keys.are_complete:
             self._resend(due)
             return None
         if due.before.position is None and not due.before.again:
             keys.begin_reading()
         sent, deleted = self._sender.sent, self._sender.deleted
         position = self._send_changes(due)
-        if due.ended and self._stream.reconciles_deletions:
+        if due.ended and self._stream.finds_deleted:
             if not self._is_confirmed(due):
                 again = replace(due, before=due.second_reading(), rows=0, ended=False, sent=set())
-                self._save(again.before)
+                self._save(self._after(again.before))
+                self._writer.checkpoint()
                 return again
             self._delete_missing(due, position)
-        self._save(due.next_round(self._window.newest) if due.ended else due.state(position))
+        self._sender.release(self._window)
+        following = due.next_round(self._window.newest) if due.ended else due.state(position)
+        self._save(self._done(due.now, following) if due.ended else self._after(following))
         found = counted(self._sender.sent - sent, "changes")
         self._source.info(f"reconciled {counted(due.rows, 'rows')}: {found} that no query had found")
         if self._sender.deleted > deleted:
@@ -134,6 +169,9 @@ class Reconciliation:
         self._sender.send(self._window, unsent, since=self._since(due))
 
     def _was_sent(self, due: Slice, key: Key, record: Record) -> bool:
+        """Whether the destination has a row in this version, as far as it is known. If not, the caller sends it."""
+        if self._stream.reconcile is None:  # the list is read for the keys of its rows, not for edits
+            return True
         window, mapping, found = self._window, self._source.mapping, key in self._changes.seen
         cursor = mapping.cursor(record)
         if self._is_delivered(record, cursor) or (found and window.is_open(key)):
@@ -156,7 +194,7 @@ class Reconciliation:
     def _parents_to_reread(self, due: Slice) -> Callable[[Record], bool] | None:
         """Which parents' children can have changed; None for all, which shows the children that are gone, too."""
         parent = self._source.parent
-        if parent is None or self._stream.parent is None or self._stream.reconciles_deletions:
+        if parent is None or self._stream.parent is None or self._stream.finds_deleted:
             return None
         if self._stream.asks_each_parent:  # a change does not move the parent's cursor
             return None
@@ -210,7 +248,7 @@ class Reconciliation:
             self._sender.truncate()
             self._sender.write(rows)
         window.written()
-        self._writer.save(self._stream, self._after(ReconcileState(due.now, due.before.began)))
+        self._writer.save(self._stream, self._done(due.now, ReconcileState(due.now, due.before.began)))
         self._writer.checkpoint()
 
     def _check_limit(self) -> None:
@@ -231,5 +269,5 @@ class Reconciliation:
     def _in_one_sync(self) -> str:
         return (
             "To find the rows that are gone, the whole list is read in one sync: once if the state has no keys of its "
-            f"rows yet, and in each period if it has more than {KEYS_MAX:,}. Raise the limit"
+            f"rows yet, and again and again if there are more than {KEYS_MAX:,}. Raise the limit"
         )

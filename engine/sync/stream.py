@@ -11,7 +11,7 @@ from engine.nouns import counted
 from engine.reading.declared import made_by, read_by
 from engine.reading.full_refresh import WholeList
 from engine.reading.source import Source
-from engine.state import PARENTS_MAX, StreamState
+from engine.state import PARENTS_MAX, Keys, StreamState
 from engine.sync.passes import Passes
 from engine.sync.sender import Sender
 from engine.sync.writer import Writer
@@ -132,10 +132,13 @@ class StreamSync:
             return StreamState(made_by=made, read_by=read)
         if state.read_by not in (None, read):
             state = _without_positions(state)
-        if not (self.stream.remembers_all or (self.stream.incremental and self.stream.incremental.open)):
+        has_open = self.stream.incremental is not None and self.stream.incremental.open is not None
+        if self.stream.finds_deleted and state.keys is None and state.open and not has_open:  # of an earlier release
+            state = replace(state, keys=Keys(frozenset((key,) for key in state.open)))
+        if not has_open:
             state = replace(state, open=frozenset())
-        if not self.stream.reconciles_deletions:
-            state = replace(state, keys=None)
+        if not self.stream.finds_deleted:
+            state = replace(state, keys=None, surplus=None)
         if not self._source.remembers_parents:
             state = replace(state, parents=frozenset())
         return replace(state, made_by=made, read_by=read)

@@ -238,6 +238,14 @@ def new_rows_newest_first(world: World) -> None:
     many_notes(world)
 
 
+def deletions_that_a_count_shows(world: World) -> None:
+    many_notes(only(world, "notes"))
+    synced(world)
+    for note in list(world.api.tables["notes"])[::6]:
+        del world.api.tables["notes"][note]
+    world.checkpoint_seconds = 0.0  # a reading that finds nothing writes no rows, which are what is counted otherwise
+
+
 def overdue_reconciliation(world: World) -> None:
     many_runs(only(world, "runs"))
     synced(world)
@@ -303,6 +311,7 @@ LONG_READS: dict[Callable[[World], None], str] = {
     changes_after_a_long_pause: "runs",
     open_rows: "runs",
     new_rows_newest_first: "notes",
+    deletions_that_a_count_shows: "notes",
     overdue_reconciliation: "runs",
     overdue_reconciliation_with_changes: "runs",
     overdue_soft_deletion: "runs",

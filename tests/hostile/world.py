@@ -99,6 +99,7 @@ class World:
         self.server, self.api, self.text, self.settings = server, api, text, settings
         self.warehouse = Warehouse()
         self.lines = Lines()
+        self.checkpoint_seconds = 60.0
         self.sent: int = 0
         """The requests of the last sync."""
         server.answer = api.answer
@@ -114,7 +115,14 @@ class World:
         self.warehouse.operations.clear()
         resolved = connected(self.text, tuple(sorted({"api_url": self.server.url, **self.settings}.items())))
         try:
-            sync(resolved, self.warehouse.state, self.warehouse, self.lines, checkpoint_rows=checkpoint_rows)
+            sync(
+                resolved,
+                self.warehouse.state,
+                self.warehouse,
+                self.lines,
+                checkpoint_rows=checkpoint_rows,
+                checkpoint_seconds=self.checkpoint_seconds,
+            )
         except stopped_by as stop:
             self.warehouse.roll_back()
             return stop

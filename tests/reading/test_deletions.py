@@ -13,6 +13,7 @@ from tests.hostile.misbehaviors import on, respond
 from tests.hostile.model import STREAMS, Model
 from tests.hostile.world import World
 from tests.in_process import InProcess
+from tests.specs import edited
 
 
 def counting(more: int) -> Misbehavior:
@@ -86,3 +87,70 @@ def test_a_count_that_was_wrong_for_a_while_costs_two_readings(world: World) -> 
         world.api.misbehaviors = [counting(more)]
         pages.append(synced(world) > 0)
     assert pages == [True, False, True, False]
+
+
+def test_a_list_of_more_rows_than_the_state_has_keys_of_is_sent_again_once_a_day(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a truncate, which marks the rows that are gone."""
+    monkeypatch.setattr("engine.reading.known_keys.KEYS_MAX", 4)
+    synced(world)
+    truncates = []
+    for hours in (1, 1, 24, 1):
+        del world.api.tables["notes"][next(iter(world.api.tables["notes"]))]
+        world.api.add("notes")
+        synced(world, hours)
+        truncates.append(world.warehouse.count("truncate"))
+        assert bool(world.wrong("notes")) == (not truncates[-1])
+    assert truncates == [1, 0, 1, 0]
+
+
+# --- streams whose rows have open states, or keys of several columns --------------------------------------------------
+
+
+def test_finished_rows_that_are_gone_are_found_beside_open_ones(world: World) -> None:
+    """An open row that is gone is looked up and costs no reading of the list; a finished one shows in the count."""
+    world.text = edited(
+        STREAMS,
+        add={"streams.runs.deleted": "soft_delete"},
+        remove=["streams.runs.incremental.reconcile", "streams.runs.incremental.changes.1", "streams.steps"],
+    )
+    world.settings["streams"] = "runs"
+    model = world.api
+    assert isinstance(model, Model)
+    model.misbehaviors.clear()
+    for _ in range(2):
+        synced(world)
+    for state, reads in (("RUNNING", False), ("COMPLETED", True)):
+        model.delete_run(next(key for key, run in model.tables["runs"].items() if run["state"] == state))
+        synced(world)
+        assert world.warehouse.writes() == [("delete", "runs")]
+        assert any("reading the whole list" in line for line in world.lines.infos) == reads
+        assert not world.wrong("runs")
+
+
+def test_rows_with_keys_of_several_columns_are_found(world: World) -> None:
+    """One that is gone is deleted by all of them."""
+    world.text = edited(STREAMS, replace={"streams.notes.primary_key": ["id", "version"]})
+    world.api.misbehaviors.clear()
+    for _ in range(2):
+        synced(world)
+    del world.api.tables["notes"][next(iter(world.api.tables["notes"]))]
+    synced(world)
+    assert world.warehouse.writes() == [("delete", "notes")]
+    assert not world.wrong("notes")
+
+
+def test_rows_without_a_cursor_are_not_sent_again_by_a_reading_for_deleted_ones(world: World) -> None:
+    """Their keys are known."""
+    body = {"notes": {"updated": {"after_": "$since"}}, "sort": "UPDATED_DESC"}
+    world.text = edited(STREAMS, replace={"streams.notes.incremental.changes": [{"body": body}]})
+    for note in world.api.tables["notes"].values():
+        note["updated"] = None
+    world.api.misbehaviors.clear()
+    for _ in range(2):
+        synced(world)
+    del world.api.tables["notes"][next(iter(world.api.tables["notes"]))]
+    assert synced(world) > 0
+    assert world.warehouse.writes() == [("delete", "notes")]
+    assert not world.wrong("notes")

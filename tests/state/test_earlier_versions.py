@@ -36,8 +36,8 @@ def as_version(state: dict[str, Any], version: int) -> dict[str, Any]:
     """A state as an earlier version wrote it.
 
     Version 3 had no intervals of queries, no versions of rows, and no fingerprints of declarations, so nothing of full
-    refreshes. Version 2 called a round of reconciliation a sweep. Version 1 did not name its API, and its fingerprints
-    had 8 bytes.
+    refreshes. Where all keys were kept, to find deleted rows, they were under the name of open ones. Version 2 called a
+    round of reconciliation a sweep. Version 1 did not name its API, and its fingerprints had 8 bytes.
     """
     streams = {name: _stream(document, version) for name, document in state["streams"].items()}
     api = {"api": state["api"]} if version > 1 else {}
@@ -49,6 +49,8 @@ def _stream(document: dict[str, Any], version: int) -> dict[str, Any]:
     if "reconcile" in kept:
         parts = {name: kept["reconcile"][name] for name in IN_A_ROUND}
         kept = {**kept, "reconcile": parts} if version == 3 else {**_without(kept, "reconcile"), "sweep": parts}
+    if "keys" in document:
+        kept["open"] = document["keys"]["found"]
     if version == 1 and kept.get("recent"):
         count = len(base64.b64decode(kept["recent"])) // 6
         kept["recent"] = base64.b64encode(bytes(8 * count)).decode()

@@ -102,7 +102,7 @@ def _reconciled(spec: Spec, stream: Stream, reconcile: Reconcile) -> str:
 
 
 def _deleted(stream: Stream, incremental: Incremental) -> Iterator[str]:
-    if stream.remembers_all:
+    if stream.finds_deleted and incremental.reconcile is None:
         yield (
             "Rows that are gone from the server are soft-deleted by the next sync or, if the server's count is wrong, "
             "within 24 hours."
