@@ -79,6 +79,10 @@ class OrderMoved(ReadFailure):
     """The pages of a list do not join, because rows move within its order while it is read."""
 
 
+class MissingKey(ReadFailure):
+    """A record has no value for its primary key."""
+
+
 def ends_sync(failure: Failure) -> bool:
     """Whether a failure would meet every stream: the server is down, it rejects the key, or a limit is reached."""
     return isinstance(failure, (ServerDown, LimitReached)) or (

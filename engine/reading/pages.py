@@ -15,7 +15,6 @@ from engine.failures import (
     DeclaredAnswer,
     Failure,
     NotFound,
-    OrderMoved,
     PastTheEnd,
     ReadFailure,
     RequestRejected,
@@ -279,9 +278,8 @@ class PageReader:
             continues, ends = sent.request is not sent.first, list_request.paginator.request is None
             return ListPage(list_request, len(keyed), new, response.requested_at, continues, ends)
         except ReadFailure as failure:
-            kind = OrderMoved if isinstance(failure, OrderMoved) else ReadFailure
             message = f"{stream}: {sent.request} at {self._client.url(sent.request)}: {failure}."
-            raise kind(one_line(self._client.redact(message))) from failure
+            raise type(failure)(one_line(self._client.redact(message))) from failure
 
 
 def resuming(read: Callable[[str | None], Iterator[T]], position: str | None, style: Pagination) -> Iterator[T]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any
 
-from engine.failures import ReadFailure
+from engine.failures import MissingKey
 from engine.jsonpath import Getter, JsonPath
 from engine.nouns import counted
 from engine.requests import Record
@@ -64,7 +64,7 @@ class RowMapping:
         """The values of the primary key.
 
         Raises:
-            ReadFailure: a part of the key is absent, null or of another type, so it does not identify the row.
+            MissingKey: a part of the key is absent, null or of another type, so it does not identify the row.
         """
         values = []
         for name, get, convert in self._key:
@@ -75,7 +75,7 @@ class RowMapping:
                 value = mismatch.replacement
             if value is None:
                 paths = " or ".join(path.text for path in self._stream.fields[name].path)
-                raise ReadFailure(
+                raise MissingKey(
                     f'a record has no {self._stream.fields[name].type} for the primary key "{name}" at {paths}; '
                     f"it has the keys {', '.join(map(str, record))}"
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final
 
-from engine.failures import Failure, NotFound, ReadFailure, RequestRejected, SkippedList
+from engine.failures import Failure, MissingKey, NotFound, ReadFailure, RequestRejected, SkippedList
 from engine.http.client import Client
 from engine.jsonpath import JsonPath, leading_steps
 from engine.log import Log
@@ -58,7 +58,8 @@ def check_samples(
         except SkippedList as skipped:
             findings.add("note", "sample", place, f"not sampled, as answers declares: {skipped}")
         except ReadFailure as failure:
-            findings.add("error", "sample", ("streams", name, "primary_key"), str(failure))
+            key: Place = ("primary_key",) if isinstance(failure, MissingKey) else ()
+            findings.add("error", "sample", ("streams", name, *key), str(failure))
         except RequestRejected as failure:
             findings.add("error", "sample", place, str(failure))
         except Failure as failure:

@@ -593,6 +593,7 @@ def test_a_cursor_that_is_a_number_is_declared_so(
 PAGED = {
     "token": {"style": "token", "token": "$.next", "body": {"cursor": "$token"}},
     "total": {"style": "page_number", "body": {"offset": "$page", "limit": "$size"}, "total": "$.next"},
+    "more": {"style": "offset", "more": "$.next"},
 }
 
 
@@ -603,10 +604,12 @@ PAGED = {
         *(("token", kind, 1) for kind in ("array", "object", "boolean")),
         *(("total", kind, 0) for kind in ("string", "integer", "number")),
         *(("total", kind, 1) for kind in ("array", "object", "boolean")),
+        ("more", "boolean", 0),
+        ("more", "array", 1),
     ],
 )
 def test_tokens_and_totals_are_what_a_sync_takes_for_them(tmp_path: Path, key: str, declared: str, code: int) -> None:
-    """A number is a token, too, and a string can be a total; a sync fails on anything else."""
+    """A number is a token, too, and a string can be a total; a sync fails on anything else, or does not believe it."""
     document = shop()
     response = {
         "results": {"type": "array", "items": {"$ref": "#/components/schemas/Order"}},
@@ -622,6 +625,16 @@ def test_tokens_and_totals_are_what_a_sync_takes_for_them(tmp_path: Path, key: s
     assert (
         main(["check", str(tmp_path / "streams.yaml"), "--offline", "--openapi", str(tmp_path / "saved.json")]) == code
     )
+
+
+def test_a_response_that_does_not_say_whether_pages_follow_is_an_error(
+    server: tuple[Shop, Loopback], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sync fails on it, too. The place is the stream, since its key and endpoint are right."""
+    text = edited(DECLARED, add={"streams.orders.pagination": {"style": "offset", "more": "$[0].updated"}})
+    assert check(tmp_path, server[1], text=text) == 1
+    assert "streams.orders: orders: POST /orders/filter" in (found := capsys.readouterr().out)
+    assert "the value at $[0].updated is neither true nor false" in found
 
 
 def without_endpoint(document: Any) -> None:
