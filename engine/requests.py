@@ -100,6 +100,20 @@ def leaves_its_segment(value: str) -> bool:
     return bool({".", ".."} & {*re.split(r"[/\\]", value), *re.split(r"[/\\]", decoded)}) or not value
 
 
+def leaves_its_place(path: str, values: Mapping[str, Any]) -> bool:
+    """Whether one of the values that a path is filled with would lead to another place.
+
+    >>> [leaves_its_place("/$(+parent.name)/tags", {"parent": {"name": name}}) for name in ("a/b", "a/../b", "a//b")]
+    [False, True, True]
+    """
+    for variable in variables_in(path):
+        value = variable.value(values)
+        segments = str(value).split("/") if variable.keeps_slashes else [str(value)]
+        if value is not None and any(map(leaves_its_segment, segments)):
+            return True
+    return False
+
+
 KeyedRecord = tuple[Hashable, Record]
 """A primary key and its record."""
 

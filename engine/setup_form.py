@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from engine.http.decoding import UnexpectedShape
 from engine.log import Log, RedactingLog
 from engine.pagination import Pagination, with_page_size
 from engine.reading.pages import records_of
-from engine.requests import Request
+from engine.requests import Request, leaves_its_place
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Retry, ServerVersion, Spec, Stream
 from engine.spec.formats import JSON
@@ -131,6 +131,8 @@ def _reach_server(resolved: ResolvedSpec, client: Client, log: Log) -> None:
 
 def _read_any_table(resolved: ResolvedSpec, client: Client, log: Log) -> None:
     """A key is known to be accepted once a table is read: some servers report their version to anyone."""
+    if not [*_top_level(resolved)]:
+        return
     for stream in _top_level(resolved):
         with contextlib.suppress(NotFound):
             _read(client, stream)
@@ -146,7 +148,7 @@ def _read_any_table(resolved: ResolvedSpec, client: Client, log: Log) -> None:
 
 def _top_level(resolved: ResolvedSpec) -> Iterator[Stream]:
     """The streams of the connection that need no parent's rows to be read."""
-    return (stream for stream in resolved.streams if stream.parent is None)
+    return (stream for stream in resolved.streams if stream.parent is None or stream.parent.records)
 
 
 def _read_every_table(resolved: ResolvedSpec, client: Client, log: Log) -> None:
@@ -174,8 +176,7 @@ def _read(client: Client, stream: Stream) -> None:
 
 
 def _read_page(client: Client, stream: Stream, style: Pagination) -> None:
-    assert stream.endpoint is not None
-    paginator = style.paginate(Request(stream.endpoint, stream.query or {}, stream.body))
+    paginator = style.paginate(_request(stream, client.now))
     assert paginator.request is not None  # every paginator starts with one
     one_record = paginator.one_record
     client.send(
@@ -184,6 +185,20 @@ def _read_page(client: Client, stream: Stream, style: Pagination) -> None:
         lambda document: records_of(document, stream.records, one_record=one_record),
         form=stream.form or JSON,
     )
+
+
+def _request(stream: Stream, now: datetime) -> Request:
+    """The request for a stream's list; of several lists, for the first."""
+    assert stream.endpoint is not None
+    start_and_end = {"from": stream.begins(now), "now": now}
+    request = Request(stream.endpoint, stream.query or {}, stream.body, start_and_end)
+    if stream.parent is None:
+        return request
+    first, *_ = stream.parent.records
+    values = {"parent": [first] if stream.parent.batch else first}
+    if leaves_its_place(stream.endpoint.path, values):
+        raise Failure(f"{stream.name}: the first of parent.list cannot be part of the path {stream.endpoint.path}.")
+    return request.bind(values)
 
 
 def server_version(client: Client, declared: ServerVersion) -> str:

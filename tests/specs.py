@@ -39,7 +39,7 @@ def shipped_with(*names: str) -> str:
     kept, streams = set(names), shipped().streams
     for name, stream in reversed([*streams.items()]):  # each comes after its source
         if name in kept and stream.source is not None:
-            kept.add(stream.source.stream)
+            kept.add(stream.source.name)
     references = [
         f"streams.{name}.fields.{column}.references"
         for name in kept

@@ -20,7 +20,7 @@ from engine.pagination.single import Single
 from engine.pagination.token import Token
 from engine.reading.source import spelling
 from engine.requests import Request
-from engine.spec.dialect import ChangeFeed, Count, Fallback, Incremental, Parent, Query, Spec, Stream
+from engine.spec.dialect import ChangeFeed, Count, Fallback, Incremental, Parent, Query, Related, Spec, Stream
 from engine.spec.records import Records
 from engine.variables import Spelling, fill, variables_in
 from tools.checking.findings import Place
@@ -182,7 +182,7 @@ class _Written:
     samples: Mapping[str, Any]
 
 
-def _parents(parent: Parent | None, *templates: Any) -> Mapping[str, Any]:
+def _parents(parent: Parent | Related | None, *templates: Any) -> Mapping[str, Any]:
     """A sample of what a parent's record stands for in a request: a record that has a key wherever one is wanted."""
     if parent is None:
         return {}
@@ -256,7 +256,7 @@ def _page(
         written = [*written, _Written(style.body, style.query, place, {})]
     merged = Request(form.endpoint)
     for one in written:
-        form = form.writing(one.body, one.query, one.place, {**one.samples, **samples})
+        form = form.writing(one.body, one.query, one.place, {"now": INSTANT, **one.samples, **samples})
         merged = merged.merged(one.body, one.query)
     sized = style.sized(merged)
     keys = {**sized.query, **(sized.body or {})}
@@ -364,7 +364,7 @@ def _of_alternative(
     for name, path in (("stop_at", query.stop_at), ("filters_by", query.filters_by)):
         if path is not None:
             form = form.expecting(ExpectedPath(path, (*place, name), type="instant"))
-    samples: Mapping[str, Any] = {"since": INSTANT, "from": INSTANT, "now": INSTANT}
+    samples: Mapping[str, Any] = {"since": INSTANT, "from": INSTANT}
     if stream.is_of_each_parent(query):
         samples = {**samples, **_parents(stream.parent, stream.query, stream.body, query.query, query.body)}
         own = replace(own, samples=samples)
@@ -390,6 +390,6 @@ def _of_change_feed(spec: Spec, feed: ChangeFeed, place: Place) -> Iterator[Requ
         ),
         optional=True,
     )
-    samples = {"since": INSTANT, "from": INSTANT, "now": INSTANT}
+    samples = {"since": INSTANT, "from": INSTANT}
     written = _Written(feed.body, feed.query, place, samples)
     yield from _paged(spec, feed.pagination, form, [written], (*place, "pagination"))

@@ -46,7 +46,8 @@ def first_rows(
         Failure: the server did not return a list.
     """
     if parents is None and stream.parent is not None:
-        parents = first_rows(client, spec, spec.streams[stream.parent.stream], rows, log, on_request)
+        parent = spec.parent_of(stream)
+        parents = first_rows(client, spec, parent, rows, log, on_request) if parent else stream.parent.records[:rows]
     small = stream if stream.where else _with_pages_of(rows, stream)  # the first records may be no rows
     with PageReader(client, 1, on_request) as pages:
         try:

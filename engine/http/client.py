@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import Any
 
@@ -81,6 +83,11 @@ class Client:
         self._authentication = self._in_use(style)
         self._repairs = Repairs(redacting)
         self._clock = ServerClock()
+
+    @property
+    def now(self) -> datetime:
+        """The server's time or, if no response had a date, this machine's."""
+        return self._clock.time_at(time.monotonic()) or datetime.now(timezone.utc)
 
     def _connect(self, api: Api, headers: Mapping[str, str]) -> Transport:
         agent = re.sub(r"[^a-z0-9]+", "-", self._title.lower()).strip("-") or "api"

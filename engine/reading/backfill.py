@@ -44,6 +44,9 @@ def read_all(
         of: For a child stream: selects the parent records whose children are read; by default, all.
         since_last: For a child stream that asks each parent: what is requested of those that are known.
     """
+    if source.records is not None:
+        yield Batch([(source.mapping.key(record), record) for record in source.records])
+        return
     if source.parent is None or source.stream.parent is None:
         yield from _list(source, position, ahead, is_later)
         return

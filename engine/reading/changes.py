@@ -369,7 +369,7 @@ class ChangesPass:
             yield Batch((), page.asked_at, at)
 
     def _feed_pages(self, feed: ChangeFeed, position: str | None) -> Iterator[ListPage]:
-        request = Request(feed.endpoint, feed.query, feed.body).bind({"since": self.since})
+        request = Request(feed.endpoint, feed.query, feed.body).bind({"since": self.since, "now": self.source.now})
 
         def pages(start: str | None) -> Iterator[ListPage]:
             paginator = feed.pagination.paginate(request, start)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from engine.failures import Failure, NotFound, OrderMoved, ReadFailure, SkippedList
@@ -23,9 +23,8 @@ from engine.reading.batch import Batch
 from engine.reading.known_parents import KnownParents
 from engine.reading.pages import ListPage, ListRequest, children_in
 from engine.reading.source import Source
-from engine.requests import KeyedRecord, Record, Request, leaves_its_segment
+from engine.requests import KeyedRecord, Record, Request, leaves_its_place
 from engine.spec.dialect import Parent, Related
-from engine.variables import Variable, variables_in
 
 _AFTER: Final = " after "
 
@@ -126,22 +125,16 @@ def _note_read(
     note(source.parent.stream.name, keys)
 
 
-def _with_a_path(source: Source, declared: Parent, rows: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
+def _with_a_path(source: Source, declared: Parent | Related, rows: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
     """The rows whose values lead to a path of their own. No request can name the children of the others."""
     assert source.stream.endpoint is not None
-    in_path = [*variables_in(source.stream.endpoint.path)]
     found: list[KeyedRecord] = []
     for key, record in rows:
-        if any(_leaves_its_place(variable, variable.value({"parent": record})) for variable in in_path):
-            source.warning(f"{declared.stream} {key} cannot be part of a path; its rows are skipped")
+        if leaves_its_place(source.stream.endpoint.path, {"parent": record}):
+            source.warning(f"{declared.name} {key} cannot be part of a path; its rows are skipped")
         else:
             found.append((key, record))
     return found
-
-
-def _leaves_its_place(variable: Variable, value: Any) -> bool:
-    segments = str(value).split("/") if variable.keeps_slashes else [str(value)]
-    return value is not None and any(map(leaves_its_segment, segments))
 
 
 def _last_done(groups: Sequence[Sequence[KeyedRecord]], done: set[Hashable]) -> str | None:
@@ -188,7 +181,7 @@ def after(
 
 
 def _pages(
-    source: Source, declared: Parent, groups: Sequence[Sequence[KeyedRecord]], since_last: SinceLast | None
+    source: Source, declared: Parent | Related, groups: Sequence[Sequence[KeyedRecord]], since_last: SinceLast | None
 ) -> Iterator[ListPage]:
     try:
         requests = (_list_request(source, declared, group, since_last) for group in groups)
@@ -201,7 +194,7 @@ def _pages(
 
 def _again(
     source: Source,
-    declared: Parent,
+    declared: Parent | Related,
     rows: Sequence[KeyedRecord],
     missing: Mapping[Hashable, NotFound],
     existing: Existing,
@@ -217,6 +210,8 @@ def _again(
     groups = [[keyed] for keyed in rows if keyed[0] in alive]
     for page in _pages(source, declared, groups, since_last):
         if isinstance(page.unread, NotFound):
+            if source.parent.records is not None:
+                raise Failure(f"{page.unread} It is one of parent.list: remove it there if it is gone.")
             row = f"Its row in {source.parent.stream.name} exists"
             raise Failure(f"{page.unread} {row}, so nothing is concluded from that; sync again.")
         yield Batch(page.new, page.asked_at, None, 0, page.continues, _is_new(source, since_last, page.list_request.of))
@@ -235,7 +230,7 @@ def _embedded_in(source: Source, parent: Record) -> Iterator[KeyedRecord]:
 
 def _list_request(
     source: Source,
-    parent: Parent,
+    parent: Parent | Related,
     group: Sequence[KeyedRecord],
     since_last: SinceLast | None,
     *,
@@ -251,7 +246,7 @@ def _list_request(
     return source.listed(paginator, None if parent.batch else group[0], of=group[0][0])
 
 
-def _whole(source: Source, parent: Parent) -> ListOfChildren:
+def _whole(source: Source, parent: Parent | Related) -> ListOfChildren:
     """How all children are requested."""
     request, style = source.request(source.stream.body), source.pagination
     if isinstance(parent, Related):
@@ -263,7 +258,7 @@ def _whole(source: Source, parent: Parent) -> ListOfChildren:
     )
 
 
-def _check_values(source: Source, parent: Parent, request: Request) -> None:
+def _check_values(source: Source, parent: Parent | Related, request: Request) -> None:
     """Without the value, the request would be for the rows of every parent."""
     for variable in request.variables:
         if variable.name != parent.variable or variable.path is None:
@@ -271,13 +266,13 @@ def _check_values(source: Source, parent: Parent, request: Request) -> None:
         value = variable.value(request.values or {})
         if value is None or (parent.batch and None in value):
             raise ReadFailure(
-                f"{source.stream.name}: a record of {parent.stream} has no value at {variable.path.text}, which the "
+                f"{source.stream.name}: a record of {parent.name} has no value at {variable.path.text}, which the "
                 "request needs."
             )
 
 
 def _groups(
-    source: Source, parent: Parent, rows: Sequence[KeyedRecord], since_last: SinceLast | None
+    source: Source, parent: Parent | Related, rows: Sequence[KeyedRecord], since_last: SinceLast | None
 ) -> Iterator[Sequence[KeyedRecord]]:
     """The rows in groups that are requested together: in their order, and either known or new."""
     size = parent.batch or 1

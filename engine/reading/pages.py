@@ -113,6 +113,11 @@ class PageReader:
         self._pool.shutdown(wait=False)
 
     @property
+    def now(self) -> datetime:
+        """The server's time or, if it is not known, this machine's."""
+        return self._client.now
+
+    @property
     def requests_left(self) -> int | None:
         """How many requests the sync may still send; None if there is no limit."""
         return self._client.budget.requests_left

@@ -8,22 +8,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Final
 
 from engine.failures import Failure, OrderMoved, SkippedList
-from engine.instants import format_instant, shifted
+from engine.instants import format_instant
+from engine.jsonpath import compile_path
 from engine.log import Log
 from engine.nouns import counted
 from engine.pagination import Pagination, Paginator, is_stable, paginate_unjoined
 from engine.pagination.keyset import Keyset
+from engine.pagination.single import Single
 from engine.pagination.windows import WindowsPaginator
 from engine.reading.batch import Batch
 from engine.reading.pages import ListPage, ListRequest, PageReader
 from engine.reading.progress import Progress
 from engine.requests import KeyedRecord, Record, Request
 from engine.rows.mapping import RowMapping
-from engine.spec.dialect import Fallback, Instants, Lookup, Spec, Stream
+from engine.spec.dialect import Fallback, Field, Instants, Lookup, Parent, Related, Spec, Stream
 from engine.variables import Spelling
 
 _REQUESTS_A_LIST: Final = 4  # a list that is resumed needs as many until it is ahead of where it stopped
@@ -40,6 +42,8 @@ class Source:
     def __init__(self, spec: Spec, stream: Stream, parent: Source | None, pages: PageReader, log: Log) -> None:
         self.stream = stream
         self.parent = parent
+        self.records: Sequence[Record] | None = None
+        """The whole list, if it is not on the server: the values of a parent."""
         self.mapping = RowMapping(stream)
         self.progress = Progress(stream, log)
         self.lookback = spec.lookback_of(stream)
@@ -72,7 +76,7 @@ class Source:
     def what(self) -> str:
         """What is read, in words."""
         if self.stream.endpoint is None and self.stream.parent is not None:
-            return f"the records of {self.stream.parent.stream}"
+            return f"the records of {self.stream.parent.name}"
         return str(self.stream.endpoint)
 
     @property
@@ -147,21 +151,19 @@ class Source:
         later, windows = self.changed_later(is_later), self.stream.windows
         if windows is None or isinstance(style, Keyset) or "from" not in (request.values or {}):
             return style.paginate(request, position, is_later=later)
-        return windows.paginate(style, request, position, datetime.now(timezone.utc), is_later=later)
+        return windows.paginate(style, request, position, self.now, is_later=later)
 
     def parts(self) -> Sequence[str | None]:
         """The positions at which the list can be started, to read several windows at once."""
         windows, start = self.stream.windows, self.start().get("from")
         if windows is None or start is None:
             return [None]
-        return windows.parts(start, datetime.now(timezone.utc), self.concurrency)
+        return windows.parts(start, self.now, self.concurrency)
 
     def start(self) -> Mapping[str, datetime]:
         """The value of ``$from`` at the start of the list, if it has one."""
-        start = self.stream.start
-        if start is None:
-            return {}
-        return {"from": shifted(datetime.now(timezone.utc), -start) if isinstance(start, timedelta) else start}
+        start = self.stream.begins(self.now)
+        return {"from": start} if start is not None else {}
 
     def style_of(self, request: Request) -> Pagination:
         """The style in which the result of another request than the list's is read."""
@@ -193,7 +195,12 @@ class Source:
         """A request to the stream's endpoint."""
         assert self.stream.endpoint is not None  # the spec requires one for everything but embedded records
         whole_query = {**(self.stream.query or {}), **(query or {})}
-        return Request(self.stream.endpoint, whole_query, body, spelling=self._spelling)
+        return Request(self.stream.endpoint, whole_query, body, {"now": self.now}, self._spelling)
+
+    @property
+    def now(self) -> datetime:
+        """The server's time or, if it is not known, this machine's."""
+        return self._pages.now
 
     def read(
         self, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
@@ -319,10 +326,31 @@ def sources(spec: Spec, pages: PageReader, log: Log) -> Mapping[str, Source]:
     def source(name: str, built: dict[str, Source]) -> Source:
         if name not in built:
             stream = spec.streams[name]
-            parent = source(stream.source.stream, built) if stream.source else None
-            built[name] = Source(spec, stream, parent, pages, log)
+            built[name] = Source(spec, stream, parent_of(stream, built), pages, log)
         return built[name]
+
+    def parent_of(stream: Stream, built: dict[str, Source]) -> Source | None:
+        declared = stream.source
+        if declared is None:
+            return None
+        if isinstance(declared, Related) or declared.stream is not None:
+            return source(declared.name, built)
+        values = Source(spec, _of_values(declared), None, pages, log)
+        values.records = declared.records
+        return values
 
     return {
         name: source(name, shared if stream.sync_mode == "incremental" else {}) for name, stream in spec.streams.items()
     }
+
+
+def _of_values(parent: Parent) -> Stream:
+    """A stream of the values of a parent."""
+    return Stream(
+        description="One row per value.",
+        primary_key=("value",),
+        sync_mode="full_refresh",
+        pagination=(Single(),),
+        fields={"value": Field(path=(compile_path("$.value"),))},
+        name=parent.name,
+    )

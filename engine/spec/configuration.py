@@ -28,6 +28,7 @@ SAMPLES: Mapping[str, Sequence[str | int]] = {
     "url": ("https://sample.invalid/api",),
     "integer": (1,),
     "streams": ("all",),
+    "list": ("sample",),
     "headers": ("X-Sample: sample",),
     "certificates": ("",),
 }
@@ -53,12 +54,13 @@ class WarnUnless:
     message: str = key(Text(), "The warning.")
 
 
-SettingType = Literal["text", "url", "integer", "headers", "certificates", "streams"]
+SettingType = Literal["text", "url", "integer", "list", "headers", "certificates", "streams"]
 
 _TYPES: Final[Mapping[str, str]] = {
     "text": "any string",
     "url": "an http:// or https:// URL without credentials; a trailing slash is removed",
     "integer": "an integer",
+    "list": "values with commas between, for `parent: {list: ...}`; blanks around them and repetitions do not count",
     "headers": "HTTP headers: `Name: value; Name: value`, or a JSON object",
     "certificates": "certificates in PEM form",
     "streams": "which streams are synced: `all`, `default`, names, or names to leave out after a minus; one setting "
@@ -115,6 +117,8 @@ class Setting:
             return int(value)
         if self.type == "certificates":
             return certificates(value)
+        if self.type == "list":
+            return ",".join(separated(value))
         return value.rstrip("/") if self.type == "url" else value
 
 
@@ -123,9 +127,19 @@ _FORMS: Final[Mapping[str, tuple[str, str]]] = {
     "url": (r"https?://[^\s/?#@]+(/[^\s?#]*)?", "an http:// or https:// URL without credentials, query or fragment"),
     "integer": (r"-?[0-9]{1,18}", "an integer"),
     "streams": (r"\s*-?\s*\w+\s*(,\s*-?\s*\w+\s*)*", "names of streams separated by commas, such as: all, -logs"),
+    "list": (r"[\s\S]*[^\s,][\s\S]*", "values separated by commas"),
     "headers": (HEADERS_PATTERN, HEADERS_EXPECTED),
     "certificates": (CERTIFICATES_PATTERN, CERTIFICATES_EXPECTED),
 }
+
+
+def separated(text: str) -> tuple[str, ...]:
+    """The values in a list with commas between, each once.
+
+    >>> separated("acme/api, acme/web,, acme/api")
+    ('acme/api', 'acme/web')
+    """
+    return tuple(dict.fromkeys(value for part in text.split(",") if (value := part.strip())))
 
 
 class ConfigurationError(ValueError):

@@ -43,12 +43,12 @@ from engine.declare.values import (
     Size,
     Text,
 )
-from engine.instants import formatted
+from engine.instants import formatted, shifted
 from engine.jsonpath import JsonPath, compile_path
 from engine.pagination import PAGINATION, Pagination
 from engine.pagination.windows import Windows
 from engine.spec.answers import Answer
-from engine.spec.configuration import Setting
+from engine.spec.configuration import Setting, separated
 from engine.spec.formats import FORMAT, JSON, Format
 from engine.spec.records import WHOLE, Condition, Records
 from engine.spec.types import (
@@ -336,15 +336,24 @@ class Field:
 class Parent:
     """Another stream whose rows determine the requests: one per row, or one per batch of rows.
 
-    The request has values of the parent's record as `$parent.id`, in the endpoint's path as `$(parent.id)`. A stream
-    without an endpoint of its own takes its records out of the parent's. In that case, and whenever a request is made
-    for a single parent, fields can reach the parent's record as `$parent.id`, too. `$parent.$parent` is the parent's.
+    The request has values of the parent's record as `$parent.id`, in the endpoint's path as `$(parent.id)`, or as
+    `$(+parent.id)` if a slash in the value separates segments of the path. A stream without an endpoint of its own
+    takes its records out of the parent's. In that case, and whenever a request is made for a single parent, fields can
+    reach the parent's record as `$parent.id`, too. `$parent.$parent` is the parent's.
+
+    In place of a stream, the parent can be a list of values, usually from a setting. Each is `$parent.value`.
     """
 
+    required_one_of: ClassVar = ("stream", "list")
     variable: ClassVar[str] = "parent"
     """The variable that stands for its record."""
 
-    stream: str = key(STREAM, "The parent stream.")
+    stream: str | None = key(STREAM, "The parent stream.", default=None)
+    list: tuple[tuple[str, ...], ...] | None = key(
+        OneOrMore(Text(convert=separated, noun="values with commas between")),
+        "Values in place of a parent stream: `${repositories}`, a setting of type `list`.",
+        default=None,
+    )
     batch: int | None = key(
         Integer(1, 1000), "Number of parents per request; `$parent.id` is then a list.", default=None
     )
@@ -355,13 +364,25 @@ class Parent:
         default=True,
     )
 
+    @property
+    def records(self) -> tuple[Mapping[str, str], ...]:
+        """The records of a parent that is a list of values."""
+        values = (value for several in self.list or () for value in several)
+        return tuple({"value": value} for value in dict.fromkeys(values))
+
+    @property
+    def name(self) -> str:
+        """What its rows are called."""
+        return self.stream or "parent.list"
+
 
 @dataclass(frozen=True, kw_only=True)
-class Related(Parent):
+class Related:
     """Another stream. When its rows can have changed, the rows of this stream that belong to them are read."""
 
     variable: ClassVar[str] = "related"
 
+    stream: str = key(STREAM, "The other stream.")
     batch: int | None = key(
         Integer(1, 1000), "Number of those rows per request; `$related.id` is the list of their ids.", default=100
     )
@@ -370,6 +391,11 @@ class Related(Parent):
         JsonObject(), "Body of a POST request, with `$related.id` and a stable sort.", default=None
     )
     query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters.", default={})
+
+    @property
+    def name(self) -> str:
+        """What its rows are called."""
+        return self.stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -652,9 +678,13 @@ class Stream:
     name: str = ""
 
     @property
-    def source(self) -> Parent | None:
+    def source(self) -> Parent | Related | None:
         """The other stream whose rows determine requests: for all rows, or for those that can have changed."""
         return self.parent or (self.incremental.related if self.incremental else None)
+
+    def begins(self, now: datetime) -> datetime | None:
+        """Where the list begins; None if it has no such instant."""
+        return shifted(now, -self.start) if isinstance(self.start, timedelta) else self.start
 
     @property
     def query_of_each_parent(self) -> Query | None:
@@ -672,7 +702,7 @@ class Stream:
     @property
     def asks_each_parent(self) -> bool:
         """Whether each sync asks all rows of the parent for their children, not only those that changed."""
-        return self.query_of_each_parent is not None
+        return self.query_of_each_parent is not None or (self.parent is not None and self.parent.list is not None)
 
     @property
     def has_instants(self) -> bool:
@@ -710,6 +740,10 @@ class Spec:
     streams: Mapping[str, Stream] = key(
         MapOf("stream", Object(Stream), NAME_PATTERN, NAME_EXPECTED), "What is synced: one stream, one table."
     )
+
+    def parent_of(self, stream: Stream) -> Stream | None:
+        """The parent stream of a stream; None if it has none, or a list of values in its place."""
+        return self.streams.get(stream.parent.stream or "") if stream.parent is not None else None
 
     def lookback_of(self, stream: Stream) -> timedelta:
         """How far back a stream looks for changes."""

@@ -39,6 +39,7 @@ def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
         *(("parent",) if stream.parent is not None else ()),
         *(("from",) if stream.start is not None else ()),
         *(("to",) if stream.windows is not None else ()),
+        "now",
     )
     yield _Written(
         at,

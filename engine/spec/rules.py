@@ -384,6 +384,17 @@ def parent_records_are_known(stream: Stream, at: Node) -> Violations:
                     yield Violation(place, f"{PARENT} is unknown in the rows that {name} finds")
 
 
+def a_parent_is_a_stream_or_values(stream: Stream, at: Node) -> Violations:
+    """Values have no records of their own, in which a stream without an endpoint could find its own."""
+    if stream.parent is None or stream.parent.list is None:
+        return
+    if at.at("parent").get("stream") is not None:
+        yield Violation(at.at("parent", "list"), 'the parent is either a "stream" or a "list"', at_key=True)
+    elif at.get("endpoint") is None:
+        message = 'a list of values has no records in which the rows could be: give an "endpoint"'
+        yield Violation(at.at("parent", "list"), message, at_key=True)
+
+
 # --- how changes are found -------------------------------------------------------------------------------------------
 
 
@@ -452,6 +463,9 @@ def a_query_of_each_parent_is_alone(stream: Stream, at: Node) -> Violations:
     """It is sent for many rows at once, and what it finds of one says nothing of the others."""
     if stream.query_of_each_parent is None or stream.incremental is None:
         return
+    if stream.cursor_field is not None and not stream.has_instants:
+        message = "rows of several parents share no order of numbers or strings: the cursor must be a UTC_DATETIME"
+        yield Violation(at.at("cursor_field"), message)
     for number, query in enumerate(stream.incremental.changes):
         if not stream.is_of_each_parent(query):
             continue
@@ -580,7 +594,7 @@ def records_are_in_one_place(spec: Spec, at: Node) -> Violations:
 def parent_exists(spec: Spec, name: str, at: Node) -> Violations:
     """A stream that depends on another needs it in the same file."""
     source = spec.streams[name].source
-    if source is not None and source.stream not in spec.streams:
+    if source is not None and source.stream is not None and source.stream not in spec.streams:
         yield Violation(
             at, f'its parent "{source.stream}" is not a stream; {suggestion(source.stream, spec.streams)}', True
         )
@@ -590,8 +604,8 @@ def parents_form_no_cycle(spec: Spec, name: str, at: Node) -> Violations:
     """A stream that depended on itself could never be read."""
     line = [name]
     while (source := spec.streams[line[-1]].source) is not None and source.stream in spec.streams:
-        line.append(source.stream)
-        if source.stream in line[:-1]:
+        line.append(source.name)
+        if source.name in line[:-1]:
             yield Violation(at, f"its parents form a cycle: {', '.join(line)}", at_key=True)
             return
 
@@ -640,7 +654,7 @@ def skipped_children_are_not_deleted(spec: Spec, name: str, at: Node) -> Violati
     children: list[Stream] = []  # the stream, its parent, and so on, as far as they have parents themselves
     while stream is not None and stream.parent is not None and stream not in children:
         children.append(stream)
-        stream = spec.streams.get(stream.parent.stream)
+        stream = spec.parent_of(stream)
     if any(answer.means == "skip" for one in children for answer in (*one.answers, *spec.api.answers)):
         message = "rows of children that answers skips stay, so soft_delete cannot tell which rows are gone"
         yield Violation(at.at("deleted"), message)
@@ -661,13 +675,15 @@ def _can_resume(spec: Spec, stream: Stream) -> bool:
 
 def children_reconcile_with_their_parent(spec: Spec, name: str, at: Node) -> Violations:
     """Children are re-read parent by parent, over several syncs."""
-    stream = spec.streams[name]
-    if stream.parent is None or stream.reconcile is None or stream.parent.stream not in spec.streams:
+    stream, parent = spec.streams[name], spec.parent_of(spec.streams[name])
+    if stream.parent is None or stream.reconcile is None:
         return
-    parent = spec.streams[stream.parent.stream]
-    if not parent.has_instants or parent.count is None or not _can_resume(spec, parent):
+    if stream.parent.list is not None:
+        message = "the children of a list of values cannot be reconciled: there is no list of them to read in slices"
+        yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
+    elif parent is not None and (not parent.has_instants or parent.count is None or not _can_resume(spec, parent)):
         message = (
-            f"reconciliation re-reads {stream.parent.stream}, which needs a cursor_field, a count and a pagination "
+            f"reconciliation re-reads {stream.parent.name}, which needs a cursor_field, a count and a pagination "
             f"that can resume ({_RESUMABLE})"
         )
         yield Violation(at.at("incremental", "reconcile"), message, at_key=True)
@@ -730,6 +746,7 @@ STREAM_RULES: Final = (
     no_endpoint_no_request,
     path_values_are_single,
     parent_records_are_known,
+    a_parent_is_a_stream_or_values,
     incremental_needs_changes,
     open_rows_and_change_feed_need_a_lookup,
     lookup_needs_a_plain_key,

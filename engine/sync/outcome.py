@@ -35,7 +35,7 @@ class Outcome:
         stream = one.stream
         if stream.name in {*self._failed, *self._waiting, *self._skipped}:
             return
-        if stream.source is not None and self._is_left_out(one, stream.source.stream):
+        if stream.source is not None and self._is_left_out(one, stream.source.name):
             return
         try:
             part()

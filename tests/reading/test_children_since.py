@@ -68,6 +68,7 @@ class Forge:
     def __init__(self, *names: str) -> None:
         self.now = START
         self.issues: dict[str, list[dict[str, Any]]] = {}
+        self.missing: set[str] = set()
         self.refuse: Callable[[str], bool] = lambda path: False
         self.seen: list[tuple[str, str | None]] = []
         for name in names:
@@ -84,6 +85,8 @@ class Forge:
         self.seen.append((path, since and since[:10]))
         if self.refuse(path):
             return Reply({}, 403, headers=date)
+        if path in self.missing:
+            return Reply({"message": "Not Found"}, 404, headers=date)
         if not path:
             return Reply([{"id": name, "full_name": name} for name in self.issues], headers=date)
         if path.endswith("/comments"):

@@ -89,3 +89,38 @@ def test_no_more_requests_are_in_flight_than_the_stream_allows(tmp_path: Path) -
     server = Slow(shops=[{"id": name} for name in names], **lists)
     synced(server, tmp_path, text)
     assert most == 1
+
+
+def test_now_is_the_time_of_the_server(tmp_path: Path) -> None:
+    """`$now` and `$now-7d`, in the request for a list and in a query for changes, by the server's clock."""
+    asked: list[dict[str, list[str]]] = []
+
+    class Clocked(Server):
+        def __call__(self, seen: Seen) -> Reply:
+            asked.append(dict(seen.query))
+            return super().__call__(seen)
+
+    server = Clocked(jobs=[])
+    text = f"""{HEAD}
+  first:
+    description: The list whose response shows the time.
+    endpoint: GET /jobs
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    fields: &fields {{id: $.id, updated: {{path: $.updated, type: UTC_DATETIME}}}}
+  jobs:
+    description: One row per job.
+    endpoint: GET /jobs
+    query: {{from: $now-7d, to: $now}}
+    primary_key: id
+    cursor_field: updated
+    sync_mode: incremental
+    incremental: {{changes: {{query: {{to: $now-1h}}}}}}
+    fields: *fields
+"""
+    recorder, _ = synced(server, tmp_path, text)
+    synced(server, tmp_path, text, recorder)
+    first, second = ({name: value[:13] for name, (value,) in one.items()} for one in asked if one)
+    assert second == {"from": "2025-12-26T00", "to": "2026-01-01T23"}
+    assert first == {"from": "2025-12-25T00", "to": "2026-01-01T00"}

@@ -35,7 +35,8 @@ def check_stream(api: OpenApi, spec: Spec, stream: Stream, root: Node) -> Stream
     findings = StreamFindings(stream.name, root)
     requests = [CheckedRequest.of(api, stream, form) for form in request_forms(spec, stream)]
     record = record_of(api, spec, stream)
-    parent = record_of(api, spec, spec.streams[stream.parent.stream]) if stream.parent else None
+    above = spec.parent_of(stream)
+    parent = record_of(api, spec, above) if above else None
     if not requests:
         _check_held(findings, stream, record, parent)
         return findings

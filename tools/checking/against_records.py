@@ -44,7 +44,7 @@ def check_samples(
         try:
             parents = _parents(client, spec, stream, log, sampled)
             if stream.parent is not None and not parents:
-                findings.add("note", "sample", place, f"not sampled: {stream.parent.stream} has no rows on this server")
+                findings.add("note", "sample", place, f"not sampled: {stream.parent.name} has no rows on this server")
                 continue
             records = first_rows(client, spec, stream, _ROWS, log, parents=parents)
             sampled[name] = records
@@ -76,7 +76,9 @@ def _parents(
     """At most one row of a child's parent, which is read once; None if the stream is not a child."""
     if stream.parent is None:
         return None
-    parent = spec.streams[stream.parent.stream]
+    parent = spec.parent_of(stream)
+    if parent is None:
+        return stream.parent.records[:1]
     if parent.name not in sampled:
         sampled[parent.name] = first_rows(client, spec, parent, _ROWS, log)
     return sampled[parent.name][:1]

@@ -100,7 +100,7 @@ def _cell(value: Any) -> str:
 
 def _print_table(stream: Stream, rows: Sequence[Row], style: TerminalStyle) -> None:
     if not rows:
-        why = f"the first rows of {stream.parent.stream} have none" if stream.parent else why_empty(stream)
+        why = f"the first rows of {stream.parent.name} have none" if stream.parent else why_empty(stream)
         print(f"{stream.destination_table}: {why}")
         return
     names = _that_fit(stream, rows, style.width)

@@ -9,7 +9,7 @@ from engine.nouns import counted
 from engine.pagination import is_stable
 from engine.pagination.single import Single
 from engine.requests import Request
-from engine.spec.dialect import Incremental, Parent, Reconcile, Spec, Stream
+from engine.spec.dialect import Incremental, Parent, Reconcile, Related, Spec, Stream
 from engine.state import KEYS_MAX, KNOWN_MAX
 
 
@@ -65,7 +65,8 @@ def _is_stable(spec: Spec, stream: Stream) -> bool:
         request = Request(stream.endpoint, stream.query or {}, stream.body)
         if not is_stable(stream.pagination[0], request):
             return False
-    return stream.parent is None or _is_stable(spec, spec.streams[stream.parent.stream])
+    parent = spec.parent_of(stream)
+    return parent is None or _is_stable(spec, parent)
 
 
 def _found(spec: Spec, stream: Stream, incremental: Incremental) -> Iterator[str]:
@@ -73,7 +74,8 @@ def _found(spec: Spec, stream: Stream, incremental: Incremental) -> Iterator[str
     if incremental.open is not None:
         yield f"{every_change} in open rows (`{incremental.open.field.text}` is {_either(incremental.open.values)})"
     if stream.asks_each_parent and stream.parent is not None:
-        yield f"{every_change}, for which each row of {stream.parent.stream} is asked, and all rows of a new one"
+        each = f"each row of {stream.parent.stream}" if stream.parent.stream else "each value in the settings"
+        yield f"{every_change}, for which {each} is asked, and all rows of a new one"
     elif stream.source is not None:
         yield f"{every_change} in rows that belong to {_read_parents(spec, stream.source)}"
     for query in incremental.changes:
@@ -84,20 +86,21 @@ def _found(spec: Spec, stream: Stream, incremental: Incremental) -> Iterator[str
         yield f"{words}, if the server has `{incremental.change_feed.endpoint}`"
 
 
-def _read_parents(spec: Spec, declared: Parent) -> str:
+def _read_parents(spec: Spec, declared: Parent | Related) -> str:
     """The rows of another stream whose children each sync reads."""
-    parent = spec.streams[declared.stream]
+    parent = spec.streams[declared.name]
     if declared.moves_cursor and parent.cursor_field is not None:
-        return f"changed {declared.stream}"
+        return f"changed {declared.name}"
     if parent.incremental is None:
-        return f"any of {declared.stream}"
-    return f"changed {'or open ' if parent.incremental.open else ''}{declared.stream}"
+        return f"any of {declared.name}"
+    return f"changed {'or open ' if parent.incremental.open else ''}{declared.name}"
 
 
 def _reconciled(spec: Spec, stream: Stream, reconcile: Reconcile) -> str:
-    period, parent = _span(reconcile.every), stream.parent
-    if parent is not None and stream.deleted == "keep" and spec.streams[parent.stream].cursor_field is not None:
-        return f"Within {period}, reconciliation reads the rows of those {parent.stream} whose change no query found."
+    period, parent = _span(reconcile.every), spec.parent_of(stream)
+    follows = parent is not None and parent.cursor_field is not None and not stream.asks_each_parent
+    if parent is not None and follows and stream.deleted == "keep":
+        return f"Within {period}, reconciliation reads the rows of those {parent.name} whose change no query found."
     return f"Reconciliation re-reads every row within {period}."
 
 

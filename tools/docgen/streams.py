@@ -55,8 +55,9 @@ def _source(stream: Stream) -> str:
     if stream.parent is None:
         return f"Endpoint: `{stream.endpoint}`"
     if stream.endpoint is None:
-        return f"Source: the records of {stream.parent.stream}"
-    return f"Endpoint: `{stream.endpoint}`, for rows of {stream.parent.stream}"
+        return f"Source: the records of {stream.parent.name}"
+    rows = f"rows of {stream.parent.name}" if stream.parent.stream else "each value in the settings"
+    return f"Endpoint: `{stream.endpoint}`, for {rows}"
 
 
 def _mode(stream: Stream) -> str:

@@ -101,7 +101,8 @@ def object_at(response: Shape, records: Records) -> Shape | None:
 def record_of(api: OpenApi, spec: Spec, stream: Stream) -> Shape | None:
     """The shape of a stream's records, in its endpoint's response or in the list that its parent's records hold."""
     if stream.endpoint is None:
-        holder = record_of(api, spec, spec.streams[stream.parent.stream]) if stream.parent else None
+        parent = spec.parent_of(stream)
+        holder = record_of(api, spec, parent) if parent else None
         return record_at(holder, stream.records) if holder else None
     operation = api.find(stream.endpoint)
     if not isinstance(operation, Operation) or operation.response is None:

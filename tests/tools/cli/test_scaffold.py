@@ -123,7 +123,7 @@ def test_a_shipped_stream_scaffolded_again_syncs_the_same_rows(
     configuration.write_text(json.dumps(settings), "utf-8")
     path.write_text(without(name), "utf-8")
     shipped = STREAMS_SHIPPED[name]
-    endpoint = str(shipped.endpoint or f"{STREAMS_SHIPPED[shipped.parent.stream].endpoint}#schedules")  # type: ignore[union-attr]
+    endpoint = str(shipped.endpoint or f"{STREAMS_SHIPPED[shipped.parent.name].endpoint}#schedules")  # type: ignore[union-attr]
     given = ["--name", name, "--append", str(path), "--configuration", str(configuration)]
     assert main(["scaffold", endpoint, *given]) == 0
     assert f"added the stream {name}" in capsys.readouterr().out

@@ -46,6 +46,10 @@ VISITS = edited(
         }
     },
 )
+BY_REGION = edited(
+    VISITS,
+    replace={"streams.visits.endpoint": "GET /$(parent.value)/visits", "streams.visits.parent": {"list": "eu, us"}},
+)
 NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
 
 
@@ -84,6 +88,12 @@ NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
             VISITS,
             "visits",
             "  - every change that moves `ended`, for which each row of shops is asked, and all rows of a new one",
+        ),
+        (
+            BY_REGION,
+            "visits",
+            "  - every change that moves `ended`, for which each value in the settings is asked, and all rows of a new "
+            "one",
         ),
         (NOT_RECONCILED, "runs", "There is no reconciliation. Other changes are not detected."),
         (SOFT_DELETE, "runs", "Other rows that are deleted on the server are soft-deleted every 24 hours."),
