@@ -288,14 +288,14 @@ def by_a_failure(world: World, syncs: int) -> type[BaseException]:
 
 
 def by_a_kill(world: World, syncs: int) -> type[BaseException]:
-    """The process ends at the sixteenth request: what follows the last checkpoint is read again."""
+    """The process ends at the twentieth request: what follows the last checkpoint is read again."""
 
     def kill(seen: Seen, answer: Answerer) -> Reply:
         if is_last(seen):
             raise Killed
         return answer(seen)
 
-    is_last = numbered(16)
+    is_last = numbered(20)
     world.api.misbehaviors = [kill]
     return Killed
 
