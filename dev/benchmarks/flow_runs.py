@@ -48,13 +48,14 @@ class FlowRuns:
 
     def _matching(self, wanted: dict[str, Any]) -> Sequence[Row]:
         """The rows that a filter selects, in the order of their start."""
-        if wanted.keys() & {"end_time", "start_time"}:  # runs that ended
+        states = wanted.get("state", {}).get("type", {})
+        if wanted.keys() & {"end_time", "start_time"} or "not_any_" in states:  # runs that ended, or in other states
             return []
         expected = wanted.get("expected_start_time", {})
         first = bisect_left(self._starts, expected.get("after_", ""))
         rows = self._rows[first : bisect_right(self._starts, expected.get("before_", "~"))]
-        if "state" in wanted:
-            return [row for row in rows if row["state_type"] in wanted["state"]["type"]["any_"]]
+        if states:
+            return [row for row in rows if row["state_type"] in states["any_"]]
         return [row for row in rows if row["id"] in wanted["id"]["any_"]] if "id" in wanted else rows
 
 
