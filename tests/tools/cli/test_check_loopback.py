@@ -633,8 +633,10 @@ def test_a_response_that_does_not_say_whether_pages_follow_is_an_error(
     """A sync fails on it, too. The place is the stream, since its key and endpoint are right."""
     text = edited(DECLARED, add={"streams.orders.pagination": {"style": "offset", "more": "$[0].updated"}})
     assert check(tmp_path, server[1], text=text) == 1
-    assert "streams.orders: orders: POST /orders/filter" in (found := capsys.readouterr().out)
+    found = capsys.readouterr().out
+    assert "streams.orders: error: orders: POST /orders/filter" in found
     assert "the value at $[0].updated is neither true nor false" in found
+    assert "streams.orders.pagination.more: error: expected a boolean at $[0].updated, found a date-time" in found
 
 
 def without_endpoint(document: Any) -> None:
