@@ -89,7 +89,7 @@ def test_checkpoints_grow_with_the_open_rows_and_not_with_their_square(world: Wo
     """Twice the open rows: about twice the bytes of state in all checkpoints of a first pass."""
     only(world, "runs")
     written = []
-    for rows in (400, 400):
+    for rows in (100, 100):
         for minute in range(rows):
             model.make_run("SCHEDULED", minutes=minute)
         world.warehouse.state, world.warehouse.tables = {}, {}

@@ -450,6 +450,7 @@ def test_what_is_dispensable_may_fail_in_every_way(
     world: World, model: Model, which: Callable[[Seen], bool], broken: str
 ) -> None:
     """A feed of changes or an optional query fails: the rest arrives. Reconciliation finds what they would find."""
+    only(world, "runs", "steps")
     world.sync()
     model.wait(3600)
     new = model.make_run()

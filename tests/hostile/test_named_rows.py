@@ -13,6 +13,7 @@ import pytest
 
 from dev.testbed.loopback import Answerer, Reply, Seen
 from engine.declare.problems import SpecError
+from tests import effort
 from tests.hostile.misbehaviors import (
     NOT_FOUND,
     PROXY_PAGE,
@@ -133,7 +134,7 @@ def test_no_live_row_is_deleted_or_missed_while_a_list_moves(
             model.make_pool(queues=0)
     else:
         pool = model.make_pool(queues=30)
-    for _ in range(12):
+    for _ in range(4 if effort.quick else 12):
         model.misbehaviors = [after_each(on(stream), lambda: model.shuffle(stream, dice, share))]
         world.sync()
         assert not world.deleted_by_mistake([stream])
@@ -182,7 +183,7 @@ def test_workers_and_queues_of_more_than_a_page(server: InProcess, table: str) -
             return
         api.tables[table][key] |= {"last_heartbeat_time": api.at(), "priority": dice.randrange(35)}
 
-    for _ in range(12):
+    for _ in range(4 if effort.quick else 12):
         api.misbehaviors = [after_each(on(f"/{table}/"), move)]
         world.sync(checkpoint_rows=100)
         assert not world.wrong(stream, table)
@@ -248,6 +249,7 @@ def test_reconciliation_finds_what_a_query_missed_before_it_worked(
     world: World, model: Model, reply: Reply, syncs: int
 ) -> None:
     """A query that works today did not deliver what changed while it was refused: before an upgrade, or only once."""
+    only(world, "runs", "steps")
     world.sync()
     model.misbehaviors = [respond(reply, paused_query)]
     for _ in range(syncs):
