@@ -146,6 +146,7 @@ class Client:
 
     def url(self, request: Request) -> str:
         """The URL of a request, without its query, for messages."""
+        request = request.written_out()
         return self._transport.url(request) or f"{self._api.base_url.rstrip('/')}/{request.endpoint.path}"
 
     def redact(self, text: str) -> str:
