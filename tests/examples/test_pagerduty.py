@@ -30,7 +30,7 @@ def connected(api: PagerDuty, *streams: str, key: str = KEY) -> Example:
 
 
 def test_all_rows_arrive_then_only_those_that_changed(pagerduty: PagerDuty) -> None:
-    """The first sync reads two years in windows of half a year, the next ones the incidents of the last 30 days."""
+    """The first sync reads two years in windows of half a year, the next ones what is open or was resolved."""
     example = connected(pagerduty)
     sent = example.sync()
     assert {table: len(keys) for table, keys in sent.items()} == {
@@ -47,27 +47,31 @@ def test_all_rows_arrive_then_only_those_that_changed(pagerduty: PagerDuty) -> N
 
     pagerduty.now += 2 * HOUR
     assert example.sync() == {}
-    assert example.requests == [*["GET /incidents"] * 3, "GET /services"]
+    assert example.requests == [*["GET /incidents"] * 6, "GET /services"]
 
     pagerduty.now += HOUR
-    pagerduty.resolve(3)
+    pagerduty.resolve(0)
     pagerduty.add_incident(4, pagerduty.now)
     del pagerduty.services[0]
     assert example.sync() == {
-        "incidents": ["PINC00003", "PINC00004"],
-        "incident_log_entries": ["R00003001", "R00004000"],
+        "incidents": ["PINC00000", "PINC00004"],
+        "incident_log_entries": ["R00000001", "R00004000"],
     }
-    assert example.tables.rows["incidents"]["PINC00003"]["status"] == "resolved"
+    assert example.tables.rows["incidents"]["PINC00000"]["status"] == "resolved"
     assert example.tables.deleted == {"services": ["PSVC000"]}
 
 
-def test_a_window_with_too_many_incidents_is_halved(pagerduty: PagerDuty) -> None:
-    """The API returns no more than 10,000 results of a list, and no more than 100 of them in a page."""
+def test_long_lists_are_read_in_parts(pagerduty: PagerDuty) -> None:
+    """A window with too many results is halved. Later syncs stop at the first incident that was resolved before."""
     pagerduty.most = 150
-    for number in range(100, 220):
-        pagerduty.add_incident(number, pagerduty.ago(number * DAY))
+    for number in range(100, 300):
+        pagerduty.add_incident(number, pagerduty.ago((number - 100) * DAY / 2))
+        pagerduty.incidents[-1] |= {"status": "resolved", "resolved_at": pagerduty.incidents[-1]["created_at"]}
     example = connected(pagerduty, "incidents")
-    assert len(example.sync()["incidents"]) == 124
+    assert len(example.sync()["incidents"]) == 204
+    pagerduty.now += HOUR
+    assert example.sync() == {}
+    assert len(example.requests) == 2
 
 
 def test_throttled_requests_are_sent_again(pagerduty: PagerDuty) -> None:

@@ -16,6 +16,8 @@ from tests.examples.stubs.api import DAY, Api, Json, Rejected, parameters
 KEY = "y_NbAkKc66ryYTWUXYEu"
 _PAGE = ("limit", "offset", "total")
 _MOST = 10_000
+_STATUSES = ("triggered", "acknowledged", "resolved")
+_SORTS = ("incident_number", "created_at", "resolved_at")
 _SPAN = 184 * DAY  # six months
 
 
@@ -118,9 +120,12 @@ class PagerDuty(Api):
         raise Rejected(_error(404, 2100, "Not Found"))
 
     def _incidents(self, query: Mapping[str, str]) -> tuple[Sequence[Json], Mapping[str, str]]:
-        if query.get("sort_by", "created_at") not in ("created_at", "created_at:asc"):
-            raise _unknown("sort_by")
-        found = sorted(self.incidents, key=lambda one: (one["created_at"], one["incident_number"]))
+        by, _, direction = query.get("sort_by", "created_at").partition(":")
+        statuses = query.get("statuses[]", ",".join(_STATUSES)).split(",")
+        if by not in _SORTS or direction not in ("", "asc", "desc") or not set(statuses) <= {*_STATUSES}:
+            raise _unknown("sort_by or statuses")
+        found = [one for one in self.incidents if one["status"] in statuses]
+        found.sort(key=lambda one: (one[by] or "", one["incident_number"]), reverse=direction == "desc")
         if query.get("date_range") != "all":
             since, until = self._range(query)
             found = [one for one in found if since <= _parsed(one["created_at"], "created_at") < until]
