@@ -46,12 +46,15 @@ class InProcess:
         *,
         params: Sequence[tuple[str, str]],
         json: Any,
+        data: Mapping[str, str] | None,
         headers: Mapping[str, str],
         **options: Any,
     ) -> requests.Response:
         assert url.startswith(self.url)
         content = b"" if json is None else dumps(json).encode()
         sent = {**{name: str(value) for name, value in session.headers.items()}, **headers}
+        if data is not None:
+            content, sent["Content-Type"] = urlencode(data).encode(), "application/x-www-form-urlencoded"
         seen = received(method, f"{url}?{urlencode(params)}" if params else url, sent, content)
         self.seen.append(seen)
         reply = self.answer(seen)

@@ -51,7 +51,7 @@ def test_all_rows_arrive_then_only_those_that_changed(pagerduty: PagerDuty) -> N
 
     pagerduty.now += HOUR
     pagerduty.resolve(0)
-    pagerduty.add_incident(4, pagerduty.now)
+    pagerduty.add_incident(4, pagerduty.ago(timedelta(minutes=1)))
     del pagerduty.services[0]
     assert example.sync() == {
         "incidents": ["PINC00000", "PINC00004"],

@@ -184,3 +184,16 @@ def test_a_response_that_says_so_ends_the_list() -> None:
         assert paginator.request is None
     with pytest.raises(ReadFailure, match="there are more pages, and there is no link to the next one"):
         style.paginate(GET).advance(page([1], {"more": True}))
+
+
+def test_a_link_can_be_one_of_several() -> None:
+    """A path with a filter has a list of matches: one leads to the next page, none is the end, two are a failure."""
+    style = Link(link=in_response("$.links[?(@.rel == 'next')].href"))
+    paginator = style.paginate(GET)
+    following = {"href": "?after=1", "rel": "next"}
+    paginator.advance(Page([(1, {})], {"links": [{"href": "?", "rel": "self"}, following]}, url=HERE))
+    assert sent(paginator.request).query["after"] == ["1"]
+    with pytest.raises(ReadFailure, match="not a string"):
+        style.paginate(GET).advance(Page([(2, {})], {"links": [following, following]}, url=HERE))
+    paginator.advance(Page([(2, {})], {"links": [{"href": "?", "rel": "self"}]}, url=HERE))
+    assert paginator.request is None
