@@ -105,6 +105,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_sessionfinish() -> None:
+    """Spare it the rest as well: pytest collects five times before it ends."""
+    gc.freeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Without Prefect there is no server; with ``--all`` that is a failure."""
     missing = [str(major) for major in MAJORS if not environment_of(major).exists()]

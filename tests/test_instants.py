@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -61,33 +60,32 @@ TEN = datetime(2026, 5, 1, 10, tzinfo=timezone.utc)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@pytest.mark.parametrize("read", [parse_datetime, by_pattern])
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-05-01T10:00:00Z",
-        "2026-05-01t10:00:00z",
-        "2026-05-01 10:00:00Z",
-        "2026-05-01 10:00:00+00",
-        "2026-05-01 10:00:00+00:00",
-        "2026-05-01 10:00:00 +0000",
-        "2026-05-01 10:00:00 UTC",
-        "2026-05-01T10:00Z",
-        "2026-05-01T12:00:00+02",
-        "2026-05-01T04:30:00-0530",
-        "2026-05-01T10:00:00,000Z",
-        "2026-05-01T10:00:00.0000009Z",
-        "20260501T100000Z",
-        "Fri, 01 May 2026 10:00:00 GMT",
-        "Fri, 1 May 2026 10:00 +0000",
-        "01 May 2026 12:00:00 +0200",
-        "Friday, 01-May-2026 10:00:00 GMT",
-    ],
-)
-def test_every_spelling_that_determines_an_instant_is_read(text: str, read: Callable[[str], datetime]) -> None:
+SPELLINGS = [
+    "2026-05-01T10:00:00Z",
+    "2026-05-01t10:00:00z",
+    "2026-05-01 10:00:00Z",
+    "2026-05-01 10:00:00+00",
+    "2026-05-01 10:00:00+00:00",
+    "2026-05-01 10:00:00 +0000",
+    "2026-05-01 10:00:00 UTC",
+    "2026-05-01T10:00Z",
+    "2026-05-01T12:00:00+02",
+    "2026-05-01T04:30:00-0530",
+    "2026-05-01T10:00:00,000Z",
+    "2026-05-01T10:00:00.0000009Z",
+    "20260501T100000Z",
+    "Fri, 01 May 2026 10:00:00 GMT",
+    "Fri, 1 May 2026 10:00 +0000",
+    "01 May 2026 12:00:00 +0200",
+    "Friday, 01-May-2026 10:00:00 GMT",
+]
+
+
+def test_every_spelling_that_determines_an_instant_is_read() -> None:
     """On any Python: the pattern reads what Python 3.10 does not."""
-    assert read(text).astimezone(timezone.utc) == TEN
-    assert parse_instant(text) == TEN
+    for text in SPELLINGS:
+        for read in (parse_datetime, by_pattern, parse_instant):
+            assert read(text).astimezone(timezone.utc) == TEN, text
 
 
 @pytest.mark.parametrize(
