@@ -15,20 +15,20 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def github() -> GitHub:
-    """Three repositories: one with more issues than fit a page, one with pull requests, one without issues."""
+    """Three repositories: one with more issues than fit a page, one without issues, one with pull requests."""
     api = GitHub()
-    api.add_repository("api")
-    api.add_repository("docs", has_issues=False)
-    api.add_repository("web")
+    api.add_repository("acme/api")
+    api.add_repository("acme/docs", has_issues=False)
+    api.add_repository("acme-labs/web")
     for number in range(120):
-        api.add_issue("api", api.ago((130 - number) * DAY))
+        api.add_issue("acme/api", api.ago((130 - number) * DAY))
     for number in range(4):
-        api.add_issue("web", api.ago((30 - number) * DAY), is_pull=number % 2 == 1)
+        api.add_issue("acme-labs/web", api.ago((30 - number) * DAY), is_pull=number % 2 == 1)
     return api
 
 
 def connected(api: GitHub, *streams: str, token: str = TOKEN) -> Example:
-    return Example("github", api, *streams, token=token, organization="acme")
+    return Example("github", api, *streams, token=token, organizations="acme, acme-labs")
 
 
 def test_all_rows_arrive_then_only_those_that_changed(github: GitHub) -> None:
@@ -42,17 +42,18 @@ def test_all_rows_arrive_then_only_those_that_changed(github: GitHub) -> None:
     issue = example.tables.rows["issues"][1300000001]
     assert (issue["repository_id"], issue["author"], issue["labels"]) == (1300000, "octocat", ["bug"])
     assert issue["updated_at"] == github.ago(130 * DAY)
+    assert example.column("repositories", "organization")[1300002] == "acme-labs"
     assert example.column("pull_requests", "is_draft") == {1300002002: False, 1300002004: False}
 
     github.now += HOUR
     assert example.sync() == {}
     assert example.requests.count("GET /repos/acme/api/issues") == 2  # of issues and of pull requests
-    assert len(example.requests) == 9
+    assert len(example.requests) == 12
 
-    github.close("api", 7)
-    github.close("web", 2)
-    github.add_repository("new")
-    github.add_issue("new", github.ago(90 * DAY))
+    github.close("acme/api", 7)
+    github.close("acme-labs/web", 2)
+    github.add_repository("acme/new")
+    github.add_issue("acme/new", github.ago(90 * DAY))
     github.now += HOUR
     assert example.sync() == {
         "issues": [1300000007, 1300003001],

@@ -22,21 +22,22 @@ _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass
 class GitHub(Api):
-    """The organization acme: its repositories, and the issues of each by its name; None where they are disabled."""
+    """Two organizations, acme and acme-labs: their repositories, and the issues of each; None if they are disabled."""
 
     repositories: list[Json] = field(default_factory=list)
     issues: dict[str, list[Json] | None] = field(default_factory=dict)
 
-    def add_repository(self, name: str, *, has_issues: bool = True) -> None:
-        """Add a repository."""
+    def add_repository(self, full_name: str, *, has_issues: bool = True) -> None:
+        """Add a repository of an owner."""
+        owner, _, name = full_name.partition("/")
         number = 1300000 + len(self.repositories)
         at = "2024-01-26T19:01:12Z"
-        names = {"id": number, "name": name, "full_name": f"acme/{name}", "owner": {"login": "acme"}}
+        names = {"id": number, "name": name, "full_name": full_name, "owner": {"login": owner}}
         counts = {"stargazers_count": 80, "open_issues_count": 0, "topics": ["octocat"], "language": None}
         kinds = {"visibility": "public", "fork": False, "archived": False, "has_issues": has_issues}
         more = {"description": None, "default_branch": "main", "created_at": at, "pushed_at": at, "updated_at": at}
         self.repositories.append({**names, **counts, **kinds, **more})
-        self.issues[name] = [] if has_issues else None
+        self.issues[full_name] = [] if has_issues else None
 
     def add_issue(self, repository: str, at: datetime, *, is_pull: bool = False) -> None:
         """Open an issue or a pull request."""
@@ -73,17 +74,14 @@ class GitHub(Api):
     def answer(self, seen: Seen, path: str) -> Reply:
         """A page of a list. Links to the next one name a repository by its number."""
         _check_headers(seen)
-        issues = re.fullmatch(r"/repos/acme/([^/]+)/issues", path)
-        numbered = re.fullmatch(r"/repositories/(\d+)/issues", path)
-        query = {name: values[0] for name, values in seen.query.items()}
-        if path == "/orgs/acme/repos":
-            query = dict(parameters(seen, ("type", "sort", "direction", "per_page", "page"), _invalid))
-            return _page("/organizations/42/repos", self._repositories(query), query)
-        if path == "/organizations/42/repos":
-            return _page(path, self._repositories(query), query)
-        names = {str(one["id"]): str(one["name"]) for one in self.repositories}
-        name = issues[1] if issues is not None else names.get(numbered[1] if numbered is not None else "", "")
-        if name not in self.issues:
+        organization = re.fullmatch(r"/(?:orgs|organizations)/([^/]+)/repos", path)
+        issues = re.fullmatch(r"/(?:repos|repositories)/(.+)/issues", path)
+        if organization is not None and organization[1] in ("acme", "acme-labs"):
+            query = parameters(seen, ("type", "sort", "direction", "per_page", "page"), _invalid)
+            return _page(path.replace("orgs", "organizations"), self._repositories(organization[1], query), query)
+        given = issues[1] if issues is not None else ""
+        repository = next((one for one in self.repositories if given in (one["full_name"], str(one["id"]))), None)
+        if repository is None:
             raise _error(404, "Not Found")
         known = (
             "state",
@@ -97,14 +95,14 @@ class GitHub(Api):
             "per_page",
             "page",
         )
-        found = self._issues(name, parameters(seen, known, _invalid))
-        number = next(key for key, one in names.items() if one == name)
-        return _page(f"/repositories/{number}/issues", found, query)
+        query = parameters(seen, known, _invalid)
+        return _page(f"/repositories/{repository['id']}/issues", self._issues(repository["full_name"], query), query)
 
-    def _repositories(self, query: Mapping[str, str]) -> Sequence[Json]:
+    def _repositories(self, owner: str, query: Mapping[str, str]) -> Sequence[Json]:
         if query.get("sort", "created") not in ("created", "updated", "pushed", "full_name"):
             raise _invalid("sort")
-        return sorted(self.repositories, key=lambda one: str(one["full_name"]))
+        found = (one for one in self.repositories if one["owner"]["login"] == owner)
+        return sorted(found, key=lambda one: str(one["full_name"]))
 
     def _issues(self, name: str, query: Mapping[str, str]) -> Sequence[Json]:
         issues, states = self.issues[name], {"open": ["open"], "closed": ["closed"], "all": ["open", "closed"]}
