@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import Final
 
@@ -33,6 +34,7 @@ def read_all(
     is_later: IsLater | None = None,
     of: Callable[[Record], bool] | None = None,
     since_last: SinceLast | None = None,
+    shared: bool = False,
 ) -> Iterator[Batch]:
     """Read the whole list, from its start or from a position. It ends once the list is confirmed to be complete.
 
@@ -43,17 +45,19 @@ def read_all(
         is_later: Whether a change happened after the pass began.
         of: For a child stream: selects the parent records whose children are read; by default, all.
         since_last: For a child stream that asks each parent: what is requested of those that are known.
+        shared: Whether a reading by another stream of this sync will do.
     """
     if source.records is not None:
         yield Batch([(source.mapping.key(record), record) for record in source.records])
         return
     if source.parent is None or source.stream.parent is None:
-        yield from _list(source, position, ahead, is_later)
+        batches = partial(_list, source, position, ahead, is_later)
+        yield from source.lists.read(source.stream.name, batches) if shared and position is None else batches()
         return
     at, last = split(position)
     above = SinceLast(since_last.known) if since_last is not None else None
     own = since_last if source.stream.asks_each_parent else None
-    for batch in read_all(source.parent, at, ahead=ahead, is_later=is_later, since_last=above):
+    for batch in read_all(source.parent, at, ahead=ahead, is_later=is_later, since_last=above, shared=shared):
         # The parent's own page counts as asked for first, so that the pass began no later than it.
         yield Batch((), batch.asked_at, joined(at, last))
         parents = [keyed for keyed in after(batch.records, last) if of is None or of(keyed[1])]

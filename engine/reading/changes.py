@@ -111,7 +111,7 @@ class ChangesPass:
         """What to read, in order, each by a name that stays the same as long as the declaration does."""
         incremental = self.source.stream.incremental
         if incremental is None:
-            return {"list": partial(read_all, self.source)}
+            return {"list": partial(read_all, self.source, shared=True)}
         steps: dict[str, Callable[[str | None], Iterator[Found]]] = {}
         if self.source.stream.asks_each_parent:
             steps["children"] = self._children_of_each
@@ -163,7 +163,8 @@ class ChangesPass:
             changes = ListOfChildren(
                 self._request(query, self.since), lambda request, joined: paginate(request, joined=joined)
             )
-        return read_all(self.source, position, is_later=self.is_later, since_last=SinceLast(self.parents, changes))
+        since_last = SinceLast(self.parents, changes)
+        return read_all(self.source, position, is_later=self.is_later, since_last=since_last, shared=True)
 
     # --- queries -----------------------------------------------------------------------------------------------------
 

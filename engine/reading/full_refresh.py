@@ -114,7 +114,7 @@ class WholeList:
 
     def _read(self) -> None:
         """Read the list, and again for as long as a reading may have missed rows."""
-        if self._read_once() or self.deleted():
+        if self._read_once(shared=True) or self.deleted():
             self._read_until_settled()
         for key, version in (self._versions or {}).items():
             self._digest.add(key, version)
@@ -151,13 +151,16 @@ class WholeList:
             return 1 if deleted else 0
         return 1 if deleted == [] else 2
 
-    def _read_once(self) -> bool:
-        """Read the list once; returns whether it, or the list of any parent, has more than one page."""
+    def _read_once(self, *, shared: bool = False) -> bool:
+        """Read the list once; returns whether it, or the list of any parent, has more than one page.
+
+        ``shared``: whether a reading by another stream will do. Each further reading asks the server.
+        """
         is_long = False
         if self._versions is None:
             self._rows.clear()
             self._digest, self._keys = Digest(), Digest()
-        for batch in read_all(self._source):
+        for batch in read_all(self._source, shared=shared):
             is_long = is_long or (batch.continues and bool(batch.records or batch.counted))
             rows = [row for keyed in batch.records if (row := self._noted(*keyed)) is not None]
             self._rows.extend(rows)

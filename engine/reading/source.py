@@ -6,7 +6,8 @@ What it finds out about the server (which pagination style and which queries it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +24,7 @@ from engine.pagination.windows import WindowsPaginator
 from engine.reading.batch import Batch
 from engine.reading.pages import ListPage, ListRequest, PageReader
 from engine.reading.progress import Progress
+from engine.reading.shared_lists import SharedLists
 from engine.requests import KeyedRecord, Record, Request
 from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Fallback, Field, Instants, Lookup, Parent, Related, Spec, Stream
@@ -39,9 +41,18 @@ IsLater = Callable[[datetime], bool]
 class Source:
     """Reads one stream. ``parent`` is the source of the rows that determine its requests, if other rows do."""
 
-    def __init__(self, spec: Spec, stream: Stream, parent: Source | None, pages: PageReader, log: Log) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        stream: Stream,
+        parent: Source | None,
+        pages: PageReader,
+        log: Log,
+        lists: SharedLists,
+    ) -> None:
         self.stream = stream
         self.parent = parent
+        self.lists = lists
         self.records: Sequence[Record] | None = None
         """The whole list, if it is not on the server: the values of a parent."""
         self.mapping = RowMapping(stream)
@@ -315,18 +326,19 @@ def spelling(spec: Spec, stream: Stream, query: Fallback | None = None) -> Spell
     return declared.spell if declared is not None else format_instant
 
 
-def sources(spec: Spec, pages: PageReader, log: Log) -> Mapping[str, Source]:
-    """A source for each stream, by the stream's name.
+def sources(spec: Spec, pages: PageReader, log: Log, selected: Collection[str] = ()) -> Mapping[str, Source]:
+    """A source for each stream, by the stream's name. ``selected``: the streams of this sync, which share lists.
 
     Incremental streams share the sources of their parents, and with them what those found out about the server. Full
     refreshes share none, so that they can be read concurrently.
     """
     shared: dict[str, Source] = {}
+    lists = SharedLists(Counter(_top_of(spec, spec.streams[name]) for name in selected))
 
     def source(name: str, built: dict[str, Source]) -> Source:
         if name not in built:
             stream = spec.streams[name]
-            built[name] = Source(spec, stream, parent_of(stream, built), pages, log)
+            built[name] = Source(spec, stream, parent_of(stream, built), pages, log, lists)
         return built[name]
 
     def parent_of(stream: Stream, built: dict[str, Source]) -> Source | None:
@@ -335,13 +347,20 @@ def sources(spec: Spec, pages: PageReader, log: Log) -> Mapping[str, Source]:
             return None
         if isinstance(declared, Related) or declared.stream is not None:
             return source(declared.name, built)
-        values = Source(spec, _of_values(declared), None, pages, log)
+        values = Source(spec, _of_values(declared), None, pages, log, lists)
         values.records = declared.records
         return values
 
     return {
         name: source(name, shared if stream.sync_mode == "incremental" else {}) for name, stream in spec.streams.items()
     }
+
+
+def _top_of(spec: Spec, stream: Stream) -> str:
+    """The stream whose list is read for a stream: its own, or that of the parent's parent, and so on."""
+    while (parent := spec.parent_of(stream)) is not None:
+        stream = parent
+    return stream.name
 
 
 def _of_values(parent: Parent) -> Stream:

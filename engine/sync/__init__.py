@@ -62,7 +62,7 @@ def sync(
         PageReader(client, concurrency) as pages,
         _Background(concurrency, "reading") as background,
     ):
-        source = sources(spec, pages, log)
+        source = sources(spec, pages, log, resolved.selected)
         syncs = [StreamSync(source[stream.name], writer, opened) for stream in resolved.streams]
         try:
             for one in _in_order(syncs, background):

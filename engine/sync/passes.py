@@ -67,7 +67,7 @@ class Passes:
                 self._run(before)
                 return
             except StateAhead:
-                pass
+                self._source.lists.forget()
         since = before.since or (before.current_pass and before.current_pass.began)
         self._source.warning(
             f"the saved state is ahead of the server's clock (last sync started after {since:%Y-%m-%d %H:%M:%S} UTC); "
@@ -124,7 +124,9 @@ class Passes:
         truncated = before.current_pass is not None or before.since is not None or not self._promises_deletions
         is_new = self._new_parent(window) if self._stream.parent is not None else None
         since_last = SinceLast(window.parents)
-        for batch in read_all(self._source, position, is_later=window.is_later, of=is_new, since_last=since_last):
+        is_later = window.is_later
+        batches = read_all(self._source, position, is_later=is_later, of=is_new, since_last=since_last, shared=True)
+        for batch in batches:
             window.asked(batch.asked_at)
             if not truncated and not self._source.exists:
                 continue

@@ -1,0 +1,102 @@
+"""Lists that several streams of a sync read, such as a parent's: requested once, and kept on disk for the others."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from engine.reading.batch import Batch
+
+_IN_MEMORY: Final = 2 * 2**20  # bytes; longer lists go to a temporary file
+_MAX_BYTES: Final = 2**30  # a longer list is requested by each stream that reads it
+
+
+class SharedLists:
+    """The lists of a sync, for readers in several threads.
+
+    Args:
+        readers: By the name of a stream, how many streams read its list.
+    """
+
+    def __init__(self, readers: Mapping[str, int]) -> None:
+        self._readers = dict(readers)
+        self._lists: dict[str, _SharedList] = {}
+        self._lock = threading.Lock()
+
+    def read(self, stream: str, batches: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
+        """The batches of a stream's whole list: those that another reader requested, then further ones."""
+        with self._lock:
+            left = self._readers.get(stream, 0)
+            self._readers[stream] = left - 1
+            shared = self._lists.pop(stream, None)
+            if left > 1:
+                shared = self._lists[stream] = shared or _SharedList(batches())
+        return shared.read() if shared is not None and shared.join() else batches()
+
+    def forget(self) -> None:
+        """Drop what was read, so that it is requested again."""
+        with self._lock:
+            self._lists.clear()
+
+
+class _SharedList:
+    """One list. Whichever reader is ahead requests the next batch."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        self._starts: list[int] = []  # of each batch in the file
+        self._failure: BaseException | None = None
+        self._has_ended = self._is_too_long = False
+        self._lock = threading.Lock()
+        self._size = self._readers = 0
+
+    def join(self) -> bool:
+        """Add a reader; returns whether it can read the list from the start."""
+        with self._lock:
+            self._readers += 1
+            return self._failure is None and not self._is_too_long
+
+    def read(self) -> Iterator[Batch]:
+        """The batches, from the first on."""
+        at = 0
+        while (batch := self._batch(at)) is not None:
+            yield batch
+            at += 1
+
+    def _batch(self, at: int) -> Batch | None:
+        with self._lock:
+            if at < len(self._starts):
+                self._file.seek(self._starts[at])
+                batch: Batch = pickle.load(self._file)
+                return batch
+            if self._failure is not None:
+                raise self._failure
+            return None if self._has_ended else self._next()
+
+    def _next(self) -> Batch | None:
+        """The next batch of the list, which is kept; None at its end."""
+        try:
+            batch = next(self._batches)
+        except StopIteration:
+            self._has_ended = True
+            return None
+        except BaseException as failure:
+            self._failure = failure
+            raise
+        self._keep(batch)
+        return batch
+
+    def _keep(self, batch: Batch) -> None:
+        self._starts.append(self._size)
+        if self._is_too_long:  # there is one reader, which has this batch
+            return
+        self._file.seek(self._size)
+        pickle.dump(batch, self._file, pickle.HIGHEST_PROTOCOL)
+        self._size = self._file.tell()
+        if self._size > _MAX_BYTES and self._readers == 1:
+            self._is_too_long = True
+            self._file.close()
