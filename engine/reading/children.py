@@ -96,12 +96,13 @@ def children_of(
             source.has_children = True
         if isinstance(page.unread, SkippedList):
             source.skip(page.list_request.of, page.unread)
-        of_new = _is_new(source, since_last, page.list_request.of)
-        yield Batch(page.new, page.asked_at, _last_done(groups, done), continues=page.continues, of_new=of_new)
         if page.ends:
-            _note_read(source, page, groups, since_last)
             done.add(page.list_request.of)
-            yield Batch((), page.asked_at, _last_done(groups, done))
+        of_new, position = _is_new(source, since_last, page.list_request.of), _last_done(groups, done)
+        yield Batch(page.new, page.asked_at, position, continues=page.continues, of_new=of_new)
+        if page.ends and since_last is not None:
+            _note_read(source, page, groups, since_last)
+            yield Batch((), page.asked_at, position)
     if missing:
         again = [keyed for keyed in rows if keyed[0] in missing]
         yield from _again(source, declared, again, missing, existing, since_last)
