@@ -11,6 +11,7 @@ import pytest
 
 from dev.testbed.loopback import Reply, Seen
 from engine.failures import Failure
+from engine.reading.shared_lists import SharedLists
 from tests.lists import HEAD, START, Server, alive, synced
 from tests.specs import edited
 
@@ -77,12 +78,15 @@ def test_a_parent_that_is_not_synced_is_requested_once_too(tmp_path: Path) -> No
     assert recorder.tables.keys() == {"changes", "items"}
 
 
-def test_a_row_is_deleted_only_by_a_reading_of_its_own(tmp_path: Path) -> None:
-    """The second reading, which confirms that rows are gone, asks the server."""
+def test_a_row_is_deleted_only_by_a_reading_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second reading, which confirms that rows are gone, asks the server, even while others share the first."""
     server = Issues(5)
+    kept = SharedLists({"issues": 100})
+    monkeypatch.setattr("engine.reading.source.SharedLists", lambda readers: kept)
     recorder, _ = synced(server, tmp_path, FULL_REFRESH)
     server.asked()
     del server.lists["issues"][1]
+    kept.forget()
     synced(server, tmp_path, FULL_REFRESH, recorder)
     assert server.asked()["issues"] == 1 + 4
     assert {name: len(alive(recorder, name)) for name in recorder.tables} == dict.fromkeys(recorder.tables, 4)
