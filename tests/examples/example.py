@@ -25,6 +25,7 @@ class Tables:
     """A destination in memory.
 
     Attributes:
+        keys: The primary keys of the tables.
         rows: The rows of each table that are not deleted, by their keys.
         sent: The keys of the rows that were sent, by table, in order.
         deleted: Those of the rows that were deleted.
