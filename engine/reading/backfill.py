@@ -50,9 +50,11 @@ def read_all(
     if source.records is not None:
         yield Batch([(source.mapping.key(record), record) for record in source.records])
         return
+    if shared and source.is_shareable and position is None and of is None:
+        yield from source.lists.read(source.stream.name, partial(read_all, source, ahead=ahead, is_later=is_later))
+        return
     if source.parent is None or source.stream.parent is None:
-        batches = partial(_list, source, position, ahead, is_later)
-        yield from source.lists.read(source.stream.name, batches) if shared and position is None else batches()
+        yield from _list(source, position, ahead, is_later)
         return
     at, last = split(position)
     above = SinceLast(since_last.known) if since_last is not None else None

@@ -58,6 +58,7 @@ class Source:
         self.mapping = RowMapping(stream)
         self.progress = Progress(stream, log)
         self.lookback = spec.lookback_of(stream)
+        self._can_skip = any(answer.means == "skip" for answer in (*stream.answers, *spec.api.answers))
         self.form = stream.form or spec.api.form
         self._api_pagination = spec.api.pagination
         self._spelling = spelling(spec, stream)
@@ -94,6 +95,13 @@ class Source:
     def remembers_parents(self) -> bool:
         """Whether the state has the rows of the parent, or of the parent's parent, whose children were read."""
         return self.stream.asks_each_parent or (self.parent is not None and self.parent.remembers_parents)
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether its list is the same for all streams of a sync that read it: it is no child of rows on the server."""
+        if self.parent is None or self.stream.parent is None:
+            return True
+        return self.parent.records is not None and not self.remembers_parents and not self._can_skip
 
     @property
     def has_availability(self) -> bool:

@@ -702,6 +702,8 @@ class Stream:
     @property
     def asks_each_parent(self) -> bool:
         """Whether each sync asks all rows of the parent for their children, not only those that changed."""
+        if self.sync_mode == "full_refresh":
+            return False
         return self.query_of_each_parent is not None or (self.parent is not None and self.parent.list is not None)
 
     @property

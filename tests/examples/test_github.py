@@ -48,7 +48,7 @@ def test_all_rows_arrive_then_only_those_that_changed(github: GitHub) -> None:
     github.now += HOUR
     assert example.sync() == {}
     assert example.requests.count("GET /repos/acme/api/issues") == 2  # of issues and of pull requests
-    assert len(example.requests) == 12
+    assert len(example.requests) == 8
 
     github.close("acme/api", 7)
     github.close("acme-labs/web", 2)

@@ -45,7 +45,7 @@ def test_all_rows_arrive_then_only_those_that_changed(slack: Slack) -> None:
     slack.now += HOUR
     assert example.sync() == {}
     assert example.requests.count("GET /conversations.history") == 3
-    assert len(example.requests) == 7
+    assert len(example.requests) == 6
 
     ts = slack.post("C00000000", slack.ago(HOUR / 2))
     slack.post(slack.add_channel("new"), slack.ago(90 * DAY))

@@ -69,6 +69,30 @@ def test_the_list_of_a_parent_is_requested_once_for_all_its_children(
     )
 
 
+def test_lists_of_the_values_of_a_setting_are_requested_once_too(tmp_path: Path) -> None:
+    """Such as the repositories of each organization, whose issues two streams read. Not if `answers` can skip one."""
+    text = f"""{HEAD}
+  issues:
+    description: Issues of a site.
+    endpoint: GET /$(parent.value)
+    parent: {{list: "issues, more"}}
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {FIELDS}
+  changes: {{description: In an issue., parent: issues, records: $.changes, {INCREMENTAL}}}
+  worklogs: {{description: Of one., endpoint: GET /issues/$(parent.id)/worklogs, parent: issues, {INCREMENTAL}}}
+"""
+    server = Issues(2)
+    server.lists["more"] = []
+    recorder, _ = synced(server, tmp_path, text)
+    assert server.asked() == {"issues": 1, "more": 1, "issues/0/worklogs": 1, "issues/1/worklogs": 1}
+    assert {name: len(alive(recorder, name)) for name in recorder.tables} == dict.fromkeys(recorder.tables, 2)
+    synced(server, tmp_path, text, recorder)
+    assert server.asked()["issues"] == 1
+    synced(server, tmp_path, edited(text, add={"streams.issues.answers": {"status": 403, "means": "skip"}}), recorder)
+    assert server.asked()["issues"] == 3
+
+
 def test_a_parent_that_is_not_synced_is_requested_once_too(tmp_path: Path) -> None:
     """Only streams that are selected count; one alone keeps nothing."""
     server = Issues(5)
