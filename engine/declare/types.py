@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
@@ -44,6 +45,8 @@ def _endpoint(text: str) -> Endpoint:
     method, path = text.split(" ")
     if "{" in path or "}" in path:
         raise ValueError("a value of the parent's record is written $(parent.id), without { }")
+    if re.search(r"\$[a-z]", re.sub(r"\$\([^()]*\)", "", path)):
+        raise ValueError("a value of the parent's record is written $(parent.id), with ( )")
     if "//" in path:
         raise ValueError(f'the path "{path}" has an empty segment (//)')
     segments = unquote(path).split("/")
@@ -64,7 +67,7 @@ ENDPOINT: Final = Text(
 )
 
 CHILD_ENDPOINT: Final = Text(
-    r"(GET|POST) (/|\.\.(/|$))([^\s?#$]|\$\([^\s?#()]*\))*",
+    r"(GET|POST) (/|\.\.(/|$))([^\s?#$]|\$\([^\s?#()]*\)|\$[a-z])*",
     ENDPOINT.expected,
     _endpoint,
     noun=ENDPOINT.noun,

@@ -130,16 +130,40 @@ def queries_are_flat(spec: Spec, name: str, at: Node) -> Violations:
 def variables_stand_for_values(spec: Spec, name: str, at: Node) -> Violations:
     """A variable without a value would be left out of every request."""
     stream = spec.streams[name]
+    counts = stream.cursor_field in stream.fields and not stream.has_instants
     if stream.endpoint is not None:
         yield from _wrong_variables(at.at("endpoint"), stream.endpoint.path, ("parent",) if stream.parent else ())
     for node, _, known in _templates(spec, stream, at):
-        for key in ("body", "query"):
-            place = node.get(key)
-            for text in _strings(place) if place is not None else ():
-                yield from _wrong_variables(text, text.yaml.value, known)
+        yield from _wrong_variables_in(node, known, counts=counts)
 
 
-def _wrong_variables(node: Node, text: str, known: Collection[str]) -> Violations:
+def pages_of_the_api_have_values(spec: Spec, at: Node) -> Violations:
+    """What the api's pagination writes out is part of the requests of many streams."""
+    node = at.at("api").get("pagination")
+    if node is not None and node.type == "mapping":
+        yield from _wrong_variables_in(node, _variables_of(spec.api.pagination))
+        tie_breaker = node.get("tie_breaker")
+        if tie_breaker is not None and tie_breaker.type == "mapping":
+            yield from _wrong_variables_in(tie_breaker, _variables_of(spec.api.pagination))
+
+
+def pages_of_the_api_are_sent(spec: Spec, at: Node) -> Violations:
+    """A GET request has no body, and if there are only those, the pages would never be sent."""
+    endpoints = [stream.endpoint for stream in spec.streams.values() if not stream.pagination and stream.endpoint]
+    if spec.api.pagination.body and endpoints and all(endpoint.method == "GET" for endpoint in endpoints):
+        message = "no stream that is read in these pages sends a body; use query"
+        yield Violation(at.at("api", "pagination", "body"), message, at_key=True)
+
+
+def _wrong_variables_in(node: Node, known: Collection[str], *, counts: bool = False) -> Violations:
+    for key in ("body", "query"):
+        place = node.get(key)
+        for text in _strings(place) if place is not None else ():
+            yield from _wrong_variables(text, text.yaml.value, known, counts=counts)
+
+
+def _wrong_variables(node: Node, text: str, known: Collection[str], *, counts: bool = False) -> Violations:
+    """What is wrong with the variables in a string. ``counts``: whether ``$since`` is no instant."""
     try:
         found = [*variables_in(text)]
     except VariableError as error:
@@ -149,11 +173,16 @@ def _wrong_variables(node: Node, text: str, known: Collection[str]) -> Violation
     for variable in found:
         if variable.name not in known:
             yield Violation(node, f"${variable.name} stands for no value here; {_hint(variable.name, known)}")
+        is_number = counts and variable.name == "since"
+        if variable.earlier and isinstance(variable.earlier, int) != is_number:
+            expected = "a number, such as 100" if is_number else "a duration, such as 30s, 5m, 24h or 7d"
+            yield Violation(node, f"expected {expected}, after ${variable.name}-")
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    if name == "parent":
-        return 'the stream needs the key "parent"'
+    key = {"parent": "parent", "from": "from", "to": "windows"}.get(name)
+    if key is not None:
+        return f'the stream needs the key "{key}"'
     return (
         f"known here: {', '.join(f'${one}' for one in dict.fromkeys(known))}" if known else "no variable is known here"
     )
@@ -169,9 +198,9 @@ def requests_name_their_rows(spec: Spec, name: str, at: Node) -> Violations:
         strings = [text.yaml.value for node in nodes if node is not None for text in _strings(node)]
         strings += [written.endpoint.path]
         if not any(names(text, written.needed) for text in strings):
-            where = "the path, the query or the body" if written.needed == "parent" else "the query or the body"
+            where = "path, query or body" if written.needed == "parent" else "query or body"
             path = ".id" if written.needed in RECORDS else ""
-            message = f"{where} needs ${written.needed}{path}: without it, the request would return {written.why}"
+            message = f"needs ${written.needed}{path} in its {where}: without, it would return {written.why}"
             yield Violation(written.node, message, at_key=True)
 
 
@@ -239,6 +268,7 @@ def _strings(node: Node) -> Iterator[Node]:
         yield node
 
 
+API_RULES: Final = (pages_of_the_api_have_values, pages_of_the_api_are_sent)
 REQUEST_RULES: Final = (
     get_has_no_body,
     queries_are_flat,

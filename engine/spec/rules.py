@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -20,10 +21,11 @@ from engine.pagination.single import Single
 from engine.spec.answers import Answer
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
-from engine.spec.request_rules import REQUEST_RULES, names
+from engine.spec.request_rules import API_RULES, REQUEST_RULES, names
 from engine.spec.selection import WORDS, select
 from engine.spec.types import CURSOR_TYPES, FROM_TEXT, KEY_TYPES, TIME_FORMATS
 from engine.spec.violations import Violation, Violations
+from engine.variables import VariableError
 
 _RESUMABLE: Final = "keyset, offset, or page_number without a total"
 
@@ -53,7 +55,8 @@ def check(spec: Spec, node: Node) -> None:
 
 
 def _report(context: Context, violations: Violations) -> None:
-    with where_known(context):
+    # A variable that is none is reported once, by the rule about variables.
+    with where_known(context), suppress(VariableError):
         for violation in violations:
             violation.node.problem(violation.message, at_key=violation.at_key)
 
@@ -760,6 +763,7 @@ STREAM_RULES: Final = (
     soft_delete_of_some_records_needs_reconcile,
 )
 SPEC_RULES: Final = (
+    *API_RULES,
     login_has_one_body,
     credentials_are_secret,
     one_setting_selects_streams,
