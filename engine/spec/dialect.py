@@ -709,7 +709,8 @@ class Stream:
     @property
     def has_instants(self) -> bool:
         """Whether the cursor field is an instant, which can be compared with the server's clock."""
-        return self.cursor_field is not None and self.fields[self.cursor_field].type == "UTC_DATETIME"
+        cursor = self.fields.get(self.cursor_field or "")
+        return cursor is not None and cursor.type == "UTC_DATETIME"
 
     @property
     def reconcile(self) -> Reconcile | None:
