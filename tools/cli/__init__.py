@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 
 from engine.declare.problems import SpecError
 from engine.failures import Failure
@@ -19,6 +20,7 @@ from tools.cli.target import CommandError
 from tools.cli.terminal import never_fail_to_print
 
 
+@cache
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     found = argparse.ArgumentParser(
