@@ -86,6 +86,7 @@ def children_of(
     missing: dict[Hashable, NotFound] = {}
     rows = _with_a_path(source, declared, rows)
     groups = [*_groups(source, declared, rows, since_last)]
+    rows_of = {group[0][0]: group for group in groups}
     done = set[Hashable]()  # the first keys of groups that are done
     for page in _pages(source, declared, groups, since_last):
         if isinstance(page.unread, NotFound) and page.list_request.parent is not None:
@@ -101,7 +102,7 @@ def children_of(
         of_new, position = _is_new(source, since_last, page.list_request.of), _last_done(groups, done)
         yield Batch(page.new, page.asked_at, position, continues=page.continues, of_new=of_new)
         if page.ends and since_last is not None:
-            _note_read(source, page, groups, since_last)
+            _note_read(source, page, rows_of[page.list_request.of], since_last)
             yield Batch((), page.asked_at, position)
     if missing:
         again = [keyed for keyed in rows if keyed[0] in missing]
@@ -115,15 +116,11 @@ def _is_new(source: Source, since_last: SinceLast | None, key: Hashable) -> bool
     return not since_last.known.knows(source.parent.stream.name, key)
 
 
-def _note_read(
-    source: Source, page: ListPage, groups: Sequence[Sequence[KeyedRecord]], since_last: SinceLast | None
-) -> None:
-    """Note which rows are done after this page. Those whose children are skipped are new to the next pass."""
-    if since_last is None or source.parent is None or not page.ends:
-        return
-    keys = [key for group in groups if group[0][0] == page.list_request.of for key, _ in group]
+def _note_read(source: Source, page: ListPage, rows: Sequence[KeyedRecord], since_last: SinceLast) -> None:
+    """Note that the children of these rows were read. Rows whose children were skipped are new to the next pass."""
+    assert source.parent is not None
     note = since_last.known.skip if isinstance(page.unread, SkippedList) else since_last.known.read
-    note(source.parent.stream.name, keys)
+    note(source.parent.stream.name, [key for key, _ in rows])
 
 
 def _with_a_path(source: Source, declared: Parent | Related, rows: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
@@ -216,7 +213,8 @@ def _again(
             row = f"Its row in {source.parent.stream.name} exists"
             raise Failure(f"{page.unread} {row}, so nothing is concluded from that; sync again.")
         yield Batch(page.new, page.asked_at, None, 0, page.continues, _is_new(source, since_last, page.list_request.of))
-        _note_read(source, page, groups, since_last)
+        if page.ends and since_last is not None:
+            _note_read(source, page, [keyed for keyed in rows if keyed[0] == page.list_request.of], since_last)
 
 
 def _embedded_in(source: Source, parent: Record) -> Iterator[KeyedRecord]:
