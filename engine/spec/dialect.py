@@ -594,7 +594,7 @@ class Stream:
         COLUMN,
         "The column that moves whenever a row changes: a UTC_DATETIME or, for a list that only grows, an integer "
         "or a STRING that sorts. `$since` is then its greatest value so far, and `$since-100` a hundred less. A stream "
-        "whose records show neither can do without, if `changes` finds its changes.",
+        "whose records show neither can do without, if its `changes` or those of its parent find what changed.",
         default=None,
     )
     sync_mode: SyncMode = key(Choice("a sync mode", get_args(SyncMode), SYNC_MODES), "What each sync reads and sends.")

@@ -275,14 +275,6 @@ def cursor_field_can_be_compared(stream: Stream, at: Node) -> Violations:
         yield Violation(at.at("cursor_field"), message)
 
 
-def incremental_needs_a_cursor_field(stream: Stream, at: Node) -> Violations:
-    """Only the cursor shows that a row has changed, unless a query returns nothing but changes."""
-    has_changes = stream.incremental is not None and bool(stream.incremental.changes)
-    if stream.sync_mode == "incremental" and at.get("cursor_field") is None and not has_changes:
-        message = 'incremental needs the key "cursor_field": the column that moves when a row changes'
-        yield Violation(at.at("sync_mode"), message)
-
-
 def what_compares_with_the_clock_needs_instants(stream: Stream, at: Node) -> Violations:
     """Without a cursor that is an instant, nothing shows whether a row is older than a pass."""
     type_ = _type_of(stream, stream.cursor_field) if stream.cursor_field is not None else None
@@ -613,6 +605,28 @@ def parents_form_no_cycle(spec: Spec, name: str, at: Node) -> Violations:
             return
 
 
+def incremental_needs_a_cursor_field(spec: Spec, name: str, at: Node) -> Violations:
+    """Only the cursor shows that a row has changed, unless queries return nothing but changes."""
+    stream = spec.streams[name]
+    if stream.sync_mode == "incremental" and at.get("cursor_field") is None and not _queries_find_changes(spec, stream):
+        message = 'incremental needs the key "cursor_field": the column that moves when a row changes'
+        yield Violation(at.at("sync_mode"), message)
+
+
+def _queries_find_changes(spec: Spec, stream: Stream) -> bool:
+    """Whether a stream has queries for changes or, if it has none, follows a parent that has."""
+    for _ in spec.streams:  # parents can form a cycle
+        if stream.incremental is None:
+            return False
+        if stream.incremental.changes:
+            return True
+        parent = stream.parent.stream if stream.parent is not None else None
+        if parent is None or parent not in spec.streams:
+            return False
+        stream = spec.streams[parent]
+    return False
+
+
 def entries_are_known(spec: Spec, name: str, at: Node) -> Violations:
     """``$key`` and ``$value`` would silently be NULL in a record that is an object of its own."""
     stream = spec.streams[name]
@@ -739,7 +753,6 @@ STREAM_RULES: Final = (
     primary_key_varies,
     cursor_field_is_a_column,
     cursor_field_can_be_compared,
-    incremental_needs_a_cursor_field,
     what_compares_with_the_clock_needs_instants,
     full_refresh_has_no_incremental,
     full_refresh_has_no_deleted,
@@ -778,6 +791,7 @@ RELATION_RULES: Final = (
     *REQUEST_RULES,
     parent_exists,
     parents_form_no_cycle,
+    incremental_needs_a_cursor_field,
     entries_are_known,
     one_record_is_at_a_path,
     concurrency_is_within_that_of_the_api,
