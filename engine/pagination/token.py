@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -193,7 +193,7 @@ class _TokenPaginator:
         style = self._style
         if style.endpoint is None:
             return self._template
-        return Request(style.endpoint, style.query, style.body or None).bind({"size": self._size})
+        return replace(self._template, endpoint=style.endpoint, query=style.query, body=style.body or None)
 
     def _parameter(self, link: str) -> str:
         """The token in a link: its parameter of the same name as in the request. If that has none, the link is it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -56,6 +57,22 @@ def test_a_token_in_the_same_request() -> None:
     paginator = style(None).paginate(Request(Endpoint("GET", "/x"), {"limit": 2}))
     paginator.advance(page(1, token="t"))
     assert sent(paginator.request) == sent(Request(Endpoint("GET", "/x"), {"limit": 2, "page-token": "t"}))
+
+
+def test_the_next_pages_have_the_values_of_the_list() -> None:
+    """An endpoint of their own can have variables as the stream's has, with instants spelled in the same way."""
+    following = Token(
+        token=in_response("$.next"),
+        query={"t": "$token", "from": "$from", "limit": "$size"},
+        endpoint=Endpoint("GET", "/orders/$(parent.id)/next"),
+        page_size=2,
+    )
+    values = {"parent": {"id": "a"}, "from": datetime(2024, 5, 1, tzinfo=timezone.utc)}
+    first = Request(Endpoint("GET", "/orders"), spelling=lambda at: f"{at:%d.%m.}")
+    paginator = following.paginate(first.bind(values))
+    paginator.advance(page(1, token="x"))
+    request = sent(paginator.request)
+    assert (str(request.endpoint), request.query) == ("GET /orders/a/next", {"t": "x", "from": "01.05.", "limit": 2})
 
 
 @pytest.mark.parametrize(
