@@ -119,7 +119,7 @@ def test_a_limit_of_the_sync(tmp_path: Path, loopback: Loopback, limits: dict[st
 ONE_REQUEST = {
     "500": Reply(status=500),
     "hang-up": Reply(hang_up=True),
-    "read timeout": Reply([], delay=0.4),
+    "read timeout": Reply([], delay=3),
     "not JSON": Reply(body=b"<"),
     "409": Reply(status=409),
     "a wait that is too long": Reply(status=429, headers={"Retry-After": "9999"}),

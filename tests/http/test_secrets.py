@@ -140,7 +140,7 @@ ECHOES: dict[str, Callable[[Seen], Reply]] = {
     "no primary key": lambda seen: Reply([{secret(seen): 1, USER: 2}]),
     "a primary key that repeats": lambda seen: Reply([{"id": None, "x": secret(seen), HEADERS["X-Access-Id"]: 1}]),
     "hang-up": lambda seen: Reply(hang_up=True),
-    "read timeout": lambda seen: Reply([], delay=0.5),
+    "read timeout": lambda seen: Reply([], delay=3),
     "token that repeats": lambda seen: Reply(body=echo(seen).encode(), status=422 if "token" in seen.path else 403),
     "token of another shape": lambda seen: (
         Reply(body=echo(seen).encode()) if "token" in seen.path else Reply(body=echo(seen).encode(), status=403)
