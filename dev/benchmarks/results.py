@@ -138,9 +138,9 @@ def text(tables: Tables) -> str:
 
 
 def _prefect() -> str:
-    """The release of Prefect that is installed: ``prefect 3.9.1``."""
-    (found,) = (PROJECT / ".venv-prefect-3").glob("lib/*/site-packages/prefect-[0-9]*.dist-info")
-    return found.name.removesuffix(".dist-info").replace("-", " ")
+    """The release of Prefect that is installed: ``prefect 3.9.1``. What needs no Prefect is measured without one."""
+    found = (PROJECT / ".venv-prefect-3").glob("lib/*/site-packages/prefect-[0-9]*.dist-info")
+    return next((path.name.removesuffix(".dist-info").replace("-", " ") for path in found), "no Prefect")
 
 
 def _pins(requirements: Path) -> str:
