@@ -32,7 +32,7 @@ def test_the_first_screen_says_it_all() -> None:
     """What it is and why, the demo, one's own Prefect and adding a table come before everything else."""
     first = README.split("\n---\n")[0]
     assert len(first.splitlines()) <= 75
-    for words in ("Why not a loop", "10 requests", "make demo", "fivetran debug", "fivetran deploy", "engine scaffold"):
+    for words in ("Why not a loop", "11 requests", "make demo", "fivetran debug", "fivetran deploy", "engine scaffold"):
         assert words in first
     for name in ("scaffold", "validate", "check", "preview"):
         assert f"python -m engine {name}" in first
