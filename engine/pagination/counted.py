@@ -20,7 +20,7 @@ class Counted(Ends):
     stable: bool | None = key(
         Boolean(),
         "Whether rows keep their places while the list is read. If not, as in a list sorted by priority or by the last "
-        "heartbeat, a full refresh of more than one page is read until two readings agree. By default, a list is "
+        "heartbeat, the list is read until two readings agree. By default, the list of a full refresh is "
         "stable if its request has a body or a query, which can name a sort.",
         default=None,
     )

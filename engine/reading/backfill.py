@@ -88,6 +88,8 @@ def _list(source: Source, position: str | None, ahead: bool, is_later: IsLater |
         first: Sequence[KeyedRecord] = ()
         pages = 0
         try:
+            if source.is_declared_to_move:
+                raise OrderMoved
             for pages, batch in enumerate(_list_in_style(source, position, ahead, is_later), start=1):
                 yield _without(batch, delivered)
                 if pages == 1:

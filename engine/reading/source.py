@@ -18,6 +18,7 @@ from engine.jsonpath import compile_path
 from engine.log import Log
 from engine.nouns import counted
 from engine.pagination import Pagination, Paginator, is_stable, paginate_unjoined
+from engine.pagination.counted import Counted
 from engine.pagination.keyset import Keyset
 from engine.pagination.single import Single
 from engine.pagination.windows import WindowsPaginator
@@ -145,6 +146,12 @@ class Source:
         """Whether no row moves within the order of the list while it is read."""
         stable = self.stream.endpoint is None or is_stable(self.pagination, self.request(self.stream.body))
         return stable and (self.parent is None or self.parent.is_stable)
+
+    @property
+    def is_declared_to_move(self) -> bool:
+        """Whether `stable: false` says that rows move, so that readings of an incremental stream must agree, too."""
+        style = self.pagination
+        return self.stream.sync_mode == "incremental" and isinstance(style, Counted) and style.stable is False
 
     def try_next_style(self) -> bool:
         """Go on with the next declared style, because the server rejects this one; False if there is none."""

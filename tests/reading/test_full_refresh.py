@@ -242,3 +242,19 @@ def test_a_row_is_deleted_once_three_readings_missed_it(tmp_path: Path, missed: 
         sync(connected, recorder.state, recorder, Lines())
     assert recorder.tables["shops"]["s3"]["deleted"] is is_deleted
     assert sum(row["deleted"] for row in recorder.tables["shops"].values()) == is_deleted
+
+
+@pytest.mark.parametrize("stable", [False, True])
+def test_an_incremental_list_that_is_declared_to_move_is_read_until_readings_agree(
+    tmp_path: Path, pools: Pools, stable: bool
+) -> None:
+    """A row that moved to a page which was read before is found by the second reading, and only by that."""
+    text = edited(
+        STREAMS.replace("STABLE", str(stable).lower()),
+        replace={"streams.pools.sync_mode": "incremental"},
+        add={"streams.pools.incremental": {"changes": {"query": {"since": "$since"}}}},
+    )
+    pools.moves = True
+    recorder = synced(connection(tmp_path, InProcess.url, text, streams="pools"), pools, Recorder())
+    assert (len(recorder.tables["pools"]) == 10) == (not stable)
+    assert recorder.count("upsert") == len(recorder.tables["pools"])
