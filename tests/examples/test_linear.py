@@ -26,7 +26,7 @@ def linear() -> Linear:
 
 
 def connected(api: Linear, *streams: str, key: str = KEY) -> Example:
-    return Example("linear", api, *streams, api_key=key)
+    return Example("graphql", api, *streams, api_key=key)
 
 
 def test_all_rows_arrive_then_only_those_that_changed(linear: Linear) -> None:
