@@ -11,7 +11,7 @@ server's clock as far as a response has shown it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,8 +20,11 @@ from urllib.parse import quote, unquote
 from engine.declare.blocks import key
 from engine.declare.values import Boolean, Duration
 from engine.instants import format_instant, parse_instant, shifted
-from engine.pagination.paginator import IsLater, Style
+from engine.pagination.paginator import Paginator
 from engine.requests import KeyedRecord, Page, Request
+
+Begin = Callable[[Request, str | None], Paginator]
+"""Starts to read the list of a request, or resumes at a position in it."""
 
 _OVERLAP: Final = timedelta(seconds=1)
 _NARROWEST: Final = timedelta(seconds=4)
@@ -51,17 +54,19 @@ class Windows:
         return [f"{format_instant(at)}{f'..{end}' if end else ''}" for at, end in zip(bounds, following, strict=True)]
 
     def paginate(
-        self,
-        style: Style,
-        request: Request,
-        position: str | None,
-        now: datetime,
-        *,
-        is_later: IsLater | None = None,
+        self, begin: Begin, request: Request, position: str | None, now: datetime, *, resumable: bool
     ) -> WindowsPaginator:
-        """Start at the ``$from`` of the request, or resume at a position of an earlier paginator."""
+        """Start at the ``$from`` of the request, or resume at a position of an earlier paginator.
+
+        Args:
+            begin: Starts reading a window, or resumes at a position within it.
+            request: The request of the list.
+            position: The position.
+            now: What time it is.
+            resumable: Whether reading can be resumed within a window.
+        """
         start: datetime = (request.values or {})["from"]
-        return WindowsPaginator(self, style, request, _Place.parse(position) or _Place(start), now, is_later)
+        return WindowsPaginator(self, begin, request, _Place.parse(position) or _Place(start), now, resumable)
 
 
 @dataclass(frozen=True)
@@ -96,18 +101,18 @@ class WindowsPaginator:
     def __init__(
         self,
         windows: Windows,
-        style: Style,
+        begin: Begin,
         request: Request,
         place: _Place,
         now: datetime,
-        is_later: IsLater | None,
+        resumable: bool,
     ) -> None:
         self._windows = windows
-        self._style = style
+        self._begin = begin
         self._template = request
         self._part_end = place.end
         self._now = now
-        self._is_later = is_later
+        self._resumable = resumable
         self._seen: set[Hashable] = set()  # the keys of this window and of the one before
         self._keys: set[Hashable] = set()  # the keys of this window
         self._length = windows.at_most
@@ -117,7 +122,7 @@ class WindowsPaginator:
     @property
     def position(self) -> str | None:
         """The start of the window and, if its style can resume, the position within it."""
-        inner = self._inner.position if self._style.resumable else None
+        inner = self._inner.position if self._resumable else None
         return str(_Place(self._start, self._part_end, inner))
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
@@ -157,5 +162,5 @@ class WindowsPaginator:
         self._start = start
         self._end = min(shifted(start, self._length), self._part_end or max(self._now, start))
         window = self._template.bind({"from": start, "to": self._end})
-        self._inner = self._style.paginate(window, inner, is_later=self._is_later)
+        self._inner = self._begin(window, inner)
         self.request = self._inner.request

@@ -245,9 +245,7 @@ class ChangesPass:
         self, query: Fallback, since: datetime, request: Request, position: str | None = None, *, joined: bool = True
     ) -> Paginator:
         style = self._style(query)
-        paginator = self.source.paginate(style, request, position, self.is_later)
-        if not joined:
-            paginator = paginate_unjoined(style, request)
+        paginator = self.source.paginate(style, request, position, self.is_later, joined=joined)
         if query.stop_at is not None:
             instant_at = instant_reader(self.source.stream, query.stop_at)
             paginator = StopAtPaginator(paginator, query.stop_at, since, instant_at)

@@ -166,18 +166,29 @@ class Source:
     ) -> ListRequest:
         """The stream's own list, from its start or from a position. ``joined``: whether its pages must join."""
         request = self.request(self.stream.body).bind(self.start())
-        if not joined:
-            return self.listed(paginate_unjoined(self.pagination, request))
-        return self.listed(self.paginate(self.pagination, request, position, is_later))
+        return self.listed(self.paginate(self.pagination, request, position, is_later, joined=joined))
 
     def paginate(
-        self, style: Pagination, request: Request, position: str | None = None, is_later: IsLater | None = None
+        self,
+        style: Pagination,
+        request: Request,
+        position: str | None = None,
+        is_later: IsLater | None = None,
+        *,
+        joined: bool = True,
     ) -> Paginator:
-        """Start reading a list in a style, window by window if that is declared, or resume at a position."""
+        """Start reading a list in a style, window by window if that is declared, or resume at a position.
+
+        ``joined``: whether its pages must join.
+        """
         later, windows = self.changed_later(is_later), self.stream.windows
+
+        def begin(part: Request, at: str | None) -> Paginator:
+            return style.paginate(part, at, is_later=later) if joined else paginate_unjoined(style, part)
+
         if windows is None or isinstance(style, Keyset) or "from" not in (request.values or {}):
-            return style.paginate(request, position, is_later=later)
-        return windows.paginate(style, request, position, self.now, is_later=later)
+            return begin(request, position)
+        return windows.paginate(begin, request, position, self.now, resumable=joined and style.resumable)
 
     def parts(self) -> Sequence[str | None]:
         """The positions at which the list can be started, to read several windows at once."""

@@ -252,7 +252,11 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
     if stream.current_pass is not None:
         began, position = stream.current_pass.began, stream.current_pass.position
         last = stream.current_pass.last
-        document["pass"] = {"began": format_instant(began), "position": position, **({"last": last} if last else {})}
+        document["pass"] = {
+            "began": format_instant(began),
+            "position": position,
+            **({} if last is None else {"last": last}),
+        }
     if stream.open:
         document["open"] = _pack(stream.open)
     if stream.reconcile is not None:

@@ -154,3 +154,13 @@ def test_changes_are_read_in_windows_too(tmp_path: Path) -> None:
         sync(connected, recorder.state, recorder, Lines())
     assert ids(recorder) == sorted(everything)
     assert parse_instant(bank.seen[0].query["after"][0]) == parse_instant(since)
+
+
+def test_windows_whose_order_moves_are_read_until_readings_agree(tmp_path: Path) -> None:
+    """Each page is still requested within a window: the server refuses a request without an end."""
+    bank, recorder = Bank(), Recorder()
+    text = edited(STREAMS, add={"api.pagination.stable": False})
+    with InProcess(bank.answer) as server:
+        sync(connection(tmp_path, server.url, text), {}, recorder, Lines())
+    assert ids(recorder) == list(range(150))
+    assert all("before" in seen.query for seen in bank.seen)
