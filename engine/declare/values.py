@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import yaml
 
-from engine.declare.node import INVALID, Node
+from engine.declare.node import INVALID, PLACEHOLDER, Node
 from engine.declare.problems import suggestion
 from engine.declare.yaml import scalar_value
 
@@ -245,7 +245,12 @@ JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[st
 
 @dataclass(frozen=True)
 class Json:
-    """Data to send: any YAML that is also JSON, with ``${name}`` replaced in its strings."""
+    """Data to send: any YAML that is also JSON, with ``${name}`` replaced in its strings.
+
+    With ``has_variables``, a ``$`` in a setting is no variable: it is written ``$$``.
+    """
+
+    has_variables: bool = False
 
     words = "any JSON value"
 
@@ -261,6 +266,8 @@ class Json:
             return INVALID
         assert isinstance(filled.yaml, yaml.ScalarNode)
         value = scalar_value(filled.yaml)
+        if self.has_variables and filled is not node and isinstance(value, str):
+            value = PLACEHOLDER.sub(lambda name: str(node.settings[name[1]]).replace("$", "$$"), node.yaml.value)
         if isinstance(value, float) and not math.isfinite(value):
             return node.problem(f"JSON has no number {node.yaml.value}")
         return value
@@ -282,12 +289,14 @@ class Scalar:
 class JsonObject:
     """:class:`Json` that is a mapping."""
 
+    has_variables: bool = False
+
     words = "a mapping"
 
     def read(self, node: Node) -> Any:
         if not isinstance(node.yaml, yaml.MappingNode):
             return node.problem(f"expected a mapping, found {node.describe()}")
-        return Json().read(node)
+        return Json(self.has_variables).read(node)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ class Placed:
     """The variables that have a value in the requests of this style."""
 
     body: Mapping[str, JsonValue] = key(
-        JsonObject(), "Keys of the request's body in this style, in place of the stream's.", default={}
+        JsonObject(has_variables=True),
+        "Keys of the request's body in this style, in place of the stream's.",
+        default={},
     )
     query: Mapping[str, JsonValue] = key(
-        JsonObject(), "Query parameters in this style, in place of the stream's.", default={}
+        JsonObject(has_variables=True), "Query parameters in this style, in place of the stream's.", default={}
     )
 
     def placed(self, request: Request) -> Request:

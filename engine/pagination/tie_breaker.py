@@ -29,10 +29,12 @@ class TieBreaker:
     """How rows of one timestamp are read, if there are more of them than a page holds."""
 
     body: Mapping[str, JsonValue] = key(
-        JsonObject(), "Keys of the request's body meanwhile, in place of the stream's: a stable sort.", default={}
+        JsonObject(has_variables=True),
+        "Keys of the request's body meanwhile, in place of the stream's: a stable sort.",
+        default={},
     )
     query: Mapping[str, JsonValue] = key(
-        JsonObject(), "Query parameters meanwhile, in place of the stream's.", default={}
+        JsonObject(has_variables=True), "Query parameters meanwhile, in place of the stream's.", default={}
     )
     pagination: ListPagination | None = key(
         LIST_PAGINATION,

@@ -388,9 +388,9 @@ class Related:
     )
     moves_cursor: bool = key(Boolean(), "As in `parent`.", default=False)
     body: Mapping[str, JsonValue] | None = key(
-        JsonObject(), "Body of a POST request, with `$related.id` and a stable sort.", default=None
+        JsonObject(has_variables=True), "Body of a POST request, with `$related.id` and a stable sort.", default=None
     )
-    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters.", default={})
+    query: Mapping[str, JsonValue] = key(JsonObject(has_variables=True), "Query parameters.", default={})
 
     @property
     def name(self) -> str:
@@ -412,11 +412,13 @@ class Fallback:
         name="from",
     )
     body: Mapping[str, JsonValue] | None = key(
-        JsonObject(),
+        JsonObject(has_variables=True),
         "Body of a POST request: the filter, and a stable sort that fits it. By default, the stream's.",
         default=None,
     )
-    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters, in addition to the stream's.", default={})
+    query: Mapping[str, JsonValue] = key(
+        JsonObject(has_variables=True), "Query parameters, in addition to the stream's.", default={}
+    )
     stop_at: JsonPath | None = key(
         JSON_PATH,
         "Stop at the first row whose timestamp here is older than `$since`. The query must sort by it, newest first.",
@@ -478,11 +480,13 @@ class OpenRows:
         "Its values while the record is open. Those that the server rejects are left out: it has no such rows.",
     )
     body: Mapping[str, JsonValue] | None = key(
-        JsonObject(),
+        JsonObject(has_variables=True),
         "Body of a POST request: a filter by `$open`, the list of these values, and a stable sort.",
         default=None,
     )
-    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters, in addition to the stream's.", default={})
+    query: Mapping[str, JsonValue] = key(
+        JsonObject(has_variables=True), "Query parameters, in addition to the stream's.", default={}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -490,10 +494,12 @@ class Lookup:
     """A request to the stream's endpoint for the rows that have one of some keys."""
 
     body: Mapping[str, JsonValue] | None = key(
-        JsonObject(), "Body of a POST request: a filter by `$keys`, the list of keys, and a stable sort.", default=None
+        JsonObject(has_variables=True),
+        "Body of a POST request: a filter by `$keys`, the list of keys, and a stable sort.",
+        default=None,
     )
     query: Mapping[str, JsonValue] = key(
-        JsonObject(),
+        JsonObject(has_variables=True),
         "Query parameters, in addition to the stream's. `$(keys)` has the keys in one string, with commas between.",
         default={},
     )
@@ -505,9 +511,9 @@ class ChangeFeed:
 
     endpoint: Endpoint = key(ENDPOINT, "Returns the list.")
     body: Mapping[str, JsonValue] | None = key(
-        JsonObject(), "Body of a POST request, with `$since` as in `changes`.", default=None
+        JsonObject(has_variables=True), "Body of a POST request, with `$since` as in `changes`.", default=None
     )
-    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters.", default={})
+    query: Mapping[str, JsonValue] = key(JsonObject(has_variables=True), "Query parameters.", default={})
     records: JsonPath = key(JSON_PATH, "JSONPath of the list of records in the response.")
     own_key: JsonPath = key(JSON_PATH, "JSONPath of the record's own key.", name="key")
     names: JsonPath = key(JSON_PATH, "JSONPath of the changed row's key in a record.")
@@ -558,8 +564,10 @@ class Count:
     """Where the server says how many records the list has."""
 
     endpoint: Endpoint = key(ENDPOINT, "Returns the number, alone or with other values.")
-    query: Mapping[str, JsonValue] = key(JsonObject(), "Query parameters: a page as small as possible.", default={})
-    body: Mapping[str, JsonValue] = key(JsonObject(), "Body of a POST request.", default={})
+    query: Mapping[str, JsonValue] = key(
+        JsonObject(has_variables=True), "Query parameters: a page as small as possible.", default={}
+    )
+    body: Mapping[str, JsonValue] = key(JsonObject(has_variables=True), "Body of a POST request.", default={})
     path: JsonPath = key(JSON_PATH, "The number in the response.", default=compile_path("$"), default_text="$")
     header: str | None = key(HEADER, "The header that has the number, in place of a path.", default=None)
 
@@ -604,9 +612,11 @@ class Stream:
         default="keep",
     )
     body: Mapping[str, JsonValue] | None = key(
-        JsonObject(), "Body of a POST request, apart from the pagination: a stable sort, for example.", default=None
+        JsonObject(has_variables=True),
+        "Body of a POST request, apart from the pagination: a stable sort, for example.",
+        default=None,
     )
-    query: Mapping[str, JsonValue] | None = key(JsonObject(), "Query parameters.", default=None)
+    query: Mapping[str, JsonValue] | None = key(JsonObject(has_variables=True), "Query parameters.", default=None)
     instants: Instants | None = key(
         INSTANTS,
         "How requests have instants. By default as the api says or else in the format of the `cursor_field`; if that "

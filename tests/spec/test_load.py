@@ -12,6 +12,7 @@ from engine.declare.problems import SpecError
 from engine.declare.types import Endpoint
 from engine.pagination.offset import Offset
 from engine.pagination.single import Single
+from engine.requests import Request
 from engine.spec.configuration import ConfigurationError
 from engine.spec.load import ResolvedSpec, load, resolve
 from tests.shop import STREAMS, connection
@@ -303,3 +304,13 @@ def test_credentials_over_plain_http_are_a_warning(tmp_path: Path, url: str, war
         expected = [f"http:// sends {name} unencrypted to" for name in credentials if warned]
         assert [words for words in expected if not any(words in warning for warning in warnings)] == []
         assert len(warnings) == len(expected)
+
+
+@pytest.mark.parametrize("word", ["$ecret", "pa$$word", "$since", "$(since)", "a$b"])
+def test_a_dollar_in_a_setting_is_no_variable(tmp_path: Path, word: str) -> None:
+    """A setting is sent as it was entered, as a whole value and inside a longer string."""
+    text = edited(STREAMS, add={"streams.shops.query": {"key": "${api_key}", "text": "is ${api_key}"}})
+    (tmp_path / "streams.yaml").write_text(text, "utf-8")
+    spec = resolve(tmp_path / "streams.yaml", {"api_url": "https://shop.test", "api_key": word}).spec
+    query = spec.streams["shops"].query
+    assert Request(Endpoint("GET", "/shops"), query or {}).written_out().query == {"key": word, "text": f"is {word}"}
