@@ -63,7 +63,7 @@ def sync(
         _Background(concurrency, "reading") as background,
     ):
         source = sources(spec, pages, log, resolved.selected)
-        syncs = [StreamSync(source[stream.name], writer, opened) for stream in resolved.streams]
+        syncs = [StreamSync(source[stream.name], writer.of(stream), opened) for stream in resolved.streams]
         try:
             for one in _in_order(syncs, background):
                 outcome.of(one, one.run)

@@ -22,7 +22,7 @@ from engine.requests import Record
 from engine.state import Keys, PassState, ReconcileState, StreamState, with_intervals
 from engine.sync.reconciliation import Reconciliation
 from engine.sync.sender import Sender
-from engine.sync.writer import Writer
+from engine.sync.writer import StreamWriter
 
 _AHEAD_BELIEVED: Final = 3  # times that the state must be ahead of the clock
 
@@ -37,7 +37,9 @@ class Passes:
         opened: The keys of rows that were open before this sync, by stream.
     """
 
-    def __init__(self, source: Source, sender: Sender, writer: Writer, opened: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self, source: Source, sender: Sender, writer: StreamWriter, opened: Mapping[str, frozenset[str]]
+    ) -> None:
         self._source = source
         self._stream = source.stream
         self._sender = sender
@@ -86,7 +88,7 @@ class Passes:
         if is_first or is_resumed:
             self._writer.checkpoint()
         if is_first and is_resumed:  # it began long ago: what changed since then need not wait for the next sync
-            self._pass(self._state)
+            self._pass(self._writer.state)
 
     def _pass(self, before: StreamState) -> None:
         position = before.current_pass.position if before.current_pass else None
@@ -104,10 +106,6 @@ class Passes:
         except (Failure, StateAhead):
             self._sender.release(window)
             raise
-
-    @property
-    def _state(self) -> StreamState:
-        return self._writer.state.streams[self._stream.name]
 
     def _is_open(self, record: Record) -> bool:
         opened = self._stream.incremental.open if self._stream.incremental else None
@@ -141,14 +139,14 @@ class Passes:
             self._truncate(window)
         self._sender.release(window)
         after = window.final_state()
-        self._writer.save(self._stream, after if self._stream.reconcile is not None else replace(after, newest=None))
+        self._writer.save(after if self._stream.reconcile is not None else replace(after, newest=None))
         if not resumed:
             self._compare_with_count()
 
     def _truncate(self, window: Window) -> None:
         """Mark all rows as deleted: some from before can be gone, and the others are sent again."""
         self._sender.truncate()
-        self._writer.save(self._stream, window.checkpoint_state(None))
+        self._writer.save(window.checkpoint_state(None))
 
     @property
     def _promises_deletions(self) -> bool:
@@ -191,7 +189,7 @@ class Passes:
             began = min(since + self._source.lookback, window.start)  # of the last complete pass
             previous = known_until(began, before.newest, self._source.lookback)
             after = replace(after, reconcile=ReconcileState(window.start, previous, newest=window.newest), newest=None)
-        self._writer.save(self._stream, after)
+        self._writer.save(after)
 
     def _changes_pass(self, source: Source, since: datetime, opened: frozenset[str], window: Window) -> ChangesPass:
         """The pass over the changes of a stream and, for the children that it reads, over those of its parent."""

@@ -22,7 +22,7 @@ from engine.requests import Record
 from engine.rows.mapping import Row
 from engine.state import KEYS_MAX, Key, ReconcileState, StreamState, Surplus, fingerprint
 from engine.sync.sender import Sender
-from engine.sync.writer import Writer
+from engine.sync.writer import StreamWriter
 
 
 class Reconciliation:
@@ -41,7 +41,9 @@ class Reconciliation:
         changes: That pass.
     """
 
-    def __init__(self, source: Source, sender: Sender, writer: Writer, window: Window, changes: ChangesPass) -> None:
+    def __init__(
+        self, source: Source, sender: Sender, writer: StreamWriter, window: Window, changes: ChangesPass
+    ) -> None:
         self._source = source
         self._stream = source.stream
         self._sender = sender
@@ -70,7 +72,7 @@ class Reconciliation:
 
     def _due(self, now: datetime, every: timedelta) -> Slice | None:
         """The slice that is due by time."""
-        before = self._state.reconcile
+        before = self._writer.state.reconcile
         assert before is not None  # every changes pass leaves one
         if before.began > now + every:  # by a clock that was wrong
             before = replace(before, began=now)
@@ -80,7 +82,7 @@ class Reconciliation:
 
     def _due_by_count(self, now: datetime) -> Slice | None:
         """The whole list, if the server's count shows that rows are gone or if a reading for that was interrupted."""
-        state, keys = self._state, self._window.keys
+        state, keys = self._writer.state, self._window.keys
         self._total = self._source.count()
         known = len(keys) if keys.are_complete else None
         if state.reconcile is None and not may_have_deleted(self._total, known, state.surplus, now):
@@ -90,17 +92,13 @@ class Reconciliation:
         self._source.info(f"{rows}, but the server {counts}: reading the whole list to find deleted rows")
         return Slice(self._source, state.reconcile or ReconcileState(now, now), timedelta(0), now)
 
-    @property
-    def _state(self) -> StreamState:
-        return self._writer.state.streams[self._stream.name]
-
     def _after(self, reconcile: ReconcileState | None) -> StreamState:
         """The state after this sync's pass and a part of a round."""
-        return replace(self._window.final_state(), covered=self._state.covered, reconcile=reconcile)
+        return replace(self._window.final_state(), covered=self._writer.state.covered, reconcile=reconcile)
 
     def _save(self, state: StreamState) -> None:
         self._sender.release(self._window)
-        self._writer.save(self._stream, state)
+        self._writer.save(state)
 
     def _done(self, now: datetime, following: ReconcileState) -> StreamState:
         """The state after a reading of the whole list. ``following``: the next round, if there are rounds."""
@@ -186,7 +184,7 @@ class Reconciliation:
 
     @cached_property
     def _is_delivered(self) -> IsDelivered:
-        return is_delivered(self._stream, self._state.covered, self._source.lookback)
+        return is_delivered(self._stream, self._writer.state.covered, self._source.lookback)
 
     def _since(self, due: Slice) -> datetime:
         return shifted(due.before.previous, -self._source.lookback)
@@ -198,7 +196,7 @@ class Reconciliation:
             return None
         if self._stream.asks_each_parent:  # a change does not move the parent's cursor
             return None
-        delivered = is_delivered(parent.stream, self._state.covered, self._source.lookback)
+        delivered = is_delivered(parent.stream, self._writer.state.covered, self._source.lookback)
         return parent_changed(parent, self._since(due), delivered)
 
     # --- rows that are gone ------------------------------------------------------------------------------------------
@@ -248,7 +246,7 @@ class Reconciliation:
             self._sender.truncate()
             self._sender.write(rows)
         window.written()
-        self._writer.save(self._stream, self._done(due.now, ReconcileState(due.now, due.before.began)))
+        self._writer.save(self._done(due.now, ReconcileState(due.now, due.before.began)))
         self._writer.checkpoint()
 
     def _check_limit(self) -> None:

@@ -14,7 +14,7 @@ from engine.requests import KeyedRecord, Record
 from engine.rows.mapping import Row, RowMapping
 from engine.spec.dialect import Stream
 from engine.state import Key, StreamState
-from engine.sync.writer import Writer
+from engine.sync.writer import StreamWriter
 
 _HELD: Final = 1000  # rows that are written together, once the state lists them
 
@@ -36,11 +36,10 @@ class Sender:
         first_without_cursor: The key of the first of them.
     """
 
-    def __init__(self, stream: Stream, mapping: RowMapping, writer: Writer) -> None:
+    def __init__(self, stream: Stream, mapping: RowMapping, writer: StreamWriter) -> None:
         self.sent = self.deleted = self.excluded = self.read = self.without_cursor = 0
         self.first_without_cursor: Hashable = None
         self._stream = stream
-        self._table = stream.destination_table
         self._mapping = mapping
         self._writer = writer
         self._held: Spool[Row] = Spool()
@@ -91,16 +90,16 @@ class Sender:
         """Note the state that covers everything that was sent. While rows are held, it waits for them."""
         if self._held_rows:
             self._state_after_held = state
-        elif self._writer.progress(self._stream, state):
+        elif self._writer.progress(state):
             window.listed()
 
     def release(self, window: Window) -> None:
         """Write the rows that are held, after a checkpoint that lists them."""
         if not self._held_rows:
             return
-        before = self._writer.state.streams.get(self._stream.name, StreamState())
+        before = self._writer.state
         listing = replace(before, open=before.open | window.open, keys=window.keys.state())
-        self._writer.save(self._stream, listing)
+        self._writer.save(listing)
         self._writer.checkpoint()
         window.listed()
         self.write(self._held)
@@ -108,7 +107,7 @@ class Sender:
         self._held.clear()
         self._held_rows = 0
         if self._state_after_held is not None:
-            self._writer.save(self._stream, self._state_after_held())
+            self._writer.save(self._state_after_held())
             self._state_after_held = None
 
     def delete(self, window: Window, row: DeletedRow) -> None:
@@ -119,24 +118,25 @@ class Sender:
 
     def delete_key(self, key: Key) -> None:
         """Soft-delete the row with a primary key."""
-        self._writer.delete(self._table, dict(zip(self._stream.primary_key, key, strict=True)))
+        self._writer.delete(key)
         self.deleted += 1
 
     def truncate(self) -> None:
         """Soft-delete all rows."""
-        self._writer.truncate(self._table)
+        self._writer.truncate()
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write rows, whatever the state lists."""
+        upsert = self._writer.upsert
         for row in rows:
-            self._writer.upsert(self._table, row)
+            upsert(row)
             self.sent += 1
 
     def _exclude(self, window: Window, keys: Sequence[Key]) -> None:
         """Soft-delete rows that `where` excludes now, whether or not the table has them."""
         self.release(window)
         for key in keys:
-            self._writer.delete(self._table, dict(zip(self._stream.primary_key, key, strict=True)))
+            self._writer.delete(key)
             window.deleted(key)
         self.excluded += len(keys)
         window.written()

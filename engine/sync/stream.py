@@ -14,7 +14,7 @@ from engine.reading.source import Source
 from engine.state import PARENTS_MAX, Keys, StreamState
 from engine.sync.passes import Passes
 from engine.sync.sender import Sender
-from engine.sync.writer import Writer
+from engine.sync.writer import StreamWriter
 
 
 class StreamSync:
@@ -26,7 +26,7 @@ class StreamSync:
         opened: The keys of rows that were open before this sync, by stream.
     """
 
-    def __init__(self, source: Source, writer: Writer, opened: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, source: Source, writer: StreamWriter, opened: Mapping[str, frozenset[str]]) -> None:
         self.stream = source.stream
         self._source = source
         self._writer = writer
@@ -37,7 +37,7 @@ class StreamSync:
     @property
     def was_synced(self) -> bool:
         """Whether the state has the stream, so that a sync has read it before."""
-        return self.stream.name in self._writer.state.streams
+        return self._writer.was_synced
 
     @property
     def may_be_inaccessible(self) -> bool:
@@ -109,7 +109,7 @@ class StreamSync:
         with self._ahead.result() if self._ahead else WholeList(self._source, self._before.rows) as rows:
             if not rows.is_unchanged:
                 if self._before.rows is not None:
-                    self._writer.save(self.stream, replace(self._before, rows=rows.state_meanwhile()))
+                    self._writer.save(replace(self._before, rows=rows.state_meanwhile()))
                     self._writer.checkpoint()
                 deleted = rows.deleted()
                 if deleted is None:  # which rows the table has is not known
@@ -117,12 +117,12 @@ class StreamSync:
                 for key in deleted or ():
                     self._sender.delete_key(key)
                 self._sender.write(rows.changed())
-            self._writer.save(self.stream, replace(self._before, rows=rows.state()))
+            self._writer.save(replace(self._before, rows=rows.state()))
 
     @cached_property
     def _before(self) -> StreamState:
         """The state of the last sync, as far as what it was made by is still declared."""
-        state = self._writer.state.streams.get(self.stream.name, StreamState())
+        state = self._writer.state
         made, read = made_by(self._source), read_by(self._source)
         if state.made_by not in (None, made):
             self._source.warning(

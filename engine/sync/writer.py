@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from engine.destination import Destination
 from engine.rows.mapping import Row
 from engine.spec.dialect import Stream
-from engine.state import State, StreamState
+from engine.state import Key, State, StreamState
 
 CHECKPOINT_ROWS: Final = 10_000
 CHECKPOINT_SECONDS: Final = 60.0
@@ -27,13 +28,17 @@ class Writer:
 
     def __init__(self, destination: Destination, state: State, checkpoint_rows: int, checkpoint_seconds: float) -> None:
         self._state = state
-        self._progress: tuple[Stream, Callable[[], StreamState]] | None = None
+        self._progress: tuple[StreamWriter, Callable[[], StreamState]] | None = None
         self._destination = destination
         self._checkpoint_rows = checkpoint_rows
         self._checkpoint_seconds = checkpoint_seconds
         self._saved = state
         self._rows = 0
         self._last = time.monotonic()
+
+    def of(self, stream: Stream) -> StreamWriter:
+        """What writes the rows and the state of one stream."""
+        return StreamWriter(self, stream)
 
     def upsert(self, table: str, row: Row) -> None:
         """Insert or replace a row."""
@@ -68,13 +73,13 @@ class Writer:
             self._progress = None
             self._state = self._state.with_stream(stream.name, state())
 
-    def save(self, stream: Stream, state: StreamState) -> None:
+    def save(self, stream: StreamWriter, state: StreamState) -> None:
         """Note the state of a stream, which covers only rows that were written. A checkpoint follows when it is due."""
         self._state = self.state.with_stream(stream.name, state)
         if self.is_due():
             self.checkpoint()
 
-    def progress(self, stream: Stream, state: Callable[[], StreamState]) -> bool:
+    def progress(self, stream: StreamWriter, state: Callable[[], StreamState]) -> bool:
         """Like :meth:`save`, for every batch of a pass: the state is made when it is needed.
 
         Returns whether a checkpoint followed.
@@ -107,3 +112,63 @@ class Writer:
         self._saved = self.state
         self._rows = 0
         self._last = time.monotonic()
+
+
+class StreamWriter:
+    """Writes the rows of one stream, and keeps its state.
+
+    Args:
+        writer: Writes those of all streams.
+        stream: The stream.
+    """
+
+    upsert: Callable[[Row], None]
+    """Insert or replace a row."""
+
+    def __init__(self, writer: Writer, stream: Stream) -> None:
+        self.name = stream.name
+        self._writer = writer
+        self._table = stream.destination_table
+        self._primary_key = stream.primary_key
+        self.upsert = partial(writer.upsert, self._table)
+
+    def delete(self, key: Key) -> None:
+        """Soft-delete the row with a primary key."""
+        self._writer.delete(self._table, dict(zip(self._primary_key, key, strict=True)))
+
+    def truncate(self) -> None:
+        """Soft-delete all rows."""
+        self._writer.truncate(self._table)
+
+    @property
+    def was_synced(self) -> bool:
+        """Whether the state has the stream, so that a sync has read it before."""
+        return self.name in self._writer.state.streams
+
+    @property
+    def state(self) -> StreamState:
+        """The state that covers everything written so far."""
+        return self._writer.state.streams.get(self.name, StreamState())
+
+    def save(self, state: StreamState) -> None:
+        """Note the state, which covers only rows that were written. A checkpoint follows when it is due."""
+        self._writer.save(self, state)
+
+    def progress(self, state: Callable[[], StreamState]) -> bool:
+        """Like :meth:`save`, for every batch of a pass: the state is made when it is needed.
+
+        Returns whether a checkpoint followed.
+        """
+        return self._writer.progress(self, state)
+
+    def is_due(self, waiting: int = 0) -> bool:
+        """Whether a checkpoint is due, once so many waiting rows are written too."""
+        return self._writer.is_due(waiting)
+
+    def checkpoint(self) -> None:
+        """Make everything written so far durable, with the state that covers it, if there is anything new."""
+        self._writer.checkpoint()
+
+    def checkpoint_rows(self) -> None:
+        """Make rows durable, if any were written. A state that moved without any row waits for the next checkpoint."""
+        self._writer.checkpoint_rows()

@@ -20,9 +20,10 @@ def test_the_progress_of_a_stream_survives_that_of_the_next() -> None:
     """A stream that failed in the middle of a pass goes on there, whatever was read after it."""
     recorder = Recorder()
     writer = Writer(recorder, State("http://127.0.0.1/api"), 10, 60.0)
-    writer.progress(FLOWS, lambda: at(1))
-    writer.progress(RUNS, lambda: at(2))
-    writer.progress(RUNS, lambda: at(3))
+    flows, runs = writer.of(FLOWS), writer.of(RUNS)
+    flows.progress(lambda: at(1))
+    runs.progress(lambda: at(2))
+    runs.progress(lambda: at(3))
     writer.checkpoint()
     assert {name: stream["since"] for name, stream in recorder.state["streams"].items()} == {
         "flows": "2024-05-01T12:01:00.000000Z",
@@ -34,6 +35,6 @@ def test_nothing_new_is_no_checkpoint() -> None:
     """Neither rows nor states moved."""
     recorder = Recorder()
     writer = Writer(recorder, State("http://127.0.0.1/api").with_stream("flows", at(1)), 10, 60.0)
-    writer.progress(FLOWS, lambda: at(1))
+    writer.of(FLOWS).progress(lambda: at(1))
     writer.checkpoint()
     assert recorder.operations == []
