@@ -12,7 +12,7 @@ UNIT_WORKERS ?= 5
 PYTEST = .venv/bin/python -m pytest --dist loadgroup --no-loadscope-reorder
 # Those that need neither the Connector SDK nor a server.
 ENGINE_TESTS = tests/fuzz tests/http tests/pagination tests/reading tests/rows tests/spec tests/state tests/sync
-ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done
+ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done .venv-dbt/.done
 
 # Compiled modules are kept, so that the thousand processes of the tests do not compile them again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -79,9 +79,10 @@ lock: .venv-uv/.done ## resolve each requirements.in, and pyproject.toml, into a
 	$(LOCK) tests/requirements.in pyproject.toml --output-file tests/requirements.txt
 	$(LOCK) dev/testbed/requirements-prefect-3.in --output-file dev/testbed/requirements-prefect-3.txt
 	$(LOCK) dev/testbed/requirements-prefect-2.in --output-file dev/testbed/requirements-prefect-2.txt
+	$(LOCK) dbt/requirements.in --output-file dbt/requirements.txt
 
 clean: ## remove the environments and what a sync wrote here
-	rm -rf .venv .venv-uv .venv-prefect-* .venv-lowest .venv-highest .venv-bench files crash-reports .coverage .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-uv .venv-prefect-* .venv-lowest .venv-highest .venv-bench .venv-dbt dbt/target dbt/logs files crash-reports .coverage .mypy_cache .pytest_cache \
 	  .ruff_cache .hypothesis
 
 # $(call environment,FOLDER,INTERPRETER,WHAT uv INSTALLS,WORDS): .done is written last, so an interrupted installation
@@ -120,6 +121,9 @@ ENGINE_TOOLS = $(shell sed -nE 's/^((pytest|hypothesis|duckdb|jsonschema)==[^ ]+
 
 .venv-prefect-2/.done: dev/testbed/requirements-prefect-2.txt | .venv-uv/.done
 	$(call environment,.venv-prefect-2,$(PREFECT_PYTHON),--require-hashes -r $<,Prefect 2)
+
+.venv-dbt/.done: dbt/requirements.txt | .venv-uv/.done
+	$(call environment,.venv-dbt,$(PYTHON),--require-hashes -r $<,dbt and the tools of reports)
 
 .venv-bench/.done: dev/benchmarks/requirements-peers.txt | .venv-uv/.done
 	$(call environment,.venv-bench,$(PYTHON),-r $<,the tools that the engine is compared with)

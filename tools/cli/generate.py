@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.declare.problems import SpecError
+from engine.spec.dialect import Spec
 from engine.spec.load import load
 from tools.cli.options import PROJECT, add_command
 from tools.docgen import dialect
 from tools.docgen.dbt import sources
+from tools.docgen.dbt_package import package
 from tools.docgen.streams import page
 from tools.json_schema import configuration_example, configuration_schema, streams_schema
 
@@ -27,7 +29,8 @@ files:
   configuration.json.example           an example of each setting
   docs/streams.md                      tables, columns and what a sync guarantees
   docs/dialect.md                      the reference of streams.yaml
-  docs/dbt/sources.yml                 the tables as dbt sources
+  dbt/models/staging/                  the tables as sources and staging models of the dbt package; in a project
+                                       without a package, docs/dbt/sources.yml has the tables as sources
 """
 
 
@@ -53,8 +56,15 @@ def generated(project: Path) -> Mapping[Path, str]:
         project / "configuration.json.example": _json(configuration_example(spec.configuration)),
         project / "docs" / "streams.md": page(spec),
         project / "docs" / "dialect.md": dialect.page(),
-        project / "docs" / "dbt" / "sources.yml": sources(spec),
+        **_dbt(project, spec),
     }
+
+
+def _dbt(project: Path, spec: Spec) -> Mapping[Path, str]:
+    """The staging layer of the project's dbt package; the tables as dbt sources, if the project has no package."""
+    if not (project / "dbt" / "dbt_project.yml").exists():
+        return {project / "docs" / "dbt" / "sources.yml": sources(spec)}
+    return {project / "dbt" / "models" / "staging" / path: text for path, text in package(spec).items()}
 
 
 def run(project: Path, *, check: bool) -> int:

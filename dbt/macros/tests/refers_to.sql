@@ -1,0 +1,8 @@
+{# Each value that is not null is in a column of another model, in a row of the same source_relation. #}
+{% test refers_to(model, column_name, to, field) %}
+select child.source_relation, child.{{ column_name }}
+from {{ model }} as child
+left join {{ to }} as parent
+    on parent.source_relation = child.source_relation and parent.{{ field }} = child.{{ column_name }}
+where child.{{ column_name }} is not null and parent.{{ field }} is null
+{% endtest %}

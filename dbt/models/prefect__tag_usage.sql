@@ -1,0 +1,68 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy=prefect.replaces_rows(),
+    unique_key='tag_usage_id',
+    on_schema_change='append_new_columns'
+) }}
+
+with runs as (
+
+    select *
+    from {{ ref('int_prefect__flow_runs') }}
+    {% if is_incremental() -%}
+    where scheduled_date in (
+        select scheduled_date
+        from {{ ref('int_prefect__flow_runs') }}
+        where _fivetran_synced >= {{ prefect.synced_since('last_synced_at') }}
+    )
+    {%- endif %}
+
+),
+
+tagged as (
+
+    select distinct source_relation, flow_run_id, tag
+    from (
+        {{ prefect.json_elements('runs', ['source_relation', 'flow_run_id'], 'tags', 'tag') }}
+    ) as tags_of_runs
+
+),
+
+used as (
+
+    select
+        runs.source_relation,
+        runs.scheduled_date as date_day,
+        tagged.tag,
+        {{ prefect.count_if('not runs.is_deleted') }} as runs,
+        {{ prefect.count_if("not runs.is_deleted and runs.state_type = 'COMPLETED'") }} as completed_runs,
+        {{ prefect.count_if('not runs.is_deleted and runs.is_failed') }} as failed_runs,
+        {{ prefect.count_if('not runs.is_deleted and not runs.is_final') }} as open_runs,
+        {{ prefect.count_if('not runs.is_deleted and runs.retry_count > 0') }} as retried_runs,
+        count(distinct case when not runs.is_deleted then runs.flow_id end) as flows,
+        sum(case when not runs.is_deleted then runs.run_seconds else 0 end) as run_seconds,
+        max(runs._fivetran_synced) as last_synced_at
+    from runs
+    left join tagged on tagged.source_relation = runs.source_relation and tagged.flow_run_id = runs.flow_run_id
+    group by runs.source_relation, runs.scheduled_date, tagged.tag
+
+)
+
+select
+    {{ dbt.hash(dbt.concat([
+        'source_relation', "'|'", 'cast(date_day as ' ~ dbt.type_string() ~ ')', "'|'",
+        "case when tag is null then 'untagged' else " ~ dbt.concat(["'tag '", 'tag']) ~ ' end'
+    ])) }} as tag_usage_id,
+    source_relation,
+    date_day,
+    tag,
+    runs,
+    completed_runs,
+    failed_runs,
+    open_runs,
+    retried_runs,
+    cast(failed_runs as {{ prefect.type_double() }}) / nullif(completed_runs + failed_runs, 0) as failure_rate,
+    flows,
+    run_seconds,
+    last_synced_at
+from used

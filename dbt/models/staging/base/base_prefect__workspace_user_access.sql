@@ -1,0 +1,39 @@
+-- Generated from streams.yaml by `python -m engine generate`.
+{{ config(enabled=var('prefect__using_workspace_user_access', false)) }}
+
+with connections as (
+
+    {{ prefect.connections('workspace_user_access', {
+        'id': 'workspace_user_access_id',
+        'created': 'created_at',
+        'updated': 'updated_at',
+        'workspace_id': 'workspace_id',
+        'workspace_role_id': 'workspace_role_id',
+        'actor_id': 'actor_id',
+        'user_id': 'user_id',
+        'first_name': 'first_name',
+        'last_name': 'last_name',
+        'email': 'email',
+        'handle': 'handle',
+        '_fivetran_synced': '_fivetran_synced',
+        '_fivetran_deleted': 'is_deleted'
+    }) }}
+
+)
+
+select
+    source_relation,
+    cast(workspace_user_access_id as {{ dbt.type_string() }}) as workspace_user_access_id,
+    {{ prefect.utc('created_at') }} as created_at,
+    {{ prefect.utc('updated_at') }} as updated_at,
+    cast(workspace_id as {{ dbt.type_string() }}) as workspace_id,
+    cast(workspace_role_id as {{ dbt.type_string() }}) as workspace_role_id,
+    cast(actor_id as {{ dbt.type_string() }}) as actor_id,
+    cast(user_id as {{ dbt.type_string() }}) as user_id,
+    cast(first_name as {{ dbt.type_string() }}) as first_name,
+    cast(last_name as {{ dbt.type_string() }}) as last_name,
+    cast(email as {{ dbt.type_string() }}) as email,
+    cast(handle as {{ dbt.type_string() }}) as handle,
+    {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
+    coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
+from connections

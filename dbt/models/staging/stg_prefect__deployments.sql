@@ -1,0 +1,42 @@
+-- Generated from streams.yaml by `python -m engine generate`.
+{{ config(enabled=var('prefect__using_deployments', true)) }}
+
+select
+    source_relation,
+    deployment_id,
+    created_at,
+    updated_at,
+    deployment_name,
+    flow_id,
+    schedule,
+    schedules,
+    is_paused,
+    is_schedule_active,
+    deployment_status,
+    version,
+    version_id,
+    version_info,
+    branch,
+    description,
+    tags,
+    labels,
+    parameters,
+    parameter_openapi_schema,
+    enforce_parameter_schema,
+    job_variables,
+    pull_steps,
+    path,
+    entrypoint,
+    concurrency_limit,
+    concurrency_options,
+    work_pool_name,
+    work_queue_id,
+    work_queue_name,
+    storage_document_id,
+    infrastructure_document_id,
+    last_polled,
+    created_by,
+    updated_by,
+    _fivetran_synced
+from {{ ref('base_prefect__deployments') }}
+where not is_deleted

@@ -1,0 +1,15 @@
+-- Generated from streams.yaml by `python -m engine generate`.
+{{ config(enabled=var('prefect__using_flow_run_states', false)) }}
+
+select
+    source_relation,
+    state_id,
+    flow_run_id,
+    state_type,
+    state_name,
+    state_timestamp,
+    state_message,
+    state_details,
+    _fivetran_synced
+from {{ ref('base_prefect__flow_run_states') }}
+where not is_deleted
