@@ -13,6 +13,7 @@ Packages and modules, each of which imports only from those before it:
 - state: what is kept between syncs;
 - reading: one file per algorithm: which lists are read, and which records are changes;
 - sync: the loop over the streams;
+- parts: a stream's list in parts, for engines that read on several machines;
 - setup_form: the setup form of a connection and its tests.
 
 None imports the Fivetran SDK, and none knows the API that is read. The authors' commands are in tools/, which is not

@@ -29,6 +29,7 @@ ORDER = (
     "state",
     "reading",
     "sync",
+    "parts",
     "setup_form",
 )
 FOLDERS = ("engine", "tools", "dev", "tests")

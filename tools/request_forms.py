@@ -153,17 +153,23 @@ def _request_forms(spec: Spec, stream: Stream) -> Iterator[RequestForm]:
         several = ((*here, "pagination"), number + 1) if len(styles) > 1 else None
         yield from _paged(spec, style, replace(whole, alternative=several), [written], place)
     if stream.count is not None:
-        yield _of_count(stream.count, (*here, "count"))
+        yield from _of_count(stream.count, (*here, "count"))
     if stream.incremental is not None:
         own = _Written(None, stream.query or {}, here, {})
         yield from _of_changes(spec, stream, stream.incremental, base, own)
 
 
-def _of_count(count: Count, place: Place) -> RequestForm:
-    form = RequestForm(count.endpoint, (*place, "endpoint"), optional=True).writing(count.body, count.query, place, {})
-    if count.header is not None:
-        return form
-    return form.expecting(ExpectedPath(count.path, (*place, "path"), type="integer", scope="response"))
+def _of_count(count: Count, place: Place) -> Iterator[RequestForm]:
+    """The count of the whole list and, if that can be asked for, of a part of it."""
+    samples: list[Mapping[str, Any]] = [{}]
+    if any(one.name in ("from", "to") for one in variables_in([count.query, count.body])):
+        samples.append({"from": INSTANT, "to": INSTANT})
+    for bounds in samples:
+        form = RequestForm(count.endpoint, (*place, "endpoint"), optional=True)
+        form = form.writing(count.body, count.query, place, bounds)
+        if count.header is None:
+            form = form.expecting(ExpectedPath(count.path, (*place, "path"), type="integer", scope="response"))
+        yield form
 
 
 def paging_keys(spec: Spec, endpoint: Endpoint) -> Sequence[str]:

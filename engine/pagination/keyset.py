@@ -16,7 +16,8 @@ paginator reads what is dated later than the server's clock, and then returns: u
 the rows ahead are new ones, too, it leaves those for later in the same way, until it is ahead of all of them.
 
 A paginator can be split while it is in use. Each part has an upper bound, and several parts can be read at once.
-Positions have the form ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``. While the rows of one
+Positions have the form ``2024-05-01T10:00:00.000000Z`` or, with an upper bound, ``FROM..TO``; the first part of a list
+is ``..TO``. While the rows of one
 timestamp are read, a plus sign follows, and the position among them: ``FROM..TO+1200@KEYS``. While the rows ahead are
 read, their position follows after a comma.
 """
@@ -110,7 +111,7 @@ class _Part:
         bounds, is_tied, tie = (position or "").partition(_TIED)
         after, _, before = bounds.partition("..")
         try:
-            start = parse_instant(after) if after or not is_tied else None
+            start = parse_instant(after) if after or not (is_tied or before) else None
             return _Part(start, parse_instant(before) if before else None, tie if is_tied else None)
         except (ValueError, OverflowError):
             return None
@@ -228,8 +229,9 @@ class KeysetPaginator:
         return rest
 
     def _after(self, instant: datetime | None) -> Request:
+        """The request for the rows from an instant on; with None, for the list's first rows, be they dated or not."""
         self._is_bounded = instant is not None
-        return self._template.bind({"from": instant, "to": self._upper})
+        return self._template.bind({"from": instant, "to": self._upper if self._is_bounded else None})
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         """Take in a page of the list, of the rows ahead, or of the rows of one timestamp."""

@@ -35,6 +35,7 @@ def read_all(
     of: Callable[[Record], bool] | None = None,
     since_last: SinceLast | None = None,
     shared: bool = False,
+    restarts: bool = True,
 ) -> Iterator[Batch]:
     """Read the whole list, from its start or from a position. It ends once the list is confirmed to be complete.
 
@@ -46,6 +47,7 @@ def read_all(
         of: For a child stream: selects the parent records whose children are read; by default, all.
         since_last: For a child stream that asks each parent: what is requested of those that are known.
         shared: Whether a reading by another stream of this sync will do.
+        restarts: Whether to read the list from its start if the server no longer accepts the position.
     """
     if source.records is not None:
         yield Batch([(source.mapping.key(record), record) for record in source.records])
@@ -54,16 +56,19 @@ def read_all(
         yield from source.lists.read(source.stream.name, partial(read_all, source, ahead=ahead, is_later=is_later))
         return
     if source.parent is None or source.stream.parent is None:
-        yield from _list(source, position, ahead, is_later)
+        yield from _list(source, position, ahead, is_later, restarts)
         return
     at, last = split(position)
     above = SinceLast(since_last.known) if since_last is not None else None
     own = since_last if source.stream.asks_each_parent else None
-    for batch in read_all(source.parent, at, ahead=ahead, is_later=is_later, since_last=above, shared=shared):
+    parents = read_all(
+        source.parent, at, ahead=ahead, is_later=is_later, since_last=above, shared=shared, restarts=restarts
+    )
+    for batch in parents:
         # The parent's own page counts as asked for first, so that the pass began no later than it.
         yield Batch((), batch.asked_at, joined(at, last))
-        parents = [keyed for keyed in after(batch.records, last) if of is None or of(keyed[1])]
-        for children in children_of(source, parents, batch.asked_at, existing, own):
+        rows = [keyed for keyed in after(batch.records, last) if of is None or of(keyed[1])]
+        for children in children_of(source, rows, batch.asked_at, existing, own):
             of_new = children.of_new or batch.of_new
             yield replace(children, position=joined(at, children.position or last), of_new=of_new)
         at, last = batch.position, ""
@@ -81,7 +86,9 @@ def existing(source: Source, keys: Sequence[Hashable]) -> set[Hashable]:
     return {key for batch in batches for key, record in batch.records if is_row(record)} & set(keys)
 
 
-def _list(source: Source, position: str | None, ahead: bool, is_later: IsLater | None) -> Iterator[Batch]:
+def _list(
+    source: Source, position: str | None, ahead: bool, is_later: IsLater | None, restarts: bool
+) -> Iterator[Batch]:
     """The list of the stream's own endpoint, by the first pagination style that the server accepts."""
     delivered: set[Hashable] = set()  # with the first page of a style that the server rejected at the second
     while True:
@@ -96,12 +103,14 @@ def _list(source: Source, position: str | None, ahead: bool, is_later: IsLater |
                     first = batch.records
             return
         except OrderMoved:
+            if not restarts:
+                raise
             for page in source.read_until_settled(lambda: source.list_request(joined=False)):
                 yield Batch(page.new, page.asked_at, None, len(page.new), page.continues)
             return
         except Failure as failure:
             if position is not None:
-                goes_on = pages == 0 and is_expired(failure, source.pagination)
+                goes_on = restarts and pages == 0 and is_expired(failure, source.pagination)
             else:
                 goes_on = pages <= 1 and isinstance(failure, RequestRejected) and source.try_next_style()
             if not goes_on:

@@ -176,15 +176,12 @@ class PageReader:
             for future in in_flight:
                 future.cancel()
 
-    def count(self, stream: str, declared: Count) -> int:
-        """The number of records that the server counts.
+    def count(self, stream: str, declared: Count, request: Request) -> int:
+        """The number of records that the server counts, as it returns it to a request.
 
         Raises:
             Failure: the request failed, or returned no number.
         """
-        request = Request(
-            declared.endpoint, declared.query, declared.body if declared.endpoint.method == "POST" else None
-        )
         if declared.header is None:
             number: int = self._client.send(stream, request, partial(_count_at, declared.path)).value
             return number

@@ -304,14 +304,24 @@ class Source:
 
     # --- the count ---------------------------------------------------------------------------------------------------
 
-    def count(self) -> int | None:
-        """The server's count of the records, or of its parent's for a child stream; None if there is no such count."""
+    def count(self, start: datetime | None = None, end: datetime | None = None) -> int | None:
+        """The server's count of the records, or of its parent's for a child stream; None if there is no such count.
+
+        Args:
+            start: Counts the records from this instant on.
+            end: Counts the records up to this instant.
+        """
         if self.parent is not None and self.stream.parent is not None:
-            return self.parent.count()
-        if self.stream.count is None:
+            return self.parent.count(start, end)
+        declared = self.stream.count
+        if declared is None:
+            return None
+        body = declared.body if declared.endpoint.method == "POST" else None
+        request = Request(declared.endpoint, declared.query, body, {"from": start, "to": end}, self._spelling)
+        if (start or end) and not (request.uses("from") and request.uses("to")):
             return None
         try:
-            return self._pages.count(self.stream.name, self.stream.count)
+            return self._pages.count(self.stream.name, declared, request)
         except Failure as failure:
             self.log.warning(f"{failure} The sync goes on without a count.")
             return None

@@ -488,6 +488,10 @@ class OpenRows:
         JsonObject(has_variables=True), "Query parameters, in addition to the stream's.", default={}
     )
 
+    def includes(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record is open."""
+        return self.field.get(record) in self.values
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
@@ -561,7 +565,11 @@ class Incremental:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """Where the server says how many records the list has."""
+    """Where the server says how many records the list has.
+
+    If the list is read from one instant to another, `$from` and `$to` in the query or body count a part of it, by which
+    a long list is cut for several readers.
+    """
 
     endpoint: Endpoint = key(ENDPOINT, "Returns the number, alone or with other values.")
     query: Mapping[str, JsonValue] = key(

@@ -49,7 +49,9 @@ def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
         _styles(stream.pagination or (spec.api.pagination,), at.get("pagination")),
     )
     if stream.count is not None:
-        yield _Written(at.at("count"), stream.count.endpoint, ())
+        by_keyset = any(isinstance(style, Keyset) for style in stream.pagination or (spec.api.pagination,))
+        is_timed = stream.windows is not None or by_keyset
+        yield _Written(at.at("count"), stream.count.endpoint, ("from", "to") if is_timed else ())
     incremental, block = stream.incremental, at.get("incremental")
     if incremental is None or block is None:
         return

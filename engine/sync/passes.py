@@ -109,7 +109,7 @@ class Passes:
 
     def _is_open(self, record: Record) -> bool:
         opened = self._stream.incremental.open if self._stream.incremental else None
-        return opened is not None and opened.field.get(record) in opened.values
+        return opened is not None and opened.includes(record)
 
     # --- the whole list ----------------------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ streams:
       field: $.expected
       tie_breaker: {body: {sort: ID_DESC}}
       page_size: 4
-    count: POST /runs/count
+    count: {endpoint: POST /runs/count, body: {runs: {expected: {after_: $from, before_: $to}}}}
     incremental:
       changes:
         - body: {runs: {end: {after_: $since}}, sort: END_DESC}
@@ -155,14 +155,14 @@ class Model:
         if seen.path.endswith("/events/next"):
             since, at = seen.query["token"][0].split("|")
             return Reply(self._events(since, int(at)), headers=headers)
-        if seen.path.endswith("/runs/count"):
-            return Reply(len(self.visible()), headers=headers)
         wanted = seen.json.get("runs", {})
         if "end" in wanted and not self.has_end_filter:
             return Reply({"detail": "extra fields not permitted"}, 422, headers=headers)
         if self.unknown_states.intersection(wanted.get("state", {}).get("any_", ())):
             return Reply({"detail": "value is not a valid enumeration member"}, 422, headers=headers)
         rows = [run for run in self.visible() if all(_matches(run, name, want) for name, want in wanted.items())]
+        if seen.path.endswith("/runs/count"):
+            return Reply(len(rows), headers=headers)
         rows.sort(key=lambda run: run["id"], reverse=True)
         if seen.json["sort"].startswith(("EXPECTED", "UPDATED")):
             column, direction = seen.json["sort"].lower().split("_")
