@@ -72,17 +72,19 @@ validate: setup ## validate streams.yaml, and check that the generated files are
 generate: setup ## rewrite the generated files
 	.venv/bin/python -m engine generate
 
-LOCK = .venv-uv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url
+# Followed by the oldest Python.
+LOCK = .venv-uv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --python-version
 
 lock: .venv-uv/.done ## resolve each requirements.in, and pyproject.toml, into a requirements.txt with hashes
-	$(LOCK) tests/requirements.in pyproject.toml --output-file tests/requirements.txt
-	$(LOCK) dev/testbed/requirements-prefect-3.in --output-file dev/testbed/requirements-prefect-3.txt
-	$(LOCK) dev/testbed/requirements-prefect-2.in --output-file dev/testbed/requirements-prefect-2.txt
-	$(LOCK) dbt/requirements.in --output-file dbt/requirements.txt
+	$(LOCK) 3.10 tests/requirements.in pyproject.toml --output-file tests/requirements.txt
+	$(LOCK) 3.10 dev/testbed/requirements-prefect-3.in --output-file dev/testbed/requirements-prefect-3.txt
+	$(LOCK) 3.10 dev/testbed/requirements-prefect-2.in --output-file dev/testbed/requirements-prefect-2.txt
+	$(LOCK) 3.11 spark/requirements.in pyproject.toml --output-file spark/requirements.txt
+	$(LOCK) 3.10 dbt/requirements.in --output-file dbt/requirements.txt
 
 clean: ## remove the environments and what a sync wrote here
-	rm -rf .venv .venv-uv .venv-prefect-* .venv-lowest .venv-highest .venv-bench .venv-dbt dbt/target dbt/logs files crash-reports .coverage .mypy_cache .pytest_cache \
+	rm -rf .venv .venv-uv .venv-prefect-* .venv-lowest .venv-highest .venv-bench .venv-dbt .venv-spark dbt/target dbt/logs files crash-reports .coverage .mypy_cache .pytest_cache \
 	  .ruff_cache .hypothesis
 
 # $(call environment,FOLDER,INTERPRETER,WHAT uv INSTALLS,WORDS): .done is written last, so an interrupted installation

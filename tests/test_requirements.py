@@ -15,6 +15,7 @@ LOCKED = {
     "tests/requirements.in": "tests/requirements.txt",
     "dev/testbed/requirements-prefect-3.in": "dev/testbed/requirements-prefect-3.txt",
     "dev/testbed/requirements-prefect-2.in": "dev/testbed/requirements-prefect-2.txt",
+    "spark/requirements.in": "spark/requirements.txt",
     "dbt/requirements.in": "dbt/requirements.txt",
 }
 """What is asked for, and the file into which `make lock` resolves it."""
