@@ -27,7 +27,7 @@ INSTANTS: Final = ("since", "from", "to", "now")
 RECORDS: Final = ("parent", "related")
 """The variables that stand for a record, or for a list of them; a path leads to the value: ``$parent.owner.id``."""
 
-VARIABLES: Final = (*INSTANTS, *RECORDS, "keys", "open", "size", "offset", "page", "token")
+VARIABLES: Final = (*INSTANTS, *RECORDS, "key", "keys", "open", "size", "offset", "page", "token")
 """The names of all variables."""
 
 _WHOLE: Final = re.compile(r"\$([A-Za-z].*)", re.DOTALL)

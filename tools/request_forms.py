@@ -20,8 +20,8 @@ from engine.pagination.single import Single
 from engine.pagination.token import Token
 from engine.reading.source import spelling
 from engine.requests import Request
-from engine.spec.dialect import ChangeFeed, Count, Fallback, Incremental, Parent, Query, Related, Spec, Stream
-from engine.spec.records import Records
+from engine.spec.dialect import ChangeFeed, Count, Fallback, Incremental, Lookup, Parent, Query, Related, Spec, Stream
+from engine.spec.records import WHOLE, Records
 from engine.variables import Spelling, fill, variables_in
 from tools.checking.findings import Place
 
@@ -327,14 +327,27 @@ def _of_changes(
         open_rows = replace(expected, listed=ListedValues(at, (*here, "values"), len(opened.values)))
         yield from _paged(spec, _usual(spec, stream), open_rows, [own, written], (*place[:2], "pagination"))
     if incremental.change_feed is not None:
-        yield from _of_change_feed(spec, incremental.change_feed, (*place, "change_feed"))
+        yield from _of_change_feed(spec, stream, incremental.change_feed, (*place, "change_feed"))
     if (related := incremental.related) is not None:
         samples = _parents(related, related.body, related.query)
         written = _Written(related.body, related.query, (*place, "related"), samples)
         yield from _paged(spec, _usual(spec, stream), form, [own, written], (*place[:2], "pagination"))
     if (lookup := incremental.lookup) is not None:
-        written = _Written(lookup.body, lookup.query, (*place, "lookup"), {"keys": list(KEYS)})
-        yield from _paged(spec, _usual(spec, stream), form, [own, written], (*place[:2], "pagination"))
+        yield from _of_lookup(spec, stream, lookup, form, own, (*place, "lookup"))
+
+
+def _of_lookup(
+    spec: Spec, stream: Stream, lookup: Lookup, form: RequestForm, own: _Written, place: Place
+) -> Iterator[RequestForm]:
+    written = [own, _Written(lookup.body, lookup.query, place, {"keys": list(KEYS), "key": KEYS[0]})]
+    if lookup.endpoint is not None:
+        form, written = replace(form, endpoint=lookup.endpoint, place=(*place, "endpoint")), written[1:]
+    if lookup.records.paths:
+        form = replace(form, records=lookup.records, records_place=(*place, "records"))
+    elif lookup.returns_one:
+        form = replace(form, records=WHOLE, records_place=(*place, "endpoint"))
+    style = Single(one_record=True) if lookup.returns_one else _usual(spec, stream)
+    yield from _paged(spec, style, form, written, (*place[:2], "pagination"))
 
 
 def _usual(spec: Spec, stream: Stream) -> Pagination:
@@ -384,15 +397,16 @@ def _of_alternative(
     yield from _paged(spec, style, form, written, declared)
 
 
-def _of_change_feed(spec: Spec, feed: ChangeFeed, place: Place) -> Iterator[RequestForm]:
+def _of_change_feed(spec: Spec, stream: Stream, feed: ChangeFeed, place: Place) -> Iterator[RequestForm]:
     form = RequestForm(
         feed.endpoint,
         (*place, "endpoint"),
+        spelling=spelling(spec, stream),
         records=Records(list=(feed.records,)),
         records_place=(*place, "records"),
         expected=(
             ExpectedPath(feed.own_key, (*place, "key")),
-            ExpectedPath(feed.names, (*place, "names"), type="string"),
+            *(ExpectedPath(path, (*place, "names"), type="string") for path in feed.names if len(feed.names) == 1),
         ),
         optional=True,
     )

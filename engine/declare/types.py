@@ -44,9 +44,9 @@ class Endpoint:
 def _endpoint(text: str) -> Endpoint:
     method, path = text.split(" ")
     if "{" in path or "}" in path:
-        raise ValueError("a value of the parent's record is written $(parent.id), without { }")
+        raise ValueError("a value in a path is written $(parent.id), without { }")
     if re.search(r"\$[a-z]", re.sub(r"\$\([^()]*\)", "", path)):
-        raise ValueError("a value of the parent's record is written $(parent.id), with ( )")
+        raise ValueError("a value in a path is written $(parent.id), with ( )")
     if "//" in path:
         raise ValueError(f'the path "{path}" has an empty segment (//)')
     segments = unquote(path).split("/")
@@ -66,10 +66,10 @@ ENDPOINT: Final = Text(
     noun="a method and a path",
 )
 
-CHILD_ENDPOINT: Final = Text(
+ENDPOINT_WITH_VALUES: Final = Text(
     r"(GET|POST) (/|\.\.(/|$))([^\s?#$]|\$\([^\s?#()]*\)|\$[a-z])*",
     ENDPOINT.expected,
     _endpoint,
     noun=ENDPOINT.noun,
 )
-"""An endpoint whose path can contain values of the parent's record: ``$(parent.id)``."""
+"""An endpoint whose path can have values in it: ``$(parent.id)``, ``$(key)``."""

@@ -100,7 +100,7 @@ class ErrorMapping:
         if the server requests too long a wait.
         """
         if response.status in (404, 405) and endpoint_exists and not _is_json(response):
-            return RequestError(response.returned, transient=True)
+            return RequestError(f"{response.returned}, not in JSON", "answers", transient=True)
         if response.status < 500 and response.status not in (408, 429):
             return None
         retry_after = response.retry_after
@@ -172,6 +172,10 @@ class ErrorMapping:
             return (
                 "If the certificate is signed by your own authority, set that authority's certificate in "
                 f"{self.named(part)}; otherwise check that {self.named('api.base_url')} is the right server"
+            )
+        if part == "answers":
+            return (
+                "If that is how the API says that something is gone, declare it: answers: {status: 404, means: empty}"
             )
         if part == "api.proxy":
             setting = self.settings_behind(part) if self._api.proxy else ""

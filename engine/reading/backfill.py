@@ -18,6 +18,7 @@ from engine.pagination.keyset import Keyset
 from engine.pagination.slices import Slices
 from engine.reading.batch import Batch
 from engine.reading.children import SinceLast, after, children_of, joined, split
+from engine.reading.lookup import has_lookup, look_up
 from engine.reading.pages import is_expired
 from engine.reading.source import IsLater, Source
 from engine.requests import KeyedRecord, Record
@@ -77,13 +78,17 @@ def read_all(
 
 def existing(source: Source, keys: Sequence[Hashable]) -> set[Hashable]:
     """Those of the keys that the server still has a row for, by a lookup or else by the whole list."""
-    incremental = source.stream.incremental
-    if incremental is not None and incremental.lookup is not None:
-        batches = source.lookup([str(key[0]) for key in keys if isinstance(key, tuple)])
+    if has_lookup(source):
+        batches = look_up(source, [str(key[0]) for key in keys if isinstance(key, tuple)], first_of_list(source))
     else:
         batches = read_all(source)
     is_row = source.mapping.is_row
     return {key for batch in batches for key, record in batch.records if is_row(record)} & set(keys)
+
+
+def first_of_list(source: Source) -> Callable[[], Sequence[KeyedRecord]]:
+    """A function that returns the first rows of the list; none if it is empty."""
+    return lambda: next((batch.records for batch in read_all(source, ahead=False) if batch.records), ())
 
 
 def _list(

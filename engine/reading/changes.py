@@ -23,14 +23,15 @@ from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unau
 from engine.instants import EARLIEST, shifted
 from engine.pagination import Pagination, Paginator, paginate_unjoined
 from engine.pagination.stop_at import StopAtPaginator
-from engine.reading.backfill import existing, read_all
+from engine.reading.backfill import existing, first_of_list, read_all
 from engine.reading.batch import Batch, DeletedRow
 from engine.reading.children import ListOfChildren, SinceLast, after, children_of, joined, split
 from engine.reading.known_parents import KnownParents
+from engine.reading.lookup import look_up, lookup_size
 from engine.reading.pages import ListPage, ListRequest, resuming
 from engine.reading.source import IsLater, Source
 from engine.requests import Record, Request
-from engine.rows.mapping import instant_reader
+from engine.rows.mapping import first_of, instant_reader
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows, Stream
 from engine.spec.records import Records
 from engine.state import Counter, Interval, fingerprint
@@ -314,7 +315,7 @@ class ChangesPass:
 
     def _unless_gone(self, keys: Sequence[str], found: set[Hashable], position: str | None) -> Iterator[Found]:
         """The rows that a lookup did not find: the records of those that a second one finds, and the deleted ones."""
-        for batch in self.source.lookup([key for key in keys if (key,) not in found]):
+        for batch in self._records_of([key for key in keys if (key,) not in found]):
             found.update(key for key, _ in batch.records)
             yield replace(batch, position=position)
         yield from (DeletedRow((key,)) for key in keys if (key,) not in found)
@@ -325,12 +326,12 @@ class ChangesPass:
         Raises:
             RequestRejected: the server rejects so many lookups in a row that the keys are not the reason.
         """
-        size = self.source.lookup_size
+        size = lookup_size(self.source)
         waiting = deque(keys[at : at + size] for at in range(0, len(keys), size))
         while waiting:
             group = waiting.popleft()
             try:
-                batches = list(self.source.lookup(group))
+                batches = list(self._records_of(group))
             except RequestRejected:
                 self._rejected += 1
                 if self._rejected > _MAX_REJECTED:
@@ -342,6 +343,9 @@ class ChangesPass:
                 continue
             self._rejected = 0
             yield group, batches
+
+    def _records_of(self, keys: Sequence[str]) -> Iterator[Batch]:
+        return look_up(self.source, keys, first_of_list(self.source))
 
     # --- the change feed ---------------------------------------------------------------------------------------------
 
@@ -368,7 +372,7 @@ class ChangesPass:
             yield Batch((), page.asked_at, at)
 
     def _feed_pages(self, feed: ChangeFeed, position: str | None) -> Iterator[ListPage]:
-        request = Request(feed.endpoint, feed.query, feed.body).bind({"since": self.since, "now": self.source.now})
+        request = self.source.request(feed.body, feed.query, feed.endpoint).bind({"since": self.since})
 
         def pages(start: str | None) -> Iterator[ListPage]:
             paginator = feed.pagination.paginate(request, start)
@@ -468,7 +472,7 @@ def _newest(page: ListPage, instant_at: Callable[[Record], datetime | None] | No
 
 def _keys_named_on(page: ListPage, feed: ChangeFeed) -> Sequence[str]:
     """The keys that a page of a change feed names, each once."""
-    names = [feed.names.get(record) for _, record in page.new]
+    names = map(first_of(feed.names), (record for _, record in page.new))
     prefixed = [name for name in names if isinstance(name, str) and name.startswith(feed.prefix)]
     return list(dict.fromkeys(name.removeprefix(feed.prefix) for name in prefixed))
 

@@ -44,9 +44,9 @@ class ListRequest:
 
     ``parent``: the parent's key and record, if this is the list of its children. Such a list may not be found, because
     its parent was just deleted. ``endpoint_exists``: whether the endpoint is known to exist, so that a 404 that is not
-    the API's own is transient. ``of``: the key of the first row that the list belongs to. ``form``: the
-    format of the responses. ``narrow``: requests a shorter part of the list in place of one that the server rejects;
-    False if there is none.
+    the API's own is transient. ``of``: the key of the first row that the list belongs to. ``may_be_gone``: whether it
+    is that row itself, so that it may not be found either. ``form``: the format of the responses. ``narrow``: requests
+    a shorter part of the list in place of one that the server rejects; False if there is none.
     """
 
     paginator: Paginator
@@ -55,6 +55,7 @@ class ListRequest:
     parent: KeyedRecord | None = None
     endpoint_exists: bool = False
     of: Hashable = None
+    may_be_gone: bool = False
     form: Format = JSON
     narrow: Callable[[], bool] | None = None
 
@@ -216,7 +217,8 @@ class PageReader:
         except DeclaredAnswer as declared:
             return self._unread(sent.list_request, declared, is_first=is_first)
         except NotFound as not_found:
-            if sent.list_request.parent is not None and (is_first or self._is_missing(stream, sent)):
+            may_be_missing = sent.list_request.parent is not None or sent.list_request.may_be_gone
+            if may_be_missing and (is_first or self._is_missing(stream, sent)):
                 return Response((None, []), None, unread=not_found)
             if is_first:
                 raise

@@ -1,4 +1,4 @@
-"""One stream on the server: its list, its queries, lookups by key, the children of its parent's rows, and its count.
+"""One stream on the server: its list, its requests, the children of its parent's rows, and its count.
 
 What it finds out about the server (which pagination style and which queries it accepts) it keeps for the whole sync.
 """
@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from engine.declare.types import Endpoint
 from engine.failures import Failure, OrderMoved, SkippedList
 from engine.instants import format_instant
 from engine.jsonpath import compile_path
@@ -22,17 +23,15 @@ from engine.pagination.counted import Counted
 from engine.pagination.keyset import Keyset
 from engine.pagination.single import Single
 from engine.pagination.windows import WindowsPaginator
-from engine.reading.batch import Batch
 from engine.reading.pages import ListPage, ListRequest, PageReader
 from engine.reading.progress import Progress
 from engine.reading.shared_lists import SharedLists
 from engine.requests import KeyedRecord, Record, Request
 from engine.rows.mapping import RowMapping
-from engine.spec.dialect import Fallback, Field, Instants, Lookup, Parent, Related, Spec, Stream
+from engine.spec.dialect import Fallback, Field, Instants, Parent, Related, Spec, Stream
 from engine.variables import Spelling
 
 _REQUESTS_A_LIST: Final = 4  # a list that is resumed needs as many until it is ahead of where it stopped
-_LOOKUP_SIZE: Final = 100  # keys per request
 _MAX_READS: Final = 8  # of a list whose order moves
 
 IsLater = Callable[[datetime], bool]
@@ -77,6 +76,8 @@ class Source:
         """The values of open rows that the server does not know."""
         self.has_ignored = False
         """Whether the change feed has named a key that is none of this stream's, which is reported once."""
+        self.finds_by_key = False
+        """Whether a row was found by its key, so that the endpoint of the lookup is right."""
         self.has_children: bool | None = None
         """For a child stream: whether its endpoint exists; None until a request for children was answered."""
         self.skipped = set[Hashable]()
@@ -228,11 +229,14 @@ class Source:
             narrow=paginator.narrow if isinstance(paginator, WindowsPaginator) else None,
         )
 
-    def request(self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None) -> Request:
-        """A request to the stream's endpoint."""
-        assert self.stream.endpoint is not None  # the spec requires one for everything but embedded records
-        whole_query = {**(self.stream.query or {}), **(query or {})}
-        return Request(self.stream.endpoint, whole_query, body, {"now": self.now}, self._spelling)
+    def request(
+        self, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None = None, endpoint: Endpoint | None = None
+    ) -> Request:
+        """A request to the stream's endpoint, or to another one, which is not sent the stream's query."""
+        if endpoint is None:
+            assert self.stream.endpoint is not None  # the spec requires one for everything but embedded records
+            endpoint, query = self.stream.endpoint, {**(self.stream.query or {}), **(query or {})}
+        return Request(endpoint, query or {}, body, {"now": self.now}, self._spelling)
 
     @property
     def now(self) -> datetime:
@@ -279,28 +283,6 @@ class Source:
             f"{self.stream.name}: {_MAX_READS} readings of {self.stream.endpoint} each found rows that none before had "
             "found, and missed others: name a stable sort in the request, or filters that make the list shorter."
         )
-
-    # --- by key ------------------------------------------------------------------------------------------------------
-
-    @property
-    def lookup_size(self) -> int:
-        """The number of keys per lookup: at most what fits a page."""
-        assert self.stream.incremental is not None and self.stream.incremental.lookup is not None
-        style = self.style_of(self._lookup_request(self.stream.incremental.lookup))
-        return max(1, min(_LOOKUP_SIZE, (style.page_size or _LOOKUP_SIZE + 1) - 1))
-
-    def _lookup_request(self, lookup: Lookup) -> Request:
-        return self.request(lookup.body, lookup.query)
-
-    def lookup(self, keys: Sequence[str]) -> Iterator[Batch]:
-        """The records that have one of these keys."""
-        incremental = self.stream.incremental
-        assert incremental is not None and incremental.lookup is not None  # the spec requires it for lookups
-        size = self.lookup_size
-        for at in range(0, len(keys), size):
-            request = self._lookup_request(incremental.lookup).bind({"keys": list(keys[at : at + size])})
-            for page in self.read([self.listed(self.style_of(request).paginate(request))]):
-                yield Batch(page.new, page.asked_at)
 
     # --- the count ---------------------------------------------------------------------------------------------------
 

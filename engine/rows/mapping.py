@@ -163,10 +163,11 @@ def _value_of(field: Field) -> Getter:
         return lambda record: get(record) is not None
     if not field.path:
         return lambda record: field.value
-    return _first_of(field.path)
+    return first_of(field.path)
 
 
-def _first_of(paths: tuple[JsonPath, ...]) -> Getter:
+def first_of(paths: tuple[JsonPath, ...]) -> Getter:
+    """A function that returns the first value other than null at one of several paths."""
     if len(paths) == 1:
         return paths[0].get
     getters = [path.get for path in paths]

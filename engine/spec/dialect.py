@@ -16,9 +16,9 @@ from engine.declare.addresses import plain_url
 from engine.declare.blocks import Object, key
 from engine.declare.headers import HEADER_NAME, parse_headers
 from engine.declare.types import (
-    CHILD_ENDPOINT,
     COLUMN,
     ENDPOINT,
+    ENDPOINT_WITH_VALUES,
     HEADER,
     HEADER_EXPECTED,
     JSON_PATH,
@@ -495,8 +495,17 @@ class OpenRows:
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """A request to the stream's endpoint for the rows that have one of some keys."""
+    """How rows are requested by their keys: several with one request, by `$keys`, or each with its own, by `$key`.
 
+    With `$(key)` in the path of an `endpoint`, the response is the record of one row. If it is 404, in JSON, and 404
+    again, the row is gone, provided that the server finds another row of its list by its key.
+    """
+
+    endpoint: Endpoint | None = key(
+        ENDPOINT_WITH_VALUES,
+        "The endpoint, if it is not the stream's: `GET /orders/$(key)`. It is sent only this `query` and `body`.",
+        default=None,
+    )
     body: Mapping[str, JsonValue] | None = key(
         JsonObject(has_variables=True),
         "Body of a POST request: a filter by `$keys`, the list of keys, and a stable sort.",
@@ -507,11 +516,31 @@ class Lookup:
         "Query parameters, in addition to the stream's. `$(keys)` has the keys in one string, with commas between.",
         default={},
     )
+    records: Records = key(
+        RECORDS,
+        "Where the records are in a response, if not where the stream's are. In that of one row: the path of its "
+        "record, by default `$`.",
+        default=Records(),
+    )
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether each row is requested on its own."""
+        return self.returns_one or any(one.name == "key" for one in variables_in([self.query, self.body]))
+
+    @property
+    def returns_one(self) -> bool:
+        """Whether a response is the record of one row, rather than a list."""
+        return self.endpoint is not None and any(one.name == "key" for one in variables_in(self.endpoint.path))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeFeed:
-    """Another list, which names rows that changed. If the server does not have it or denies access, that is logged."""
+    """Another list, which names rows that changed. If the server does not have it or denies access, that is logged.
+
+    The rows are looked up, and sent if their `cursor_field` moved. Leave out a `cursor_field` that does not move with
+    each change.
+    """
 
     endpoint: Endpoint = key(ENDPOINT, "Returns the list.")
     body: Mapping[str, JsonValue] | None = key(
@@ -520,7 +549,10 @@ class ChangeFeed:
     query: Mapping[str, JsonValue] = key(JsonObject(has_variables=True), "Query parameters.", default={})
     records: JsonPath = key(JSON_PATH, "JSONPath of the list of records in the response.")
     own_key: JsonPath = key(JSON_PATH, "JSONPath of the record's own key.", name="key")
-    names: JsonPath = key(JSON_PATH, "JSONPath of the changed row's key in a record.")
+    names: tuple[JsonPath, ...] = key(
+        OneOrMore(JSON_PATH),
+        "JSONPath of the changed row's key in a record. Of several paths, the first non-null value wins.",
+    )
     prefix: str = key(Text(), "A prefix of that key. It is removed; records without it are ignored.", default="")
     pagination: Pagination = key(PAGINATION, "How the list is read in pages.")
     finds: str | None = key(Text(), "Which changes only it finds, for the reference page.", default=None)
@@ -591,7 +623,7 @@ class Stream:
         Text(), "One row, in words: `flow run`. Needed only if the plural rule gets it wrong.", default=None
     )
     endpoint: Endpoint | None = key(
-        CHILD_ENDPOINT,
+        ENDPOINT_WITH_VALUES,
         "Method and path of the list: `POST /flows/filter`. `POST ../filter` is above the base URL.",
         default=None,
     )

@@ -15,6 +15,12 @@ from engine.spec.dialect import Spec, Stream
 from engine.spec.violations import Violation, Violations
 from engine.variables import RECORDS, VariableError, strings_in, variables_in
 
+_PLACES: Final = {
+    "parent": "path, query or body",
+    "keys": "query or body, or $(key) in the path of its endpoint",
+}
+"""Where a request has the variable that it needs, if not only in its query or body."""
+
 
 class _Written(NamedTuple):
     """A body and a query as the file writes them out, under the keys ``body`` and ``query`` of a node.
@@ -66,8 +72,11 @@ def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
             yield _Written(own, stream.endpoint, (*changes, *parent), styles=styles)
     if incremental.open is not None:
         yield _Written(block.at("open"), stream.endpoint, ("open",), "open", "all rows", usual)
-    if incremental.lookup is not None:
-        yield _Written(block.at("lookup"), stream.endpoint, ("keys",), "keys", "all rows", usual)
+    if (lookup := incremental.lookup) is not None:
+        endpoint = lookup.endpoint or stream.endpoint
+        in_path = names(endpoint.path, "key")
+        key = "key" if in_path or any(names(one, "key") for one in strings_in([lookup.body, lookup.query])) else "keys"
+        yield _Written(block.at("lookup"), endpoint, (key,), key, "all rows", () if in_path else usual)
     if incremental.related is not None:
         yield _Written(block.at("related"), stream.endpoint, ("related",), "related", "all rows", usual)
     if (feed := incremental.change_feed) is not None:
@@ -135,6 +144,10 @@ def variables_stand_for_values(spec: Spec, name: str, at: Node) -> Violations:
     counts = stream.cursor_field in stream.fields and not stream.has_instants
     if stream.endpoint is not None:
         yield from _wrong_variables(at.at("endpoint"), stream.endpoint.path, ("parent",) if stream.parent else ())
+    for written in _written(spec, stream, at):
+        if written.endpoint is not stream.endpoint:
+            known = ("key",) if "keys" in written.known else written.known  # a path takes one value
+            yield from _wrong_variables(written.node.at("endpoint"), written.endpoint.path, known)
     for node, _, known in _templates(spec, stream, at):
         yield from _wrong_variables_in(node, known, counts=counts)
 
@@ -200,7 +213,7 @@ def requests_name_their_rows(spec: Spec, name: str, at: Node) -> Violations:
         strings = [text.yaml.value for node in nodes if node is not None for text in _strings(node)]
         strings += [written.endpoint.path]
         if not any(names(text, written.needed) for text in strings):
-            where = "path, query or body" if written.needed == "parent" else "query or body"
+            where = _PLACES.get(written.needed, "query or body")
             path = ".id" if written.needed in RECORDS else ""
             message = f"needs ${written.needed}{path} in its {where}: without, it would return {written.why}"
             yield Violation(written.node, message, at_key=True)

@@ -416,6 +416,14 @@ def lookup_needs_a_plain_key(stream: Stream, at: Node) -> Violations:
         yield Violation(at.at("primary_key"), "rows can be looked up only by a primary key of one STRING column")
 
 
+def one_row_has_one_record(stream: Stream, at: Node) -> Violations:
+    """A response with one row has its record at a path."""
+    lookup = stream.incremental.lookup if stream.incremental is not None else None
+    if lookup is not None and lookup.returns_one and (lookup.records.map or lookup.records.values):
+        message = "$(key) in the path asks for one row: records is the path of its record"
+        yield Violation(at.at("incremental", "lookup", "records"), message, at_key=True)
+
+
 def _has_plain_key(stream: Stream) -> bool:
     return len(stream.primary_key) == 1 and _type_of(stream, stream.primary_key[0]) in ("STRING", None)
 
@@ -576,7 +584,8 @@ def answers_have_what_their_meaning_uses(spec: Spec, at: Node) -> Violations:
 
 def records_are_in_one_place(spec: Spec, at: Node) -> Violations:
     """A response has one kind of records."""
-    blocks = [at.at("api"), *(at.at("streams", name) for name in spec.streams)]
+    streams = [at.at("streams", name) for name in spec.streams]
+    blocks = [at.at("api"), *streams, *(stream.at("incremental", "lookup") for stream in streams)]
     for node in (block.get("records") for block in blocks):
         given = [name for name in ("list", "map", "values") if node is not None and node.get(name) is not None]
         if node is not None and len(given) > 1:
@@ -766,6 +775,7 @@ STREAM_RULES: Final = (
     incremental_needs_changes,
     open_rows_and_change_feed_need_a_lookup,
     lookup_needs_a_plain_key,
+    one_row_has_one_record,
     optional_query_needs_reconcile,
     reconcile_needs_a_count,
     related_is_not_for_children,

@@ -63,14 +63,14 @@ MISTAKES = [
     ),
     (
         "stripe",
-        "    from: ${start_date}\n    primary_key: id",
-        "    primary_key: id",
+        "    from: ${start_date}\n    where:",
+        "    where:",
         "streams.customers.query.created[gte]",
         '$from stands for no value here; the stream needs the key "from"',
     ),
     (
         "stripe",
-        "lookback: 24h",
+        "lookback: 1h",
         "lookback: 1 day",
         "api.lookback",
         'expected a duration such as 500ms, 30s, 5m, 24h or 7d, found "1 day"',
@@ -107,7 +107,7 @@ MISTAKES = [
         "stripe",
         "cursor_field: created",
         "cursor_field: creatd",
-        "streams.customers.cursor_field",
+        "streams.balance_transactions.cursor_field",
         '"creatd" is not a column; did you mean "created"?',
     ),
     (
@@ -115,7 +115,7 @@ MISTAKES = [
         "$(+parent.full_name)",
         "{repo}",
         "streams.issues.endpoint",
-        "a value of the parent's record is written $(parent.id), without { }",
+        "a value in a path is written $(parent.id), without { }",
     ),
     (
         "github",
@@ -304,7 +304,7 @@ MISTAKES = [
         "/incidents/$(parent.id)/log_entries",
         "/incidents/$parent.id/log_entries",
         "streams.incident_log_entries.endpoint",
-        "a value of the parent's record is written $(parent.id), with ( )",
+        "a value in a path is written $(parent.id), with ( )",
     ),
     (
         "paypal",

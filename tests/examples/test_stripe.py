@@ -61,13 +61,44 @@ def test_all_rows_arrive_then_only_those_that_are_new(stripe: Stripe) -> None:
     stripe.now += 30 * MINUTE
     stripe.add("customers", "cus_new", stripe.now, email="new@acme.test")
     stripe.add_invoice(7, stripe.now, lines=2)
-    stripe.lists["customers"][1]["balance"] = 0  # created within the lookback
     assert example.sync() == {
-        "customers": ["cus_00000", "cus_new"],
+        "customers": ["cus_new"],
         "invoices": ["in_00007"],
         "invoice_line_items": ["il_00007_000", "il_00007_001"],
     }
-    assert len(example.requests) == 8
+    assert len(example.requests) == 13
+
+
+def test_changes_of_old_rows_are_found_by_events(stripe: Stripe) -> None:
+    """Each row is requested once, however many name it. All lines of an invoice that changed are sent."""
+    example = connected(stripe)
+    example.sync()
+    stripe.now += 2 * DAY
+    example.sync()
+    stripe.change("charge.updated", "charges", "ch_00002", metadata={"order": "17"})
+    stripe.change("charge.refunded", "charges", "ch_00002", refunded=True, amount_refunded=1999)
+    stripe.note("charge.dispute.created", {"id": "dp_1", "object": "dispute", "charge": "ch_00001"})
+    stripe.lists["charges"][1]["disputed"] = True
+    stripe.change("refund.updated", "refunds", "re_00001", status="succeeded")
+    stripe.change("invoice.voided", "invoices", "in_00001", status="void")
+    stripe.lines["in_00001"][0]["amount"] = 0
+    stripe.note("invoice.upcoming", {"object": "invoice"})  # it has no id
+    stripe.delete("customers", "cus_00200")
+    assert example.sync() == {
+        "charges": ["ch_00001", "ch_00002"],
+        "refunds": ["re_00001"],
+        "invoices": ["in_00001"],
+        "invoice_line_items": sorted(f"il_00001_{line:03}" for line in range(111)),
+    }
+    assert example.tables.deleted == {"customers": ["cus_00200"]}
+    assert example.column("charges", "amount_refunded")["ch_00002"] == 1999
+    assert example.column("charges", "disputed") == {"ch_00000": None, "ch_00001": True, "ch_00002": None}
+    assert example.column("invoices", "status")["in_00001"] == "void"
+    assert [path for path in example.requests if "/ch_" in path] == ["GET /charges/ch_00001", "GET /charges/ch_00002"]
+
+    stripe.now += 30 * MINUTE
+    assert example.sync() == {}
+    assert example.tables.deleted == {}
 
 
 def test_throttled_requests_are_sent_again(stripe: Stripe) -> None:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 from dev.testbed.loopback import Reply, Seen
-from tests.examples.stubs.api import Api, Json, Rejected, parameters
+from tests.examples.stubs.api import DAY, Api, Json, Rejected, parameters
 
 KEY = "rk_test_51Nc8xKq"
 _PAGE = ("limit", "starting_after", "ending_before")
@@ -19,6 +20,7 @@ _FILTERS = {
     "invoices": ("customer", "status", "subscription", "collection_method"),
     "refunds": ("charge", "payment_intent"),
     "balance_transactions": ("currency", "payout", "source", "type"),
+    "events": ("type", "types[]", "delivery_success"),
 }
 
 
@@ -29,16 +31,35 @@ def epoch(at: datetime) -> int:
 
 @dataclass
 class Stripe(Api):
-    """An account: lists by their names, newest first, and the lines of invoices."""
+    """An account: lists by their names, newest first, the lines of invoices, and what was deleted."""
 
     lists: dict[str, list[Json]] = field(default_factory=lambda: {name: [] for name in _FILTERS})
     lines: dict[str, list[Json]] = field(default_factory=dict)
+    deleted: dict[str, Json] = field(default_factory=dict)
 
     def add(self, name: str, key: str, created: datetime, **more: object) -> None:
         """Add an object to a list."""
         base = {"id": key, "object": name.rstrip("s"), "created": epoch(created), "livemode": False, "metadata": {}}
         self.lists[name].append({**base, **more})
         self.lists[name].sort(key=lambda one: (one["created"], one["id"]), reverse=True)
+
+    def change(self, event: str, name: str, key: str, **values: object) -> None:
+        """Change an object of a list, of which an event has the new version."""
+        changed = next(one for one in self.lists[name] if one["id"] == key)
+        changed.update(values)
+        self.note(event, changed)
+
+    def delete(self, name: str, key: str) -> None:
+        """Delete an object. Its id still leads to what says so."""
+        gone = next(one for one in self.lists[name] if one["id"] == key)
+        self.lists[name].remove(gone)
+        self.deleted[key] = {"id": key, "object": gone["object"], "deleted": True}
+        self.note(f"{gone['object']}.deleted", gone)
+
+    def note(self, event: str, about: Json) -> None:
+        """Add an event about an object, as it is now."""
+        number = len(self.lists["events"])
+        self.add("events", f"evt_{number:05}", self.now, type=event, data={"object": dict(about)})
 
     def add_invoice(self, number: int, created: datetime, lines: int) -> None:
         """Add an invoice for a subscription, whose record has the first ten of its lines."""
@@ -82,11 +103,34 @@ class Stripe(Api):
         name, lines = path.strip("/"), re.fullmatch(r"/invoices/(\w+)/lines", path)
         if lines is not None and lines[1] in self.lines:
             return _page(path, self.lines[lines[1]], parameters(seen, _PAGE, _unknown))
+        name, _, key = name.partition("/")
         if name not in self.lists:
             raise _error(404, f"Unrecognized request URL (GET: /v1{path}).")
+        if key:
+            parameters(seen, (), _unknown)
+            return Reply(self._one(name, key))
         query = parameters(seen, (*_PAGE, *_CREATED, *_FILTERS[name]), _unknown)
         since, until = _number(query, "created[gte]", 0), _number(query, "created[lt]", 1 << 40)
-        return _page(path, [one for one in self.lists[name] if since <= one["created"] < until], query)
+        if name == "events":
+            since = max(since, epoch(self.ago(30 * DAY)))
+        found = [one for one in self.lists[name] if since <= one["created"] < until and _is_of(one, query)]
+        return _page(path, found, query)
+
+    def _one(self, name: str, key: str) -> Json:
+        """The object with an id."""
+        found = [one for one in (*self.lists[name], *self.deleted.values()) if one["id"] == key]
+        if not found:
+            message = f"No such {name.rstrip('s')}: '{key}'"
+            raise _error(404, message, code="resource_missing", param="id")
+        return found[0]
+
+
+def _is_of(one: Json, query: Mapping[str, str]) -> bool:
+    """Whether an object is an event of one of the types that are asked for, if any are. An asterisk is a wildcard."""
+    types = [query["type"]] if "type" in query else query["types[]"].split(",") if "types[]" in query else ["*"]
+    if len(types) > 20:
+        raise _error(400, "You may only specify up to 20 values for types.", param="types")
+    return any(fnmatchcase(one.get("type", ""), pattern) for pattern in types)
 
 
 def throttled() -> Reply:
