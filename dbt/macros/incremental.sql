@@ -3,13 +3,22 @@
     {{ return('delete+insert' if target.type in ('duckdb', 'postgres', 'redshift') else 'merge') }}
 {%- endmacro %}
 
-{# From when on synced rows may be missing in an incremental model; for the condition of one. #}
-{% macro synced_since(column) -%}
-    (
-        select coalesce(
-            {{ dbt.dateadd('day', -var('prefect__lookback_days', 1), 'max(' ~ column ~ ')') }},
-            cast('1970-01-01' as {{ prefect.type_instant() }})
-        )
+
+{#
+    The rows of a relation that this incremental model may not have: of each connection, those synced since its newest row
+    here, less a margin for rows that Fivetran loads late.
+
+    newest: this model's column with the instant at which its rows were synced.
+#}
+{% macro not_built(relation, newest) -%}
+    select synced.*
+    from {{ relation }} as synced
+    left join (
+        select
+            source_relation,
+            {{ dbt.dateadd('day', -var('prefect__lookback_days', 1), 'max(' ~ newest ~ ')') }} as since
         from {{ this }}
-    )
+        group by source_relation
+    ) as built on built.source_relation = synced.source_relation
+    where built.since is null or synced._fivetran_synced >= built.since
 {%- endmacro %}

@@ -15,8 +15,9 @@ with runs as (
     {% if is_incremental() -%}
     where {{ prefect.period_start(period, 'expected_start_time') }} in (
         select {{ prefect.period_start(period, 'expected_start_time') }}
-        from {{ ref('int_prefect__flow_runs') }}
-        where _fivetran_synced >= {{ prefect.synced_since('last_synced_at') }}
+        from (
+            {{ prefect.not_built(ref('int_prefect__flow_runs'), 'last_synced_at') }}
+        ) as changed
     )
     {%- endif %}
 

@@ -53,7 +53,8 @@ scheduled as (
             "not is_final and not has_started and expected_start_time < "
             ~ dbt.dateadd('second', -var('prefect__late_after_seconds', 30), prefect.now())
         ) }} as overdue_runs,
-        {{ prefect.count_if('is_final and not has_started and ' ~ prefect.is_recent('expected_start_time')) }} as missed_runs
+        {{ prefect.count_if('is_final and not has_started and expected_start_time < ' ~ prefect.now() ~ ' and '
+            ~ prefect.is_recent('expected_start_time')) }} as missed_runs
     from runs
     where is_auto_scheduled
     group by source_relation, deployment_id
@@ -141,8 +142,8 @@ measured as (
         case
             when deployments.is_paused or deployments.active_schedules = 0 or scheduled.latest_expected >= {{ prefect.now() }}
                 then 0
-            else coalesce(floor({{ prefect.seconds_between('scheduled.latest_expected', prefect.now()) }}
-                / intervals.usual_interval_seconds), 0)
+            else coalesce(cast(floor({{ prefect.seconds_between('scheduled.latest_expected', prefect.now()) }}
+                / intervals.usual_interval_seconds) as {{ dbt.type_int() }}), 0)
         end as skipped_runs
     from deployments
     left join outcomes

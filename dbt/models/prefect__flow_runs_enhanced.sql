@@ -48,8 +48,6 @@ select
     runs.duration_seconds,
     runs.run_seconds,
     runs.tags,
-    runs.labels,
-    runs.parameters,
     runs._fivetran_synced
 from {{ ref('int_prefect__flow_runs') }} as runs
 left join {{ ref('base_prefect__flows') }} as flows

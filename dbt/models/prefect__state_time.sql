@@ -13,8 +13,9 @@ with states as (
     {% if is_incremental() -%}
     where flow_run_id in (
         select flow_run_id
-        from {{ ref('stg_prefect__flow_run_states') }}
-        where _fivetran_synced >= {{ prefect.synced_since('last_synced_at') }}
+        from (
+            {{ prefect.not_built(ref('stg_prefect__flow_run_states'), 'last_synced_at') }}
+        ) as changed
         union all
         select flow_run_id
         from {{ this }}

@@ -12,8 +12,9 @@ with runs as (
     {% if is_incremental() -%}
     where scheduled_date in (
         select scheduled_date
-        from {{ ref('int_prefect__flow_runs') }}
-        where _fivetran_synced >= {{ prefect.synced_since('last_synced_at') }}
+        from (
+            {{ prefect.not_built(ref('int_prefect__flow_runs'), 'last_synced_at') }}
+        ) as changed
     )
     {%- endif %}
 

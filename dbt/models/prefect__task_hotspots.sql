@@ -39,6 +39,9 @@ tasks as (
 )
 
 select
+    {{ dbt.hash(dbt.concat([
+        'source_relation', "'|'", "coalesce(flow_id, '')", "'|'", "coalesce(task_key, '')"
+    ])) }} as task_hotspot_id,
     source_relation,
     flow_id,
     flow_name,

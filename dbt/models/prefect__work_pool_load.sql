@@ -15,7 +15,14 @@ changes as (
 
     select source_relation, work_pool_id, flow_run_id, started_at as happened_at, 1 as change from runs
     union all
-    select source_relation, work_pool_id, flow_run_id, ended_at as happened_at, -1 as change from runs where is_final
+    select
+        source_relation,
+        work_pool_id,
+        flow_run_id,
+        case when ended_at > started_at then ended_at else started_at end as happened_at,
+        -1 as change
+    from runs
+    where is_final
 
 ),
 
@@ -32,13 +39,14 @@ levels as (
 
 ),
 
+-- Before an end, one more run was running; a run that took no time was one, too.
 peaks as (
 
     select
         source_relation,
         work_pool_id,
         date_day,
-        max(case when change < 0 then running_runs + 1 else running_runs end) as peak_running_runs
+        max(case when change < 0 or running_runs < 1 then running_runs + 1 else running_runs end) as peak_running_runs
     from levels
     group by source_relation, work_pool_id, date_day
 

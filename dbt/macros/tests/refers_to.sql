@@ -1,5 +1,6 @@
 {# Each value that is not null is in a column of another model, in a row of the same source_relation. #}
-{% test refers_to(model, column_name, to, field) %}
+{% test refers_to(model, column_name, to=none, field=none, arguments=none) %}
+{%- set to, field = to or arguments['to'], field or arguments['field'] %}
 select child.source_relation, child.{{ column_name }}
 from {{ model }} as child
 left join {{ to }} as parent

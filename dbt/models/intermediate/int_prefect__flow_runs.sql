@@ -7,10 +7,11 @@
 
 with flow_runs as (
 
+    {% if is_incremental() -%}
+    {{ prefect.not_built(ref('base_prefect__flow_runs'), '_fivetran_synced') }}
+    {%- else -%}
     select *
     from {{ ref('base_prefect__flow_runs') }}
-    {% if is_incremental() -%}
-    where _fivetran_synced >= {{ prefect.synced_since('_fivetran_synced') }}
     {%- endif %}
 
 ),
@@ -66,8 +67,6 @@ select
     case when has_started then {{ prefect.elapsed_seconds('start_time', 'ended_at') }} end as duration_seconds,
     coalesce(total_run_time, 0) as run_seconds,
     tags,
-    labels,
-    parameters,
     _fivetran_synced,
     is_deleted
 from outcomes

@@ -1,0 +1,30 @@
+"""A warehouse in DuckDB, and the same in PostgreSQL, with the types that Fivetran gives its columns there."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+_TYPES: Final = {"TIMESTAMP WITH TIME ZONE": "timestamptz", "JSON": "jsonb", "VARCHAR": "text", "DOUBLE": "float8"}
+"""Types of DuckDB and of PostgreSQL, where they differ."""
+
+
+def copy_to_postgres(warehouse: Path, schema: str, database: str, folder: Path) -> None:
+    """Copy the tables of a schema of a DuckDB file into a schema ``prefect`` of a database, by way of a folder."""
+    with duckdb.connect(str(warehouse), read_only=True) as source:
+        columns = source.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = ? "
+            "ORDER BY table_name, ordinal_position",
+            [schema],
+        ).fetchall()
+        script = ["CREATE SCHEMA prefect;"]
+        for table in dict.fromkeys(table for table, _, _ in columns):
+            types = ", ".join(f'"{name}" {_TYPES.get(kind, kind)}' for of, name, kind in columns if of == table)
+            file = folder / f"{table}.csv"
+            source.execute(f"COPY {schema}.{table} TO '{file}' (HEADER false)")
+            script += [f"CREATE TABLE prefect.{table} ({types});", f"\\copy prefect.{table} FROM '{file}' (FORMAT csv)"]
+    psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database]
+    subprocess.run(psql, input="\n".join([*script, "ANALYZE;"]), text=True, check=True, timeout=300)
