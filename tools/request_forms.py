@@ -383,12 +383,17 @@ def _of_alternative(
     for name, path in (("stop_at", query.stop_at), ("filters_by", query.filters_by)):
         if path is not None:
             form = form.expecting(ExpectedPath(path, (*place, name), type="instant"))
+    if query.records.paths:
+        form = replace(form, records=query.records, records_place=(*place, "records"))
     samples: Mapping[str, Any] = {"since": INSTANT, "from": INSTANT}
     if stream.is_of_each_parent(query):
         samples = {**samples, **_parents(stream.parent, stream.query, stream.body, query.query, query.body)}
         own = replace(own, samples=samples)
     body, at = (stream.body, own.place) if query.body is None else (query.body, place)
     written = [own, _Written(body, {}, at, samples), _Written(None, query.query, place, samples)]
+    if query.endpoint is not None:
+        form = replace(form, endpoint=query.endpoint, place=(*place, "endpoint"))
+        written = [_Written(query.body, query.query, place, samples)]
     style, declared = query.pagination, (*place, "pagination")
     if style is None:
         declared = (*own.place, "pagination")
@@ -407,6 +412,7 @@ def _of_change_feed(spec: Spec, stream: Stream, feed: ChangeFeed, place: Place) 
         expected=(
             ExpectedPath(feed.own_key, (*place, "key")),
             *(ExpectedPath(path, (*place, "names"), type="string") for path in feed.names if len(feed.names) == 1),
+            *([ExpectedPath(feed.record, (*place, "record"))] if feed.record is not None else []),
         ),
         optional=True,
     )

@@ -17,10 +17,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import chain, zip_longest
-from typing import Final
+from typing import Any, Final
 
-from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
+from engine.failures import Failure, MissingKey, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
 from engine.instants import EARLIEST, shifted
+from engine.jsonpath import JsonPath
+from engine.nouns import counted
 from engine.pagination import Pagination, Paginator, paginate_unjoined
 from engine.pagination.stop_at import StopAtPaginator
 from engine.reading.backfill import existing, first_of_list, read_all
@@ -28,7 +30,7 @@ from engine.reading.batch import Batch, DeletedRow
 from engine.reading.children import ListOfChildren, SinceLast, after, children_of, joined, split
 from engine.reading.known_parents import KnownParents
 from engine.reading.lookup import look_up, lookup_size
-from engine.reading.pages import ListPage, ListRequest, resuming
+from engine.reading.pages import ListPage, ListRequest, resuming, with_records
 from engine.reading.source import IsLater, Source
 from engine.requests import Record, Request
 from engine.rows.mapping import first_of, instant_reader
@@ -162,7 +164,9 @@ class ChangesPass:
         if query is not None:
             paginate = partial(self._paginator, query, self.since)
             changes = ListOfChildren(
-                self._request(query, self.since), lambda request, joined: paginate(request, joined=joined)
+                self._request(query, self.since),
+                lambda request, joined: paginate(request, joined=joined),
+                query.records,
             )
         since_last = SinceLast(self.parents, changes)
         return read_all(self.source, position, is_later=self.is_later, since_last=since_last, shared=True)
@@ -195,9 +199,11 @@ class ChangesPass:
                     source.accepted[number] = at
                     yield replace(batch, position=f"{at}/{batch.position or ''}")
                 return
-            except (RequestRejected, NotFound):
+            except (RequestRejected, NotFound) as failure:
                 if has_begun or at + 1 == len(query.alternatives):
-                    raise
+                    if query.alternatives[at].endpoint is None:
+                        raise
+                    raise RequestRejected(str(failure)) from failure  # the stream has an endpoint of its own
             source.info(
                 f"the server rejects alternative {at + 1} of {len(query.alternatives)} for query {number + 1}; "
                 "trying the next"
@@ -224,8 +230,9 @@ class ChangesPass:
     def _request(self, query: Fallback, since: datetime) -> Request:
         """The request of a query, whose ``$from`` is where the query starts."""
         start = query.start.value({"since": since}) if query.start is not None else since
-        body = self.source.stream.body if query.body is None else query.body
-        request = self.source.request(body, query.query).bind({"since": self._since_of(since), "from": start})
+        body = self.source.stream.body if query.body is None and query.endpoint is None else query.body
+        request = self.source.request(body, query.query, query.endpoint)
+        request = request.bind({"since": self._since_of(since), "from": start})
         return replace(request, spelling=query.instants.spell) if query.instants is not None else request
 
     def _since_of(self, since: datetime) -> datetime | Counter:
@@ -240,7 +247,7 @@ class ChangesPass:
         self, query: Fallback, since: datetime, position: str | None = None, *, joined: bool = True
     ) -> ListRequest:
         paginator = self._paginator(query, since, self._request(query, since), position, joined=joined)
-        return self.source.listed(paginator)
+        return with_records(self.source.listed(paginator), query.records)
 
     def _paginator(
         self, query: Fallback, since: datetime, request: Request, position: str | None = None, *, joined: bool = True
@@ -352,7 +359,8 @@ class ChangesPass:
     def _named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
         if self.source.lacks_feed:
             return iter(())
-        return self._unless_unreadable(feed, self._rows_named_by(feed, position))
+        rows = self._rows_named_by(feed, position) if feed.record is None else self._rows_in(feed, feed.record)
+        return self._unless_unreadable(feed, rows)
 
     def _rows_named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
         """The rows that the change feed names. What it names is not trusted: it can be no key of this stream.
@@ -371,6 +379,28 @@ class ChangesPass:
             at, last = page.list_request.paginator.position, ""
             yield Batch((), page.asked_at, at)
 
+    def _rows_in(self, feed: ChangeFeed, path: JsonPath) -> Iterator[Batch]:
+        """The rows whose records the change feed has. It is read in one go, so that no older record follows a newer."""
+        newest: dict[Hashable, datetime | None] = {}
+        for page in self._feed_pages(feed, None):
+            rows: dict[Hashable, Record] = {}
+            for record in map(path.get, _records_on(page, feed)):
+                key = self._key_of(record)
+                if key is None or (key in self.seen and key not in newest):
+                    continue
+                cursor = self.source.mapping.cursor(record)
+                if key not in newest or (cursor or EARLIEST) > (newest[key] or EARLIEST):
+                    newest[key], rows[key] = cursor, record
+                    self.seen.discard(key)
+            yield Batch([*rows.items()], page.asked_at)
+
+    def _key_of(self, record: Any) -> Hashable:
+        """The key of a row in a change feed; None if it has none. An event can be about something else."""
+        try:
+            return self.source.mapping.key(record) if isinstance(record, dict) else None
+        except MissingKey:
+            return None
+
     def _feed_pages(self, feed: ChangeFeed, position: str | None) -> Iterator[ListPage]:
         request = self.source.request(feed.body, feed.query, feed.endpoint).bind({"since": self.since})
 
@@ -379,7 +409,14 @@ class ChangesPass:
             records = Records(list=(feed.records,))
             return self.source.read([ListRequest(paginator, records, feed.own_key.get, form=self.source.form)])
 
-        return resuming(pages, position, feed.pagination)
+        records = named = 0
+        for page in resuming(pages, position, feed.pagination):
+            found = [*map(first_of(feed.paths), _records_on(page, feed))]
+            records, named = records + len(found), named + sum(value is not None for value in found)
+            yield page
+        if records and not named:
+            paths = " or ".join(path.text for path in feed.paths)
+            self.source.warning(f"{feed.endpoint} returned {counted(records, 'records')}, none with a value at {paths}")
 
     def _look_up_named(self, feed: ChangeFeed, keys: Sequence[str]) -> Iterator[Batch]:
         """The records of these keys. Keys that the server rejects are left out, which halving the request finds.
@@ -460,6 +497,7 @@ def query_name(stream: Stream, query: Fallback) -> str:
         "query": query.query,
         "filters_by": str(query.filters_by),
         "stop_at": query.stop_at,
+        **({"endpoint": query.endpoint} if query.endpoint is not None else {}),
     }
     return fingerprint(parts).hex()
 
@@ -472,9 +510,14 @@ def _newest(page: ListPage, instant_at: Callable[[Record], datetime | None] | No
 
 def _keys_named_on(page: ListPage, feed: ChangeFeed) -> Sequence[str]:
     """The keys that a page of a change feed names, each once."""
-    names = map(first_of(feed.names), (record for _, record in page.new))
+    names = map(first_of(feed.names), _records_on(page, feed))
     prefixed = [name for name in names if isinstance(name, str) and name.startswith(feed.prefix)]
     return list(dict.fromkeys(name.removeprefix(feed.prefix) for name in prefixed))
+
+
+def _records_on(page: ListPage, feed: ChangeFeed) -> Iterator[Record]:
+    """The records of a page of a change feed that count."""
+    return (record for _, record in page.new if all(condition.holds(record) for condition in feed.where))
 
 
 def _mark(key: str) -> str:

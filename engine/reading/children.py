@@ -21,10 +21,11 @@ from engine.nouns import counted
 from engine.pagination import Paginator, paginate_unjoined
 from engine.reading.batch import Batch
 from engine.reading.known_parents import KnownParents
-from engine.reading.pages import ListPage, ListRequest, children_in
+from engine.reading.pages import ListPage, ListRequest, children_in, with_records
 from engine.reading.source import Source
 from engine.requests import KeyedRecord, Record, Request, leaves_its_place
 from engine.spec.dialect import Parent, Related
+from engine.spec.records import Records
 
 _AFTER: Final = " after "
 
@@ -36,11 +37,13 @@ Existing = Callable[[Source, Sequence[Hashable]], set[Hashable]]
 class ListOfChildren:
     """How children are requested: without the values of their parent, which are bound to the request.
 
-    ``paginate``: makes the paginator of a request. Its second argument is whether the pages must join.
+    ``paginate``: makes the paginator of a request. Its second argument is whether the pages must join. ``records``:
+    where the records are in a response, if not where the stream's are.
     """
 
     request: Request
     paginate: Callable[[Request, bool], Paginator]
+    records: Records = Records()
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def children_of(
         yield Batch([keyed for _, record in rows for keyed in _embedded_in(source, record)], asked_at)
         return
     missing: dict[Hashable, NotFound] = {}
-    rows = _with_a_path(source, declared, rows)
+    rows = _with_a_path(source, declared, rows, since_last)
     groups = [*_groups(source, declared, rows, since_last)]
     rows_of = {group[0][0]: group for group in groups}
     done = set[Hashable]()  # the first keys of groups that are done
@@ -123,12 +126,17 @@ def _note_read(source: Source, page: ListPage, rows: Sequence[KeyedRecord], sinc
     note(source.parent.stream.name, [key for key, _ in rows])
 
 
-def _with_a_path(source: Source, declared: Parent | Related, rows: Sequence[KeyedRecord]) -> Sequence[KeyedRecord]:
+def _with_a_path(
+    source: Source, declared: Parent | Related, rows: Sequence[KeyedRecord], since_last: SinceLast | None
+) -> Sequence[KeyedRecord]:
     """The rows whose values lead to a path of their own. No request can name the children of the others."""
     assert source.stream.endpoint is not None
+    paths = [source.stream.endpoint.path]
+    if since_last is not None and since_last.changes is not None:
+        paths.append(since_last.changes.request.endpoint.path)
     found: list[KeyedRecord] = []
     for key, record in rows:
-        if leaves_its_place(source.stream.endpoint.path, {"parent": record}):
+        if any(leaves_its_place(path, {"parent": record}) for path in paths):
             source.warning(f"{declared.name} {key} cannot be part of a path; its rows are skipped")
         else:
             found.append((key, record))
@@ -242,7 +250,8 @@ def _list_request(
     request = children.request.bind({parent.variable: records if parent.batch else records[0]})
     _check_values(source, parent, request)
     paginator = children.paginate(request, joined)
-    return source.listed(paginator, None if parent.batch else group[0], of=group[0][0])
+    list_request = source.listed(paginator, None if parent.batch else group[0], of=group[0][0])
+    return with_records(list_request, children.records)
 
 
 def _whole(source: Source, parent: Parent | Related) -> ListOfChildren:

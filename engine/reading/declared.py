@@ -5,12 +5,14 @@ The state carries them, so that a sync notices when it was made by another decla
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from engine.pagination import Pagination, with_page_size
 from engine.reading.source import Source
-from engine.spec.dialect import Stream
+from engine.spec.dialect import Fallback, Stream
+from engine.spec.records import Records
 from engine.state import fingerprint
 
 
@@ -42,6 +44,7 @@ def read_by(source: Source) -> str:
         {
             "pagination": [_of_any_size(style) for style in stream.pagination],
             "queries": [(query.body, query.query, query.stop_at, _of_any_size(query.pagination)) for query in queries],
+            **({"lists": lists} if (lists := _lists_of(queries)) else {}),
             "open": incremental.open if incremental else None,
             "change_feed": replace(incremental.change_feed, finds=None)
             if incremental and incremental.change_feed
@@ -49,6 +52,11 @@ def read_by(source: Source) -> str:
             "parent": read_by(parent) if parent else None,
         }
     )
+
+
+def _lists_of(queries: Sequence[Fallback]) -> list[tuple[str, Records]]:
+    """Where queries find their records, as far as that is not where the stream does."""
+    return [(str(query.endpoint), query.records) for query in queries if query.endpoint or query.records.paths]
 
 
 def _of_any_size(style: Pagination | None) -> Pagination | None:

@@ -13,7 +13,7 @@ from typing import Final
 from engine.failures import Failure, RequestRejected, SkippedList
 from engine.pagination.single import Single
 from engine.reading.batch import Batch
-from engine.reading.pages import ListPage, ListRequest
+from engine.reading.pages import ListPage, ListRequest, with_records
 from engine.reading.source import Source
 from engine.requests import KeyedRecord, Request, leaves_its_place
 from engine.spec.dialect import Lookup
@@ -74,15 +74,14 @@ def _request(source: Source, declared: Lookup) -> Request:
 
 def _list(source: Source, declared: Lookup, request: Request, of: Hashable = None) -> ListRequest:
     """The list of the rows with some keys."""
-    list_request = source.listed(source.style_of(request).paginate(request), of=of)
-    return replace(list_request, records=declared.records) if declared.records.paths else list_request
+    return with_records(source.listed(source.style_of(request).paginate(request), of=of), declared.records)
 
 
 def _row(source: Source, declared: Lookup, request: Request, of: Hashable) -> ListRequest:
     """The record of the row with one key."""
     list_request = source.listed(Single(one_record=True).paginate(request), of=of)
-    records = declared.records if declared.records.paths else WHOLE
-    return replace(list_request, records=records, form=JSON, endpoint_exists=True, may_be_gone=True)
+    list_request = replace(list_request, records=WHOLE, form=JSON, endpoint_exists=True, may_be_gone=True)
+    return with_records(list_request, declared.records)
 
 
 def _each(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -58,6 +58,11 @@ class ListRequest:
     may_be_gone: bool = False
     form: Format = JSON
     narrow: Callable[[], bool] | None = None
+
+
+def with_records(list_request: ListRequest, records: Records) -> ListRequest:
+    """The list with its records at other paths, if there are any."""
+    return replace(list_request, records=records) if records.paths else list_request
 
 
 @dataclass(frozen=True)

@@ -411,6 +411,11 @@ class Fallback:
         default=None,
         name="from",
     )
+    endpoint: Endpoint | None = key(
+        ENDPOINT_WITH_VALUES,
+        "The endpoint, if it is not the stream's: `GET /orders/updated`. It is sent only this `query` and `body`.",
+        default=None,
+    )
     body: Mapping[str, JsonValue] | None = key(
         JsonObject(has_variables=True),
         "Body of a POST request: the filter, and a stable sort that fits it. By default, the stream's.",
@@ -430,6 +435,9 @@ class Fallback:
         "query has delivered them.",
         default=None,
     )
+    records: Records = key(
+        RECORDS, "Where the records are in a response, if not where the stream's are.", default=Records()
+    )
     pagination: Pagination | None = key(
         PAGINATION,
         "How the result is read in pages. By default as the stream's list is or, if that is by keyset and the query "
@@ -440,7 +448,7 @@ class Fallback:
 
 @dataclass(frozen=True, kw_only=True)
 class Query(Fallback):
-    """One query to the stream's endpoint for rows that can have changed.
+    """One query for rows that can have changed, to the stream's endpoint or to another.
 
     In the body and the query, `$since` is the start of the last complete pass minus the lookback; `$since-7d` is seven
     days before that.
@@ -538,9 +546,11 @@ class Lookup:
 class ChangeFeed:
     """Another list, which names rows that changed. If the server does not have it or denies access, that is logged.
 
-    The rows are looked up, and sent if their `cursor_field` moved. Leave out a `cursor_field` that does not move with
-    each change.
+    The rows are looked up, unless it has their whole records, and sent if their `cursor_field` moved. Leave out a
+    `cursor_field` that does not move with each change.
     """
+
+    exactly_one_of: ClassVar = ("names", "record")
 
     endpoint: Endpoint = key(ENDPOINT, "Returns the list.")
     body: Mapping[str, JsonValue] | None = key(
@@ -552,10 +562,27 @@ class ChangeFeed:
     names: tuple[JsonPath, ...] = key(
         OneOrMore(JSON_PATH),
         "JSONPath of the changed row's key in a record. Of several paths, the first non-null value wins.",
+        default=(),
     )
-    prefix: str = key(Text(), "A prefix of that key. It is removed; records without it are ignored.", default="")
+    record: JsonPath | None = key(
+        JSON_PATH,
+        "JSONPath of the changed row's whole record, so that it is not looked up. Of several records of a row, the one "
+        "with the greatest `cursor_field` counts or, without one, the first.",
+        default=None,
+    )
+    where: tuple[Condition, ...] = key(
+        OneOrMore(Object(Condition)), "Which records of this list count: those that fulfill all conditions.", default=()
+    )
+    prefix: str = key(
+        Text(), "A prefix of the key in `names`. It is removed; records without it are ignored.", default=""
+    )
     pagination: Pagination = key(PAGINATION, "How the list is read in pages.")
     finds: str | None = key(Text(), "Which changes only it finds, for the reference page.", default=None)
+
+    @property
+    def paths(self) -> tuple[JsonPath, ...]:
+        """Where a record has the changed row, or its key."""
+        return self.names if self.record is None else (self.record,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -744,10 +771,13 @@ class Stream:
 
     def is_of_each_parent(self, query: Fallback) -> bool:
         """Whether a query for changes has values of a row of the parent, so that it is sent for each."""
-        path = self.endpoint.path if self.endpoint is not None else ""
-        body = self.body if query.body is None else query.body
-        found = variables_in([path, {**(self.query or {}), **query.query}, body])
-        return any(variable.name == Parent.variable for variable in found)
+        if query.endpoint is not None:
+            templates = [query.endpoint.path, query.query, query.body]
+        else:
+            path = self.endpoint.path if self.endpoint is not None else ""
+            body = self.body if query.body is None else query.body
+            templates = [path, {**(self.query or {}), **query.query}, body]
+        return any(variable.name == Parent.variable for variable in variables_in(templates))
 
     @property
     def asks_each_parent(self) -> bool:

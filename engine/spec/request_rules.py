@@ -69,7 +69,7 @@ def _written(spec: Spec, stream: Stream, at: Node) -> Iterator[_Written]:
             own = place.at("fallback", alternative - 1) if alternative else place
             styles = _styles((fallback.pagination,), own.get("pagination")) if fallback.pagination else usual
             parent = ("parent",) if stream.parent is not None else ()
-            yield _Written(own, stream.endpoint, (*changes, *parent), styles=styles)
+            yield _Written(own, fallback.endpoint or stream.endpoint, (*changes, *parent), styles=styles)
     if incremental.open is not None:
         yield _Written(block.at("open"), stream.endpoint, ("open",), "open", "all rows", usual)
     if (lookup := incremental.lookup) is not None:

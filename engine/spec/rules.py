@@ -346,9 +346,13 @@ def path_values_are_single(stream: Stream, at: Node) -> Violations:
     """A path takes one value; in a batch, each value is a list."""
     if stream.endpoint is None or stream.parent is None or stream.parent.batch is None:
         return
-    if names(stream.endpoint.path, "parent"):
-        message = "a value of the parent is a list: with batch, one request is for several parents"
-        yield Violation(at.at("endpoint"), message)
+    endpoints = [(stream.endpoint, at)]
+    for number, query in enumerate(stream.incremental.changes if stream.incremental is not None else ()):
+        endpoints += [(query.endpoint, at.at("incremental", "changes", number))] if query.endpoint is not None else []
+    for endpoint, place in endpoints:
+        if names(endpoint.path, "parent"):
+            message = "a value of the parent is a list: with batch, one request is for several parents"
+            yield Violation(place.at("endpoint"), message)
 
 
 def _paths(stream: Stream, at: Node) -> Iterator[tuple[JsonPath, Node]]:
@@ -405,6 +409,8 @@ def open_rows_and_change_feed_need_a_lookup(stream: Stream, at: Node) -> Violati
     """Both yield keys, and the rows must then be requested by key."""
     for name in ("open", "change_feed"):
         block = at.at("incremental")
+        if name == "change_feed" and block.at(name).get("record") is not None:
+            continue
         if stream.incremental is not None and block.get(name) is not None and block.get("lookup") is None:
             message = 'needs the key "lookup": how rows are requested by their keys'
             yield Violation(block.at(name), message, at_key=True)
@@ -582,10 +588,27 @@ def answers_have_what_their_meaning_uses(spec: Spec, at: Node) -> Violations:
                 yield Violation(node.at(name), f"only means: {meaning} has {name}", at_key=True)
 
 
+def _requests_of_changes(stream: Node) -> Iterator[Node]:
+    """The blocks of a stream that can have records of their own: its lookup, its queries and their fallbacks."""
+    block = stream.get("incremental")
+    if block is None:
+        return
+    pending = [found for name in ("lookup", "changes") if (found := block.get(name)) is not None]
+    while pending:
+        node = pending.pop(0)
+        if node.type == "list":
+            pending[:0] = node.items()
+            continue
+        yield node
+        fallback = node.get("fallback")
+        pending[:0] = [fallback] if fallback is not None else []
+
+
 def records_are_in_one_place(spec: Spec, at: Node) -> Violations:
     """A response has one kind of records."""
-    streams = [at.at("streams", name) for name in spec.streams]
-    blocks = [at.at("api"), *streams, *(stream.at("incremental", "lookup") for stream in streams)]
+    blocks = [at.at("api")]
+    for stream in (at.at("streams", name) for name in spec.streams):
+        blocks += [stream, *_requests_of_changes(stream)]
     for node in (block.get("records") for block in blocks):
         given = [name for name in ("list", "map", "values") if node is not None and node.get(name) is not None]
         if node is not None and len(given) > 1:
