@@ -1,7 +1,8 @@
 """Variables: where values go in the requests that streams.yaml writes out.
 
 A string ``$since`` in a query or body stands for a value of any type. ``$(since)`` puts the value into a longer string
-or a path, and ``$$`` stands for one ``$``. A key or list item whose variable has no value is left out.
+or a path, and ``$$`` stands for one ``$``. A key whose variable has no value is left out, and an item of a list as a
+whole if none of its variables has one.
 """
 
 from __future__ import annotations
@@ -154,23 +155,33 @@ def strings_in(template: Any) -> Iterator[str]:
 def fill(template: Any, values: Mapping[str, Any], spell: Spelling = format_instant) -> Any:
     """A query or body with values in place of its variables; None in place of a variable without one.
 
-    Keys and list items whose variable has no value are left out, and with them what is empty then.
+    Keys whose variable has no value are left out, and items of lists none of whose variables has one, and with them
+    what is empty then.
 
     >>> fill({"filter": {"after": "$from", "before": "$to"}, "sort": "id"}, {})
     {'sort': 'id'}
+    >>> fill({"filters": [{"name": "state", "value": "open"}, {"name": "id", "operator": ">", "value": "$token"}]}, {})
+    {'filters': [{'name': 'state', 'value': 'open'}]}
     >>> fill({"ids": "$keys", "text": "$(keys)", "price": "$$5"}, {"keys": ["a", "b"]})
     {'ids': ['a', 'b'], 'text': 'a,b', 'price': '$5'}
     """
     if isinstance(template, Mapping):
         return {name: value for name, inner in template.items() for value in _filled(inner, values, spell)}
     if isinstance(template, list):
-        return [value for inner in template for value in _filled(inner, values, spell)]
+        items = (inner for inner in template if not _has_no_value(inner, values))
+        return [value for inner in items for value in _filled(inner, values, spell)]
     if isinstance(template, str) and "$" in template:
         found = parse(template)
         if isinstance(found, Mixed):
             return _text(found, values, spell)
         return _spelled(found.value(values), spell) if isinstance(found, Variable) else found
     return template
+
+
+def _has_no_value(item: Any, values: Mapping[str, Any]) -> bool:
+    """Whether an item of a list has variables, and none of them has a value: what it would say, it cannot."""
+    found = [*variables_in(item)]
+    return bool(found) and all(variable.value(values) is None for variable in found)
 
 
 def _filled(template: Any, values: Mapping[str, Any], spell: Spelling) -> Sequence[Any]:
