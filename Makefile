@@ -18,7 +18,7 @@ ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done .venv-dbt
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit fuzz test test-lowest test-highest test-versions environments coverage reliability bench lint validate generate lock clean
+.PHONY: help setup demo unit fuzz test test-lowest test-highest test-versions environments coverage reliability bench comparison lint validate generate lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -59,6 +59,9 @@ reliability: environments ## run the tests that count failure scenarios, and wri
 
 bench: .venv/.done .venv-prefect-3/.done .venv-bench/.done ## measure the engine, and write docs/performance.md
 	@.venv/bin/python -m dev.benchmarks $(ARGS)
+
+comparison: .venv/.done .venv-bench/.done ## let other tools read the examples' APIs, and write docs/comparison.md
+	@.venv/bin/python -m dev.comparison $(ARGS)
 
 lint: setup ## ruff and mypy
 	.venv/bin/ruff check .

@@ -47,7 +47,7 @@ class Measured(msgspec.Struct, frozen=True):
 def _now_and_here() -> Measured:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     machine = f"{os.cpu_count()} CPUs ({platform.machine()}), {platform.system()}, {python}"
-    return Measured(date.today().isoformat(), machine, f"{_prefect()}, {_pins(PEERS)}")
+    return Measured(date.today().isoformat(), machine, f"{_prefect()}, {pins(PEERS)}")
 
 
 class Table(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -143,7 +143,7 @@ def _prefect() -> str:
     return next((path.name.removesuffix(".dist-info").replace("-", " ") for path in found), "no Prefect")
 
 
-def _pins(requirements: Path) -> str:
+def pins(requirements: Path) -> str:
     """The pinned versions of a requirements file: ``airbyte-cdk 7.39.1, dlt 1.31.0``."""
     pins = [line.partition("#")[0].strip() for line in requirements.read_text("utf-8").splitlines()]
     return ", ".join(pin.replace("==", " ") for pin in pins if "==" in pin)

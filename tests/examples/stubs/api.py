@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from dev.testbed.loopback import Reply, Seen
+from tests.in_process import InProcess
 
 Json = dict[str, Any]
 DAY = timedelta(days=1)
@@ -31,11 +32,13 @@ class Api:
         now: What time it is there: a few days before the machine's, so that a test can let days pass.
         seen: The requests, in order.
         faults: Replies to the next requests, in place of the proper ones.
+        url: Where links in its replies lead.
     """
 
     now: datetime = field(default_factory=lambda: datetime.now(timezone.utc).replace(microsecond=0) - 7 * DAY)
     seen: list[Seen] = field(default_factory=list)
     faults: deque[Reply] = field(default_factory=deque)
+    url: str = InProcess.url
 
     def __call__(self, seen: Seen) -> Reply:
         self.seen.append(seen)

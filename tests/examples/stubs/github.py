@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 from dev.testbed.loopback import Reply, Seen
 from tests.examples.stubs.api import Api, Json, Rejected, parameters
-from tests.in_process import InProcess
 
 TOKEN = "github_pat_11ABCDEFG0"
 _VERSIONS = ("2022-11-28", "2026-03-10")
@@ -78,7 +77,8 @@ class GitHub(Api):
         issues = re.fullmatch(r"/(?:repos|repositories)/(.+)/issues", path)
         if organization is not None and organization[1] in ("acme", "acme-labs"):
             query = parameters(seen, ("type", "sort", "direction", "per_page", "page"), _invalid)
-            return _page(path.replace("orgs", "organizations"), self._repositories(organization[1], query), query)
+            address = self.url + path.replace("orgs", "organizations")
+            return _page(address, self._repositories(organization[1], query), query)
         given = issues[1] if issues is not None else ""
         repository = next((one for one in self.repositories if given in (one["full_name"], str(one["id"]))), None)
         if repository is None:
@@ -96,7 +96,8 @@ class GitHub(Api):
             "page",
         )
         query = parameters(seen, known, _invalid)
-        return _page(f"/repositories/{repository['id']}/issues", self._issues(repository["full_name"], query), query)
+        address = f"{self.url}/repositories/{repository['id']}/issues"
+        return _page(address, self._issues(repository["full_name"], query), query)
 
     def _repositories(self, owner: str, query: Mapping[str, str]) -> Sequence[Json]:
         if query.get("sort", "created") not in ("created", "updated", "pushed", "full_name"):
@@ -145,13 +146,13 @@ def _check_headers(seen: Seen) -> None:
         raise _error(415, "Unsupported 'Accept' header")
 
 
-def _page(path: str, found: Sequence[Json], query: Mapping[str, str]) -> Reply:
+def _page(address: str, found: Sequence[Json], query: Mapping[str, str]) -> Reply:
     size, page = min(int(query.get("per_page", 30)), 100), int(query.get("page", 1))
     rows, headers = list(found[(page - 1) * size : page * size]), dict[str, str | None]()
     if page * size < len(found):
         last = -(-len(found) // size)
         links = [
-            f'<{InProcess.url}{path}?{urlencode({**query, "page": number})}>; rel="{name}"'
+            f'<{address}?{urlencode({**query, "page": number})}>; rel="{name}"'
             for name, number in (("next", page + 1), ("last", last))
         ]
         headers["Link"] = ", ".join(links)

@@ -128,8 +128,8 @@ def _matches(name: str, record: Json, filters: Sequence[Json]) -> bool:
 def _holds(name: str, record: Json, condition: Json) -> bool:
     if not {"propertyName", "operator", "value"} == set(condition):
         raise _invalid(f"value is required for operator {condition.get('operator')}")
-    value = condition["value"]
-    if not isinstance(value, str) or not value.isdigit():
+    value = condition["value"]  # a number is accepted in place of its digits
+    if isinstance(value, bool) or not str(value).isdigit():
         raise _invalid(f"{value} is not a valid long")
     return _ORDERS[condition["operator"]](_value(name, record, condition["propertyName"]), int(value))
 

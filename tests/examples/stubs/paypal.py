@@ -29,6 +29,7 @@ def instant(at: datetime) -> str:
 class PayPal(Api):
     """An account. ``most``: how many results a search has. ``tokens``: those that were issued, and until when."""
 
+    url: str = "https://api.paypal.com"
     most: int = 10_000
     transactions: list[Json] = field(default_factory=list)
     disputes: list[Json] = field(default_factory=list)
@@ -128,10 +129,10 @@ class PayPal(Api):
         after = _instant(query, "update_time_after") if "update_time_after" in query else datetime.min
         found = [one for one in self.disputes if _parsed(one["update_time"]) >= after.replace(tzinfo=timezone.utc)]
         found.sort(key=lambda one: str(one["update_time"]), reverse=True)
-        links = [{"href": "https://api.paypal.com/v1/customer/disputes", "rel": "self", "method": "GET"}]
+        links = [{"href": f"{self.url}/v1/customer/disputes", "rel": "self", "method": "GET"}]
         if at + size < len(found):
             following = urlencode({**query, "next_page_token": at + size})
-            href = f"https://api.paypal.com/v1/customer/disputes?{following}"
+            href = f"{self.url}/v1/customer/disputes?{following}"
             links.append({"href": href, "rel": "next", "method": "GET"})
         return Reply({"items": found[at : at + size], "links": links})
 

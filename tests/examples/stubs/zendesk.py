@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from dev.testbed.loopback import Reply, Seen
 from tests.examples.stubs.api import Api, Json, Rejected, parameters
@@ -28,6 +29,7 @@ def written(at: datetime) -> str:
 class Zendesk(Api):
     """An account: its tickets and users, with the time of their last change, and the comments of tickets."""
 
+    url: str = "https://acme.zendesk.com/api/v2"
     tickets: dict[int, Json] = field(default_factory=dict)
     users: dict[int, Json] = field(default_factory=dict)
     comments: dict[int, list[Json]] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class Zendesk(Api):
         login = base64.b64encode(f"{EMAIL}/token:{TOKEN}".encode()).decode()
         if seen.headers.get("Authorization") not in (f"Basic {login}", f"Bearer {ACCESS_TOKEN}"):
             raise Rejected(Reply({"error": "Couldn't authenticate you"}, 401))
+        path = path.removesuffix(".json")
         comments = re.fullmatch(r"/tickets/(\d+)/comments", path)
         if path in _EXPORTS:
             query = parameters(seen, ("start_time", "cursor", "per_page", "include", "exclude_deleted"), _unknown)
@@ -113,7 +116,7 @@ class Zendesk(Api):
         page = found[:per_page]
         cursor = _cursor(*page[-1]) if page else query.get("cursor", _cursor(*after))
         rows = [getattr(self, name)[number] for _, number in page]
-        url = f"https://acme.zendesk.com/api/v2/incremental/{name}/cursor.json?cursor={cursor}"
+        url = f"{self.url}/incremental/{name}/cursor.json?cursor={quote(cursor)}"
         places = {"after_cursor": cursor, "after_url": url, "before_cursor": None, "before_url": None}
         return Reply({name: rows, **places, "end_of_stream": len(found) <= per_page})
 

@@ -1,0 +1,1 @@
+"""The same tables as configurations of dlt's REST source, ``config(url, **settings)``."""

@@ -1,0 +1,45 @@
+"""One time for all channels: older messages of a channel that is new are not found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def config(url: str, token: str) -> dict[str, Any]:
+    return {
+        "client": {"base_url": url, "auth": {"type": "bearer", "token": token}},
+        "resource_defaults": {
+            "primary_key": "id",
+            "write_disposition": "merge",
+            "endpoint": {
+                "params": {"limit": 200},
+                "paginator": {"type": "cursor", "cursor_path": "response_metadata.next_cursor"},
+            },
+        },
+        "resources": [
+            {
+                "name": "channels",
+                "endpoint": {
+                    "path": "conversations.list",
+                    "params": {"types": "public_channel,private_channel", "exclude_archived": "false"},
+                    "data_selector": "channels",
+                },
+            },
+            {
+                "name": "messages",
+                "primary_key": ["_channels_id", "ts"],
+                "include_from_parent": ["id"],
+                "endpoint": {
+                    "path": "conversations.history",
+                    "params": {"channel": "{resources.channels.id}", "oldest": "{incremental.start_value}"},
+                    "incremental": {"cursor_path": "ts", "initial_value": "1388534400"},
+                    "data_selector": "messages",
+                    "response_actions": [
+                        {"content": "not_in_channel", "action": "ignore"},
+                        {"content": "channel_not_found", "action": "ignore"},
+                    ],
+                },
+            },
+            {"name": "users", "endpoint": {"path": "users.list", "data_selector": "members"}},
+        ],
+    }

@@ -1,0 +1,39 @@
+"""Later syncs ask for what was created since. A row that changes afterwards is not sent again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LISTS = ("customers", "charges", "invoices", "refunds", "balance_transactions")
+
+
+def config(url: str, api_key: str) -> dict[str, Any]:
+    created = {"type": "incremental", "cursor_path": "created", "initial_value": 1293840000}
+    lists = [{"name": name, "endpoint": {"path": name, "params": {"created[gte]": created}}} for name in LISTS]
+    lines = {
+        "name": "invoice_line_items",
+        "endpoint": {"path": "invoices/{resources.invoices.id}/lines"},
+        "include_from_parent": ["id"],
+    }
+    return {
+        "client": {
+            "base_url": url,
+            "auth": {"type": "bearer", "token": api_key},
+            "headers": {"Stripe-Version": "2025-09-30.clover"},
+        },
+        "resource_defaults": {
+            "primary_key": "id",
+            "write_disposition": "merge",
+            "endpoint": {
+                "params": {"limit": 100},
+                "data_selector": "data",
+                "paginator": {
+                    "type": "cursor",
+                    "cursor_path": "data[-1].id",
+                    "cursor_param": "starting_after",
+                    "has_more_path": "has_more",
+                },
+            },
+        },
+        "resources": [*lists, lines],
+    }

@@ -1,0 +1,1 @@
+"""The tools, one module each, whose ``sync`` runs one sync and returns the records that it sends."""
