@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -21,6 +23,14 @@ pytest_plugins = ["tests.scenarios"]
 gc.disable()  # until all tests are collected
 
 MAJORS = (3, 2)
+_numbers = count()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new folder, as pytest's own fixture, which goes through the folders of all tests before to find a free name."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    return tmp_path_factory.mktemp(f"{name}-{next(_numbers)}", numbered=False)
 
 
 @pytest.fixture(scope="session")
