@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 
 from tests.readme import PROJECT
 
-INSTEAD = {
-    r"\b[Ss]weep(s|ing)?\b|\bswept\b": "reconciliation, reconcile",
-    r"\boverlap:|`overlap`|\b_?overlap\b(?= (of|window))": "lookback",
-    r"\bnamed_by\b": "change_feed",
-    r"\bmoves_with\b": "filters_by",
-    r"\bread: \{?style\b|style: changes\b": "incremental",
-    r"\bties:": "tie_breaker",
-    r"\bWalks?\b|\bwalk over\b|\ba walk\b": "paginator",
-    r"\bAnswers? with\b|\banswers? with\b|\banswered with\b": "returns",
-    r"\bwho asks\b": "credentials, the caller",
-    r"\bwhole numbers?\b": "integer",
-    r"\btruth value\b": "boolean",
-    r"\b[Mm]isfits?\b": "type mismatch",
-    r"\buntold\b|\bPagesTold\b|\bReadsTold\b": "undescribed",
-    r"\bUndeclared\b|\bRefused\b(?!\")|\bRefusals\b|\bNoAnswer\b|\bDiscreet\b": "engine/failures.py, http, log",
-    r"\b(its|whose|the) rooms?\b": "package",
-    r"\bby themselves\b|\bby itself\b": "on its own, automatically",
-    r"\b[Aa] text\b|\btexts\b": "string",
-    r"\bmade anew\b|\bwrite anew\b|\bbegins? anew\b": "again, rewrite, start over",
-    r"\ball else\b": "everything else",
-    r"\bnothing tells\b|\bis told\b|\bare told\b": "reports, logs",
-    r"\bfor want of\b": "without",
+FORMER = {
+    "reconciliation, reconcile": ["sweep", "Sweep", "sweeps", "Sweeps", "sweeping", "Sweeping", "swept"],
+    "lookback": ["overlap:", "`overlap`", "overlap of", "overlap window", "_overlap of", "_overlap window"],
+    "change_feed": ["named_by"],
+    "filters_by": ["moves_with"],
+    "incremental": ["read: style", "read: {style", "style: changes"],
+    "tie_breaker": ["ties:"],
+    "paginator": ["Walk", "Walks", "walk over", "a walk"],
+    "returns": ["Answer with", "Answers with", "answer with", "answers with", "answered with"],
+    "credentials, the caller": ["who asks"],
+    "integer": ["whole number", "whole numbers"],
+    "boolean": ["truth value"],
+    "type mismatch": ["misfit", "Misfit", "misfits", "Misfits"],
+    "undescribed": ["untold", "PagesTold", "ReadsTold"],
+    "engine/failures.py, http, log": ["Undeclared", "Refused", "Refusals", "NoAnswer", "Discreet"],
+    "package": ["its room", "its rooms", "whose room", "whose rooms", "the room", "the rooms"],
+    "on its own, automatically": ["by themselves", "by itself"],
+    "string": ["a text", "A text", "texts"],
+    "again, rewrite, start over": ["made anew", "write anew", "begin anew", "begins anew"],
+    "everything else": ["all else"],
+    "reports, logs": ["nothing tells", "is told", "are told"],
+    "without": ["for want of"],
 }
+"""What to write, and the words that it replaced."""
 EXEMPT = {
     "tests/test_vocabulary.py",
     "engine/spec/renamed.py",  # what validate says of former names
@@ -41,15 +43,22 @@ EXEMPT = {
 }
 
 
+def former_words_in(text: str) -> Iterator[str]:
+    """Their lines, with what to write instead."""
+    for instead, words in FORMER.items():
+        for word in words:
+            if word in text:  # in a tenth of the time of a regular expression
+                for found in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text):
+                    yield f"{text.count(chr(10), 0, found.start()) + 1}: {word!r}; instead: {instead}"
+
+
 def test_former_words_do_not_come_back() -> None:
     """A reader who knows Airbyte, dlt, Singer or Fivetran recognizes every name."""
     files = subprocess.run(["git", "ls-files"], cwd=PROJECT, check=True, capture_output=True, text=True).stdout.split()
     found = [
-        f"{file}:{number}: {match[0]!r}; instead: {instead}"
+        f"{file}:{line}"
         for file in files
         if file not in EXEMPT and "requirements" not in file and (PROJECT / file).suffix not in (".svg", ".json", ".db")
-        for number, line in enumerate((PROJECT / file).read_text("utf-8").splitlines(), start=1)
-        for pattern, instead in INSTEAD.items()
-        if (match := re.search(pattern, line))
+        for line in former_words_in((PROJECT / file).read_text("utf-8"))
     ]
     assert not found, "\n" + "\n".join(found)
