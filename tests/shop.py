@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine.spec.load import ResolvedSpec, resolve
@@ -77,9 +79,17 @@ OWNER: dict[str, Any] = {
 
 def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> ResolvedSpec:
     """The shop's streams.yaml, or another, resolved with the settings of one connection."""
-    path = folder / "streams.yaml"
-    path.write_text(text, "utf-8")
-    return resolve(path, {"api_url": url, **settings})
+    (folder / "streams.yaml").write_text(text, "utf-8")
+    return connected(text, api_url=url, **settings)
+
+
+@lru_cache(maxsize=256)
+def connected(text: str, **settings: str) -> ResolvedSpec:
+    """A streams.yaml with these settings."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "streams.yaml"
+        path.write_text(text, "utf-8")
+        return resolve(path, settings, name=path.name)
 
 
 def orders(count: int, updated: str = "2024-05-01T10:00:00Z") -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +35,7 @@ def load(path: Path, *, name: str | None = None) -> Spec:
         SpecError: the file has mistakes; the error has all of them.
         OSError: the file cannot be read.
     """
-    return _File(path, name or str(path)).read(None)[0]
+    return _file(path.read_bytes(), name or str(path)).with_samples
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,8 @@ def resolve(path: Path, configuration: Mapping[str, Any], *, name: str | None = 
         ConfigurationError: the configuration has mistakes. The message repeats no value.
         OSError: the file cannot be read.
     """
-    file = _File(path, name or str(path))
-    spec, _ = file.read(None)
-    settings = _checked(spec, configuration)
+    file = _file(path.read_bytes(), name or str(path))
+    settings = _checked(file.with_samples, configuration)
     filled, used = file.read(settings.values)
     return ResolvedSpec(filled, settings, selected(filled, settings.values), used)
 
@@ -142,13 +142,12 @@ class _File:
 
     Raises:
         SpecError: the file is not YAML.
-        OSError: the file cannot be read.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, content: bytes, name: str) -> None:
         self._name = name
         try:
-            self._node, self._problems = compose(path.read_bytes().decode("utf-8-sig"))
+            self._node, self._problems = compose(content.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             problem = Problem(1, 1, "", f"not UTF-8: {error.reason} at byte {error.start}")
         except NotYaml as error:
@@ -156,6 +155,15 @@ class _File:
         else:
             return
         raise SpecError(name, [problem])
+
+    @cached_property
+    def with_samples(self) -> Spec:
+        """The spec with a sample in place of each setting.
+
+        Raises:
+            SpecError: the file has mistakes.
+        """
+        return self.read(None)[0]
 
     def read(self, settings: Mapping[str, Any] | None) -> tuple[Spec, tuple[tuple[str, str], ...]]:
         """The spec, and where settings were filled in. Without settings, samples replace them.
@@ -174,6 +182,12 @@ class _File:
         if context.problems:
             raise SpecError(self._name, context.problems)
         return _with_defaults(spec), tuple(context.used)
+
+
+@lru_cache(maxsize=16)
+def _file(content: bytes, name: str) -> _File:
+    """A file, which is parsed once: a process reads it for the schema, and again for each sync and setup test."""
+    return _File(content, name)
 
 
 def _settings(node: Node) -> Mapping[str, Setting]:

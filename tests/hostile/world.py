@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine.failures import Failure
-from engine.spec.load import ResolvedSpec, resolve
 from engine.sync import sync
 from tests.hostile.api import Api, Row
 from tests.in_process import InProcess
-from tests.shop import Lines, Recorder
+from tests.shop import Lines, Recorder, connected
 from tests.specs import edited
 
 Tables = dict[str, dict[Any, dict[str, Any]]]
@@ -77,15 +73,6 @@ class Warehouse(Recorder):
         return [one for one in self.operations if one[0] != "checkpoint"]
 
 
-@lru_cache(maxsize=256)
-def connected(text: str, settings: tuple[tuple[str, str], ...]) -> ResolvedSpec:
-    """A streams.yaml with these settings."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "streams.yaml"
-        path.write_text(text, "utf-8")
-        return resolve(path, dict(settings))
-
-
 class World:
     """Syncs from an API to a warehouse.
 
@@ -113,7 +100,7 @@ class World:
         """
         self.lines, before = Lines(), len(self.api.requests)
         self.warehouse.operations.clear()
-        resolved = connected(self.text, tuple(sorted({"api_url": self.server.url, **self.settings}.items())))
+        resolved = connected(self.text, api_url=self.server.url, **self.settings)
         try:
             sync(
                 resolved,
