@@ -123,6 +123,8 @@ def _run(arguments: Sequence[str], folder: str, environment: Mapping[str, str], 
 if __name__ == "__main__":
     for module in sys.argv[2:]:
         importlib.import_module(module)
+    if "duckdb" in sys.modules:
+        sys.modules["duckdb"].close()  # the database that its import opens, with a thread that a fork would lack
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         _serve(connection)
