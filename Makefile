@@ -18,7 +18,7 @@ ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done .venv-dbt
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unit fuzz test test-lowest test-highest test-versions environments coverage reliability bench comparison lint validate generate lock clean
+.PHONY: help setup demo report unit fuzz test test-lowest test-highest test-versions environments coverage reliability bench comparison lint validate generate lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -28,6 +28,9 @@ setup: .venv/.done ## create .venv: the connector's dependencies and tools
 demo: ## show the main job on an embedded Prefect 3
 	@$(MAKE) --no-print-directory --jobs 2 .venv/.done .venv-prefect-3/.done
 	@.venv/bin/python -m dev.demo
+
+report: .venv/.done .venv-dbt/.done ## write files/report.html from a warehouse: make report ARGS="--warehouse FILE"
+	@.venv/bin/python -m engine report $(ARGS)
 
 unit: setup ## run the tests that need no Prefect, with a tenth of the random cases
 	@$(PYTEST) --numprocesses $(UNIT_WORKERS) --quick -m "not prefect" $(ARGS)

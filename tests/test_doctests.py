@@ -11,9 +11,10 @@ import pytest
 import engine.declare.values
 import engine.jsonpath
 import engine.nouns
+import tools.report.words
 
 
-@pytest.mark.parametrize("module", [engine.declare.values, engine.jsonpath, engine.nouns])
+@pytest.mark.parametrize("module", [engine.declare.values, engine.jsonpath, engine.nouns, tools.report.words])
 def test_the_examples_of_a_module_are_right(module: ModuleType) -> None:
     """Each returns what its docstring shows, and each of these modules has some."""
     runner = doctest.DocTestRunner()

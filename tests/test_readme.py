@@ -130,7 +130,7 @@ def test_the_tables_are_counted() -> None:
     assert len(named[1].split(",")) + int(named[2]) == tables
 
 
-ENGINE = ["validate", "check", "scaffold", "preview", "generate"]
+ENGINE = ["validate", "check", "scaffold", "preview", "report", "generate"]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in ENGINE)])

@@ -56,8 +56,7 @@ def seed(database: str, shape: Shape) -> None:
     Raises:
         sqlite3.Error, RuntimeError: the database rejected a row; the message is its own.
     """
-    path = database.removeprefix("sqlite:///")
-    with closing(_Sqlite(path) if path != database else _Postgres(database)) as tables:
+    with closing(tables_of(database)) as tables:
         dice = random.Random(shape.seed)
         until = shape.until or datetime.now(timezone.utc)
         began = until - timedelta(days=shape.days)
@@ -72,12 +71,12 @@ def seed(database: str, shape: Shape) -> None:
 
 
 def _flow(dice: random.Random, number: int, at: datetime) -> Row:
-    row: Row = {"id": _uuid(dice), "created": at, "updated": at, "name": f"seeded-flow-{number:05}"}
+    row: Row = {"id": new_id(dice), "created": at, "updated": at, "name": f"seeded-flow-{number:05}"}
     return row | {"tags": json.dumps(["seeded", f"team-{number % 7}"]), "labels": "{}"}
 
 
 def _deployment(dice: random.Random, number: int, at: datetime, flows: Sequence[Row]) -> Row:
-    row: Row = {"id": _uuid(dice), "created": at, "updated": at, "name": f"seeded-deployment-{number:05}"}
+    row: Row = {"id": new_id(dice), "created": at, "updated": at, "name": f"seeded-deployment-{number:05}"}
     row |= {"flow_id": flows[number % len(flows)]["id"], "path": ".", "entrypoint": "flow.py:main", "status": "READY"}
     row |= {"tags": "[]", "labels": "{}", "parameters": json.dumps({"number": number}), "infra_overrides": "{}"}
     return row | {"paused": True, "is_schedule_active": False, "enforce_parameter_schema": False}
@@ -104,7 +103,7 @@ def _runs(
         if state_type == "SCHEDULED":
             expected = (until + timedelta(minutes=number % 5000 + 60)).replace(microsecond=0)
         ended = until if state_type == "SCHEDULED" else end or start or expected
-        key, state = _uuid(dice), _uuid(dice)
+        key, state = new_id(dice), new_id(dice)
         yield (
             {
                 "id": key,
@@ -160,18 +159,26 @@ def _outcome(
     return state_type, start, start + dice.uniform(0.001, 1) * LONGEST
 
 
-def _uuid(dice: random.Random) -> str:
+def new_id(dice: random.Random) -> str:
     """A random UUID (version 4)."""
     digits = f"{dice.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class _Tables(Protocol):
+class Tables(Protocol):
+    """The tables of a Prefect server's database."""
+
     def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Insert rows, which all have the same columns. Columns that the table does not have are skipped."""
 
     def close(self) -> None:
         """Make all rows durable."""
+
+
+def tables_of(database: str) -> Tables:
+    """The tables of a database, ``sqlite:///PATH`` or ``postgresql://...``."""
+    path = database.removeprefix("sqlite:///")
+    return _Sqlite(path) if path != database else _Postgres(database)
 
 
 class _Sqlite:

@@ -15,7 +15,7 @@ from functools import cache
 from engine.declare.problems import SpecError
 from engine.failures import Failure
 from engine.spec.configuration import ConfigurationError
-from tools.cli import check, generate, init, preview, scaffold, validate
+from tools.cli import check, generate, init, preview, report, scaffold, validate
 from tools.cli.target import CommandError
 from tools.cli.terminal import never_fail_to_print
 
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Run python -m engine COMMAND --help for options and examples.",
     )
     commands = found.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (validate, check, scaffold, preview, generate, init):
+    for command in (validate, check, scaffold, preview, report, generate, init):
         command.add_to(commands)
     return found
 

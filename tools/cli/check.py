@@ -18,8 +18,8 @@ from tools.checking.against_openapi import check_stream
 from tools.checking.against_records import check_samples
 from tools.checking.findings import ASPECTS, Finding, StreamFindings, read_file
 from tools.checking.unmapped import unmapped_properties, unread_lists
+from tools.cli.findings import Report
 from tools.cli.options import CONFIGURATION, FILE, FORMAT, OPENAPI, STREAMS, add_command, streams_file
-from tools.cli.report import Report
 from tools.cli.target import (
     CommandError,
     NoDocument,

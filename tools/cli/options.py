@@ -68,6 +68,13 @@ OPENAPI: Final = _shared(
 )
 
 
+def positive(text: str) -> int:
+    """The value of an option that is an integer of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("expected an integer of at least 1")
+    return int(text)
+
+
 def streams_file(options: argparse.Namespace) -> Path:
     """The streams.yaml that the options name, or the project's."""
     file: Path | None = options.file

@@ -15,7 +15,7 @@ from engine.nouns import counted
 from engine.requests import Request
 from engine.rows.mapping import Row, RowMapping
 from engine.spec.dialect import Stream
-from tools.cli.options import CONFIGURATION, FILE_OPTION, add_command, streams_file
+from tools.cli.options import CONFIGURATION, FILE_OPTION, add_command, positive, streams_file
 from tools.cli.target import StderrLog, chosen, resolved_spec
 from tools.cli.terminal import TerminalStyle, aligned, clean, cut, to_json, width
 from tools.sample import first_rows, why_empty
@@ -42,16 +42,12 @@ def add_to(commands: Any) -> None:
     summary = "show the first rows of a stream, as a sync would write them"
     parser = add_command(commands, "preview", summary, _EXAMPLES, CONFIGURATION, FILE_OPTION)
     parser.add_argument("stream", metavar="STREAM", help="the name of the stream")
-    parser.add_argument("--rows", type=_count, default=10, metavar="N", help="the maximum number of rows (default: 10)")
+    parser.add_argument(
+        "--rows", type=positive, default=10, metavar="N", help="the maximum number of rows (default: 10)"
+    )
     parser.add_argument("--json", action="store_true", help="print complete rows, one JSON object per line")
     parser.add_argument("--verbose", action="store_true", help="also print the requests, to stderr")
     parser.set_defaults(run=run)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("expected an integer of at least 1")
-    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:

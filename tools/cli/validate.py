@@ -10,8 +10,8 @@ from engine.declare.problems import SpecError
 from engine.nouns import counted
 from engine.spec.load import load
 from tools.checking.findings import Finding
+from tools.cli.findings import Report
 from tools.cli.options import FILE, FORMAT, add_command, streams_file
-from tools.cli.report import Report
 from tools.cli.terminal import TerminalStyle
 
 _EXAMPLES: Final = """\

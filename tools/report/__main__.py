@@ -1,0 +1,38 @@
+"""``python -m tools.report``: what ``python -m engine report`` runs, in the environment of dbt/."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import duckdb
+
+from tools.report.build import html
+from tools.report.models import NotBuilt, build
+from tools.report.warehouse import NoModels, opened
+
+
+def main() -> int:
+    """Build the models, and write the page. Returns the exit code."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("warehouse", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--days", type=int, required=True)
+    parser.add_argument("--no-build", action="store_true")
+    options = parser.parse_args()
+    try:
+        if not options.no_build:
+            build(options.warehouse, options.days)
+        with opened(options.warehouse, options.days) as warehouse:
+            page = html(warehouse, options.warehouse.name)
+    except (NoModels, NotBuilt, duckdb.Error) as error:
+        print(f"{options.warehouse}: {error}", file=sys.stderr)
+        return 2
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(page, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
