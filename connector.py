@@ -59,7 +59,7 @@ def schema(configuration: dict) -> list:
         ValueError: the configuration or streams.yaml is invalid.
     """
     if configuration:
-        streams = validate_configuration(configuration).streams
+        streams = validate_configuration(configuration).tables
     else:
         spec = load(STREAMS, name=STREAMS.name)
         streams = tuple(map(spec.streams.__getitem__, selected(spec, {})))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
 from engine.declare.types import Endpoint
 from engine.failures import DeclaredAnswer, NotFound
@@ -30,6 +30,7 @@ class Request:
 
     ``values``: those of the variables in its path, query and body; None once they are written out. ``spelling``: how
     the instants among them are sent. ``past_the_end``: the statuses that say that the list ends before this page.
+    ``base_url``: what its path is appended to, if that is not the base URL of the API.
     """
 
     endpoint: Endpoint
@@ -38,6 +39,7 @@ class Request:
     values: Mapping[str, Any] | None = field(default_factory=dict)
     spelling: Spelling = field(default=format_instant, repr=False)
     past_the_end: tuple[int, ...] = ()
+    base_url: str | None = None
 
     def bind(self, values: Mapping[str, Any]) -> Request:
         """The request with values for more of its variables. Those that are None have none."""
@@ -69,7 +71,7 @@ class Request:
         path = fill_path(self.endpoint.path, self.values, self.spelling)
         endpoint = self.endpoint if path == self.endpoint.path else replace(self.endpoint, path=path)
         query, body = (fill(template, self.values, self.spelling) for template in (self.query, self.body))
-        return Request(endpoint, query, body, None, self.spelling, self.past_the_end)
+        return replace(self, endpoint=endpoint, query=query, body=body, values=None)
 
     def __str__(self) -> str:
         written = self.written_out()
@@ -83,6 +85,22 @@ class Request:
 def _shown(value: Any) -> str:
     """A value in a message. A long string is not repeated: half of it could hold half of a secret."""
     return f"({len(value):,} characters)" if isinstance(value, str) and len(value) > _LONG else repr(value)
+
+
+def url_below(base_url: str, endpoint: Endpoint) -> str | None:
+    """The URL of an endpoint, without a query; None if its path goes above the root of the server.
+
+    >>> url_below("http://host/api/a/b", Endpoint("GET", "/c")), url_below("http://host/api/a/b", Endpoint("GET", ".."))
+    ('http://host/api/a/b/c', 'http://host/api/a')
+    """
+    path = endpoint.path
+    if not endpoint.goes_up:
+        return f"{base_url.rstrip('/')}/{path.removeprefix('/')}"
+    server, *segments = re.split("/+", base_url.rstrip("/").replace("://", ":", 1))
+    if path.split("/").count("..") > len(segments):
+        return None
+    url = urljoin("/".join([server.replace(":", "://", 1), *segments, ""]), path)
+    return url if path.endswith("/") else url.rstrip("/")
 
 
 def leaves_its_segment(value: str) -> bool:

@@ -25,7 +25,7 @@ Spelling = Callable[[datetime], Any]
 INSTANTS: Final = ("since", "from", "to", "now")
 """The variables that stand for an instant, from which a duration can be subtracted: ``$since-7d``."""
 
-RECORDS: Final = ("parent", "related")
+RECORDS: Final = ("parent", "related", "partition")
 """The variables that stand for a record, or for a list of them; a path leads to the value: ``$parent.owner.id``."""
 
 VARIABLES: Final = (*INSTANTS, *RECORDS, "key", "keys", "open", "size", "offset", "page", "token")

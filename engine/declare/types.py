@@ -66,6 +66,14 @@ ENDPOINT: Final = Text(
     noun="a method and a path",
 )
 
+BASE_PATH: Final = Text(
+    r"(/|\.\./)[^\s?#{}]*",
+    "a path with a value of the partition, such as ../$(partition.id)",
+    lambda text: _endpoint(f"GET {text}"),
+    noun="a path",
+)
+"""The path of a partition, which contains values of its record: ``../$(partition.id)``."""
+
 ENDPOINT_WITH_VALUES: Final = Text(
     r"(GET|POST) (/|\.\.(/|$))([^\s?#$]|\$\([^\s?#()]*\)|\$[a-z])*",
     ENDPOINT.expected,

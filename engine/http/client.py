@@ -147,7 +147,8 @@ class Client:
     def url(self, request: Request) -> str:
         """The URL of a request, without its query, for messages."""
         request = request.written_out()
-        return self._transport.url(request) or f"{self._api.base_url.rstrip('/')}/{request.endpoint.path}"
+        base_url = request.base_url or self._api.base_url
+        return self._transport.url(request) or f"{base_url.rstrip('/')}/{request.endpoint.path}"
 
     def redact(self, text: str) -> str:
         """Replace the secrets of the configuration in a string."""
@@ -194,7 +195,8 @@ class Client:
         if url is None:
             raise self._errors.above_the_server(stream, request, self.url(request))
         try:
-            return self._retrying.run(f"{stream}: {request}", lambda: self._attempt(stream, request, url, wanted))
+            what = f"{stream}: {request}{f' at {url}' if request.base_url else ''}"
+            return self._retrying.run(what, lambda: self._attempt(stream, request, url, wanted))
         except RequestError as error:
             remedy = self._errors.remedy(error.part)
             raise error.failure(self._errors.message(stream, request, url, error.reason, remedy)) from error

@@ -13,7 +13,6 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
-from urllib.parse import urljoin
 
 import requests
 from requests.adapters import ConnectTimeoutError as _NotConnected  # urllib3's own, under it
@@ -26,7 +25,7 @@ from engine.failures import Failure, ResponseTooLarge, ServerDown
 from engine.http.errors import RequestError
 from engine.http.proxies import Proxy, proxy_of
 from engine.http.response import RawResponse
-from engine.requests import Request
+from engine.requests import Request, url_below
 from engine.spec.dialect import Api
 
 _CHUNK: Final = 64 * 1024  # bytes at most; what has arrived is read at once, so that the bounds are checked in time
@@ -90,14 +89,7 @@ class Transport:
 
     def url(self, request: Request) -> str | None:
         """The URL of a request, without its query; None if its path goes above the root of the server."""
-        path = request.endpoint.path
-        if not request.endpoint.goes_up:
-            return f"{self._api.base_url.rstrip('/')}/{path.removeprefix('/')}"
-        server, *segments = re.split("/+", self._api.base_url.rstrip("/").replace("://", ":", 1))
-        if path.split("/").count("..") > len(segments):
-            return None
-        url = urljoin("/".join([server.replace(":", "://", 1), *segments, ""]), path)
-        return url if path.endswith("/") else url.rstrip("/")
+        return url_below(request.base_url or self._api.base_url, request.endpoint)
 
     def send(self, request: Request, credentials: Credentials, *, is_form: bool = False) -> RawResponse:
         """Send a request with credentials and read the whole response.

@@ -22,7 +22,7 @@ from engine.reading.source import Source
 from engine.reading.spool import Spool
 from engine.requests import Record
 from engine.rows.mapping import Row
-from engine.state import KNOWN_MAX, UNKNOWN_VERSION, Digest, Key, KnownRows, fingerprint
+from engine.state import KNOWN_MAX, KNOWN_TOTAL, UNKNOWN_VERSION, Digest, Key, KnownRows, fingerprint
 
 _MAX_READINGS: Final = 6
 _PROVABLE_MAX: Final = 100_000  # rows whose versions are kept in memory while a list is read
@@ -78,13 +78,15 @@ class WholeList:
             if found is None or (found[key] == version and (known is None or known.get(key) != version)):
                 yield row
 
-    def state(self) -> KnownRows:
-        """What the destination has once these rows are there."""
+    def state(self, elsewhere: int = 0) -> KnownRows:
+        """What the destination has once these rows are there. ``elsewhere``: the rows known of other partitions."""
         versions = self._versions
         if self._has_gaps:
             known = self._known_versions
             versions = {**known, **versions} if known is not None and versions is not None else None
-        return KnownRows(self._fingerprint, versions if versions is not None and _can_be_kept(versions) else None)
+        return KnownRows(
+            self._fingerprint, versions if versions is not None and _can_be_kept(versions, elsewhere) else None
+        )
 
     @property
     def _has_gaps(self) -> bool:
@@ -96,14 +98,14 @@ class WholeList:
         """The digest of the rows, which differs from that of a whole list if it has gaps."""
         return f"{self._digest.hex()}{' with gaps' if self._has_gaps else ''}"
 
-    def state_meanwhile(self) -> KnownRows | None:
+    def state_meanwhile(self, elsewhere: int = 0) -> KnownRows:
         """What the destination can be said to have while these rows are written: of those that change, only the keys.
 
         A sync that is killed may have written some of them, so the next one sends and deletes them whatever they are.
         """
         known, found = self._known_versions, self._versions
-        if known is None or found is None or not _can_be_kept(found):
-            return None
+        if known is None or found is None or not _can_be_kept(found, elsewhere):
+            return KnownRows("")
         unchanged = {key: version for key, version in known.items() if found.get(key) == version}
         meanwhile = {**dict.fromkeys((*known, *found), UNKNOWN_VERSION), **unchanged}
         return KnownRows("", meanwhile)
@@ -191,6 +193,8 @@ class WholeList:
         self._keys.add(key, b"")
 
 
-def _can_be_kept(versions: Mapping[Key, bytes]) -> bool:
+def _can_be_kept(versions: Mapping[Key, bytes], elsewhere: int) -> bool:
     """Whether the state can hold the versions of these rows: there are not too many, and JSON has their keys."""
-    return len(versions) <= KNOWN_MAX and all(isinstance(part, (str, int)) for key in versions for part in key)
+    if len(versions) > KNOWN_MAX or len(versions) + elsewhere > KNOWN_TOTAL:
+        return False
+    return all(isinstance(part, (str, int)) for key in versions for part in key)

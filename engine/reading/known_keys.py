@@ -13,10 +13,12 @@ class KnownKeys:
 
     Args:
         keys: What the state has; None if it does not know them all.
+        elsewhere: The number of keys that other partitions have in the state.
     """
 
-    def __init__(self, keys: Keys | None) -> None:
+    def __init__(self, keys: Keys | None, elsewhere: int = 0) -> None:
         self.are_complete = keys is not None
+        self._elsewhere = elsewhere
         self._set(keys or Keys())
 
     def _set(self, keys: Keys) -> None:
@@ -45,7 +47,7 @@ class KnownKeys:
             self._unlisted.add(key)
         self._unsure.discard(key)
         self._new.add(key)
-        if len(self) > KEYS_MAX or not all(isinstance(part, (str, int)) for part in key):
+        if len(self) + self._elsewhere > KEYS_MAX or not all(isinstance(part, (str, int)) for part in key):
             self.are_complete = False
             self._set(Keys())
         return True

@@ -16,10 +16,12 @@ class KnownParents:
     Args:
         before: Their digests in the state.
         is_resumed: Whether a part of the pass was read by an earlier sync.
+        elsewhere: The number of rows that other partitions have in the state.
     """
 
-    def __init__(self, before: frozenset[bytes] = frozenset(), *, is_resumed: bool = False) -> None:
+    def __init__(self, before: frozenset[bytes] = frozenset(), *, is_resumed: bool = False, elsewhere: int = 0) -> None:
         self._before = before
+        self._elsewhere = elsewhere
         self._is_resumed = is_resumed
         self._read = set[bytes]()
         self._unread = set[bytes]()
@@ -40,20 +42,19 @@ class KnownParents:
     @property
     def are_too_many(self) -> bool:
         """Whether the state cannot hold them."""
-        return len(self._read) > PARENTS_MAX
+        return len(self._read) + self._elsewhere > PARENTS_MAX
 
     def so_far(self) -> frozenset[bytes]:
         """Those that are known in the middle of a pass."""
-        return _that_fit((self._before | self._read) - self._unread)
+        return self._that_fit((self._before | self._read) - self._unread)
 
     def after_pass(self) -> frozenset[bytes]:
         """Those that are known after a pass: the rows that are gone are forgotten."""
-        return self.so_far() if self._is_resumed else _that_fit(self._read - self._unread)
+        return self.so_far() if self._is_resumed else self._that_fit(self._read - self._unread)
 
-
-def _that_fit(digests: Iterable[bytes]) -> frozenset[bytes]:
-    found = frozenset(digests)
-    return found if len(found) <= PARENTS_MAX else frozenset()
+    def _that_fit(self, digests: Iterable[bytes]) -> frozenset[bytes]:
+        found = frozenset(digests)
+        return found if len(found) + self._elsewhere <= PARENTS_MAX else frozenset()
 
 
 def _digest(stream: str, key: Hashable) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -103,11 +104,19 @@ class PageReader:
         on_request: Called with each request before it is sent.
     """
 
+    _base_url: str | None = None
+
     def __init__(self, client: Client, concurrency: int, on_request: Callable[[Request], None] | None = None) -> None:
         self._client = client
         self._on_request = on_request
         self.concurrency = concurrency
         self._pool = DaemonThreads(concurrency, "pages")
+
+    def below(self, base_url: str) -> PageReader:
+        """The reader of the same lists below another base URL. Both together keep to the concurrency."""
+        reader = copy(self)
+        reader._base_url = base_url
+        return reader
 
     def __enter__(self) -> PageReader:
         return self
@@ -156,6 +165,7 @@ class PageReader:
         def launch(list_request: ListRequest, first: Request | None = None) -> None:
             request = list_request.paginator.request
             if request is not None:
+                request = self._placed(request)
                 sent = _InFlight(list_request, request, first or request)
                 in_flight[self._pool.submit(self._fetch, stream, sent, begun)] = sent
 
@@ -188,6 +198,7 @@ class PageReader:
         Raises:
             Failure: the request failed, or returned no number.
         """
+        request = self._placed(request)
         if declared.header is None:
             number: int = self._client.send(stream, request, partial(_count_at, declared.path)).value
             return number
@@ -195,6 +206,9 @@ class PageReader:
         if counted is None:
             raise Failure(f"{stream}: {request}: the response has no number in the header {declared.header}.")
         return counted
+
+    def _placed(self, request: Request) -> Request:
+        return request if self._base_url is None else replace(request, base_url=self._base_url)
 
     def _page(self, stream: str, sent: _InFlight, future: Future[Response]) -> ListPage | None:
         """The page of a response; None if it was too large and has to be requested with fewer rows."""

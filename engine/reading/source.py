@@ -39,7 +39,10 @@ IsLater = Callable[[datetime], bool]
 
 
 class Source:
-    """Reads one stream. ``parent`` is the source of the rows that determine its requests, if other rows do."""
+    """Reads one stream. ``parent`` is the source of the rows that determine its requests, if other rows do.
+
+    ``mapping``: what partitions share; by default, its own.
+    """
 
     def __init__(
         self,
@@ -49,13 +52,15 @@ class Source:
         pages: PageReader,
         log: Log,
         lists: SharedLists,
+        mapping: RowMapping | None = None,
     ) -> None:
         self.stream = stream
         self.parent = parent
         self.lists = lists
         self.records: Sequence[Record] | None = None
         """The whole list, if it is not on the server: the values of a parent."""
-        self.mapping = RowMapping(stream)
+        self.mapping = mapping or RowMapping(stream)
+        self._is_one_of_many = mapping is not None
         self.progress = Progress(stream, log)
         self.lookback = spec.lookback_of(stream)
         self._can_skip = any(answer.means == "skip" for answer in (*stream.answers, *spec.api.answers))
@@ -114,6 +119,11 @@ class Source:
     def info(self, line: str) -> None:
         """Log a line about this stream."""
         self.log.info(f"{self.stream.name}: {line}")
+
+    def routine(self, line: str) -> None:
+        """Log a line that each sync has about this stream, unless there are many of its kind: one a partition."""
+        if not self._is_one_of_many:
+            self.info(line)
 
     def warning(self, line: str) -> None:
         """Log a warning about this stream."""
@@ -344,8 +354,17 @@ def spelling(spec: Spec, stream: Stream, query: Fallback | None = None) -> Spell
     return declared.spell if declared is not None else format_instant
 
 
-def sources(spec: Spec, pages: PageReader, log: Log, selected: Collection[str] = ()) -> Mapping[str, Source]:
-    """A source for each stream, by the stream's name. ``selected``: the streams of this sync, which share lists.
+def sources(
+    spec: Spec,
+    pages: PageReader,
+    log: Log,
+    selected: Collection[str] = (),
+    mappings: dict[str, RowMapping] | None = None,
+) -> Mapping[str, Source]:
+    """A source for each stream, by the stream's name.
+
+    ``selected``: the streams of this sync, which share lists; by default, all. ``mappings``: those that the partitions
+    of a connection share, to which this adds.
 
     Incremental streams share the sources of their parents, and with them what those found out about the server. Full
     refreshes share none, so that they can be read concurrently.
@@ -356,7 +375,8 @@ def sources(spec: Spec, pages: PageReader, log: Log, selected: Collection[str] =
     def source(name: str, built: dict[str, Source]) -> Source:
         if name not in built:
             stream = spec.streams[name]
-            built[name] = Source(spec, stream, parent_of(stream, built), pages, log, lists)
+            mapping = None if mappings is None else mappings.setdefault(name, mappings.get(name) or RowMapping(stream))
+            built[name] = Source(spec, stream, parent_of(stream, built), pages, log, lists, mapping)
         return built[name]
 
     def parent_of(stream: Stream, built: dict[str, Source]) -> Source | None:
@@ -370,7 +390,8 @@ def sources(spec: Spec, pages: PageReader, log: Log, selected: Collection[str] =
         return values
 
     return {
-        name: source(name, shared if stream.sync_mode == "incremental" else {}) for name, stream in spec.streams.items()
+        name: source(name, shared if spec.streams[name].sync_mode == "incremental" else {})
+        for name in selected or spec.streams
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
@@ -35,6 +35,7 @@ class Window:
         is_open: Whether a record is open, so that its key is kept in the state.
         volatile: Columns that do not count when two versions of a row are compared.
         has_instants: Whether records have a cursor that is an instant. If not, their versions count as those of now.
+        elsewhere: The states of the stream in other partitions.
         now: This machine's clock. Only how much time passes on it matters, and only if the server sends no dates.
     """
 
@@ -47,6 +48,7 @@ class Window:
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         *,
         has_instants: bool = True,
+        elsewhere: Sequence[StreamState] = (),
     ) -> None:
         self._before = before
         self._lookback = lookback
@@ -65,9 +67,13 @@ class Window:
         self._newest = before.newest if before.since is None else None
         self._newest_parent: datetime | None = None
         self._is_dated = False
-        self.keys = KnownKeys(before.keys)
+        self.keys = KnownKeys(before.keys, sum(map(len, (one.keys for one in elsewhere if one.keys is not None))))
         """The keys of the rows that the destination has, if reconciliation is to find those that are gone."""
-        self.parents = KnownParents(before.parents, is_resumed=before.current_pass is not None)
+        self.parents = KnownParents(
+            before.parents,
+            is_resumed=before.current_pass is not None,
+            elsewhere=sum(len(one.parents) for one in elsewhere),
+        )
         """The rows of the parent whose children the destination has, if each is asked for its changes."""
         self.start: datetime | None = before.current_pass.began if before.current_pass else None
         """When the pass began, by the server's clock or, if it sends no dates, by this machine's."""

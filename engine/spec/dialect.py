@@ -16,6 +16,7 @@ from engine.declare.addresses import plain_url
 from engine.declare.blocks import Object, key
 from engine.declare.headers import HEADER_NAME, parse_headers
 from engine.declare.types import (
+    BASE_PATH,
     COLUMN,
     ENDPOINT,
     ENDPOINT_WITH_VALUES,
@@ -50,11 +51,14 @@ from engine.pagination.windows import Windows
 from engine.spec.answers import Answer
 from engine.spec.configuration import Setting, separated
 from engine.spec.formats import FORMAT, JSON, Format
+from engine.spec.partitions import Selection, parse_selection
 from engine.spec.records import WHOLE, Condition, Records
 from engine.spec.types import (
     COLUMN_TYPES,
     DELETED,
+    GONE,
     OFFSET,
+    PARTITION_TYPES,
     PATTERN,
     REFERENCE,
     SINCE,
@@ -64,6 +68,7 @@ from engine.spec.types import (
     VALUE_FORMATS,
     ColumnType,
     Deleted,
+    PartitionColumnType,
     Reference,
     Start,
     SyncMode,
@@ -181,6 +186,105 @@ RECORDS: Final = Object(Records, shorthand="list")
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartitionColumn:
+    """A column that tells the rows of one partition from those of another."""
+
+    path: JsonPath = key(JSON_PATH, "JSONPath of the value in the record of the partition.")
+    type: PartitionColumnType = key(
+        Choice("a column type", get_args(PartitionColumnType), {one: COLUMN_TYPES[one] for one in PARTITION_TYPES}),
+        "The column's type.",
+        default="STRING",
+    )
+    description: str | None = key(Text(), "What the column means.", default=None)
+
+    @property
+    def field(self) -> Field:
+        """The column as one of a table."""
+        return Field(path=(self.path,), type=self.type, description=self.description)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partitions:
+    """Parts of the API, such as workspaces, that one connection reads: each has the same streams, below its own URL.
+
+    The rows of all of them are in the same tables. The columns that are declared here are the first columns of each
+    table, and the first part of its primary key; a column of a stream with the same name gives way. A stream whose path
+    goes up (`..`) beyond the partition's own part of the URL is the same in each of them: it is read once, and has none
+    of these columns. So is a stream that is made of the rows of such a stream alone.
+
+    The partitions are the records of a list of the API or, in place of an endpoint, a list of values, usually from a
+    setting. Each is `$partition`.
+
+    A partition that is new is read from the start; if one fails, the others are read. A connection that was synced
+    without partitions cannot get them, nor lose them again: the primary keys of its tables would change.
+    """
+
+    required_one_of: ClassVar = ("endpoint", "list")
+
+    noun: str = key(Text(), "What they are, in the plural: `workspaces`.")
+    selected: Selection | None = key(
+        Text(convert=parse_selection, noun="names with commas between"),
+        "Which of them are read: names or keys with commas between, or `all`. A minus in front of one leaves it out; a "
+        "list that starts with a minus starts from all. If empty, the connection has no partitions and reads what is "
+        "below the base URL of the api.",
+        default=None,
+        default_text="all",
+    )
+    endpoint: Endpoint | None = key(ENDPOINT, "Returns the list of partitions: `POST ../filter`.", default=None)
+    list: tuple[tuple[str, ...], ...] | None = key(
+        OneOrMore(Text(convert=separated, noun="values with commas between")),
+        "Values in place of a list of the API: `${projects}`, a setting of type `list`. Each is `$partition.value`. "
+        "If there are none, the connection has no partitions.",
+        default=None,
+    )
+    body: Mapping[str, JsonValue] | None = key(
+        JsonObject(has_variables=True), "Body of a POST request, apart from the pagination.", default=None
+    )
+    query: Mapping[str, JsonValue] = key(JsonObject(has_variables=True), "Query parameters.", default={})
+    records: Records | None = key(
+        RECORDS, "Where the records are in a response, if not where the api says.", default=None
+    )
+    pagination: Pagination | None = key(
+        PAGINATION, "How the list is read in pages, if not as the api says.", default=None
+    )
+    base_url: Endpoint = key(
+        BASE_PATH, "The URL of a partition, from that of the api: `../$(partition.id)`, `/projects/$(partition.value)`."
+    )
+    names: tuple[JsonPath, ...] = key(
+        OneOrMore(JSON_PATH),
+        "JSONPaths of names by which it can be selected, apart from its key. The first is the one in the log.",
+        default=(),
+    )
+    columns: Mapping[str, PartitionColumn] = key(
+        MapOf("column", Object(PartitionColumn, shorthand="path"), NAME_PATTERN, NAME_EXPECTED),
+        "The columns that tell the rows of one from those of another: `workspace_id: $.id`. They are its key.",
+    )
+    gone: Deleted = key(
+        Choice("a rule for partitions that are gone", get_args(Deleted), GONE),
+        "What happens to the rows of a partition that the list no longer has.",
+        default="keep",
+    )
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """Its columns as those of tables."""
+        return {name: column.field for name, column in self.columns.items()}
+
+    @property
+    def are_in_use(self) -> bool:
+        """Whether the connection has partitions."""
+        return self.selected != () and (self.list is None or any(self.list))
+
+    @property
+    def depth(self) -> int:
+        """The number of segments at the end of a partition's URL that are its own."""
+        segments = self.base_url.path.split("/")
+        return len(segments) - next(
+            (number for number, segment in enumerate(segments) if "$" in segment), len(segments)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Api:
     """What applies to all requests: where the API is, how to authenticate, and how to deal with failures."""
 
@@ -263,6 +367,9 @@ class Api:
         default=None,
     )
     limits: Limits = key(Object(Limits), "What one sync may spend.", default=Limits())
+    partitions: Partitions | None = key(
+        Object(Partitions), "Parts of the API that one connection reads, such as workspaces.", default=None
+    )
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------
@@ -827,6 +934,17 @@ class Spec:
     def parent_of(self, stream: Stream) -> Stream | None:
         """The parent stream of a stream; None if it has none, or a list of values in its place."""
         return self.streams.get(stream.parent.stream or "") if stream.parent is not None else None
+
+    def is_in_partitions(self, stream: Stream) -> bool:
+        """Whether a stream differs between the partitions of the API, if it has any, so that it is read in each."""
+        source = stream.source
+        other = self.streams.get(source.stream or "") if source is not None else None
+        if other is not None and self.is_in_partitions(other):
+            return True
+        partitions, endpoint = self.api.partitions, stream.endpoint
+        return (
+            partitions is not None and endpoint is not None and endpoint.path.split("/").count("..") < partitions.depth
+        )
 
     def lookback_of(self, stream: Stream) -> timedelta:
         """How far back a stream looks for changes."""

@@ -16,7 +16,7 @@ from engine.declare.node import INVALID, Context, Node
 from engine.declare.problems import Problem, SpecError
 from engine.declare.yaml import NotYaml, compose
 from engine.spec.configuration import ConfigurationError, Setting, Settings, check_configuration, sample_settings
-from engine.spec.dialect import Spec, Stream
+from engine.spec.dialect import Field, Partitions, Spec, Stream
 from engine.spec.formats import JSON
 from engine.spec.records import WHOLE, Records
 from engine.spec.renamed import RENAMED
@@ -60,6 +60,23 @@ class ResolvedSpec:
         return tuple(self.spec.streams[name] for name in self.selected)
 
     @property
+    def partitions(self) -> Partitions | None:
+        """How the partitions of the connection are found; None if it has none."""
+        declared = self.spec.api.partitions
+        return declared if declared is not None and declared.are_in_use else None
+
+    @property
+    def tables(self) -> tuple[Stream, ...]:
+        """The streams as the destination has them: with the columns of the connection's partitions, if it has any."""
+        partitions = self.partitions
+        if partitions is None:
+            return self.streams
+        return tuple(
+            _with_columns(stream, partitions.fields) if self.spec.is_in_partitions(stream) else stream
+            for stream in self.streams
+        )
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is unusual about the settings, for the log."""
         return (*self.settings.warnings, *self._unencrypted())
@@ -85,6 +102,13 @@ class ResolvedSpec:
         """The settings used at or below a keypath, such as ``api.authentication``, for error messages."""
         below = (name for path, name in self.used if path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")))
         return tuple(dict.fromkeys(below))
+
+
+def _with_columns(stream: Stream, columns: Mapping[str, Field]) -> Stream:
+    """A stream with more columns in front, which are the first part of the primary key."""
+    own = {name: field for name, field in stream.fields.items() if name not in columns}
+    key = (name for name in stream.primary_key if name not in columns)
+    return replace(stream, fields={**columns, **own}, primary_key=(*columns, *key))
 
 
 def resolve(path: Path, configuration: Mapping[str, Any], *, name: str | None = None) -> ResolvedSpec:

@@ -97,7 +97,7 @@ def _styles(styles: tuple[Pagination, ...], node: Node | None) -> tuple[tuple[Pa
     return tuple(zip(styles, nodes, strict=True)) if len(nodes) == len(styles) else ()
 
 
-def _variables_of(style: Pagination) -> tuple[str, ...]:
+def variables_of(style: Pagination) -> tuple[str, ...]:
     """The variables that have a value in the requests of a style."""
     tied = style.tie_pagination.variables if isinstance(style, Keyset) else ()
     return (*style.variables, *tied)
@@ -106,10 +106,10 @@ def _variables_of(style: Pagination) -> tuple[str, ...]:
 def _templates(spec: Spec, stream: Stream, at: Node) -> Iterator[tuple[Node, _Written, tuple[str, ...]]]:
     """The nodes that have a body or a query, the request of each, and the variables that have a value in it."""
     for written in _written(spec, stream, at):
-        paging = tuple(name for style, _ in written.styles for name in _variables_of(style))
+        paging = tuple(name for style, _ in written.styles for name in variables_of(style))
         yield written.node, written, (*written.known, *paging)
         for style, node in written.styles:
-            known = (*written.known, *_variables_of(style))
+            known = (*written.known, *variables_of(style))
             if node is not None and node.type == "mapping":
                 yield node, written, known
                 tie_breaker = node.get("tie_breaker")
@@ -143,23 +143,23 @@ def variables_stand_for_values(spec: Spec, name: str, at: Node) -> Violations:
     stream = spec.streams[name]
     counts = stream.cursor_field in stream.fields and not stream.has_instants
     if stream.endpoint is not None:
-        yield from _wrong_variables(at.at("endpoint"), stream.endpoint.path, ("parent",) if stream.parent else ())
+        yield from wrong_variables(at.at("endpoint"), stream.endpoint.path, ("parent",) if stream.parent else ())
     for written in _written(spec, stream, at):
         if written.endpoint is not stream.endpoint:
             known = ("key",) if "keys" in written.known else written.known  # a path takes one value
-            yield from _wrong_variables(written.node.at("endpoint"), written.endpoint.path, known)
+            yield from wrong_variables(written.node.at("endpoint"), written.endpoint.path, known)
     for node, _, known in _templates(spec, stream, at):
-        yield from _wrong_variables_in(node, known, counts=counts)
+        yield from wrong_variables_in(node, known, counts=counts)
 
 
 def pages_of_the_api_have_values(spec: Spec, at: Node) -> Violations:
     """What the api's pagination writes out is part of the requests of many streams."""
     node = at.at("api").get("pagination")
     if node is not None and node.type == "mapping":
-        yield from _wrong_variables_in(node, _variables_of(spec.api.pagination))
+        yield from wrong_variables_in(node, variables_of(spec.api.pagination))
         tie_breaker = node.get("tie_breaker")
         if tie_breaker is not None and tie_breaker.type == "mapping":
-            yield from _wrong_variables_in(tie_breaker, _variables_of(spec.api.pagination))
+            yield from wrong_variables_in(tie_breaker, variables_of(spec.api.pagination))
 
 
 def pages_of_the_api_are_sent(spec: Spec, at: Node) -> Violations:
@@ -170,14 +170,15 @@ def pages_of_the_api_are_sent(spec: Spec, at: Node) -> Violations:
         yield Violation(at.at("api", "pagination", "body"), message, at_key=True)
 
 
-def _wrong_variables_in(node: Node, known: Collection[str], *, counts: bool = False) -> Violations:
+def wrong_variables_in(node: Node, known: Collection[str], *, counts: bool = False) -> Violations:
+    """What is wrong with the variables in the body and the query of a block."""
     for key in ("body", "query"):
         place = node.get(key)
         for text in _strings(place) if place is not None else ():
-            yield from _wrong_variables(text, text.yaml.value, known, counts=counts)
+            yield from wrong_variables(text, text.yaml.value, known, counts=counts)
 
 
-def _wrong_variables(node: Node, text: str, known: Collection[str], *, counts: bool = False) -> Violations:
+def wrong_variables(node: Node, text: str, known: Collection[str], *, counts: bool = False) -> Violations:
     """What is wrong with the variables in a string. ``counts``: whether ``$since`` is no instant."""
     try:
         found = [*variables_in(text)]

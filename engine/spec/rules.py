@@ -21,6 +21,7 @@ from engine.pagination.single import Single
 from engine.spec.answers import Answer
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Field, Spec, Stream
+from engine.spec.partition_rules import PARTITION_RULES
 from engine.spec.request_rules import API_RULES, REQUEST_RULES, names
 from engine.spec.selection import WORDS, select
 from engine.spec.types import CURSOR_TYPES, FROM_TEXT, KEY_TYPES, TIME_FORMATS
@@ -810,6 +811,7 @@ STREAM_RULES: Final = (
 )
 SPEC_RULES: Final = (
     *API_RULES,
+    *PARTITION_RULES,
     login_has_one_body,
     credentials_are_secret,
     one_setting_selects_streams,

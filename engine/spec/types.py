@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from engine.declare.types import NAME_PATTERN
 from engine.declare.values import DURATION, Choice, Text
@@ -36,6 +36,11 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
     "XML": "an XML string",
 }
 """The column types of the Fivetran Connector SDK, and what each accepts from a JSON response."""
+
+PartitionColumnType = Literal["STRING", "SHORT", "INT", "LONG"]
+
+PARTITION_TYPES: Final = get_args(PartitionColumnType)
+"""The column types that the state has as they are."""
 
 KEY_TYPES: Final = frozenset({"STRING", "SHORT", "INT", "LONG", "NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME"})
 """The column types that compare and hash exactly, as a primary key must."""
@@ -136,6 +141,14 @@ DELETED: Final[Mapping[str, str]] = {
     "period or, without `reconcile`, once a day; also once if this is declared later than the stream. A re-sync "
     "truncates the table first",
 }
+
+GONE: Final[Mapping[str, str]] = {
+    "keep": "they stay, and so does its state: if it returns, it is read on. A warning says so once. What truncates a "
+    "table, such as a re-sync, soft-deletes them, too",
+    "soft_delete": "they are soft-deleted in the tables in which rows that are gone are: full refreshes, "
+    "`deleted: soft_delete`, and rows that were open. The list is read twice first",
+}
+"""What happens to the rows of a partition that is gone."""
 
 
 @dataclass(frozen=True)

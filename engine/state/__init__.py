@@ -5,6 +5,11 @@
 
 ``since`` moves only when a pass over a stream is complete. An interrupted pass is stored beside it as
 ``"pass": {"began": "2024-05-01T10:00:00.000000Z", "position": "..."}``. ``api`` is the base URL that was read.
+
+The state of a connection that has partitions is of version 5, and has those of the streams of each:
+
+    {"version": 5, "api": "...", "streams": {}, "partitioned_by": ["workspace_id"],
+     "partitions": {"4e9b...": {"name": "production", "streams": {"flow_runs": {...}}}}}
 """
 
 from __future__ import annotations
@@ -23,8 +28,10 @@ from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
 
 VERSION: Final = 4
+PARTITIONED_VERSION: Final = 5  # of a connection that has partitions
 RECENT_MAX: Final = 1000  # fingerprints per stream: 8 KB of state
 KNOWN_MAX: Final = 5000  # rows of a full refresh whose versions are kept, each in 30 bytes if its key is a UUID
+KNOWN_TOTAL: Final = 50_000  # such rows of all partitions together
 KEYS_MAX: Final = 100_000  # rows whose keys reconciliation keeps, to find those that are gone
 KEYS_SIZE: Final = 3_000_000  # characters of those keys: 100,000 UUIDs take 2.2 million
 INTERVALS_MAX: Final = 40  # per query
@@ -134,6 +141,9 @@ class Keys:
     missing: frozenset[Key] = frozenset()
     unsure: frozenset[Key] = frozenset()
 
+    def __len__(self) -> int:
+        return len(self.found) + len(self.missing) + len(self.unsure)
+
 
 @dataclass(frozen=True)
 class Surplus:
@@ -174,26 +184,89 @@ class StreamState:
     read_by: str | None = None
     last: Counter = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the table can have rows of the stream."""
+        return self.since is not None or self.current_pass is not None or self.rows is not None
+
+
+Streams = Mapping[str, StreamState]
+"""The states of streams by their names."""
+
+
+@dataclass(frozen=True)
+class PartitionState:
+    """The state of one partition.
+
+    ``name``: what it was called. ``is_gone``: whether the list of partitions no longer has it, which has been reported.
+    """
+
+    name: str = ""
+    is_gone: bool = False
+    streams: Streams = field(default_factory=dict)
+
 
 @dataclass(frozen=True)
 class State:
-    """The state of all streams, and the base URL that they were read from."""
+    """The state of all streams, and the base URL that they were read from.
+
+    ``streams``: of the connection itself. ``partitions``: of its partitions, by their keys, if it has any.
+    ``partitioned_by``: the columns that are their key.
+    """
 
     api: str
-    streams: Mapping[str, StreamState] = field(default_factory=dict)
+    streams: Streams = field(default_factory=dict)
+    partitions: Mapping[str, PartitionState] = field(default_factory=dict)
+    partitioned_by: tuple[str, ...] = ()
 
-    def with_stream(self, name: str, stream: StreamState) -> State:
+    def streams_of(self, partition: str | None) -> Streams:
+        """The states of the streams of a partition or, with None, of the connection itself."""
+        return self.streams if partition is None else self.partitions.get(partition, PartitionState()).streams
+
+    def with_stream(self, name: str, stream: StreamState, partition: str | None = None) -> State:
         """The state with another state of one stream."""
-        return replace(self, streams={**self.streams, name: stream})
+        if partition is None:
+            return replace(self, streams={**self.streams, name: stream})
+        before = self.partitions.get(partition, PartitionState())
+        return self.with_partition(partition, replace(before, streams={**before.streams, name: stream}))
+
+    def with_partition(self, key: str, partition: PartitionState) -> State:
+        """The state with another state of one partition."""
+        return replace(self, partitions={**self.partitions, key: partition})
+
+    def without_partition(self, key: str) -> State:
+        """The state without one of its partitions."""
+        return replace(self, partitions={one: state for one, state in self.partitions.items() if one != key})
+
+    def of_others(self, name: str, partition: str) -> list[StreamState]:
+        """The states of a stream in the other partitions."""
+        others = (state.streams.get(name) for key, state in self.partitions.items() if key != partition)
+        return [state for state in others if state is not None]
 
     def dump(self) -> dict[str, Any]:
-        """The JSON document: under 16 KB, plus 22 bytes for each key that is a UUID, and 11 for each parent."""
-        recent = sum(len(stream.recent) for stream in self.streams.values())
-        share = min(1.0, _RECENT_TOTAL / recent) if recent else 1.0
+        """The JSON document: under 16 KB, plus 22 bytes for each key that is a UUID, and 11 for each parent.
+
+        Each partition adds about as much as the streams of a connection without partitions have.
+        """
+        every = [self.streams, *(partition.streams for partition in self.partitions.values())]
+        recent = sum(len(stream.recent) for streams in every for stream in streams.values())
+        dump = _Dump(min(1.0, _RECENT_TOTAL / recent) if recent else 1.0)
+        document = {"version": VERSION, "api": self.api, "streams": dump.streams(self.streams)}
+        if not self.partitioned_by:
+            return document
+        partitions = {
+            key: {
+                **({"name": partition.name} if partition.name else {}),
+                **({"gone": True} if partition.is_gone else {}),
+                "streams": dump.streams(partition.streams),
+            }
+            for key, partition in self.partitions.items()
+        }
         return {
-            "version": VERSION,
-            "api": self.api,
-            "streams": {name: _dump(stream, share) for name, stream in self.streams.items() if stream != StreamState()},
+            **document,
+            "version": PARTITIONED_VERSION,
+            "partitioned_by": list(self.partitioned_by),
+            "partitions": partitions,
         }
 
 
@@ -211,9 +284,9 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
     if not document:
         return State(api)
     version = document.get("version")
-    if version not in (1, 2, 3, VERSION):
+    if version not in (1, 2, 3, VERSION, PARTITIONED_VERSION):
         raise StateError(
-            f"the saved state has version {version!r}; this connector reads version {VERSION}. "
+            f"the saved state has version {version!r}; this connector reads version {PARTITIONED_VERSION}. "
             "Deploy the version that wrote it, or reset the state (a historical re-sync) to read everything again."
         )
     made_for = document.get("api", api) if version >= 2 else api
@@ -225,7 +298,13 @@ def load_state(document: Mapping[str, Any], api: str) -> State:
             '"api" in the saved state, or reset the state (a historical re-sync) to read everything again.'
         )
     try:
-        return State(api, {name: _stream_state(stream, version) for name, stream in document["streams"].items()})
+        if version != PARTITIONED_VERSION:
+            return State(api, _streams(document, version))
+        partitions = {
+            str(key): PartitionState(str(one.get("name", "")), one.get("gone") is True, _streams(one, version))
+            for key, one in document["partitions"].items()
+        }
+        return State(api, _streams(document, version), partitions, tuple(map(str, document["partitioned_by"])))
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise StateError(
             f"the saved state cannot be read ({type(error).__name__}: {error}). "
@@ -241,6 +320,32 @@ def _address(url: Any) -> tuple[str, str]:
         return str(url), ""
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return parts.netloc.lower().removesuffix(default), parts.path.rstrip("/")
+
+
+class _Dump:
+    """Makes the document of a state, whose parts share what room there is.
+
+    Args:
+        recent_share: The share of the fingerprints of recent rows for which there is room.
+    """
+
+    def __init__(self, recent_share: float) -> None:
+        self._recent_share = recent_share
+        self._keys_size: dict[str, int] = {}  # characters so far, by stream
+
+    def streams(self, streams: Streams) -> dict[str, Any]:
+        """The documents of those streams that have a state."""
+        return {name: self._stream(name, stream) for name, stream in streams.items() if stream != StreamState()}
+
+    def _stream(self, name: str, stream: StreamState) -> dict[str, Any]:
+        document = _dump(stream, self._recent_share)
+        if stream.keys is not None:
+            keys = _dump_keys(stream.keys)
+            size = self._keys_size.get(name, 0) + len(json.dumps(keys))
+            if size <= KEYS_SIZE:
+                document["keys"] = keys
+                self._keys_size[name] = size
+        return document
 
 
 def _dump(stream: StreamState, share: float) -> dict[str, Any]:
@@ -268,8 +373,6 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
         }
     if stream.rows is not None:
         document["rows"] = _dump_rows(stream.rows)
-    if stream.keys is not None and (keys := _dump_keys(stream.keys)) is not None:
-        document["keys"] = keys
     if stream.surplus is not None:
         document["surplus"] = {"rows": stream.surplus.rows, "found": format_instant(stream.surplus.found)}
     newest = format_instant(stream.newest) if stream.newest is not None else None
@@ -313,11 +416,9 @@ def _known_rows(document: Mapping[str, Any]) -> KnownRows:
     return KnownRows(str(document["digest"]), dict(zip(keys, versions, strict=True)))
 
 
-def _dump_keys(keys: Keys) -> dict[str, Any] | None:
-    """The keys as JSON; None if they take too much of the state."""
+def _dump_keys(keys: Keys) -> dict[str, Any]:
     groups = {"found": keys.found, "missing": keys.missing, "unsure": keys.unsure}
-    document = {name: _pack_keys(group) for name, group in groups.items() if group}
-    return document if len(json.dumps(document)) <= KEYS_SIZE else None
+    return {name: _pack_keys(group) for name, group in groups.items() if group}
 
 
 def _keys(document: Mapping[str, Any]) -> Keys:
@@ -371,6 +472,10 @@ def _split(text: str, length: int) -> list[bytes]:
     if len(content) % length:
         raise ValueError(f"{len(content)} bytes are not a multiple of {length}")
     return [content[at : at + length] for at in range(0, len(content), length)]
+
+
+def _streams(document: Mapping[str, Any], version: int) -> Streams:
+    return {name: _stream_state(stream, version) for name, stream in document["streams"].items()}
 
 
 def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:

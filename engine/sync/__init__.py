@@ -6,8 +6,7 @@ pass is, if its pagination can resume there. A sync that is interrupted anywhere
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping
 from typing import Any
 
 from engine.destination import Destination
@@ -16,11 +15,10 @@ from engine.http.client import Client
 from engine.http.threads import DaemonThreads
 from engine.log import Log, RedactingLog
 from engine.reading.pages import PageReader
-from engine.reading.source import sources
 from engine.spec.load import ResolvedSpec
 from engine.state import load_state
-from engine.sync.outcome import Outcome
-from engine.sync.stream import StreamSync
+from engine.sync.partitions import check_keys
+from engine.sync.parts import Parts
 from engine.sync.writer import CHECKPOINT_ROWS, CHECKPOINT_SECONDS, Writer
 
 
@@ -54,40 +52,23 @@ def sync(
     for warning in resolved.warnings:
         log.warning(warning)
     before = load_state(state, spec.api.base_url)
+    check_keys(resolved, before)
     writer = Writer(destination, before, checkpoint_rows, checkpoint_seconds)
-    opened = {name: stream.open for name, stream in before.streams.items()}
-    outcome = Outcome(resolved, log)
     with (
         Client(resolved, log) as client,
         PageReader(client, concurrency) as pages,
         _Background(concurrency, "reading") as background,
     ):
-        source = sources(spec, pages, log, resolved.selected)
-        syncs = [StreamSync(source[stream.name], writer.of(stream), opened) for stream in resolved.streams]
         try:
-            for one in _in_order(syncs, background):
-                outcome.of(one, one.run)
-            for one in syncs:
-                outcome.of(one, one.reconcile)
+            parts = Parts(resolved, pages, writer, log)
+            parts.run(background)
         except Failure:
             writer.checkpoint()
             raise
         writer.checkpoint()
-        outcome.check()
-    log.info(f"Synced {outcome}")
+        parts.check()
+    log.info(f"Synced {parts}")
     log.info("Sync completed successfully")
-
-
-def _in_order(syncs: Sequence[StreamSync], background: Executor) -> Iterator[StreamSync]:
-    """Incremental streams one by one, then full refreshes, which are read concurrently and written one by one.
-
-    What runs refer to, such as their deployment, is read after them, so it is there too.
-    """
-    refreshes = [one for one in syncs if one.stream.sync_mode == "full_refresh"]
-    yield from (one for one in syncs if one.stream.sync_mode != "full_refresh")
-    for one in refreshes:
-        one.read_ahead(background)
-    yield from refreshes
 
 
 class _Background(DaemonThreads):

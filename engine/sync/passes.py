@@ -86,7 +86,7 @@ class Passes:
         is_resumed = before.current_pass is not None and before.current_pass.position is not None
         self._pass(before)
         if is_first or is_resumed:
-            self._writer.checkpoint()
+            self._writer.checkpoint_pass()
         if is_first and is_resumed:  # it began long ago: what changed since then need not wait for the next sync
             self._pass(self._writer.state)
 
@@ -96,7 +96,14 @@ class Passes:
         if self._stream.finds_deleted and before.since is None and before.current_pass is None:
             resumed = replace(resumed, keys=Keys())  # the table is truncated first
         volatile, has_instants = self._source.mapping.volatile, self._stream.has_instants
-        window = Window(resumed, self._source.lookback, self._is_open, volatile, has_instants=has_instants)
+        window = Window(
+            resumed,
+            self._source.lookback,
+            self._is_open,
+            volatile,
+            has_instants=has_instants,
+            elsewhere=self._writer.others(),
+        )
         self._window = window
         try:
             if self._stream.incremental is None or before.since is None:
@@ -172,7 +179,7 @@ class Passes:
     def _read_changes(self, before: StreamState, since: datetime, window: Window, position: str | None) -> None:
         """Read what can have changed since the last complete pass."""
         changed = f"requesting changes since {since:%Y-%m-%d %H:%M:%S} UTC from {self._source.what}"
-        self._source.info(f"{changed}{_resuming(window) if position is not None else ''}")
+        self._source.routine(f"{changed}{_resuming(window) if position is not None else ''}")
         self._changes = changes = self._changes_pass(self._source, since, before.open, window)
         for found in changes.run(position):
             if isinstance(found, DeletedRow):
@@ -234,7 +241,7 @@ class Passes:
         window, changes = self._window, self._changes
         if not (self._stream.reconcile or self._stream.finds_deleted) or window is None or changes is None:
             return
-        if window.start is None:
+        if window.start is None or not self._writer.state.has_begun:
             return
         Reconciliation(self._source, self._sender, self._writer, window, changes).run(window.start)
 

@@ -228,6 +228,12 @@ class Reconciliation:
         Raises:
             Failure: a limit does not allow for it.
         """
+        if self._writer.start_over(Surplus(0, due.now) if self._stream.reconcile is None else None):
+            self._source.info(
+                "there are too many rows to know which are gone: the next sync truncates the table and reads the list "
+                "from the start, as in all partitions"
+            )
+            return
         self._check_limit()
         self._source.info("re-sending the whole list to soft-delete rows that are gone")
         mapping, window = self._source.mapping, self._window

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from functools import cached_property
+from typing import Final
 
 from engine.nouns import counted
 from engine.reading.declared import made_by, read_by
@@ -15,6 +16,11 @@ from engine.state import PARENTS_MAX, Keys, StreamState
 from engine.sync.passes import Passes
 from engine.sync.sender import Sender
 from engine.sync.writer import StreamWriter
+
+_CHANGED: Final = (
+    "its declaration has changed (table, primary key, cursor, endpoint, body, query, records or parent): reading it "
+    "again from the start"
+)
 
 
 class StreamSync:
@@ -33,6 +39,8 @@ class StreamSync:
         self._sender = Sender(source.stream, source.mapping, writer)
         self._passes = Passes(source, self._sender, writer, opened)
         self._ahead: Future[WholeList] | None = None
+        self.is_postponed = False
+        """Whether the table has to be truncated for it, of which other partitions have rows."""
 
     @property
     def was_synced(self) -> bool:
@@ -65,7 +73,8 @@ class StreamSync:
         if self._sender.excluded:
             changed = counted(self._sender.excluded, "changed records")
             self._source.info(f"{changed} excluded by where: soft-deleted if they were rows")
-        self._source.info(f"{counted(self._source.progress.rows, 'rows')} read, {self.sent:,} synced")
+        log = self._source.info if self.sent else self._source.routine
+        log(f"{counted(self._source.progress.rows, 'rows')} read, {self.sent:,} synced")
         self._writer.checkpoint_rows()
 
     def reconcile(self) -> None:
@@ -76,8 +85,8 @@ class StreamSync:
         """
         self._passes.reconcile()
 
-    def report(self) -> None:
-        """Log what is odd about the rows of this sync."""
+    def report(self) -> Iterator[str]:
+        """Warn of what is odd about the rows of this sync; yields the warnings about the columns of the table."""
         if self._source.skipped and self._source.parent is not None:
             rows = counted(len(self._source.skipped), self._source.parent.stream.name)
             self._source.warning(f"skipped what belongs to {rows}, as answers declares")
@@ -86,8 +95,7 @@ class StreamSync:
                 f"its parent has more than {PARENTS_MAX:,} rows, too many to remember: each sync reads and sends all "
                 "their children"
             )
-        for warning in self._source.mapping.mismatch_warnings():
-            self._source.log.warning(warning)
+        yield from self._source.mapping.mismatch_warnings()
         if self._passes.has_no_dates:
             self._source.warning(
                 "the server's responses have no Date header, so the newest cursor stands in for the time: the next "
@@ -101,23 +109,61 @@ class StreamSync:
 
     def read_ahead(self, executor: Executor) -> None:
         """Start to read a full refresh in another thread. Nothing is written before :meth:`run`."""
-        self._source.info(f"reading {self._source.what}, all rows")
+        self._source.routine(f"reading {self._source.what}, all rows")
         self._ahead = executor.submit(WholeList, self._source, self._before.rows)
 
     def _full_refresh(self) -> None:
         """Bring the table to the state of the whole list, which is read to its end first."""
-        with self._ahead.result() if self._ahead else WholeList(self._source, self._before.rows) as rows:
-            if not rows.is_unchanged:
-                if self._before.rows is not None:
-                    self._writer.save(replace(self._before, rows=rows.state_meanwhile()))
-                    self._writer.checkpoint()
-                deleted = rows.deleted()
-                if deleted is None:  # which rows the table has is not known
-                    self._sender.truncate()
-                for key in deleted or ():
-                    self._sender.delete_key(key)
-                self._sender.write(rows.changed())
-            self._writer.save(replace(self._before, rows=rows.state()))
+        ahead, self._ahead = self._ahead, None
+        with ahead.result() if ahead else WholeList(self._source, self._before.rows) as rows:
+            if not rows.is_unchanged and not self._send_difference(rows):
+                self.is_postponed = True
+                return
+            self._save(rows)
+
+    def _send_difference(self, rows: WholeList) -> bool:
+        """Send the rows that changed, and delete those that are gone.
+
+        Returns False if which rows are gone is not known, and the table has rows of other partitions, too.
+        """
+        deleted = rows.deleted()
+        if self._before.rows is not None:
+            if deleted is None and self._writer.partition is not None:
+                return False
+            self._writer.save(replace(self._before, rows=rows.state_meanwhile(self._writer.known_elsewhere())))
+            self._writer.checkpoint()
+        if deleted is None:
+            self._sender.truncate()
+        for key in deleted or ():
+            self._sender.delete_key(key)
+        self._sender.write(rows.changed())
+        return True
+
+    def start_over_if_changed(self) -> None:
+        """If all partitions were read by another declaration, let all of them start over."""
+        made = made_by(self._source)
+        found = {state.made_by for state in (self._writer.state, *self._writer.others())} - {None}
+        if found and made not in found and self._writer.start_over(made_by=made):
+            self._source.warning(_CHANGED)
+
+    def truncate_table(self) -> None:
+        """Truncate a table that partitions share, and forget what each knows of it."""
+        self._writer.start_over()
+        self._writer.checkpoint()
+        self._sender.truncate()
+
+    def whole_list(self) -> WholeList:
+        """All rows of a full refresh, for a table of which it is not known which rows it has."""
+        return WholeList(self._source, None)
+
+    def send_all(self, rows: WholeList) -> None:
+        """Send all rows, to a table that was truncated."""
+        self.is_postponed = False
+        self._sender.write(rows.changed())
+        self._save(rows)
+
+    def _save(self, rows: WholeList) -> None:
+        self._writer.save(replace(self._before, rows=rows.state(self._writer.known_elsewhere())))
 
     @cached_property
     def _before(self) -> StreamState:
@@ -125,10 +171,7 @@ class StreamSync:
         state = self._writer.state
         made, read = made_by(self._source), read_by(self._source)
         if state.made_by not in (None, made):
-            self._source.warning(
-                "its declaration has changed (table, primary key, cursor, endpoint, body, query, records or parent): "
-                "reading it again from the start"
-            )
+            self._source.warning(_CHANGED)
             return StreamState(made_by=made, read_by=read)
         if state.read_by not in (None, read):
             state = _without_positions(state)

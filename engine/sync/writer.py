@@ -10,7 +10,8 @@ from typing import Final
 from engine.destination import Destination
 from engine.rows.mapping import Row
 from engine.spec.dialect import Stream
-from engine.state import Key, State, StreamState
+from engine.spec.partitions import Partition
+from engine.state import Key, State, StreamState, Surplus
 
 CHECKPOINT_ROWS: Final = 10_000
 CHECKPOINT_SECONDS: Final = 60.0
@@ -36,9 +37,9 @@ class Writer:
         self._rows = 0
         self._last = time.monotonic()
 
-    def of(self, stream: Stream) -> StreamWriter:
-        """What writes the rows and the state of one stream."""
-        return StreamWriter(self, stream)
+    def of(self, stream: Stream, partition: Partition | None = None) -> StreamWriter:
+        """What writes the rows and the state of one stream, of one partition if the connection has any."""
+        return StreamWriter(self, stream) if partition is None else PartitionWriter(self, stream, partition)
 
     def upsert(self, table: str, row: Row) -> None:
         """Insert or replace a row."""
@@ -60,22 +61,32 @@ class Writer:
         self._destination.truncate(table)
         self._rows += 1
 
+    def start_over(self, stream: str, after: Callable[[StreamState], StreamState]) -> None:
+        """Let all partitions read a stream from the start. ``after``: what is left of the state of each."""
+        for key, partition in self.state.partitions.items():
+            if stream in partition.streams:
+                self.state = self.state.with_stream(stream, after(partition.streams[stream]), key)
+
     @property
     def state(self) -> State:
         """The state that covers everything written so far."""
         self._settle()
         return self._state
 
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+
     def _settle(self) -> None:
         """Make the state of the pass in progress."""
         if self._progress is not None:
             stream, state = self._progress
             self._progress = None
-            self._state = self._state.with_stream(stream.name, state())
+            self._state = self._state.with_stream(stream.name, state(), stream.partition)
 
     def save(self, stream: StreamWriter, state: StreamState) -> None:
         """Note the state of a stream, which covers only rows that were written. A checkpoint follows when it is due."""
-        self._state = self.state.with_stream(stream.name, state)
+        self.state = self.state.with_stream(stream.name, state, stream.partition)
         if self.is_due():
             self.checkpoint()
 
@@ -122,6 +133,8 @@ class StreamWriter:
         stream: The stream.
     """
 
+    partition: str | None = None
+    """The key of the partition that it is in."""
     upsert: Callable[[Row], None]
     """Insert or replace a row."""
 
@@ -143,12 +156,12 @@ class StreamWriter:
     @property
     def was_synced(self) -> bool:
         """Whether the state has the stream, so that a sync has read it before."""
-        return self.name in self._writer.state.streams
+        return self.name in self._writer.state.streams_of(self.partition)
 
     @property
     def state(self) -> StreamState:
         """The state that covers everything written so far."""
-        return self._writer.state.streams.get(self.name, StreamState())
+        return self._writer.state.streams_of(self.partition).get(self.name, StreamState())
 
     def save(self, state: StreamState) -> None:
         """Note the state, which covers only rows that were written. A checkpoint follows when it is due."""
@@ -172,3 +185,76 @@ class StreamWriter:
     def checkpoint_rows(self) -> None:
         """Make rows durable, if any were written. A state that moved without any row waits for the next checkpoint."""
         self._writer.checkpoint_rows()
+
+    def checkpoint_pass(self) -> None:
+        """Make a pass durable that took long."""
+        self._writer.checkpoint()
+
+    def start_over(self, surplus: Surplus | None = None, made_by: str | None = None) -> bool:
+        """If partitions share the table, forget in all of them how far the stream was read.
+
+        Whoever reads it next truncates the table first. Returns whether partitions share it. ``surplus``, ``made_by``:
+        what their states have from now on.
+        """
+        return False
+
+    def others(self) -> list[StreamState]:
+        """The states of the stream in other partitions, which fill the same table."""
+        return []
+
+    def known_elsewhere(self) -> int:
+        """The number of rows of full refreshes that the states of other partitions have."""
+        return 0
+
+
+class PartitionWriter(StreamWriter):
+    """Writes the rows of one stream of one partition, with its columns, beside those of the other partitions."""
+
+    def __init__(self, writer: Writer, stream: Stream, partition: Partition) -> None:
+        super().__init__(writer, stream)
+        self.partition = partition.key
+        self._columns = dict(partition.columns)
+        self.upsert = self._upsert
+
+    def _upsert(self, row: Row) -> None:
+        self._writer.upsert(self._table, {**row, **self._columns})
+
+    def delete(self, key: Key) -> None:
+        """Soft-delete the row with a primary key."""
+        self._writer.delete(self._table, {**dict(zip(self._primary_key, key, strict=True)), **self._columns})
+
+    def truncate(self) -> None:
+        """Soft-delete all rows, unless the table can have rows of other partitions: then those of this one are new."""
+        if not any(state.has_begun for state in self.others()):
+            self._writer.truncate(self._table)
+
+    def start_over(self, surplus: Surplus | None = None, made_by: str | None = None) -> bool:
+        """Forget in all partitions how far the stream was read."""
+
+        def after(before: StreamState) -> StreamState:
+            opened = before.open if made_by is None else frozenset()
+            return StreamState(open=opened, surplus=surplus, made_by=made_by or before.made_by)
+
+        self._writer.start_over(self.name, after)
+        return True
+
+    def checkpoint_rows(self) -> None:
+        """Nothing before a checkpoint is due: there can be many partitions."""
+        if self.is_due():
+            self.checkpoint()
+
+    checkpoint_pass = checkpoint_rows
+
+    def others(self) -> list[StreamState]:
+        """The states of the stream in other partitions, which fill the same table."""
+        assert self.partition is not None
+        return self._writer.state.of_others(self.name, self.partition)
+
+    def known_elsewhere(self) -> int:
+        """The number of rows of full refreshes that the states of other partitions have."""
+        return sum(
+            len(stream.rows.versions)
+            for key, partition in self._writer.state.partitions.items()
+            for name, stream in partition.streams.items()
+            if (key, name) != (self.partition, self.name) and stream.rows is not None and stream.rows.versions
+        )
