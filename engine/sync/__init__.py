@@ -17,8 +17,8 @@ from engine.log import Log, RedactingLog
 from engine.reading.pages import PageReader
 from engine.spec.load import ResolvedSpec
 from engine.state import load_state
+from engine.sync.groups import StreamGroups
 from engine.sync.partitions import check_keys
-from engine.sync.parts import Parts
 from engine.sync.writer import CHECKPOINT_ROWS, CHECKPOINT_SECONDS, Writer
 
 
@@ -60,14 +60,14 @@ def sync(
         _Background(concurrency, "reading") as background,
     ):
         try:
-            parts = Parts(resolved, pages, writer, log)
-            parts.run(background)
+            groups = StreamGroups(resolved, pages, writer, log)
+            groups.run(background)
         except Failure:
             writer.checkpoint()
             raise
         writer.checkpoint()
-        parts.check()
-    log.info(f"Synced {parts}")
+        groups.check()
+    log.info(f"Synced {groups}")
     log.info("Sync completed successfully")
 
 

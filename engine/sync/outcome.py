@@ -13,7 +13,7 @@ from engine.spec.dialect import Stream
 from engine.spec.load import ResolvedSpec
 from engine.sync.stream import StreamSync
 
-_TOLD_MAX: Final = 10  # partitions whose failure is told in full
+_NAMED_MAX: Final = 10  # partitions whose failures a message has
 
 
 class Outcome:
@@ -61,7 +61,7 @@ class Outcome:
             self._report_missing(stream, not_found)
             self._skip(stream)
         except SkippedList as declared:
-            self._warn(stream, f"{declared} Skipping the stream, as answers declares.")
+            self.warning(f"{declared} Skipping the stream, as answers declares.", stream)
             self._has_declared = True
             self._skip(stream)
         except Failure as failure:
@@ -71,12 +71,12 @@ class Outcome:
         """Whether a stream was not read to its end, so that its rows are not known."""
         return self.rejected is not None or stream in {*self._failed, *self._waiting}
 
-    def _warn(self, stream: Stream, warning: str) -> None:
+    def warning(self, line: str, stream: Stream) -> None:
         """Warn of a stream that is not there; of those of many partitions, once."""
         if stream.name in self._warned:
-            self._log.info(warning)
+            self._log.info(line)
             return
-        self._log.warning(warning)
+        self._log.warning(line)
         if self.partition is not None:
             self._warned.add(stream.name)
 
@@ -89,7 +89,7 @@ class Outcome:
             return True
         if parent in self._inaccessible and not one.was_synced:
             self._inaccessible[name] = self._inaccessible[parent]
-            self._warn(one.stream, f"{name}: skipping, because this API key has no access to {parent}")
+            self.warning(f"{name}: skipping, because this API key has no access to {parent}", one.stream)
             self._skip(one.stream)
             return True
         return False
@@ -101,7 +101,7 @@ class Outcome:
             self._log.info(f"{stream.name}: skipping, because the server has no {self._missing[url]}")
             return
         none = f"none of {not_found.of} has this endpoint: " if not_found.of else ""
-        self._warn(stream, f"{stream.name}: {none}{url} not found; skipping.")
+        self.warning(f"{stream.name}: {none}{url} not found; skipping.", stream)
         self._missing[url] = stream.name
 
     def fail(self, one: StreamSync, failure: Failure) -> None:
@@ -119,12 +119,11 @@ class Outcome:
         # Not every key has access to what only some servers have, such as the account above a workspace. A table that
         # a sync has filled was accessible, so that the key has lost the access: a failure.
         elif isinstance(failure, Unauthorized) and one.may_be_inaccessible and not one.was_synced:
-            self._warn(stream, f"{stream.name}: this API key has no access; skipping. {failure}")
+            self.warning(f"{stream.name}: this API key has no access; skipping. {failure}", stream)
             self._inaccessible[stream.name] = failure
             self._skip(stream)
             return
-        others = "streams" if self.partition is None else "streams and partitions"
-        self._log.warning(f"{stream.name} failed, so the sync fails once the other {others} are read. {failure}")
+        self._log.warning(f"{stream.name} failed, so the sync fails once the other streams are read. {failure}")
         self.complete.pop(stream.name, None)
         self._failed[stream.name] = failure
 
@@ -174,13 +173,15 @@ def failure_of(outcomes: Sequence[Outcome], noun: str) -> Failure | None:
     if all(rejected) and rejected[0] is not None:
         return rejected[0]
     reasons = [f"{outcome.partition}: {failure}" if outcome.partition else str(failure) for outcome, failure in found]
-    left = [escaped(str(outcome.partition)) for outcome, _ in found[_TOLD_MAX:]]
-    more = [f"{len(left):,} more: {', '.join(left[:_TOLD_MAX])}{', ...' if len(left) > _TOLD_MAX else ''}"]
+    left = [escaped(str(outcome.partition)) for outcome, _ in found[_NAMED_MAX:]]
+    more = [f"{len(left):,} more: {', '.join(left[:_NAMED_MAX])}{', ...' if len(left) > _NAMED_MAX else ''}"]
     many = sum(outcome.partition is not None for outcome, _ in found)
+    if not many:
+        return found[0][1]
     partitions = sum(outcome.partition is not None for outcome in outcomes)
     return Failure(
         f"{many} of {counted(partitions, noun)} are not complete. The next sync goes on where they stopped.\n"
-        + "\n".join([*reasons[:_TOLD_MAX], *(more if left else [])])
+        + "\n".join([*reasons[:_NAMED_MAX], *(more if left else [])])
     )
 
 

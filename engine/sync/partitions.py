@@ -102,7 +102,7 @@ class KnownPartitions:
             return
         for key, one in gone.items():
             if not one.is_gone:
-                self._warn(key, one, "is gone; its rows stay as they are")
+                self._log.warning(f"{self._named(key, one)} is gone; its rows stay as they are")
                 self._writer.state = self._writer.state.with_partition(key, replace(one, is_gone=True))
 
     def _delete(self, key: str, gone: PartitionState) -> None:
@@ -118,12 +118,12 @@ class KnownPartitions:
                 deleted += len(keys)
                 kept += [] if are_all else [stream.destination_table]
         self._writer.state = self._writer.state.without_partition(key)
-        left = f"; too many to know are left in {', '.join(kept)}, until a re-sync" if kept else ""
-        self._warn(key, gone, f"is gone: {counted(deleted, 'rows')} soft-deleted{left}")
+        left = f"; those of {', '.join(kept)} are too many to know, and stay until a re-sync" if kept else ""
+        self._log.warning(f"{self._named(key, gone)} is gone: {counted(deleted, 'rows')} soft-deleted{left}")
 
-    def _warn(self, key: str, one: PartitionState, what: str) -> None:
-        called = f"{one.name} ({key})" if one.name and one.name != key else key
-        self._log.warning(f"{self._declared.noun}: {called} {what}")
+    def _named(self, key: str, one: PartitionState) -> str:
+        """``workspaces: production (4e9b...)``"""
+        return f"{self._declared.noun}: {f'{one.name} ({key})' if one.name and one.name != key else key}"
 
 
 def _rows_that_go(stream: Stream, state: StreamState) -> tuple[set[Key], bool]:

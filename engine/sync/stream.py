@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
 
 from engine.nouns import counted
 from engine.reading.declared import made_by, read_by
@@ -16,11 +15,6 @@ from engine.state import PARENTS_MAX, Keys, StreamState
 from engine.sync.passes import Passes
 from engine.sync.sender import Sender
 from engine.sync.writer import StreamWriter
-
-_CHANGED: Final = (
-    "its declaration has changed (table, primary key, cursor, endpoint, body, query, records or parent): reading it "
-    "again from the start"
-)
 
 
 class StreamSync:
@@ -144,7 +138,13 @@ class StreamSync:
         made = made_by(self._source)
         found = {state.made_by for state in (self._writer.state, *self._writer.others())} - {None}
         if found and made not in found and self._writer.start_over(made_by=made):
-            self._source.warning(_CHANGED)
+            self._warn_of_change()
+
+    def _warn_of_change(self) -> None:
+        self._source.warning(
+            "its declaration has changed (table, primary key, cursor, endpoint, body, query, records or parent): "
+            "reading it again from the start"
+        )
 
     def truncate_table(self) -> None:
         """Truncate a table that partitions share, and forget what each knows of it."""
@@ -171,7 +171,7 @@ class StreamSync:
         state = self._writer.state
         made, read = made_by(self._source), read_by(self._source)
         if state.made_by not in (None, made):
-            self._source.warning(_CHANGED)
+            self._warn_of_change()
             return StreamState(made_by=made, read_by=read)
         if state.read_by not in (None, read):
             state = _without_positions(state)

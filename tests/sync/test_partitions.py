@@ -126,7 +126,7 @@ def test_a_workspace_without_access_is_the_failure_of_that_workspace(
 
 
 def test_a_key_that_all_workspaces_reject_is_one_failure(world: AccountWorld, account: Account) -> None:
-    """It is told once."""
+    """Its message has one reason."""
     account.misbehaviors = [respond(UNAUTHORIZED, on("/workspaces/w"))]
     stop = world.sync(stopped_by=(Failure,))
     assert isinstance(stop, Unauthorized)

@@ -1,4 +1,4 @@
-"""The parts of a sync: the streams of the connection itself, and those of each of its partitions."""
+"""The groups of a sync: the streams of the connection itself, and those of each of its partitions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _AHEAD: Final = 64  # full refreshes that are read before their rows are written
 
 
 @dataclass(frozen=True)
-class Part:
+class StreamGroup:
     """The streams that are read below one base URL, and what became of each."""
 
     syncs: Sequence[StreamSync]
@@ -54,11 +54,11 @@ class PartitionLog:
         self.log.warning(f"{self.name}: {message}")
 
 
-class Parts:
-    """The parts of one sync, and what they do together.
+class StreamGroups:
+    """The groups of one sync, and what they do together.
 
-    Without partitions there is one part. With them, each is a part, and there is one more of the streams that are the
-    same in each. All share one client, and so its rate limit; their tables are the same.
+    Without partitions there is one. With them, each is a group, and there is one more of the streams that are the same
+    in each. All share one client, and so its rate limit; their tables are the same.
 
     Args:
         resolved: The spec with the settings of the connection.
@@ -76,38 +76,38 @@ class Parts:
         self._writer = writer
         self._log = log
         self._noun = resolved.partitions.noun if resolved.partitions is not None else ""
-        self._parts = [*self._all()]
-        for one in {one.stream.name: one for part in self._partitions for one in part.syncs}.values():
+        self._groups = [*self._all()]
+        for one in {one.stream.name: one for group in self._partitions for one in group.syncs}.values():
             one.start_over_if_changed()
 
     @property
-    def _partitions(self) -> Sequence[Part]:
-        return [part for part in self._parts if part.outcome.partition is not None]
+    def _partitions(self) -> Sequence[StreamGroup]:
+        return [group for group in self._groups if group.outcome.partition is not None]
 
-    def _all(self) -> Iterator[Part]:
+    def _all(self) -> Iterator[StreamGroup]:
         streams, declared = self._resolved.streams, self._resolved.partitions
         if declared is None:
-            yield self._part(streams, self._pages)
+            yield self._group(streams, self._pages)
             return
         chosen = KnownPartitions(self._resolved, declared, self._pages, self._writer, self._log).choose()
         in_each = [stream for stream in streams if self._resolved.spec.is_in_partitions(stream)]
         once = [stream for stream in streams if stream not in in_each]
         if once:  # their paths go up beyond any partition
-            yield self._part(once, self._pages.below(chosen[0].base_url) if chosen else self._pages)
+            yield self._group(once, self._pages.below(chosen[0].base_url) if chosen else self._pages)
         mappings: dict[str, RowMapping] = {}
         warned: set[str] = set()
         for partition in chosen if in_each else ():
             pages = self._pages.below(partition.base_url)
-            yield self._part(in_each, pages, partition, mappings, warned)
+            yield self._group(in_each, pages, partition, mappings, warned)
 
-    def _part(
+    def _group(
         self,
         streams: Sequence[Stream],
         pages: PageReader,
         partition: Partition | None = None,
         mappings: dict[str, RowMapping] | None = None,
         warned: set[str] | None = None,
-    ) -> Part:
+    ) -> StreamGroup:
         log = self._log if partition is None else PartitionLog(self._log, partition.name)
         key, name = (partition.key, partition.name) if partition is not None else (None, None)
         before = self._writer.state.streams_of(key)
@@ -117,7 +117,7 @@ class Parts:
             StreamSync(source[stream.name], self._writer.of(stream, partition), opened)  # one a line
             for stream in streams
         ]
-        return Part(syncs, Outcome(self._resolved, log, name, warned))
+        return StreamGroup(syncs, Outcome(self._resolved, log, name, warned))
 
     def run(self, background: Executor) -> None:
         """Read what changed: incremental streams, then full refreshes, then what is due to be reconciled.
@@ -128,57 +128,57 @@ class Parts:
             Failure: it would meet all streams: the server is down, it rejects the key, or a limit is reached.
         """
         reported = time.monotonic()
-        for number, part in enumerate(self._parts, start=1):
-            for one in part.syncs:
+        for number, group in enumerate(self._groups, start=1):
+            for one in group.syncs:
                 if one.stream.sync_mode != "full_refresh":
-                    part.outcome.of(one, one.run)
+                    group.outcome.of(one, one.run)
             if self._noun and time.monotonic() - reported >= PROGRESS_SECONDS:
                 reported = time.monotonic()
-                self._log.info(f"changes of {number:,} of {counted(len(self._parts), self._noun)} read")
-        for part, one in self._read_ahead(background):
-            part.outcome.of(one, one.run)
+                self._log.info(f"changes of {number:,} of {counted(len(self._groups), self._noun)} read")
+        for group, one in self._read_ahead(background):
+            group.outcome.of(one, one.run)
         self._send_postponed()
-        for part in self._parts:
-            for one in part.syncs:
-                part.outcome.of(one, one.reconcile)
+        for group in self._groups:
+            for one in group.syncs:
+                group.outcome.of(one, one.reconcile)
 
-    def _read_ahead(self, background: Executor) -> Iterator[tuple[Part, StreamSync]]:
+    def _read_ahead(self, background: Executor) -> Iterator[tuple[StreamGroup, StreamSync]]:
         """The full refreshes, which are read concurrently and written one by one."""
-        begun: deque[tuple[Part, StreamSync]] = deque()
-        for part in self._parts:
-            for one in part.syncs:
+        begun: deque[tuple[StreamGroup, StreamSync]] = deque()
+        for group in self._groups:
+            for one in group.syncs:
                 if one.stream.sync_mode == "full_refresh":
                     one.read_ahead(background)
-                    begun.append((part, one))
+                    begun.append((group, one))
                     if len(begun) > _AHEAD:
                         yield begun.popleft()
         yield from begun
 
     def _send_postponed(self) -> None:
         """Send the tables again of which not all rows are known that partitions have there."""
-        names = {one.stream.name: None for part in self._partitions for one in part.syncs if one.is_postponed}
+        names = {one.stream.name: None for group in self._partitions for one in group.syncs if one.is_postponed}
         for name in names:
             self._send_table(
-                [(part, one) for part in self._partitions for one in part.syncs if one.stream.name == name]
+                [(group, one) for group in self._partitions for one in group.syncs if one.stream.name == name]
             )
 
-    def _send_table(self, ones: Sequence[tuple[Part, StreamSync]]) -> None:
+    def _send_table(self, ones: Sequence[tuple[StreamGroup, StreamSync]]) -> None:
         """Truncate a table and send the rows of all partitions, once all their lists were read to their ends."""
         name = ones[0][1].stream.name
         with ExitStack() as stack:
             lists: list[tuple[StreamSync, WholeList]] = []
-            for part, one in ones:
-                if name in part.outcome.complete:
-                    part.outcome.of(one, partial(_read, one, lists, stack))
-            unread = [part.outcome.partition for part, _ in ones if part.outcome.has_failed(name)]
+            for group, one in ones:
+                if name in group.outcome.complete:
+                    group.outcome.of(one, partial(_read, one, lists, stack))
+            unread = [group.outcome.partition for group, _ in ones if group.outcome.has_failed(name)]
             if not unread:
                 ones[0][1].truncate_table()
                 for one, rows in lists:
                     one.send_all(rows)
                 return
-        for part, one in ones:
-            if one.is_postponed and not part.outcome.has_failed(name):
-                part.outcome.fail(
+        for group, one in ones:
+            if one.is_postponed and not group.outcome.has_failed(name):
+                group.outcome.fail(
                     one,
                     Failure(
                         f"{name}: there are too many rows to know which are gone, so the table is truncated and sent "
@@ -193,7 +193,7 @@ class Parts:
         Raises:
             Failure: some streams failed, or the server has none of the endpoints.
         """
-        outcomes = [part.outcome for part in self._parts]
+        outcomes = [group.outcome for group in self._groups]
         warnings = (warning for outcome in outcomes for one in outcome.complete.values() for warning in one.report())
         for warning in dict.fromkeys(warnings):
             self._log.warning(warning)
@@ -203,7 +203,7 @@ class Parts:
 
     def __str__(self) -> str:
         """``150 flow runs, 30 flows, and 10 deployments``"""
-        rows = synced(self._resolved, [part.outcome for part in self._parts])
+        rows = synced(self._resolved, [group.outcome for group in self._groups])
         return f"{rows} of {counted(len(self._partitions), self._noun)}" if self._noun else rows
 
 
