@@ -31,7 +31,9 @@ from engine.reading.children import ListOfChildren, SinceLast, after, children_o
 from engine.reading.known_parents import KnownParents
 from engine.reading.lookup import look_up, lookup_size
 from engine.reading.pages import ListPage, ListRequest, resuming, with_records
+from engine.reading.shared_lists import SharedChanges, SharedReading
 from engine.reading.source import IsLater, Source
+from engine.reading.window import CLOCK_RESOLUTION
 from engine.requests import Record, Request
 from engine.rows.mapping import first_of, instant_reader
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows, Stream
@@ -75,19 +77,46 @@ class ChangesPass:
     seen: set[Hashable] = field(default_factory=set)
     covered: dict[str, Interval] = field(default_factory=dict)
     _began: datetime | None = None
+    _responses: int = 0
     _rejected: int = 0  # lookups in a row
 
-    def run(self, position: str | None = None, *, for_children: bool = False) -> Iterator[Found]:
+    def run(self, position: str | None = None) -> Iterator[Found]:
         """Yield the records that can have changed, each once, and the open rows that were deleted.
-
-        A row can slip away: still open while the queries for finished rows are read and finished once the open rows are
-        read, or moved to a page that was read already. The next pass finds the row, which has changed since, but not
-        those of its children that changed before. So if the caller reads the children of these rows, the queries are
-        sent a second time, for what changed during this pass.
 
         Args:
             position: Where an interrupted pass stopped.
-            for_children: Whether the children of these rows are read.
+        """
+        return self._shared() if self._can_share(position) else self._run(position)
+
+    def run_for_children(self, stream: str, position: str | None) -> Iterator[Found]:
+        """The same for a stream that reads the children of these rows. What another stream has found will do."""
+        self.source.children.discard(stream)
+        found = self.source.changes
+        if position is None and found is not None and found.since <= self.since and found.found.join():
+            yield from found.found.read()
+            self.covered.update(found.covered)
+        else:
+            yield from self._shared() if self._can_share(position) else self._run(position, for_children=True)
+
+    def _can_share(self, position: str | None) -> bool:
+        """Whether streams that are read later can have what this pass finds."""
+        return position is None and bool(self.source.children) and self.source.parent is None
+
+    def _shared(self) -> Iterator[Found]:
+        # The last passes of those streams began at the same time, but by other estimates of the server's clock.
+        self.since = shifted(self.since, -CLOCK_RESOLUTION)
+        reading = SharedReading(self._run(for_children=True))
+        self.source.changes = SharedChanges(self.since, reading, self.covered)
+        reading.join()
+        return reading.read()
+
+    def _run(self, position: str | None = None, *, for_children: bool = False) -> Iterator[Found]:
+        """Run the steps.
+
+        A row can slip away: still open while the queries for finished rows are read and finished once the open rows are
+        read, or moved to a page that was read already. The next pass finds the row, which has changed since, but not
+        those of its children that changed before. So if children of these rows are read, the queries are sent a second
+        time, for what changed during this pass, unless one response had everything.
         """
         steps = self._steps(for_children)
         reached, _, inner = (position or "").partition(":")
@@ -147,7 +176,7 @@ class ChangesPass:
         """The records that belong to those rows of the parent that changed."""
         at, last = split(position)
         changed_later = parent.source.changed_later(self.is_later)
-        for found in parent.run(at, for_children=True):
+        for found in parent.run_for_children(self.source.stream.name, at):
             if isinstance(found, DeletedRow):
                 continue
             yield Batch((), found.asked_at, joined(at, last))
@@ -181,6 +210,8 @@ class ChangesPass:
 
     def _query_again(self, number: int, position: str | None) -> Iterator[Batch]:
         """Once more, for rows that moved during this pass."""
+        if self._responses == 1 and self.resumed is None and self.source.parent is None:
+            return iter(())
         return self._query(number, position, self._began and shifted(self._began, -self.source.lookback))
 
     def _first_accepted(self, number: int, since: datetime, position: str | None) -> Iterator[Batch]:
@@ -216,6 +247,7 @@ class ChangesPass:
         instant_at = instant_reader(self.source.stream, query.filters_by) if query.filters_by else None
         try:
             for page in self.source.read([self._list(query, since, position)]):
+                self._responses += 1
                 newest = max(newest, _newest(page, instant_at))
                 yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
         except OrderMoved:
@@ -299,6 +331,7 @@ class ChangesPass:
         source, style, listed = self.source, self.source.style_of(request), self.source.listed
         try:
             for page in resuming(lambda at: source.read([listed(style.paginate(request, at))]), position, style):
+                self._responses += 1
                 yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
         except OrderMoved:
             for page in source.read_until_settled(lambda: listed(paginate_unjoined(style, request))):

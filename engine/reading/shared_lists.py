@@ -1,4 +1,4 @@
-"""Lists that several streams of a sync read, such as a parent's: requested once, and kept on disk for the others."""
+"""What several streams of a sync read, such as a parent's list: requested once, and kept on disk for the others."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import pickle
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Generic, TypeVar
 
-from engine.reading.batch import Batch
+from engine.reading.batch import Batch, DeletedRow
+from engine.state import Interval
 
 _IN_MEMORY: Final = 2 * 2**20  # bytes; longer lists go to a temporary file
 _MAX_BYTES: Final = 2**30  # a longer list is requested by each stream that reads it
+
+Item = TypeVar("Item", bound="Batch | DeletedRow")
 
 
 class SharedLists:
@@ -23,7 +28,7 @@ class SharedLists:
 
     def __init__(self, readers: Mapping[str, int]) -> None:
         self._readers = dict(readers)
-        self._lists: dict[str, _SharedList] = {}
+        self._lists: dict[str, SharedReading[Batch]] = {}
         self._lock = threading.Lock()
 
     def read(self, stream: str, batches: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
@@ -33,7 +38,7 @@ class SharedLists:
             self._readers[stream] = left - 1
             shared = self._lists.pop(stream, None)
             if left > 1:
-                shared = self._lists[stream] = shared or _SharedList(batches())
+                shared = self._lists[stream] = shared or SharedReading(batches())
         return shared.read() if shared is not None and shared.join() else batches()
 
     def forget(self) -> None:
@@ -42,10 +47,10 @@ class SharedLists:
             self._lists.clear()
 
 
-class _SharedList:
-    """One list. Whichever reader is ahead requests the next batch."""
+class SharedReading(Generic[Item]):
+    """What is read once and taken by several readers. Whichever of them is ahead requests the next batch."""
 
-    def __init__(self, batches: Iterator[Batch]) -> None:
+    def __init__(self, batches: Iterator[Item]) -> None:
         self._batches = batches
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         self._starts: list[int] = []  # of each batch in the file
@@ -55,30 +60,30 @@ class _SharedList:
         self._size = self._readers = 0
 
     def join(self) -> bool:
-        """Add a reader; returns whether it can read the list from the start."""
+        """Add a reader; returns whether it can read from the start."""
         with self._lock:
             self._readers += 1
             return self._failure is None and not self._is_too_long
 
-    def read(self) -> Iterator[Batch]:
+    def read(self) -> Iterator[Item]:
         """The batches, from the first on."""
         at = 0
         while (batch := self._batch(at)) is not None:
             yield batch
             at += 1
 
-    def _batch(self, at: int) -> Batch | None:
+    def _batch(self, at: int) -> Item | None:
         with self._lock:
             if at < len(self._starts):
                 self._file.seek(self._starts[at])
-                batch: Batch = pickle.load(self._file)
+                batch: Item = pickle.load(self._file)
                 return batch
             if self._failure is not None:
                 raise self._failure
             return None if self._has_ended else self._next()
 
-    def _next(self) -> Batch | None:
-        """The next batch of the list, which is kept; None at its end."""
+    def _next(self) -> Item | None:
+        """The next batch, which is kept; None at the end."""
         try:
             batch = next(self._batches)
         except StopIteration:
@@ -90,7 +95,7 @@ class _SharedList:
         self._keep(batch)
         return batch
 
-    def _keep(self, batch: Batch) -> None:
+    def _keep(self, batch: Item) -> None:
         self._starts.append(self._size)
         if self._is_too_long:  # there is one reader, which has this batch
             return
@@ -100,3 +105,12 @@ class _SharedList:
         if self._size > _MAX_BYTES and self._readers == 1:
             self._is_too_long = True
             self._file.close()
+
+
+@dataclass(frozen=True)
+class SharedChanges:
+    """What a pass over the changes of a stream since an instant finds, and the intervals that it covers at its end."""
+
+    since: datetime
+    found: SharedReading[Batch | DeletedRow]
+    covered: Mapping[str, Interval]

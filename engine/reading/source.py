@@ -25,7 +25,7 @@ from engine.pagination.single import Single
 from engine.pagination.windows import WindowsPaginator
 from engine.reading.pages import ListPage, ListRequest, PageReader
 from engine.reading.progress import Progress
-from engine.reading.shared_lists import SharedLists
+from engine.reading.shared_lists import SharedChanges, SharedLists
 from engine.requests import KeyedRecord, Record, Request
 from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Fallback, Field, Instants, Parent, Related, Spec, Stream
@@ -57,6 +57,10 @@ class Source:
         self.stream = stream
         self.parent = parent
         self.lists = lists
+        self.children = set[str]()
+        """The streams of the sync that have yet to read its changes, for the children of its rows."""
+        self.changes: SharedChanges | None = None
+        """The changes that this sync has found, for those streams."""
         self.records: Sequence[Record] | None = None
         """The whole list, if it is not on the server: the values of a parent."""
         self.mapping = mapping or RowMapping(stream)
@@ -115,6 +119,13 @@ class Source:
         """Whether only some servers have the stream or its parent."""
         is_declared = self.stream.availability is not None
         return is_declared or (self.parent is not None and self.parent.has_availability)
+
+    def forget(self) -> None:
+        """Drop what was read for other streams too, so that it is requested again."""
+        self.lists.forget()
+        self.changes = None
+        if self.parent is not None:
+            self.parent.forget()
 
     def info(self, line: str) -> None:
         """Log a line about this stream."""
@@ -389,10 +400,15 @@ def sources(
         values.records = declared.records
         return values
 
-    return {
+    made = {
         name: source(name, shared if spec.streams[name].sync_mode == "incremental" else {})
         for name in selected or spec.streams
     }
+    for name in selected:
+        parent, incremental = made[name].parent, spec.streams[name].incremental
+        if parent is not None and incremental is not None:
+            parent.children.add(name)
+    return made
 
 
 def _top_of(spec: Spec, stream: Stream) -> str:

@@ -14,7 +14,7 @@ from engine.requests import Record
 from engine.rows.mapping import RowMapping
 from engine.state import RECENT_MAX, Counter, Key, PassState, StreamState, fingerprint
 
-_CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header has no fractions of a second
+CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header has no fractions of a second
 
 
 class StateAhead(Exception):
@@ -91,7 +91,7 @@ class Window:
             return
         current = self._before.current_pass
         instants = (self._before.since, current.began if current else None)
-        if any(known is not None and at < known - _CLOCK_RESOLUTION for known in instants):
+        if any(known is not None and at < known - CLOCK_RESOLUTION for known in instants):
             raise StateAhead
         self.start = at if self.start is None or not (self._is_dated or current) else min(self.start, at)
         self._is_dated = True
@@ -251,7 +251,7 @@ class Window:
         """The oldest cursor that the next pass looks at again."""
         since = self._next_since()
         # A later response may show that the pass began a moment earlier, and the next pass looks from there.
-        return shifted(since, -_CLOCK_RESOLUTION) if since is not None else EARLIEST
+        return shifted(since, -CLOCK_RESOLUTION) if since is not None else EARLIEST
 
     # --- states ------------------------------------------------------------------------------------------------------
 

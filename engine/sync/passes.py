@@ -69,7 +69,7 @@ class Passes:
                 self._run(before)
                 return
             except StateAhead:
-                self._source.lists.forget()
+                self._source.forget()
         since = before.since or (before.current_pass and before.current_pass.began)
         self._source.warning(
             f"the saved state is ahead of the server's clock (last sync started after {since:%Y-%m-%d %H:%M:%S} UTC); "

@@ -53,7 +53,7 @@ def test_all_rows_arrive_then_only_those_that_changed(hubspot: HubSpot) -> None:
 
     hubspot.now += HOUR
     assert example.sync() == {}
-    assert len(example.requests) == 6
+    assert len(example.requests) == 4
     hubspot.now += HOUR
     hubspot.change("contacts", 700, hubspot.ago(HOUR / 2), lifecyclestage="customer")
     hubspot.change("deals", 1, hubspot.ago(HOUR / 2), amount="")

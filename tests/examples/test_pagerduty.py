@@ -47,7 +47,7 @@ def test_all_rows_arrive_then_only_those_that_changed(pagerduty: PagerDuty) -> N
 
     pagerduty.now += 2 * HOUR
     assert example.sync() == {}
-    assert example.requests == [*["GET /incidents"] * 6, "GET /services"]
+    assert example.requests == [*["GET /incidents"] * 4, "GET /services"]
 
     pagerduty.now += HOUR
     pagerduty.resolve(0)
