@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from engine.failures import RequestRejected
@@ -20,6 +20,17 @@ from engine.requests import Record, Request
 from engine.spec.dialect import Spec, Stream
 
 
+@dataclass(frozen=True)
+class Sample:
+    """The first rows of a stream.
+
+    ``only_page``: the number of records on the first page, if the list ended with it.
+    """
+
+    rows: list[Record]
+    only_page: int | None = None
+
+
 def first_rows(
     client: Client,
     spec: Spec,
@@ -33,6 +44,25 @@ def first_rows(
 
     For a child stream: one request for the first rows of its parent, and one for the children of each.
 
+    Raises:
+        Failure: the server did not return a list.
+    """
+    return sample(client, spec, stream, rows, log, on_request, parents).rows
+
+
+def sample(
+    client: Client,
+    spec: Spec,
+    stream: Stream,
+    rows: int,
+    log: Log,
+    on_request: Callable[[Request], None] | None = None,
+    parents: Sequence[Record] | None = None,
+    *,
+    second_page: bool = False,
+) -> Sample:
+    """Read the first rows of a stream, as :func:`first_rows` does.
+
     Args:
         client: Sends the requests.
         spec: The spec of the stream.
@@ -41,6 +71,7 @@ def first_rows(
         log: Receives what is retried or repaired.
         on_request: Called with each request before it is sent.
         parents: For a child stream, rows of its parent; without them they are requested.
+        second_page: Whether to request the second page, too, which shows whether the next page is named rightly.
 
     Raises:
         Failure: the server did not return a list.
@@ -51,24 +82,39 @@ def first_rows(
     small = stream if stream.where else _with_pages_of(rows, stream)  # the first records may be no rows
     with PageReader(client, 1, on_request) as pages:
         try:
-            return _first_rows(pages, spec, small, rows, log, parents)
+            return _sample(pages, spec, small, rows, log, parents, second_page)
         except RequestRejected:
             if small == stream:
                 raise
-            return _first_rows(pages, spec, stream, rows, log, parents)
+            return _sample(pages, spec, stream, rows, log, parents, second_page)
 
 
-def _first_rows(
-    pages: PageReader, spec: Spec, stream: Stream, rows: int, log: Log, parents: Sequence[Record] | None
-) -> list[Record]:
+def _sample(
+    pages: PageReader,
+    spec: Spec,
+    stream: Stream,
+    rows: int,
+    log: Log,
+    parents: Sequence[Record] | None,
+    second_page: bool,
+) -> Sample:
     source = sources(replace(spec, streams={**spec.streams, stream.name: stream}), pages, log)[stream.name]
     if source.parent is None or parents is None:
-        batch = next(read_all(source, ahead=False), Batch())
-        return [record for _, record in batch.records if source.mapping.is_row(record)][:rows]
+        batches = read_all(source, ahead=False)
+        batch = next(batches, Batch())
+        following = [*islice(batches, 1)] if second_page else None
+        found = [record for _, record in batch.records if source.mapping.is_row(record)][:rows]
+        is_only = following is not None and not any(one.records for one in following)
+        return Sample(found, len(batch.records) if is_only else None)
     keyed = [(source.parent.mapping.key(parent), parent) for parent in parents]
-    batches = children_of(source, keyed, None, lambda parent, keys: set(keys))
-    records = (record for batch in batches for _, record in batch.records)
-    return list(islice(filter(source.mapping.is_row, records), rows))
+    of_parents, found = children_of(source, keyed, None, lambda parent, keys: set(keys)), []
+    for batch in of_parents:
+        found += [record for _, record in batch.records if source.mapping.is_row(record)]
+        if len(found) >= rows:
+            break
+    if second_page:
+        next(of_parents, None)
+    return Sample(found[:rows])
 
 
 def why_empty(stream: Stream) -> str:

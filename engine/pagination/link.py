@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
 from engine.declare.blocks import key
@@ -17,9 +17,12 @@ from engine.declare.types import Endpoint
 from engine.declare.values import Integer
 from engine.failures import ReadFailure
 from engine.pagination.ends import Ends, value_at
+from engine.pagination.first_page import FirstPage
 from engine.pagination.paginator import IsLater, Paginator
 from engine.pagination.placed import PAGE_SIZE, halved
 from engine.requests import KeyedRecord, Page, Request
+
+_SOURCE: Final = "the link to the next page"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,7 @@ class _LinkPaginator:
         self._style = style
         self._size = style.page_size
         self._template = style.placed(request).bind({"size": self._size})
+        self._first_page = FirstPage(_SOURCE, self._template, self._size)
         self._links: set[str] = set()
         self._last_link: str | None = None
         self._seen: set[Hashable] = set()
@@ -67,8 +71,13 @@ class _LinkPaginator:
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(k for k, _ in new)
         link = self._link_in(page)
-        if link is None:
+        if self._first_page.is_checked:
+            self._first_page.confirm(page, has_next=link is not None)
             self.request = None
+            return new
+        if link is None:
+            is_known = self._links or self.position is not None or self._style.is_last(page)
+            self.request = None if is_known else self._first_page.check(page, self._style.link)
             return new
         if link in self._links:
             raise ReadFailure("the link to the next page is that of an earlier page: the list would never end")
@@ -107,6 +116,7 @@ class _LinkPaginator:
         if self._size is None:
             return False
         self._template = self._template.bind({"size": self._size})
+        self._first_page = FirstPage(_SOURCE, self._template, self._size)
         self._links.clear()
         self._last_link = self.position = None
         self.request = self._template

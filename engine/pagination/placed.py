@@ -44,7 +44,9 @@ class Placed:
 
 PAGE_SIZE: Final = (
     "Number of rows per page, `$size`, sent as `limit` unless the request writes it out. A page that is larger than "
-    "`api.limits.body` is then requested with fewer rows. Without it, the server decides."
+    "`api.limits.body` is then requested with fewer rows. If the only page of a list is full and does not name "
+    "another, it is requested with one row less, to confirm that the list ends. Without `page_size`, the server "
+    "decides, and that cannot be confirmed."
 )
 """What the key ``page_size`` means in styles whose responses, not their requests, say where the next page is."""
 

@@ -13,7 +13,7 @@ number of rows before it. A ``#`` before the token means that it is a number.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -26,13 +26,12 @@ from engine.declare.values import Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.jsonpath import JsonPath
 from engine.pagination.ends import Ends, count_at, value_at
+from engine.pagination.first_page import FirstPage, says_no_more
 from engine.pagination.paginator import IsLater, Paginator
 from engine.pagination.placed import PAGE_SIZE, halved, parameter_of
 from engine.requests import KeyedRecord, Page, Request
 
 _MAX_ROUNDS: Final = 10
-_MORE: Final = ("hasmore", "hasnext", "hasnextpage", "hasmoreitems", "hasmoreresults", "more", "morefollows")
-_NO_MORE: Final = ("islast", "last", "lastpage", "islastpage", "end", "isend", "endoflist", "done", "complete")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +109,7 @@ class _TokenPaginator:
         self._last_token: str | None = None
         self._rounds = 1
         self._rows_before = 0  # the token at which the read resumed
+        self._first_page = FirstPage(style.source, self._template, self._size)
         self.position: str | None = None
         self.request: Request | None = self._template
         rows, at, token = (position or "").partition("@")
@@ -119,6 +119,8 @@ class _TokenPaginator:
 
     def advance(self, page: Page) -> Sequence[KeyedRecord]:
         style = self._style
+        if self._first_page.is_checked:
+            return self._confirm_end(page)
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
         self._seen.update(k for k, _ in new)
         token = self._token_in(page)
@@ -126,13 +128,28 @@ class _TokenPaginator:
         missing = total - self._rows_before - len(self._seen) if total is not None else None
         if token is None and missing is not None and missing > 0:
             self._start_round()
-        elif token is None or (missing is not None and missing <= 0):
+        elif missing is not None and missing <= 0:
             self.request = None
+        elif token is None:
+            self.request = self._check_end(page)
         else:
             self.request = self._following(token)
             if page.is_secret(str(token)):
                 self.position = None
         return new
+
+    def _check_end(self, page: Page) -> Request | None:
+        """The request that confirms that this page is the last, if its place in the list leaves a doubt."""
+        style = self._style
+        if style.last is not None or self._tokens or style.is_last(page):
+            return None
+        return self._first_page.check(page, style.token)
+
+    def _confirm_end(self, page: Page) -> Sequence[KeyedRecord]:
+        """Take in the second answer to the first request, with one row less."""
+        self._first_page.confirm(page, has_next=self._token_in(page) is not None)
+        self.request = None
+        return [keyed for keyed in page.records if keyed[0] not in self._seen]
 
     def shrink(self) -> bool:
         """Start over with pages of half the size: a token can stand for a page of the size that it was made for."""
@@ -140,6 +157,7 @@ class _TokenPaginator:
         if self._size is None:
             return False
         self._template = self._template.bind({"size": self._size})
+        self._first_page = FirstPage(self._style.source, self._template, self._size)
         self._start_over()
         return True
 
@@ -219,16 +237,4 @@ def _token_at(position: str) -> Any:
 
 def _is_end(page: Page, *, repeats_last: bool) -> bool:
     """Whether a page whose token was sent before is the last one."""
-    return (repeats_last and not page.records) or _says_no_more(page.document)
-
-
-def _says_no_more(document: Any) -> bool:
-    """Whether a response, or an object in it, says under one of the usual names that there is no other page."""
-    if not isinstance(document, Mapping):
-        return False
-    for place in (document, *(value for value in document.values() if isinstance(value, Mapping))):
-        for name, value in place.items():
-            plain = name.lower().replace("_", "").replace("-", "")
-            if (plain in _MORE and value is False) or (plain in _NO_MORE and value is True):
-                return True
-    return False
+    return (repeats_last and not page.records) or says_no_more(page.document)

@@ -93,3 +93,56 @@ def test_the_last_record_names_the_next_page(tmp_path: Path) -> None:
         sync(connection(tmp_path, server.url, text), {}, recorder, Lines())
     assert len(recorder.tables["posts"]) == len(ROWS)
     assert [seen.query.get("starting_after") for seen in server.seen] == [None, ["9"], ["19"]]
+
+
+CURSOR = f"""{HEAD}
+  notes:
+    description: One row per note.
+    endpoint: GET /notes
+    query: {{limit: $size}}
+    pagination: {{style: token, token: $.next, query: {{after: $token}}, page_size: 10}}
+    records: $.notes
+    primary_key: id
+    sync_mode: full_refresh
+    fields: {{id: $.id}}
+"""
+
+
+@pytest.mark.parametrize("count", [9, 10, 11])
+def test_a_path_that_leads_to_no_token_is_found(tmp_path: Path, count: int) -> None:
+    """If it matters: a list that fits a page has none. Nothing that was sent before is deleted."""
+    rows = [{"id": number} for number in range(count)]
+
+    def answer(seen: Seen) -> Reply:
+        start = int(seen.query.get("after", ["0"])[0])
+        end = start + int(seen.query["limit"][0])
+        return Reply({"notes": rows[start:end], **({"next": str(end)} if end < len(rows) else {})})
+
+    recorder = Recorder()
+    misspelt = edited(CURSOR, replace={"streams.notes.pagination.token": "$.nxt"})
+    with InProcess(answer) as server:
+        sync(connection(tmp_path, server.url, CURSOR), {}, recorder, Lines())
+        assert len(recorder.tables["notes"]) == count
+        server.seen.clear()
+        if count < 10:
+            sync(connection(tmp_path, server.url, misspelt), recorder.state, recorder, Lines())
+        else:
+            with pytest.raises(Failure, match=r"the token at \$\.nxt is missing; the response has \$\.next"):
+                sync(connection(tmp_path, server.url, misspelt), recorder.state, recorder, Lines())
+    assert not any(row["deleted"] for row in recorder.tables["notes"].values())
+    assert len(server.seen) == (1 if count < 10 else 2)
+
+
+def test_a_server_that_accepts_certain_sizes_only_is_believed(tmp_path: Path) -> None:
+    """It rejects the request that would confirm the end, and the list may well end there."""
+    rows = [{"id": number} for number in range(10)]
+
+    def answer(seen: Seen) -> Reply:
+        return (
+            Reply({"notes": rows}) if seen.query["limit"] == ["10"] else Reply({"error": "limit: 10, 50 or 100"}, 400)
+        )
+
+    recorder = Recorder()
+    with InProcess(answer) as server:
+        sync(connection(tmp_path, server.url, CURSOR), {}, recorder, Lines())
+    assert len(recorder.tables["notes"]) == 10

@@ -9,13 +9,16 @@ from engine.failures import Failure, MissingKey, NotFound, ReadFailure, RequestR
 from engine.http.client import Client
 from engine.jsonpath import JsonPath, leading_steps
 from engine.log import Log
+from engine.pagination.link import Link
+from engine.pagination.token import Token
 from engine.requests import Record
 from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Spec, Stream
 from tools.checking.findings import Level, Place, StreamFindings
-from tools.sample import first_rows, why_empty
+from tools.sample import Sample, first_rows, sample, why_empty
 
 _ROWS: Final = 2
+_USUAL_SIZE: Final = 10  # records on a page, or a multiple of it, if the server decides
 
 
 def check_samples(
@@ -46,10 +49,12 @@ def check_samples(
             if stream.parent is not None and not parents:
                 findings.add("note", "sample", place, f"not sampled: {stream.parent.name} has no rows on this server")
                 continue
-            records = first_rows(client, spec, stream, _ROWS, log, parents=parents)
-            sampled[name] = records
-            findings.refute(records)
-            check_records(findings, stream, records)
+            names_next = isinstance(stream.pagination[0], (Link, Token))
+            found = sample(client, spec, stream, _ROWS, log, parents=parents, second_page=names_next)
+            sampled[name] = found.rows
+            findings.refute(found.rows)
+            check_records(findings, stream, found.rows)
+            _check_end(findings, stream, found)
         except NotFound as failure:
             documented = findings.verdict("paths") == "ok"
             level: Level = "warning" if documented else "note" if stream.availability else "error"
@@ -107,6 +112,24 @@ def check_records(findings: StreamFindings, stream: Stream, records: Sequence[Re
         findings.add("warning", "sample", here, warning)
     _check_cursor(findings, stream, mapping, records)
     _check_presence(findings, stream, records)
+
+
+def _check_end(findings: StreamFindings, stream: Stream, found: Sample) -> None:
+    """Note a first page that may be full, if nothing in it names the next page: a sync would not notice either."""
+    style, records = stream.pagination[0], found.only_page or 0
+    if not isinstance(style, (Link, Token)) or style.more or style.end:
+        return
+    if records < _USUAL_SIZE or records % _USUAL_SIZE:
+        return
+    place = style.token if isinstance(style, Token) else style.link
+    where = place.where if place is not None else "in the Link header"
+    findings.add(
+        "note",
+        "sample",
+        ("streams", stream.name, "pagination"),
+        f"the list has {records} records, and the server does not return fewer at a time, so it is not confirmed that "
+        f"it ends there: if it has more, it does not name the next page {where}",
+    )
 
 
 def _check_cursor(findings: StreamFindings, stream: Stream, mapping: RowMapping, records: Sequence[Record]) -> None:

@@ -42,13 +42,15 @@ examples:
   python -m engine check --openapi saved.json --offline    the same, without a request to the server
   python -m engine check --format github               annotate the lines of a pull request
 
-Requests the server's OpenAPI document, and the first two rows of each stream. Checked with the document:
+Requests the server's OpenAPI document, the first two rows of each stream and, where a response says which page is the
+next, that page. Checked with the document:
   paths      every endpoint exists with its method: lists, counts, queries, lookups
   requests   the server accepts every key and value in bodies and queries: filters, sorts, limits
   records    responses have a list where streams.yaml expects it; JSONPaths of cursors and tokens lead to their types
   key, cursor, fields, types    every column has a property, whose values fit the type of the column
 and with the rows:
-  sample     records have their primary key, their cursor and the properties that columns map
+  sample     records have their primary key, their cursor and the properties that columns map, and the first page leads
+             to the next
 
 Where records contradict the document, the records count, since a sync reads only those. A request that the server
 rejects is a note if the server accepts an alternative of it. A column without a property is a warning, since servers

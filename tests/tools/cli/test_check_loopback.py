@@ -730,3 +730,44 @@ def test_setup_tests_try_each_pagination_style_as_a_sync_does(tmp_path: Path) ->
     with Loopback(answer) as loopback:
         tests = setup_tests(tmp_path / "streams.yaml", Lines())
         assert [test.run({"api_url": loopback.url}) for test in tests] == [None] * 4
+
+
+CURSOR = edited(
+    STREAMS,
+    remove=["streams.shops"],
+    add={
+        "streams.orders.pagination": {
+            "style": "token",
+            "token": "$.next",
+            "query": {"cursor": "$token"},
+            "page_size": 50,
+        }
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("token", "size", "code", "words"),
+    [
+        ("$.next", 3, 0, "no mistakes"),
+        ("$.nxt", 3, 1, "the token at $.nxt is missing; the response has $.next"),
+        ("$.nxt", None, 0, "the list has 20 records, and the server does not return fewer at a time"),
+        ("$.next", None, 0, "no mistakes"),
+    ],
+    ids=["right", "misspelt", "size ignored", "right, size ignored"],
+)
+def test_the_next_page_is_where_the_token_leads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], token: str, size: int | None, code: int, words: str
+) -> None:
+    """A misspelt path would end every list with its first page. ``size``: how many rows the server returns at most."""
+    rows = orders(20 if size is None and token == "$.nxt" else 30)
+
+    def answer(seen: Seen) -> Reply:
+        start = int(seen.query.get("cursor", ["0"])[0])
+        end = start + (20 if size is None else min(size, seen.json["limit"]))
+        return Reply({"results": rows[start:end], **({"next": str(end)} if end < len(rows) else {})})
+
+    with Loopback(answer) as loopback:
+        text = edited(CURSOR, replace={"streams.orders.pagination.token": token}) if token != "$.next" else CURSOR
+        assert check(tmp_path, loopback, text=text) == code
+    assert words in capsys.readouterr().out
