@@ -18,14 +18,17 @@ from engine.failures import DeclaredAnswer, Failure, NotFound, RequestRejected, 
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.log import Log, RedactingLog
+from engine.nouns import counted
 from engine.pagination import Pagination, with_page_size
-from engine.reading.pages import records_of
+from engine.reading.pages import PageReader, records_of
+from engine.reading.partitions import find_partitions, in_partition, selected_partitions
 from engine.requests import Request, leaves_its_place
 from engine.spec.configuration import ConfigurationError, Setting
 from engine.spec.dialect import Retry, ServerVersion, Spec, Stream
 from engine.spec.formats import JSON
 from engine.spec.load import ResolvedSpec, resolve
 
+_PARTITIONS_TESTED: Final = 20
 # A person waits at the form, so a transient failure is retried only once.
 _RETRY: Final = Retry(
     attempts=2,
@@ -152,6 +155,26 @@ def _top_level(resolved: ResolvedSpec) -> Iterator[Stream]:
 
 
 def _read_every_table(resolved: ResolvedSpec, client: Client, log: Log) -> None:
+    """Read a page of each table; of many partitions, of those of the first, and of any table of the next ones."""
+    declared = resolved.partitions
+    if declared is None:
+        _read_tables(resolved, client, log)
+        return
+    with PageReader(client, resolved.spec.api.concurrency) as pages:
+        found = find_partitions(resolved, declared, pages, log)
+    chosen = selected_partitions(resolved, declared, found)
+    log.info(f"{len(chosen):,} of {counted(len(found), declared.noun)} selected")
+    for number, partition in enumerate(chosen[:_PARTITIONS_TESTED]):
+        read = _read_any_table if number else _read_tables
+        own = in_partition(resolved, partition)
+        with Client(own, log) as inside:
+            try:
+                read(own, inside, log)
+            except Failure as failure:
+                raise Failure(f"{partition.name}: {failure}") from None
+
+
+def _read_tables(resolved: ResolvedSpec, client: Client, log: Log) -> None:
     failures: list[str] = []
     for stream in _top_level(resolved):
         try:

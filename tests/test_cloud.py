@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from engine.setup_form import setup_tests
 from engine.spec.load import resolve
 from engine.sync import sync
 from tests.fivetran.comparison import differences, in_recorder
+from tests.hostile.account import AccountWarehouse
 from tests.readme import PROJECT
 from tests.shop import Lines, Recorder
 from tests.specs import shipped
@@ -259,3 +262,48 @@ def test_a_key_without_any_access_is_a_failure(server: Loopback) -> None:
         server.answer = lambda seen, status=status: Reply({"detail": "no"}, status)  # type: ignore[misc]
         with pytest.raises(Unauthorized):
             sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, Recorder(), Lines())
+
+
+# --- workspaces ------------------------------------------------------------------------------------------------------
+
+
+def of_all_workspaces(seen: Seen) -> Reply:
+    """The same lists in each workspace, with the same ids."""
+    path = re.sub(rf"^{ACCOUNT}/workspaces/w-\d", WORKSPACE, seen.path)
+    return cloud(replace(seen, path=path))
+
+
+def test_each_workspace_of_an_account_arrives(server: Loopback) -> None:
+    """With its id in front of each row, in the tables that a workspace has; those of the account are read once."""
+    server.answer = of_all_workspaces
+    recorder, lines = AccountWarehouse(), Lines()
+    resolved = resolve(PROJECT / "streams.yaml", {**settings(server), "workspaces": "space-1, Space 2, w-3"})
+    sync(resolved, {}, recorder, lines)
+    assert lines.warnings == []
+    of_account = {"workspaces", "accounts", "account_memberships", "account_roles", "workspace_roles"}
+    of_account |= {"service_accounts", "teams"}
+    for table in resolved.tables:
+        rows = recorder.tables[table.name]
+        if table.name in of_account:
+            assert set[object](rows) == {record["id"] for record in RECORDS[table.name]}
+            continue
+        assert set[object](rows) == {(f"w-{n}", record["id"]) for n in (1, 2, 3) for record in RECORDS[table.name]}
+        assert table.primary_key == ("workspace_id", "id")
+        assert all(
+            row["workspace_id"] == key[0] and row.keys() == {*table.fields, "deleted"} for key, row in rows.items()
+        )
+    assert sum(seen.path == ACCOUNT for seen in server.seen) == 1
+
+
+def test_the_setup_tests_find_the_workspaces(server: Loopback) -> None:
+    """They read a table of each, and name a workspace that is not there without repeating its name."""
+    server.answer = of_all_workspaces
+    for selected, wrong in (("all", None), ("-space-1", None), ("w-1, s3cret", "workspaces: item 2 is none of the")):
+        lines = Lines()
+        *first, last = setup_tests(PROJECT / "streams.yaml", lines)
+        for test in first:
+            assert test.run({**settings(server), "workspaces": selected}) is None
+        found = last.run({**settings(server), "workspaces": selected})
+        assert found is None if wrong is None else (found or "").startswith(wrong)
+    assert "s3cret" not in (found or "")
+    assert "space-2 (w-2)" in (found or "")

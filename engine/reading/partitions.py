@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from engine.failures import Failure, NotFound
@@ -17,7 +18,7 @@ from engine.requests import Record, Request, leaves_its_place, url_below
 from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Partitions, Stream
 from engine.spec.load import ResolvedSpec
-from engine.spec.partitions import Partition
+from engine.spec.partitions import Partition, choose
 
 _NAME_MAX: Final = 100  # characters in a log line
 
@@ -39,11 +40,30 @@ def find_partitions(resolved: ResolvedSpec, declared: Partitions, pages: PageRea
                 one = _partition(resolved, declared, mapping, record)
                 found[one.key] = one
     except NotFound as not_found:
-        selected = " and ".join(resolved.settings_behind("api.partitions.selected")) or "api.partitions.selected"
-        raise Failure(
-            f"{not_found} Without it, the connection has no {declared.noun}: leave {selected} empty."
-        ) from None
+        why = f"Without it, the connection has no {declared.noun}: leave {_setting(resolved)} empty."
+        raise Failure(f"{not_found} {why}") from None
     return [*found.values()]
+
+
+def selected_partitions(
+    resolved: ResolvedSpec, declared: Partitions, found: Sequence[Partition], gone: Collection[str] = ()
+) -> list[Partition]:
+    """Those partitions that the connection selects. ``gone``: the names and keys of those that there were.
+
+    Raises:
+        Failure: a name that is selected is none of them.
+    """
+    return choose(found, declared.selected, declared.noun, _setting(resolved), gone)
+
+
+def in_partition(resolved: ResolvedSpec, partition: Partition) -> ResolvedSpec:
+    """The spec of a single partition, as if the connection had only that."""
+    api = replace(resolved.spec.api, base_url=partition.base_url)
+    return replace(resolved, spec=replace(resolved.spec, api=api))
+
+
+def _setting(resolved: ResolvedSpec) -> str:
+    return " and ".join(resolved.settings_behind("api.partitions.selected")) or "api.partitions.selected"
 
 
 def columns_of(key: str, declared: Partitions) -> Mapping[str, Any]:
@@ -100,8 +120,3 @@ def _base_url(resolved: ResolvedSpec, declared: Partitions, record: Record, key:
     if url is None:
         raise Failure(f"{declared.noun}: {path} goes above the root of the server.")
     return url
-
-
-def base_url_of_all(resolved: ResolvedSpec, found: Sequence[Partition]) -> str | None:
-    """From where the paths lead that go up beyond a partition: the same for all of them."""
-    return found[0].base_url if found else None

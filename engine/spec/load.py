@@ -68,13 +68,13 @@ class ResolvedSpec:
     @property
     def tables(self) -> tuple[Stream, ...]:
         """The streams as the destination has them: with the columns of the connection's partitions, if it has any."""
-        partitions = self.partitions
-        if partitions is None:
-            return self.streams
-        return tuple(
-            _with_columns(stream, partitions.fields) if self.spec.is_in_partitions(stream) else stream
-            for stream in self.streams
-        )
+        return tuple(map(self.table_of, self.streams))
+
+    def table_of(self, stream: Stream) -> Stream:
+        """A stream as the destination has it."""
+        if self.partitions is None or not self.spec.is_in_partitions(stream):
+            return stream
+        return _with_columns(stream, self.partitions.fields)
 
     @property
     def warnings(self) -> tuple[str, ...]:

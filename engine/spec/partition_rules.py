@@ -35,7 +35,7 @@ def partitions_have_urls_of_their_own(spec: Spec, at: Node) -> Violations:
     if any(one.keeps_slashes for one in found):
         for name, stream in spec.streams.items():
             if stream is not INVALID and stream.endpoint is not None and stream.endpoint.goes_up:
-                message = "where this path leads is not known: a slash in a value of base_url of the partitions counts"
+                message = "where this path leads depends on the slashes in a value of the base_url of partitions"
                 yield Violation(at.at("streams", name, "endpoint"), message)
 
 

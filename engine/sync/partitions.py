@@ -9,10 +9,10 @@ from engine.failures import Failure
 from engine.log import Log
 from engine.nouns import counted
 from engine.reading.pages import PageReader
-from engine.reading.partitions import columns_of, find_partitions
+from engine.reading.partitions import columns_of, find_partitions, selected_partitions
 from engine.spec.dialect import Partitions, Stream
 from engine.spec.load import ResolvedSpec
-from engine.spec.partitions import Partition, choose
+from engine.spec.partitions import Partition
 from engine.state import Key, Keys, PartitionState, State, StateError, StreamState
 from engine.sync.writer import Writer
 
@@ -67,10 +67,9 @@ class KnownPartitions:
             Failure: their list could not be read, has none, or has none of a name that is selected.
         """
         found = self._find()
-        setting = " and ".join(self._resolved.settings_behind("api.partitions.selected")) or "api.partitions.selected"
         gone = {key: one for key, one in self._writer.state.partitions.items() if key not in {p.key for p in found}}
         names = {name for key, one in gone.items() for name in (key, one.name)}
-        chosen = choose(found, self._declared.selected, self._declared.noun, setting, names)
+        chosen = selected_partitions(self._resolved, self._declared, found, names)
         self._log.info(f"{len(chosen):,} of {counted(len(found), self._declared.noun)} selected")
         state = replace(self._writer.state, partitioned_by=tuple(self._declared.columns))
         for one in chosen:

@@ -26,6 +26,7 @@ from tools.cli.target import (
     NoDocumentDeclared,
     StderrLog,
     chosen,
+    first_partition,
     load_openapi,
     resolved_spec,
     spec_and_openapi,
@@ -134,6 +135,7 @@ def _openapi(resolved: ResolvedSpec, source: str | None, unchecked: list[str], *
 
 def _sample(resolved: ResolvedSpec, results: Mapping[str, StreamFindings], *, has_document: bool) -> list[str]:
     log = StderrLog()
+    resolved, _ = first_partition(resolved)
     with Client(resolved, log) as client:
         unchecked = check_samples(client, resolved.spec, results, log, has_document=has_document)
         for result in results.values():  # a body may hold a secret setting, and a message may quote the body

@@ -16,7 +16,7 @@ from engine.requests import Request
 from engine.rows.mapping import Row, RowMapping
 from engine.spec.dialect import Stream
 from tools.cli.options import CONFIGURATION, FILE_OPTION, add_command, positive, streams_file
-from tools.cli.target import StderrLog, chosen, resolved_spec
+from tools.cli.target import StderrLog, chosen, first_partition, resolved_spec
 from tools.cli.terminal import TerminalStyle, aligned, clean, cut, to_json, width
 from tools.sample import first_rows, why_empty
 
@@ -55,6 +55,9 @@ def run(options: argparse.Namespace) -> int:
     resolved = resolved_spec(streams_file(options), options.configuration)
     (stream,) = chosen(resolved.spec, [options.stream])
     mapping = RowMapping(stream)
+    resolved, partition = first_partition(resolved)
+    table = resolved.table_of(stream)
+    columns = partition.columns if partition is not None and table is not stream else {}
     log = StderrLog()
     with Client(resolved, log) as client:
 
@@ -67,12 +70,12 @@ def run(options: argparse.Namespace) -> int:
         records = first_rows(client, resolved.spec, stream, options.rows, log, show if options.verbose else None)
     for record in records:
         mapping.key(record)
-    rows = [mapping.row(record) for record in records]
+    rows = [{**columns, **mapping.row(record), **columns} for record in records]
     if options.json:
         for row in rows:
             print(to_json(row, default=_text))
     else:
-        _print_table(stream, rows, TerminalStyle(sys.stdout))
+        _print_table(table, rows, TerminalStyle(sys.stdout))
     for warning in mapping.mismatch_warnings():
         print(warning, file=sys.stderr)
     return 0

@@ -18,10 +18,14 @@ from engine.declare.types import Endpoint
 from engine.failures import Failure
 from engine.http.client import Client
 from engine.http.decoding import Undecodable, UnexpectedShape
+from engine.reading.pages import PageReader
+from engine.reading.partitions import find_partitions, in_partition, selected_partitions
 from engine.requests import Request
 from engine.spec.dialect import Api, Retry, Spec, Stream
 from engine.spec.formats import Undecoded
 from engine.spec.load import ResolvedSpec, load, resolve
+from engine.spec.partitions import Partition
+from tools.cli.terminal import clean
 from tools.openapi.document import NotOpenApi, OpenApi
 from tools.openapi.text import NotReadable, read_document
 
@@ -76,6 +80,23 @@ def resolved_spec(file: Path, configuration: Path) -> ResolvedSpec:
         raise CommandError(f"{configuration} is not a JSON object of settings")
     resolved = resolve(file, settings)
     return _with_api(resolved, replace(resolved.spec.api, retry=_FEWER_RETRIES))
+
+
+def first_partition(resolved: ResolvedSpec) -> tuple[ResolvedSpec, Partition | None]:
+    """The spec of the first partition that a connection selects; the spec as it is if the connection has none.
+
+    Raises:
+        Failure: the partitions could not be read, or one that is selected does not exist.
+    """
+    declared = resolved.partitions
+    if declared is None:
+        return resolved, None
+    with Client(resolved, StderrLog()) as client, PageReader(client, 1) as pages:
+        found = selected_partitions(resolved, declared, find_partitions(resolved, declared, pages, StderrLog()))
+    if not found:
+        raise Failure(f"there are no {declared.noun}.")
+    print(f"note: {declared.noun}: what follows is read from {clean(found[0].name)}", file=sys.stderr)
+    return in_partition(resolved, found[0]), found[0]
 
 
 def spec_and_openapi(options: argparse.Namespace, file: Path) -> tuple[Spec, OpenApi]:

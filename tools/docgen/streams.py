@@ -20,6 +20,10 @@ def _page(spec: Spec) -> Iterator[str]:
     yield "\nFivetran adds `_fivetran_synced` and `_fivetran_deleted` to each table. "
     defaults = [f"`{name}: {setting.default}`" for name, setting in spec.configuration.items() if setting.default]
     yield f"What follows holds for the default settings{': ' if defaults else ''}{', '.join(defaults)}.\n\n"
+    if (partitions := spec.api.partitions) is not None:
+        columns = " and ".join(f"`{name}`" for name in partitions.columns)
+        yield f"In a connection of several {partitions.noun}, each table begins with {columns}, which is part of its "
+        yield f"primary key and of each reference. Tables that are the same in all {partitions.noun} say so.\n\n"
     yield from _diagram(spec)
     for stream in spec.streams.values():
         yield from _stream(spec, stream)
@@ -43,6 +47,8 @@ def _stream(spec: Spec, stream: Stream) -> Iterator[str]:
         yield f"- Available on: {stream.availability}. Elsewhere, the stream is skipped with a warning.\n"
     if not stream.enabled:
         yield "- Off by default.\n"
+    if (partitions := spec.api.partitions) is not None and not spec.is_in_partitions(stream):
+        yield f"- The same in all {partitions.noun}: read once.\n"
     for sentence in promise(spec, stream):
         yield f"- {sentence}\n"
     yield "\n| Column | Type | Meaning |\n| --- | --- | --- |\n"

@@ -179,3 +179,25 @@ def test_a_list_in_one_response_is_read_with_its_own_limit(tmp_path: Path, capsy
         assert preview(tmp_path, loopback, "orders", "--rows", "2", "--json", text=text) == 0
         assert [seen.json["limit"] for seen in loopback.seen] == [1000]
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_rows_of_a_partition_have_its_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are those of the first partition that is selected, in front."""
+    text = edited(
+        STREAMS,
+        add={
+            "api.partitions": {
+                "noun": "regions",
+                "list": ["north", "south"],
+                "selected": "-north",
+                "base_url": "/regions/$(partition.value)",
+                "columns": {"region": "$.value"},
+            }
+        },
+    )
+    with Loopback(rows_by_offset(orders(3))) as loopback:
+        assert preview(tmp_path, loopback, "orders", text=text) == 0
+        assert {seen.path for seen in loopback.seen} == {"/api/regions/south/orders/filter"}
+    printed = capsys.readouterr()
+    assert [line.split()[:2] for line in printed.out.splitlines()[:2]] == [["region", "id"], ["south", "o00000"]]
+    assert "note: regions: what follows is read from south" in printed.err
