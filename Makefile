@@ -18,7 +18,7 @@ ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done .venv-dbt
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report unit fuzz test test-lowest test-highest test-versions environments coverage reliability bench comparison lint validate generate lock clean
+.PHONY: help setup demo report unit fuzz test test-lowest test-highest test-versions test-spark environments coverage reliability bench comparison lint validate generate lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -50,6 +50,12 @@ test-highest: .venv-highest/.done ## run the engine's tests with the highest ver
 # One server at a time. Python 3.11 runs every release: make test-versions PREFECT_PYTHON=python3.11
 test-versions: setup ## sync every table of many releases of Prefect, and write docs/compatibility.md
 	@PREFECT_PYTHON="$(PREFECT_PYTHON)" .venv/bin/python -m pytest -p no:xdist --versions $(or $(VERSIONS),all) tests/versions $(ARGS)
+
+# On a real Prefect 3. With ARGS=--record, it writes the figures of docs/scale.md.
+test-spark: .venv/.done .venv-prefect-3/.done .venv-spark/.done ## run the tests of spark/, on Spark 4; minutes
+	@command -v java >/dev/null || { echo "Spark needs Java 17; on Debian and Ubuntu: apt install openjdk-17-jre-headless" >&2; exit 1; }
+	@.venv-spark/bin/mypy spark tests/spark/*.py
+	@.venv-spark/bin/python -m pytest tests/spark $(ARGS)
 
 environments:
 	@$(MAKE) --no-print-directory --jobs 3 $(ENVIRONMENTS)
@@ -132,6 +138,10 @@ ENGINE_TOOLS = $(shell sed -nE 's/^((pytest|hypothesis|duckdb|jsonschema)==[^ ]+
 
 .venv-dbt/.done: dbt/requirements.txt | .venv-uv/.done
 	$(call environment,.venv-dbt,$(PYTHON),--require-hashes -r $<,dbt and the tools of reports)
+
+# Spark 4.3 needs Python 3.11.
+.venv-spark/.done: spark/requirements.txt | .venv-uv/.done
+	$(call environment,.venv-spark,$(PYTHON),--require-hashes -r $<,Spark)
 
 .venv-bench/.done: dev/benchmarks/requirements-peers.txt | .venv-uv/.done
 	$(call environment,.venv-bench,$(PYTHON),-r $<,the tools that the engine is compared with)

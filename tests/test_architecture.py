@@ -32,7 +32,7 @@ ORDER = (
     "parts",
     "setup_form",
 )
-FOLDERS = ("engine", "tools", "dev", "tests")
+FOLDERS = ("engine", "tools", "spark", "dev", "tests")
 
 
 def imported(source: str) -> Iterator[str]:
@@ -89,6 +89,11 @@ def test_what_is_deployed_imports_only_the_engine(deployed: str) -> None:
 def test_the_tools_import_only_the_engine_and_each_other() -> None:
     """They work in a checkout without the development environment of tests and benchmarks."""
     assert set().union(*map(folders, sources(PROJECT / "tools"))) == {"engine", "tools"}
+
+
+def test_spark_imports_only_the_engine_and_itself() -> None:
+    """A cluster gets these two folders and nothing else."""
+    assert set().union(*map(folders, sources(PROJECT / "spark"))) == {"engine", "spark"}
 
 
 @pytest.mark.parametrize(
