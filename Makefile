@@ -18,7 +18,7 @@ ENVIRONMENTS = .venv/.done .venv-prefect-3/.done .venv-prefect-2/.done .venv-dbt
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report unit fuzz test test-lowest test-highest test-versions test-spark environments coverage reliability bench comparison lint validate generate lock clean
+.PHONY: help setup demo report unit fuzz test test-lowest test-highest test-versions test-spark test-models environments coverage reliability bench comparison lint validate generate lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -33,7 +33,7 @@ report: .venv/.done .venv-dbt/.done ## write files/report.html from a warehouse:
 	@.venv/bin/python -m engine report $(ARGS)
 
 unit: setup ## run the tests that need no Prefect, with a tenth of the random cases
-	@$(PYTEST) --numprocesses $(UNIT_WORKERS) --quick -m "not prefect" $(ARGS)
+	@$(PYTEST) --numprocesses $(UNIT_WORKERS) --quick -m "not prefect and not dbt" $(ARGS)
 
 fuzz: setup ## try many more damaged inputs of each parser, and hostile servers, than the other tests do
 	@$(PYTEST) --numprocesses $(WORKERS) --times 20 tests/fuzz tests/hostile/test_hostile.py $(ARGS)
@@ -56,6 +56,9 @@ test-spark: .venv/.done .venv-prefect-3/.done .venv-spark/.done ## run the tests
 	@command -v java >/dev/null || { echo "Spark needs Java 17; on Debian and Ubuntu: apt install openjdk-17-jre-headless" >&2; exit 1; }
 	@.venv-spark/bin/mypy spark tests/spark/*.py
 	@.venv-spark/bin/python -m pytest tests/spark $(ARGS)
+
+test-models: environments ## build the dbt package on a history of 200,000 flow runs, in DuckDB and PostgreSQL
+	@.venv/bin/python -m pytest -p no:xdist -s --runs $(or $(RUNS),200000) tests/dbt/test_package.py -k long_history $(ARGS)
 
 environments:
 	@$(MAKE) --no-print-directory --jobs 3 $(ENVIRONMENTS)
@@ -94,6 +97,7 @@ lock: .venv-uv/.done ## resolve each requirements.in, and pyproject.toml, into a
 	$(LOCK) 3.10 dev/testbed/requirements-prefect-2.in --output-file dev/testbed/requirements-prefect-2.txt
 	$(LOCK) 3.11 spark/requirements.in pyproject.toml --output-file spark/requirements.txt
 	$(LOCK) 3.10 dbt/requirements.in --output-file dbt/requirements.txt
+	$(LOCK) 3.10 --no-deps dbt/requirements-dialects.in --output-file dbt/requirements-dialects.txt
 
 clean: ## remove the environments and what a sync wrote here
 	rm -rf .venv .venv-uv .venv-prefect-* .venv-lowest .venv-highest .venv-bench .venv-dbt .venv-spark dbt/target dbt/logs files crash-reports .coverage .mypy_cache .pytest_cache \
@@ -136,8 +140,9 @@ ENGINE_TOOLS = $(shell sed -nE 's/^((pytest|hypothesis|duckdb|jsonschema)==[^ ]+
 .venv-prefect-2/.done: dev/testbed/requirements-prefect-2.txt | .venv-uv/.done
 	$(call environment,.venv-prefect-2,$(PREFECT_PYTHON),--require-hashes -r $<,Prefect 2)
 
-.venv-dbt/.done: dbt/requirements.txt | .venv-uv/.done
-	$(call environment,.venv-dbt,$(PYTHON),--require-hashes -r $<,dbt and the tools of reports)
+.venv-dbt/.done: dbt/requirements.txt dbt/requirements-dialects.txt | .venv-uv/.done
+	$(call environment,.venv-dbt,$(PYTHON),--require-hashes --no-deps $(patsubst %,-r %,$(filter %.txt,$^)),dbt and the \
+	  tools of reports)
 
 # Spark 4.3 needs Python 3.11.
 .venv-spark/.done: spark/requirements.txt | .venv-uv/.done

@@ -19,7 +19,7 @@ from dev.testbed.history import History, make_history
 from dev.testbed.prefect_server import PrefectServer, environment_of
 from tests import effort
 
-pytest_plugins = ["tests.scenarios"]
+pytest_plugins = ["tests.scenarios", "tests.copies"]
 gc.disable()  # until all tests are collected
 
 MAJORS = (3, 2)
@@ -96,6 +96,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of `make test`, `make unit` and `make test-versions`."""
     parser.addoption("--all", action="store_true", help="fail, rather than skip, tests that cannot run here")
     parser.addoption("--versions", default="", help="releases of Prefect to test, separated by commas, or all")
+    parser.addoption("--runs", type=int, default=0, help="build the dbt package on a history of so many flow runs")
     parser.addoption("--quick", action="store_true", help="try a tenth of the random cases")
     parser.addoption("--times", type=int, default=1, help="try so many times as many random cases")
 

@@ -17,6 +17,7 @@ LOCKED = {
     "dev/testbed/requirements-prefect-2.in": "dev/testbed/requirements-prefect-2.txt",
     "spark/requirements.in": "spark/requirements.txt",
     "dbt/requirements.in": "dbt/requirements.txt",
+    "dbt/requirements-dialects.in": "dbt/requirements-dialects.txt",
 }
 """What is asked for, and the file into which `make lock` resolves it."""
 

@@ -16,7 +16,7 @@
     left join (
         select
             source_relation,
-            {{ dbt.dateadd('day', -var('prefect__lookback_days', 1), 'max(' ~ newest ~ ')') }} as since
+            {{ prefect.seconds_before('max(' ~ newest ~ ')', 86400 * var('prefect__lookback_days', 1)) }} as since
         from {{ this }}
         group by source_relation
     ) as built on built.source_relation = synced.source_relation

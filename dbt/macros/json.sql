@@ -1,9 +1,16 @@
+{# A column of JSON, in the type that Fivetran gives it. BigQuery has columns of two types, and functions that read both. #}
+{% macro json(column) -%}
+    {%- set types = {'duckdb': 'json', 'postgres': 'jsonb', 'snowflake': 'variant', 'redshift': 'super', 'databricks': 'string'} -%}
+    {{ 'cast(' ~ column ~ ' as ' ~ types[target.type] ~ ')' if target.type in types else column }}
+{%- endmacro %}
+
+
 {# A value of a JSON object as a string. #}
 {% macro json_text(column, key) %}{{ return(adapter.dispatch('json_text', 'prefect')(column, key)) }}{% endmacro %}
 
 {% macro default__json_text(column, key) %}json_extract_string({{ column }}, '$.{{ key }}'){% endmacro %}
 
-{% macro postgres__json_text(column, key) %}(cast({{ column }} as jsonb) ->> '{{ key }}'){% endmacro %}
+{% macro postgres__json_text(column, key) %}({{ column }} ->> '{{ key }}'){% endmacro %}
 
 {% macro redshift__json_text(column, key) -%}
     json_extract_path_text(json_serialize({{ column }}), '{{ key }}', true)
@@ -29,14 +36,14 @@
 {%- endmacro %}
 
 {% macro default__json_elements(relation, keys, column, element) -%}
-    select {{ keys | join(', ') }}, unnest(cast(cast({{ column }} as json) as varchar[])) as {{ element }}
+    select {{ keys | join(', ') }}, unnest(cast({{ column }} as varchar[])) as {{ element }}
     from {{ relation }}
 {%- endmacro %}
 
 {% macro postgres__json_elements(relation, keys, column, element) -%}
     select {{ keys | join(', ') }}, {{ element }}
     from {{ relation }}
-    cross join lateral jsonb_array_elements_text(cast({{ column }} as jsonb)) as elements ({{ element }})
+    cross join lateral jsonb_array_elements_text({{ column }}) as elements ({{ element }})
 {%- endmacro %}
 
 {% macro redshift__json_elements(relation, keys, column, element) -%}

@@ -60,6 +60,18 @@
 {% macro spark__seconds_between(start, end) %}(unix_micros({{ end }}) - unix_micros({{ start }})) / 1000000{% endmacro %}
 
 
+{# The instant some seconds before another. dbt's dateadd changes its type on BigQuery. #}
+{% macro seconds_before(instant, seconds) -%}
+    {{ return(adapter.dispatch('seconds_before', 'prefect')(instant, seconds)) }}
+{%- endmacro %}
+
+{% macro default__seconds_before(instant, seconds) %}({{ instant }} - interval '{{ seconds }} seconds'){% endmacro %}
+
+{% macro bigquery__seconds_before(instant, seconds) %}timestamp_sub({{ instant }}, interval {{ seconds }} second){% endmacro %}
+
+{% macro spark__seconds_before(instant, seconds) %}({{ instant }} - interval {{ seconds }} seconds){% endmacro %}
+
+
 {# As seconds_between, and 0 if the clocks of two machines put the end before the start. #}
 {% macro elapsed_seconds(start, end) -%}
     {%- set seconds = prefect.seconds_between(start, end) -%}
@@ -76,5 +88,5 @@
 
 {# Whether an instant is in the days before the build that the variable prefect__recent_days counts. #}
 {% macro is_recent(column) -%}
-    {{ column }} >= {{ dbt.dateadd('day', -var('prefect__recent_days', 30), prefect.now()) }}
+    {{ column }} >= {{ prefect.seconds_before(prefect.now(), 86400 * var('prefect__recent_days', 30)) }}
 {%- endmacro %}

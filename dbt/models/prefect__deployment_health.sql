@@ -51,7 +51,7 @@ scheduled as (
         end) as next_expected_at,
         {{ prefect.count_if(
             "not is_final and not has_started and expected_start_time < "
-            ~ dbt.dateadd('second', -var('prefect__late_after_seconds', 30), prefect.now())
+            ~ prefect.seconds_before(prefect.now(), var('prefect__late_after_seconds', 30))
         ) }} as overdue_runs,
         {{ prefect.count_if('is_final and not has_started and expected_start_time < ' ~ prefect.now() ~ ' and '
             ~ prefect.is_recent('expected_start_time')) }} as missed_runs

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
@@ -28,3 +29,27 @@ def copy_to_postgres(warehouse: Path, schema: str, database: str, folder: Path) 
             script += [f"CREATE TABLE prefect.{table} ({types});", f"\\copy prefect.{table} FROM '{file}' (FORMAT csv)"]
     psql = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database]
     subprocess.run(psql, input="\n".join([*script, "ANALYZE;"]), text=True, check=True, timeout=300)
+
+
+def query_duckdb(warehouse: Path, sql: str) -> list[dict[str, Any]]:
+    """The rows of a query, each by column."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        result = connection.execute(sql)
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def query_postgres(database: str, sql: str) -> list[dict[str, Any]]:
+    """The rows of a query, each by column."""
+    command = [
+        "psql",
+        "-X",
+        "-A",
+        "-t",
+        "-c",
+        f"SELECT coalesce(json_agg(answer), '[]') FROM ({sql}) AS answer",
+        database,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return rows

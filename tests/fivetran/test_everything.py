@@ -14,6 +14,7 @@ from dev.testbed.prefect_server import PrefectServer
 from engine.spec.load import resolve
 from engine.sync import sync
 from tests.conftest import MAJORS
+from tests.copies import Copied
 from tests.fivetran.comparison import differences, in_duckdb, key_of
 from tests.fivetran.project import UserProject
 from tests.shop import Lines, Recorder
@@ -30,12 +31,11 @@ GROWING = {"events"}  # requests of the test itself add rows
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_everything_arrives(full_servers: dict[int, PrefectServer], tmp_path: Path, major: int) -> None:
+def test_everything_arrives(full_servers: dict[int, PrefectServer], copies: dict[int, Copied], major: int) -> None:
     """The warehouse has every row of the server and no secret. A second sync sends no immutable row again."""
     server = full_servers[major]
     api = PrefectApi(server.api_url)
-    project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "streams": "all"})
-    first = project.debug()
+    project, first = copies[major].project, copies[major].first
     assert first.code == 0, first.output
     absent = CLOUD | {name for name, other in ONE_MAJOR.items() if other != major}
     for name in STREAMS.keys() - absent:

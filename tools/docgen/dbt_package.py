@@ -29,8 +29,9 @@ _CASTS: Final[Mapping[str, str]] = {
     "INT": "cast({} as {{{{ dbt.type_int() }}}})",
     "LONG": "cast({} as {{{{ dbt.type_bigint() }}}})",
     "DOUBLE": "cast({} as {{{{ prefect.type_double() }}}})",
+    "JSON": "{{{{ prefect.json('{}') }}}}",
 }
-"""How a staging model casts a column. JSON stays as the warehouse has it."""
+"""How a staging model casts a column."""
 
 FIVETRAN: Final[Mapping[str, str]] = {"_fivetran_synced": "_fivetran_synced", "_fivetran_deleted": "is_deleted"}
 

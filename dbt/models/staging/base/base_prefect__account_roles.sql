@@ -24,7 +24,7 @@ select
     {{ prefect.utc('updated_at') }} as updated_at,
     cast(account_id as {{ dbt.type_string() }}) as account_id,
     cast(account_role_name as {{ dbt.type_string() }}) as account_role_name,
-    permissions as permissions,
+    {{ prefect.json('permissions') }} as permissions,
     cast(is_system_role as {{ dbt.type_boolean() }}) as is_system_role,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted

@@ -47,7 +47,7 @@ select
     cast(plan_type as {{ dbt.type_string() }}) as plan_type,
     cast(plan_tier as {{ dbt.type_string() }}) as plan_tier,
     cast(self_serve as {{ dbt.type_boolean() }}) as self_serve,
-    features as features,
+    {{ prefect.json('features') }} as features,
     cast(run_retention_days as {{ dbt.type_int() }}) as run_retention_days,
     cast(audit_log_retention_days as {{ dbt.type_int() }}) as audit_log_retention_days,
     cast(automations_limit as {{ dbt.type_int() }}) as automations_limit,

@@ -29,11 +29,11 @@ select
     cast(automation_name as {{ dbt.type_string() }}) as automation_name,
     cast(description as {{ dbt.type_string() }}) as description,
     cast(is_enabled as {{ dbt.type_boolean() }}) as is_enabled,
-    tags as tags,
-    automation_trigger as automation_trigger,
-    actions as actions,
-    actions_on_trigger as actions_on_trigger,
-    actions_on_resolve as actions_on_resolve,
+    {{ prefect.json('tags') }} as tags,
+    {{ prefect.json('automation_trigger') }} as automation_trigger,
+    {{ prefect.json('actions') }} as actions,
+    {{ prefect.json('actions_on_trigger') }} as actions_on_trigger,
+    {{ prefect.json('actions_on_resolve') }} as actions_on_resolve,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

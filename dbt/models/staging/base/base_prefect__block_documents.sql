@@ -30,8 +30,8 @@ select
     cast(block_type_name as {{ dbt.type_string() }}) as block_type_name,
     cast(block_schema_id as {{ dbt.type_string() }}) as block_schema_id,
     cast(is_anonymous as {{ dbt.type_boolean() }}) as is_anonymous,
-    data as data,
-    block_document_references as block_document_references,
+    {{ prefect.json('data') }} as data,
+    {{ prefect.json('block_document_references') }} as block_document_references,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

@@ -26,8 +26,8 @@ select
     cast(checksum as {{ dbt.type_string() }}) as checksum,
     cast(version as {{ dbt.type_string() }}) as version,
     cast(block_type_id as {{ dbt.type_string() }}) as block_type_id,
-    capabilities as capabilities,
-    fields as fields,
+    {{ prefect.json('capabilities') }} as capabilities,
+    {{ prefect.json('fields') }} as fields,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

@@ -23,7 +23,7 @@ select
     {{ prefect.utc('updated_at') }} as updated_at,
     cast(tag as {{ dbt.type_string() }}) as tag,
     cast(concurrency_limit as {{ dbt.type_int() }}) as concurrency_limit,
-    active_slots as active_slots,
+    {{ prefect.json('active_slots') }} as active_slots,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

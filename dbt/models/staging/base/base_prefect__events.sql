@@ -28,9 +28,9 @@ select
     cast(event as {{ dbt.type_string() }}) as event,
     cast(resource_id as {{ dbt.type_string() }}) as resource_id,
     cast(resource_name as {{ dbt.type_string() }}) as resource_name,
-    resource as resource,
-    related as related,
-    payload as payload,
+    {{ prefect.json('resource') }} as resource,
+    {{ prefect.json('related') }} as related,
+    {{ prefect.json('payload') }} as payload,
     cast(follows as {{ dbt.type_string() }}) as follows,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted

@@ -22,8 +22,8 @@ select
     {{ prefect.utc('created_at') }} as created_at,
     {{ prefect.utc('updated_at') }} as updated_at,
     cast(flow_name as {{ dbt.type_string() }}) as flow_name,
-    tags as tags,
-    labels as labels,
+    {{ prefect.json('tags') }} as tags,
+    {{ prefect.json('labels') }} as labels,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

@@ -21,7 +21,7 @@ select
     {{ prefect.utc('created_at') }} as created_at,
     {{ prefect.utc('updated_at') }} as updated_at,
     cast(saved_search_name as {{ dbt.type_string() }}) as saved_search_name,
-    filters as filters,
+    {{ prefect.json('filters') }} as filters,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

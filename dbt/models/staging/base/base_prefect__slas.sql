@@ -31,9 +31,9 @@ select
     cast(is_enabled as {{ dbt.type_boolean() }}) as is_enabled,
     cast(sla_type as {{ dbt.type_string() }}) as sla_type,
     cast(severity as {{ dbt.type_string() }}) as severity,
-    sla_trigger as sla_trigger,
-    labels as labels,
-    tags as tags,
+    {{ prefect.json('sla_trigger') }} as sla_trigger,
+    {{ prefect.json('labels') }} as labels,
+    {{ prefect.json('tags') }} as tags,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

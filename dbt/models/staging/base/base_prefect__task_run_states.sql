@@ -27,7 +27,7 @@ select
     cast(state_name as {{ dbt.type_string() }}) as state_name,
     {{ prefect.utc('state_timestamp') }} as state_timestamp,
     cast(state_message as {{ dbt.type_string() }}) as state_message,
-    state_details as state_details,
+    {{ prefect.json('state_details') }} as state_details,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

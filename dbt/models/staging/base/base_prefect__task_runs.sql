@@ -64,10 +64,10 @@ select
     cast(flow_run_run_count as {{ dbt.type_int() }}) as flow_run_run_count,
     cast(estimated_run_time as {{ prefect.type_double() }}) as estimated_run_time,
     cast(estimated_start_time_delta as {{ prefect.type_double() }}) as estimated_start_time_delta,
-    tags as tags,
-    labels as labels,
-    task_inputs as task_inputs,
-    empirical_policy as empirical_policy,
+    {{ prefect.json('tags') }} as tags,
+    {{ prefect.json('labels') }} as labels,
+    {{ prefect.json('task_inputs') }} as task_inputs,
+    {{ prefect.json('empirical_policy') }} as empirical_policy,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

@@ -16,7 +16,7 @@ with connections as (
 select
     source_relation,
     cast(identifier as {{ dbt.type_string() }}) as identifier,
-    task_keys as task_keys,
+    {{ prefect.json('task_keys') }} as task_keys,
     {{ prefect.utc('task_worker_timestamp') }} as task_worker_timestamp,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted

@@ -26,8 +26,8 @@ select
     cast(account_id as {{ dbt.type_string() }}) as account_id,
     cast(team_name as {{ dbt.type_string() }}) as team_name,
     cast(description as {{ dbt.type_string() }}) as description,
-    memberships as memberships,
-    workspaces as workspaces,
+    {{ prefect.json('memberships') }} as memberships,
+    {{ prefect.json('workspaces') }} as workspaces,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

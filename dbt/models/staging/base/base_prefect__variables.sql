@@ -22,8 +22,8 @@ select
     {{ prefect.utc('created_at') }} as created_at,
     {{ prefect.utc('updated_at') }} as updated_at,
     cast(variable_name as {{ dbt.type_string() }}) as variable_name,
-    value as value,
-    tags as tags,
+    {{ prefect.json('value') }} as value,
+    {{ prefect.json('tags') }} as tags,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

@@ -36,8 +36,8 @@ select
     cast(concurrency_limit as {{ dbt.type_int() }}) as concurrency_limit,
     cast(active_slots as {{ dbt.type_int() }}) as active_slots,
     cast(default_queue_id as {{ dbt.type_string() }}) as default_queue_id,
-    base_job_template as base_job_template,
-    storage_configuration as storage_configuration,
+    {{ prefect.json('base_job_template') }} as base_job_template,
+    {{ prefect.json('storage_configuration') }} as storage_configuration,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

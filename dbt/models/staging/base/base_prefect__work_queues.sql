@@ -39,7 +39,7 @@ select
     cast(concurrency_limit as {{ dbt.type_int() }}) as concurrency_limit,
     cast(active_slots as {{ dbt.type_int() }}) as active_slots,
     {{ prefect.utc('last_polled') }} as last_polled,
-    filter as filter,
+    {{ prefect.json('filter') }} as filter,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
 from connections

@@ -26,7 +26,7 @@ select
     cast(account_id as {{ dbt.type_string() }}) as account_id,
     cast(workspace_role_name as {{ dbt.type_string() }}) as workspace_role_name,
     cast(description as {{ dbt.type_string() }}) as description,
-    scopes as scopes,
+    {{ prefect.json('scopes') }} as scopes,
     cast(inherited_role_id as {{ dbt.type_string() }}) as inherited_role_id,
     {{ prefect.utc('_fivetran_synced') }} as _fivetran_synced,
     coalesce(cast(is_deleted as {{ dbt.type_boolean() }}), false) as is_deleted
