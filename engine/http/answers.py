@@ -33,19 +33,35 @@ class DeclaredAnswers:
         self._secrets = secrets
         self._errors = errors
 
+    def status(self, stream: str, response: RawResponse) -> int:
+        """The status that a response stands for: 401 if the server rejects the credentials with another."""
+        rules = self._rules(stream)
+        if any(rule.means == "unauthorized" for rule in rules):
+            applying = _first(rules, response)
+            if applying is not None and applying.means == "unauthorized":
+                return 401
+        return response.status
+
+    def _rules(self, stream: str) -> Sequence[Answer]:
+        return (*self._of_streams.get(stream, ()), *self._of_api)
+
     def error(self, stream: str, request: Request, url: str, response: RawResponse) -> RequestError | Failure | None:
         """What a response means; None if no rule applies to it."""
-        rule = _first((*self._of_streams.get(stream, ()), *self._of_api), response)
+        rule = _first(self._rules(stream), response)
         if rule is None:
             return None
         if rule.means == "wait":
             return self._wait(rule, response)
         what = f"{response.returned}: {self._errors.excerpt(self._words(rule, response))}"
-        message = self._errors.message(stream, request, url, what, "")
+        is_unauthorized = rule.means == "unauthorized"
+        remedy = self._errors.credentials_remedy(401) if is_unauthorized else ""
+        message = self._errors.message(stream, request, url, what, remedy)
         if rule.means == "empty":
             return EmptyList(message)
         if rule.means == "skip":
             return SkippedList(message)
+        if is_unauthorized:
+            return Unauthorized(message, 401)
         if response.status == 401:
             return Unauthorized(message, response.status)
         return RequestRejected(message) if response.status in (400, 422) else Failure(message)

@@ -241,9 +241,8 @@ class Client:
         while True:
             carried = {source: source.credentials() for source in sources}
             response = self._transport.send(request, merged([own, *carried.values()]))
-            outdated = (
-                one for one, rejected in carried.items() if one not in renewed and one.renew(response.status, rejected)
-            )
+            status = self._answers.status(stream, response)
+            outdated = (one for one, rejected in carried.items() if one not in renewed and one.renew(status, rejected))
             source = next(outdated, None)
             if source is None:
                 return response

@@ -13,7 +13,7 @@ from engine.declare.values import Choice, Integer, OneOrMore, Scalar, Text
 from engine.jsonpath import JsonPath
 from engine.spec.records import fits, values_at
 
-Meaning = Literal["wait", "empty", "skip", "failure"]
+Meaning = Literal["wait", "empty", "skip", "unauthorized", "failure"]
 
 MEANINGS: Final[Mapping[str, str]] = {
     "wait": "the server throttles requests. The request is sent again until it is accepted, for at most "
@@ -21,6 +21,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "empty": "the list has no records, so rows that it had are gone. Only the first response of a list can say so",
     "skip": "the list cannot be read. The rows of the stream or, for a child stream, those of this parent stay as they "
     "are, with a warning; a full refresh then deletes nothing",
+    "unauthorized": "the server rejects the credentials, as status 401 does. A token of `oauth2` or `login` is renewed "
+    "once; then the sync ends, and the failure names the settings of the credentials",
     "failure": "the stream fails at once, without another attempt",
 }
 
@@ -62,7 +64,8 @@ class Answer:
     )
     words: JsonPath | None = key(
         JSON_PATH,
-        "For `failure`: JSONPath of the server's message, to repeat in the log. By default, the whole body.",
+        "For `failure` and `unauthorized`: JSONPath of the server's message, to repeat in the log. By default, the "
+        "whole body.",
         default=None,
     )
 

@@ -584,9 +584,9 @@ def answers_compare_one_value(spec: Spec, at: Node) -> Violations:
 def answers_have_what_their_meaning_uses(spec: Spec, at: Node) -> Violations:
     """Only a wait ends, and only a failure has a message."""
     for answer, node in _answers(spec, at):
-        for name, meaning in (("until", "wait"), ("words", "failure")):
-            if node.get(name) is not None and answer.means is not INVALID and answer.means != meaning:
-                yield Violation(node.at(name), f"only means: {meaning} has {name}", at_key=True)
+        for name, meanings in (("until", ("wait",)), ("words", ("failure", "unauthorized"))):
+            if node.get(name) is not None and answer.means is not INVALID and answer.means not in meanings:
+                yield Violation(node.at(name), f"only means: {' or '.join(meanings)} has {name}", at_key=True)
 
 
 def _requests_of_changes(stream: Node) -> Iterator[Node]:

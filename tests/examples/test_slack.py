@@ -65,9 +65,9 @@ def test_throttled_requests_are_sent_again(slack: Slack) -> None:
 
 
 def test_errors_with_status_200_are_reported(slack: Slack) -> None:
-    """The message repeats what the API says. It is not sent again."""
+    """A rejected token names its setting. The message repeats what the API says. It is not sent again."""
     example = connected(slack, "users", token="xoxb-n0-such-token")
     failure = example.failure()
-    assert "invalid_auth" in failure
+    assert "invalid_auth. Check that token in the configuration is valid." in failure
     assert "xoxb-n0-such-token" not in failure
     assert len(example.requests) == 1

@@ -9,9 +9,11 @@ import pytest
 
 from dev.testbed.loopback import Reply
 from engine.failures import Failure, Unauthorized
+from engine.sync import sync
+from tests.in_process import InProcess
 from tests.lists import HEAD, START, Server, alive, synced
-from tests.shop import Recorder
-from tests.specs import edited
+from tests.shop import Lines, Recorder, connection
+from tests.specs import edited, parsed
 
 REPOS = f"""{HEAD}
   repos:
@@ -150,6 +152,59 @@ def test_a_declared_failure_of_a_401_is_one_of_the_credentials(tmp_path: Path) -
     failed = failure(tmp_path, reply, declaring({"status": 401, "means": "failure", "words": "$.why"}))
     assert isinstance(failed, Unauthorized)
     assert "returned 401 Unauthorized: expired." in str(failed)
+
+
+REJECTED = {"path": "$.errors[*].extensions.code", "is": "UNAUTHENTICATED", "means": "unauthorized"}
+SAID = Reply({"errors": [{"message": "Token k3y-7 expired", "extensions": {"code": "UNAUTHENTICATED"}}]})
+
+
+def test_credentials_that_are_rejected_with_another_status_end_the_sync(tmp_path: Path) -> None:
+    """At once, with the name of the setting and the server's words, without the key."""
+    text = edited(
+        declaring({**REJECTED, "words": "$.errors[*].message"}),
+        add={
+            "configuration.api_key": {"description": "A key.", "secret": True},
+            "api.authentication": {"style": "bearer", "token": "${api_key}"},
+        },
+    )
+    other = {**parsed(text)["streams"]["repos"], "endpoint": "GET /other", "description": "One row each."}
+    server = Server(repos=SAID, other=[])
+    with InProcess(server) as loopback, pytest.raises(Unauthorized) as caught:
+        resolved = connection(tmp_path, loopback.url, edited(text, add={"streams.other": other}), api_key="k3y-7")
+        sync(resolved, {}, Recorder(), Lines())
+    assert caught.value.status == 401
+    assert "returned 200 OK: Token *** expired. Check that api_key in the configuration is valid." in str(caught.value)
+    assert "other" not in server.seen
+
+
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_a_token_is_renewed_if_it_is_rejected_with_another_status(tmp_path: Path, is_accepted: bool) -> None:
+    """Once; if the new one is rejected, too, that is final."""
+    login = {"style": "login", "endpoint": "POST /login", "body": {"password": "${password}"}, "token": "$.token"}
+    text = edited(
+        declaring(REJECTED),
+        add={
+            "configuration.password": {"description": "A password.", "secret": True},
+            "api.authentication": login,
+        },
+    )
+
+    class Renewing(Server):
+        def __call__(self, seen: Any) -> Reply:
+            if is_accepted and self.seen.count("login") == 2:
+                self.lists["repos"] = [{"id": "a"}]
+            return super().__call__(seen)
+
+    server, recorder = Renewing(repos=SAID, login={"token": "t1"}), Recorder()
+    with InProcess(server) as loopback:
+        resolved = connection(tmp_path, loopback.url, text, password="p4ss")
+        if is_accepted:
+            sync(resolved, {}, recorder, Lines())
+        else:
+            with pytest.raises(Unauthorized):
+                sync(resolved, {}, recorder, Lines())
+    assert server.seen == ["login", "repos", "login", "repos"]
+    assert [*alive(recorder, "repos")] == (["a"] if is_accepted else [])
 
 
 # --- empty and skip --------------------------------------------------------------------------------------------------
