@@ -92,8 +92,8 @@ def choose(
         elif len(named) > 1 and name != _ALL:
             problems.append(f"item {number} is the name of {len(named)} {noun}: select by key")
         chosen = chosen - named if is_excluded else chosen | named
-    if not chosen and found and not problems and not gone:
-        problems.append(f"it leaves out all {noun}")
+    if not chosen and not problems:
+        problems.append(f"none of the {noun} is left")
     if problems:
         raise Failure(f"{setting}: {'; '.join(problems)}. There are: {_listed(found)}.")
     return [one for one in found if one.key in chosen]

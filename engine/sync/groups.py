@@ -170,7 +170,8 @@ class StreamGroups:
             for group, one in ones:
                 if name in group.outcome.complete:
                     group.outcome.of(one, partial(_read, one, lists, stack))
-            unread = [group.outcome.partition for group, _ in ones if group.outcome.has_failed(name)]
+            read = {one for one, _ in lists}
+            unread = [group.outcome.partition for group, one in ones if one not in read and one.was_synced]
             if not unread:
                 ones[0][1].truncate_table()
                 for one, rows in lists:

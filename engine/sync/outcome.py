@@ -145,7 +145,7 @@ class Outcome:
         if not self.complete and not self._has_declared:
             warning = " ".join(self._resolved.settings.warnings)
             settings = " and ".join(self._resolved.settings_behind("api.base_url")) or "api.base_url"
-            missing = ", ".join(self._missing)
+            missing = ", ".join([*self._missing][: 1 if self.partition is not None else None])
             return Failure(f"none of the endpoints exists: {missing}. Check {settings}. {warning}".rstrip())
         return None
 

@@ -148,9 +148,7 @@ class StreamSync:
 
     def truncate_table(self) -> None:
         """Truncate a table that partitions share, and forget what each knows of it."""
-        self._writer.start_over()
-        self._writer.checkpoint()
-        self._sender.truncate()
+        self._writer.truncate_for_all()
 
     def whole_list(self) -> WholeList:
         """All rows of a full refresh, for a table of which it is not known which rows it has."""

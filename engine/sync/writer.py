@@ -36,6 +36,8 @@ class Writer:
         self._saved = state
         self._rows = 0
         self._last = time.monotonic()
+        self.truncated: set[str] = set()
+        """The tables that were truncated in this sync."""
 
     def of(self, stream: Stream, partition: Partition | None = None) -> StreamWriter:
         """What writes the rows and the state of one stream, of one partition if the connection has any."""
@@ -60,6 +62,7 @@ class Writer:
             self._checkpoint()
         self._destination.truncate(table)
         self._rows += 1
+        self.truncated.add(table)
 
     def start_over(self, stream: str, after: Callable[[StreamState], StreamState]) -> None:
         """Let all partitions read a stream from the start. ``after``: what is left of the state of each."""
@@ -198,6 +201,10 @@ class StreamWriter:
         """
         return False
 
+    def truncate_for_all(self) -> None:
+        """Soft-delete all rows, also those of other partitions."""
+        self.truncate()
+
     def others(self) -> list[StreamState]:
         """The states of the stream in other partitions, which fill the same table."""
         return []
@@ -224,9 +231,18 @@ class PartitionWriter(StreamWriter):
         self._writer.delete(self._table, {**dict(zip(self._primary_key, key, strict=True)), **self._columns})
 
     def truncate(self) -> None:
-        """Soft-delete all rows, unless the table can have rows of other partitions: then those of this one are new."""
-        if not any(state.has_begun for state in self.others()):
+        """Soft-delete all rows, unless the table can have rows of other partitions: then those of this one are new.
+
+        Rows without a cursor, from a server without a clock, leave no trace in the state. So a table is truncated once.
+        """
+        if self._table not in self._writer.truncated and not any(state.has_begun for state in self.others()):
             self._writer.truncate(self._table)
+
+    def truncate_for_all(self) -> None:
+        """Soft-delete the rows of all partitions, and forget how far the stream was read in each."""
+        self.start_over()
+        self.checkpoint()
+        self._writer.truncate(self._table)
 
     def start_over(self, surplus: Surplus | None = None, made_by: str | None = None) -> bool:
         """Forget in all partitions how far the stream was read."""

@@ -13,7 +13,7 @@ from dev.testbed.loopback import Answerer, Reply, Seen
 from engine.failures import Failure, Unauthorized
 from tests.effort import cases
 from tests.hostile.account import PARTITIONED, Account, AccountWorld
-from tests.hostile.misbehaviors import SERVER_ERROR, on, respond
+from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, dated, on, respond
 from tests.hostile.model import FINAL, OPEN, Model
 from tests.hostile.world import Killed
 from tests.in_process import InProcess
@@ -257,7 +257,7 @@ def test_a_name_that_the_list_does_not_have_is_a_failure_at_once(server: InProce
     )
     assert {seen.path for seen in account.requests} == {"/api/workspaces/filter"}
     world.settings["workspaces"] = "-all"
-    assert "it leaves out all workspaces" in world.fails()
+    assert "none of the workspaces is left" in world.fails()
 
 
 def test_a_selected_workspace_that_is_gone_is_no_mistake(server: InProcess, account: Account) -> None:
@@ -323,8 +323,9 @@ def test_a_changed_declaration_truncates_a_table_once(world: AccountWorld, accou
     assert world.all_wrong() == {}
 
 
+@pytest.mark.parametrize("reply", [SERVER_ERROR, NOT_FOUND])
 def test_a_table_of_too_many_rows_to_know_is_sent_again_once_all_lists_are_read(
-    server: InProcess, account: Account, monkeypatch: pytest.MonkeyPatch
+    server: InProcess, account: Account, reply: Reply, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A truncate deletes the rows of all workspaces. If one of them cannot be read, the table is left as it is."""
     monkeypatch.setattr("engine.reading.full_refresh.KNOWN_MAX", 6)
@@ -334,7 +335,7 @@ def test_a_table_of_too_many_rows_to_know_is_sent_again_once_all_lists_are_read(
     assert world.all_wrong() == {}
     gone = next(iter(account.models["w2"].tables["tags"]))
     del account.models["w2"].tables["tags"][gone]
-    account.misbehaviors = [respond(SERVER_ERROR, on("/workspaces/w3/tags"))]
+    account.misbehaviors = [respond(reply, on("/workspaces/w3/tags"))]
     message = world.fails()
     assert (
         "the table is truncated and sent again; it is left as it is until the workspaces name of w3 can be" in message
@@ -346,6 +347,20 @@ def test_a_table_of_too_many_rows_to_know_is_sent_again_once_all_lists_are_read(
     assert world.all_wrong() == {}
     world.sync()
     assert world.warehouse.writes() == []
+
+
+def test_rows_that_leave_no_trace_in_the_state_are_not_truncated_by_the_next_workspace(
+    server: InProcess, account: Account
+) -> None:
+    """Without a cursor and without a clock, nothing in the state says that there are rows."""
+    for model in account.models.values():
+        for note in model.tables["notes"].values():
+            note["updated"] = None
+    account.misbehaviors = [dated(account, None, on("/"))]  # type: ignore[arg-type]
+    world = AccountWorld(server, account, streams="notes")
+    for _ in range(2):
+        world.sync()
+        assert not world.wrong("notes")
 
 
 def test_more_keys_than_the_state_holds_truncate_at_the_next_sync(
