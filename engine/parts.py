@@ -1,20 +1,23 @@
 """A stream's list in parts, for engines that read on several machines, and the state with which the connector goes on.
 
     made = plan(resolved, "flow_runs", log, recent=timedelta(hours=24))
+    opened = []
     for part in made.parts:  # anywhere, in any order, and again if it fails
         for rows in read(resolved, part, log):
+            opened += [row for row in rows if row.open_at is not None]
             ...
-    state = hand_over(resolved, made, open_at)
+    state = hand_over(resolved, made, opened)
 
 A part is a position of the list, as the state has it for an interrupted pass. So reading a part is what a sync does,
 and what a plan leaves to the connector is an interrupted first sync, which the next sync resumes: it reads the rows
 that were open and those that are recent, and then what changed since the plan was made.
+
+A connection with partitions has parts of each, and a part names its partition.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -28,12 +31,16 @@ from engine.pagination.keyset import Keyset
 from engine.reading.backfill import read_all
 from engine.reading.declared import made_by, read_by
 from engine.reading.pages import PageReader
+from engine.reading.partitions import find_partitions
 from engine.reading.source import Source, sources
 from engine.requests import Record
 from engine.rows.mapping import Row
-from engine.spec.dialect import Spec, Stream
+from engine.spec.dialect import Spec
 from engine.spec.load import ResolvedSpec
+from engine.spec.partitions import Partition, choose
 from engine.state import PassState, StreamState, load_state
+from engine.sync.groups import PartitionLog
+from engine.sync.partitions import check_keys
 
 _STEP: Final = timedelta(microseconds=1)
 _NARROWEST: Final = timedelta(seconds=1)
@@ -45,11 +52,13 @@ _RANGES_MAX: Final = 100  # of open rows, in the state
 class Part:
     """A part of a stream's list. It holds no setting, and pickles.
 
-    ``position``: where it starts and ends; None for the whole of a list that cannot be cut.
+    ``position``: where it starts and ends; None for the whole of a list that cannot be cut. ``partition``: where the
+    list is, if the connection has partitions.
     """
 
     stream: str
     position: str | None = None
+    partition: Partition | None = None
 
 
 @dataclass(frozen=True)
@@ -57,13 +66,15 @@ class Plan:
     """The parts of a stream's list.
 
     ``began``: when it was made, by the server's clock. What changes later can be in no part. ``until``: rows dated then
-    or later are in no part; None if all rows are in one. ``made_by``, ``read_by``: fingerprints of the declaration.
+    or later are in no part; None if all rows are in one. ``partitions``: those whose lists were cut; None stands for a
+    connection without partitions. ``made_by``, ``read_by``: fingerprints of the declaration.
     """
 
     stream: str
     began: datetime
     until: datetime | None
     parts: tuple[Part, ...]
+    partitions: tuple[Partition | None, ...]
     made_by: str
     read_by: str
 
@@ -91,15 +102,18 @@ def plan(resolved: ResolvedSpec, name: str, log: Log, *, rows: int = 100_000, re
     Raises:
         Failure: the first page of the list, or a count, could not be read.
     """
-    with _source(resolved, name, log) as source:
-        listed = source
-        while listed.parent is not None and listed.stream.parent is not None:
-            listed = listed.parent
-        began, first = _start(listed)
+    parts: list[Part] = []
+    log = RedactingLog(log, resolved.settings.secrets.redact)
+    with Client(resolved, log) as client, PageReader(client, 1) as pages:
+        partitions = _partitions(resolved, name, pages, log)
+        every = [_source(resolved, name, pages, log, partition) for partition in partitions]
+        starts = [_start(_top(source)) for source in every]
+        began = min(asked_at for asked_at, _ in starts)
         until = began - recent if recent is not None else None
-        edges = _edges(listed, first, began, until, rows)
-        parts = tuple(Part(name, _position(at, to)) for at, to in pairwise(edges))
-        return Plan(name, began, until, parts, made_by(source), read_by(source))
+        for partition, source, (_, first) in zip(partitions, every, starts, strict=True):
+            edges = _edges(_top(source), first, began, until, rows)
+            parts += [Part(name, _position(start, end), partition) for start, end in pairwise(edges)]
+    return Plan(name, began, until, tuple(parts), tuple(partitions), made_by(every[0]), read_by(every[0]))
 
 
 def read(resolved: ResolvedSpec, part: Part, log: Log, *, share: float = 1.0) -> Iterator[Sequence[PartRow]]:
@@ -116,20 +130,21 @@ def read(resolved: ResolvedSpec, part: Part, log: Log, *, share: float = 1.0) ->
     Raises:
         Failure: the part could not be read completely.
     """
-    with _source(with_share(resolved, share), part.stream, log) as source:
+    log = RedactingLog(log, resolved.settings.secrets.redact)
+    with Client(with_share(resolved, share), log) as client, PageReader(client, 1) as pages:
+        source = _source(resolved, part.stream, pages, log, part.partition)
         mapping, open_at = source.mapping, _open_at(source)
+        columns = part.partition.columns if part.partition is not None else {}
         for batch in read_all(source, part.position, restarts=part.position is None):
-            rows = [
-                PartRow(mapping.row(record), open_at(record)) for _, record in batch.records if mapping.is_row(record)
-            ]
-            if rows:
-                yield rows
+            records = [record for _, record in batch.records if mapping.is_row(record)]
+            if records:
+                yield [PartRow({**mapping.row(record), **columns}, open_at(record)) for record in records]
         for warning in mapping.mismatch_warnings():
             source.log.warning(warning)
 
 
 def hand_over(
-    resolved: ResolvedSpec, made: Plan, open_at: Iterable[datetime], state: Mapping[str, Any] | None = None
+    resolved: ResolvedSpec, made: Plan, opened: Iterable[PartRow], state: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The state of a first sync that was interrupted after all parts of a plan.
 
@@ -139,22 +154,29 @@ def hand_over(
     Args:
         resolved: The spec with the settings of the connection.
         made: The plan. All of its parts were read.
-        open_at: The timestamps of the rows that were open.
+        opened: The rows that were open. Of their columns, only those of the partition are needed.
         state: The connection's state so far; its other streams keep theirs.
 
     Raises:
         Failure: the stream cannot be handed over, or the state is of another API.
     """
-    stream = resolved.spec.streams[made.stream]
-    reason = _reason_against(resolved.spec, stream, made)
+    reason = _reason_against(resolved.spec, made)
     if reason is not None or made.until is None:
         raise Failure(f"{made.stream}: {reason}; leave its first sync to the connector.")
-    ranges = _ranges({at for at in open_at if EARLIEST < at < made.until}, _RANGES_MAX)
-    position = ",".join(
-        [*(f"{format_instant(at)}..{format_instant(to)}" for at, to in ranges), format_instant(made.until)]
-    )
-    after = StreamState(current_pass=PassState(made.began, position), made_by=made.made_by, read_by=made.read_by)
-    return load_state(state or {}, resolved.spec.api.base_url).with_stream(made.stream, after).dump()
+    after = load_state(state or {}, resolved.spec.api.base_url)
+    check_keys(resolved, after)
+    columns = tuple(resolved.partitions.columns) if resolved.partitions is not None else ()
+    instants: dict[tuple[Any, ...], set[datetime]] = {}
+    for row, at in opened:
+        if at is not None and EARLIEST < at < made.until:
+            instants.setdefault(tuple(row[column] for column in columns), set()).add(at)
+    after = replace(after, partitioned_by=columns)
+    for partition in made.partitions:
+        key, of = (partition.key, tuple(partition.columns.values())) if partition is not None else (None, ())
+        position = _rest(instants.get(of, ()), made.until)
+        one = StreamState(current_pass=PassState(made.began, position), made_by=made.made_by, read_by=made.read_by)
+        after = after.with_stream(made.stream, one, key)
+    return after.dump()
 
 
 def with_share(resolved: ResolvedSpec, share: float) -> ResolvedSpec:
@@ -166,12 +188,37 @@ def with_share(resolved: ResolvedSpec, share: float) -> ResolvedSpec:
     return replace(resolved, spec=replace(resolved.spec, api=replace(api, rate_limit=slower)))
 
 
-@contextmanager
-def _source(resolved: ResolvedSpec, name: str, log: Log) -> Iterator[Source]:
-    """One stream on the server."""
-    log = RedactingLog(log, resolved.settings.secrets.redact)
-    with Client(resolved, log) as client, PageReader(client, 1) as pages:
-        yield sources(resolved.spec, pages, log)[name]
+def _source(resolved: ResolvedSpec, name: str, pages: PageReader, log: Log, partition: Partition | None) -> Source:
+    """One stream on the server, in a partition if the connection has any."""
+    if partition is not None:
+        pages, log = pages.below(partition.base_url), PartitionLog(log, partition.name)
+    return sources(resolved.spec, pages, log)[name]
+
+
+def _top(source: Source) -> Source:
+    """The source whose list is cut: of a child, that of its parent, or of the parent's parent."""
+    while source.parent is not None and source.stream.parent is not None:
+        source = source.parent
+    return source
+
+
+def _partitions(resolved: ResolvedSpec, name: str, pages: PageReader, log: Log) -> Sequence[Partition | None]:
+    """The partitions that a stream is read in.
+
+    Raises:
+        Failure: their list could not be read, or none of them is selected.
+    """
+    declared = resolved.partitions
+    if declared is None:
+        return [None]
+    found = find_partitions(resolved, declared, pages, log)
+    setting = " and ".join(resolved.settings_behind("api.partitions.selected")) or "api.partitions.selected"
+    chosen = choose(found, declared.selected, declared.noun, setting)
+    if not chosen:
+        raise Failure(f"{declared.noun}: their list is empty. Check that the key has access to them.")
+    if not resolved.spec.is_in_partitions(resolved.spec.streams[name]):
+        raise Failure(f"{name}: it is the same in all {declared.noun}; leave it to the connector.")
+    return chosen
 
 
 # --- cutting ----------------------------------------------------------------------------------------------------------
@@ -249,8 +296,9 @@ def _open_at(source: Source) -> Callable[[Record], datetime | None]:
     return open_at
 
 
-def _reason_against(spec: Spec, stream: Stream, made: Plan) -> str | None:
+def _reason_against(spec: Spec, made: Plan) -> str | None:
     """Why the connector cannot go on after the parts of a plan; None if it can."""
+    stream = spec.streams[made.stream]
     family = [stream]
     while (parent := spec.parent_of(family[-1])) is not None:
         family.append(parent)
@@ -269,10 +317,16 @@ def _reason_against(spec: Spec, stream: Stream, made: Plan) -> str | None:
     return None
 
 
+def _rest(opened: Collection[datetime], until: datetime) -> str:
+    """The position of an interrupted pass that has read all but the rows at these timestamps and from ``until`` on."""
+    ranges = ((first, last + _STEP) for first, last in _ranges(opened, _RANGES_MAX))
+    bounds = [f"{format_instant(first)}..{format_instant(end)}" for first, end in ranges]
+    return ",".join([*bounds, format_instant(until)])
+
+
 def _ranges(instants: Collection[datetime], most: int) -> Sequence[tuple[datetime, datetime]]:
-    """The instants in at most so many ranges; those that lie closest to each other share one."""
+    """The first and last instants of at most so many ranges; those that lie closest to each other share one."""
     ordered = sorted(instants)
     gaps = sorted(range(1, len(ordered)), key=lambda number: ordered[number] - ordered[number - 1], reverse=True)
-    starts = sorted(gaps[: most - 1])
-    bounds = [0, *starts, len(ordered)] if ordered else []
-    return [(ordered[first], ordered[last - 1] + _STEP) for first, last in pairwise(bounds)]
+    bounds = [0, *sorted(gaps[: most - 1]), len(ordered)] if ordered else []
+    return [(ordered[first], ordered[last - 1]) for first, last in pairwise(bounds)]

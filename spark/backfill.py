@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from pyspark.sql import DataFrame, SparkSession, functions
 
 from engine.declare.values import DURATION, duration
 from engine.instants import EPOCH
-from engine.parts import Plan, hand_over, plan
+from engine.parts import PartRow, Plan, hand_over, plan
+from engine.spec.load import ResolvedSpec
 from spark import OPEN_AT
 from spark.settings import StandardLog
-from spark.source import FORMAT, RestStreams, connected
+from spark.source import FORMAT, RestStreams, connected, parts_option
 
 
 def backfill(
@@ -55,15 +56,16 @@ def backfill(
     made = plan(found, options["stream"], StandardLog(), rows=rows, recent=recent)
     if state is not None:
         hand_over(found, made, (), state)  # fails before anything is read
-    positions = json.dumps([part.position for part in made.parts])
     share = 1 / max(1, min(len(made.parts), spark.sparkContext.defaultParallelism))
     spark.dataSource.register(RestStreams)
-    frame = spark.read.format(FORMAT).options(**options, positions=positions, share=str(share)).load()
-    stream = found.spec.streams[made.stream]
-    if stream.windows is not None:  # parts overlap by a second
-        frame = frame.dropDuplicates(list(stream.primary_key))
+    frame = spark.read.format(FORMAT).options(**options, parts=parts_option(made.parts), share=str(share)).load()
+    table = found.table_of(found.spec.streams[made.stream])
+    if table.windows is not None:  # parts overlap by a second
+        frame = frame.dropDuplicates(list(table.primary_key))
     written = _write(spark, frame, to, table_format)
-    return made, hand_over(found, made, _open_at(written), state) if state is not None else None
+    if state is None:
+        return made, None
+    return made, hand_over(found, made, _opened(written, found), state)
 
 
 def _write(spark: SparkSession, frame: DataFrame, to: str, table_format: str) -> DataFrame:
@@ -77,10 +79,12 @@ def _write(spark: SparkSession, frame: DataFrame, to: str, table_format: str) ->
     return spark.read.parquet(to)
 
 
-def _open_at(written: DataFrame) -> list[datetime]:
-    """The timestamps of open rows. As numbers, they do not depend on the session's time zone."""
-    micros = written.where(functions.col(OPEN_AT).isNotNull()).select(functions.unix_micros(OPEN_AT)).distinct()
-    return [EPOCH + timedelta(microseconds=at) for (at,) in micros.collect()]
+def _opened(written: DataFrame, found: ResolvedSpec) -> Iterator[PartRow]:
+    """The open rows, with the columns of their partition. Instants as numbers do not depend on the session's zone."""
+    columns = list(found.partitions.columns) if found.partitions is not None else []
+    rows = written.where(functions.col(OPEN_AT).isNotNull()).select(*columns, functions.unix_micros(OPEN_AT)).distinct()
+    for *values, micros in rows.collect():
+        yield PartRow(dict(zip(columns, values, strict=True)), EPOCH + timedelta(microseconds=micros))
 
 
 def _span(text: str) -> timedelta:

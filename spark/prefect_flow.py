@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from prefect import flow, task
 from pyarrow.parquet import ParquetWriter
 
-from engine.parts import Part, hand_over, plan, read
+from engine.parts import Part, PartRow, hand_over, plan, read
 from spark.arrow import arrow_schema, record_batch
 from spark.settings import StandardLog, resolved
 
@@ -24,15 +24,15 @@ STREAMS = Path("streams.yaml")
 
 
 @task(retries=3)
-def read_part(part: Part, to: Path) -> list[datetime]:
-    """Write a part to a file of its own, which a retry replaces; returns where its open rows lie."""
+def read_part(part: Part, to: Path) -> list[PartRow]:
+    """Write a part to a file of its own, which a retry replaces; returns its open rows."""
     connected = resolved(STREAMS, {})
-    stream, open_at = connected.spec.streams[part.stream], []
-    with ParquetWriter(to, arrow_schema(stream)) as file:
+    table, opened = connected.table_of(connected.spec.streams[part.stream]), []
+    with ParquetWriter(to, arrow_schema(table)) as file:
         for rows in read(connected, part, StandardLog(), share=1 / 4):
-            file.write_batch(record_batch(stream, rows))
-            open_at += [at for _, at in rows if at is not None]
-    return open_at
+            file.write_batch(record_batch(table, rows))
+            opened += [row for row in rows if row.open_at is not None]
+    return opened
 
 
 @flow
@@ -43,8 +43,8 @@ def backfill(name: str, folder: Path, state: Path) -> None:
     hand_over(connected, made, ())  # fails before anything is read
     folder.mkdir(parents=True)
     files = [folder / f"{number:05}.parquet" for number in range(len(made.parts))]
-    open_at = [at for found in read_part.map(made.parts, files).result() for at in found]
-    state.write_text(json.dumps(hand_over(connected, made, open_at)))
+    opened = [row for rows in read_part.map(made.parts, files).result() for row in rows]
+    state.write_text(json.dumps(hand_over(connected, made, opened)))
 
 
 if __name__ == "__main__":

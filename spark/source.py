@@ -11,7 +11,7 @@ Options, besides the settings of streams.yaml that are not secret:
 - ``file``: where streams.yaml is on every machine, or its name if `--files` brings it there. Default: streams.yaml.
 - ``rows``: about how many rows a partition has at most, 100000 by default.
 - ``share``: the share of the API's rate limit that each reader takes, 1 by default.
-- ``positions``: the parts, as a JSON list of their positions. Without it, they are planned.
+- ``parts``: the parts, as :func:`parts_option` writes them. Without it, they are planned.
 
 A secret such as `api_key` comes from the environment of the driver and the executors: `REST_STREAMS_API_KEY`.
 """
@@ -19,7 +19,7 @@ A secret such as `api_key` comes from the environment of the driver and the exec
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,12 +31,13 @@ from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from engine.parts import Part, plan, read
 from engine.spec.dialect import Field
 from engine.spec.load import ResolvedSpec
+from engine.spec.partitions import Partition
 from spark import OPEN_AT
 from spark.arrow import record_batch
 from spark.settings import StandardLog, resolved
 
 FORMAT: Final = "rest-streams"
-_OWN: Final = frozenset({"stream", "file", "rows", "share", "positions"})
+_OWN: Final = frozenset({"stream", "file", "rows", "share", "parts"})
 _TYPES: Final[Mapping[str, types.DataType]] = {
     "STRING": types.StringType(),
     "XML": types.StringType(),
@@ -64,8 +65,9 @@ class RestStreams(DataSource):
 
     def schema(self) -> types.StructType:
         """The columns of the stream with their descriptions as comments, and whether a row is open."""
-        stream = connected(self.options).spec.streams[self.options["stream"]]
-        columns = [_column(name, field) for name, field in stream.fields.items()]
+        found = connected(self.options)
+        table = found.table_of(found.spec.streams[self.options["stream"]])
+        columns = [_column(name, field) for name, field in table.fields.items()]
         about = {"comment": "Set if the row can still change: the timestamp at which the connector reads it again."}
         return types.StructType([*columns, types.StructField(OPEN_AT, types.TimestampType(), True, about)])
 
@@ -90,9 +92,9 @@ class PartReader(DataSourceReader):
 
     def partitions(self) -> Sequence[InputPartition]:
         """The parts: those in the options, or those that are planned now."""
-        name, positions = self.options["stream"], self.options.get("positions")
-        if positions is not None:
-            return [PartPartition(Part(name, position)) for position in json.loads(positions)]
+        name, given = self.options["stream"], self.options.get("parts")
+        if given is not None:
+            return [PartPartition(_part(name, *one)) for one in json.loads(given)]
         rows = int(self.options.get("rows", 100_000))
         return [PartPartition(part) for part in plan(connected(self.options), name, StandardLog(), rows=rows).parts]
 
@@ -100,9 +102,18 @@ class PartReader(DataSourceReader):
         """The rows of a part, a batch for each page."""
         assert isinstance(partition, PartPartition)
         found, share = connected(self.options), float(self.options.get("share", 1))
-        stream = found.spec.streams[partition.part.stream]
+        table = found.table_of(found.spec.streams[partition.part.stream])
         for rows in read(found, partition.part, StandardLog(), share=share):
-            yield record_batch(stream, rows)
+            yield record_batch(table, rows)
+
+
+def parts_option(parts: Iterable[Part]) -> str:
+    """Parts as the value of an option."""
+    return json.dumps([(part.position, part.partition and vars(part.partition)) for part in parts])
+
+
+def _part(stream: str, position: str | None, partition: Mapping[str, Any] | None) -> Part:
+    return Part(stream, position, Partition(**partition) if partition is not None else None)
 
 
 def connected(options: Mapping[str, str]) -> ResolvedSpec:

@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from engine.spec.dialect import Stream
-from engine.spec.load import load
+from engine.spec.load import load, with_columns
 from spark import OPEN_AT
 
 
@@ -62,9 +62,13 @@ def main() -> None:
     parser.add_argument("--history", required=True, help="the history: a table, or read_parquet('lake/flow_runs/*')")
     parser.add_argument("--name", help="the view; by default the stream's name and _with_history")
     parser.add_argument("--file", type=Path, default=Path("streams.yaml"))
+    parser.add_argument("--partitions", action="store_true", help="the connection has partitions, such as workspaces")
     parser.add_argument("--text", default="VARCHAR", help="the type of strings: STRING on Databricks and BigQuery")
     given = parser.parse_args()
-    stream = load(given.file).streams[given.stream]
+    spec = load(given.file)
+    stream = spec.streams[given.stream]
+    if given.partitions and spec.api.partitions is not None:
+        stream = with_columns(stream, spec.api.partitions.fields)
     name = given.name or f"{given.stream}_with_history"
     print(view(stream, name, given.synced, given.history, text=given.text), end="")
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.testbed.loopback import Reply, Seen
+from dev.testbed.loopback import Answerer, Reply, Seen
 from engine.failures import Failure
 from engine.instants import format_instant, parse_instant
 from engine.parts import Part, PartRow, Plan, hand_over, plan, read, with_share
@@ -68,7 +69,7 @@ class Copied:
     def __init__(self, resolved: ResolvedSpec, model: Model) -> None:
         self.resolved, self.model = resolved, model
         self.history: dict[str, dict[str, Any]] = {}
-        self.open_at: list[datetime] = []
+        self.opened: list[PartRow] = []
         self.recorder = Recorder()
 
     def read(self, made: Plan, before: Callable[[int], None] = lambda number: None) -> None:
@@ -76,7 +77,7 @@ class Copied:
         for number, part in enumerate(made.parts):
             before(number)
             for rows in read(self.resolved, part, Lines()):
-                self.open_at += [at for _, at in rows if at is not None]
+                self.opened += [row for row in rows if row.open_at is not None]
                 self.history |= {row["id"]: row for row, at in rows if at is None}
 
     def sync(self, state: dict[str, Any] | None = None) -> list[tuple[str, Any]]:
@@ -114,9 +115,14 @@ def connected(tmp_path: Path) -> Iterator[Callable[..., Copied]]:
         yield connect
 
 
+def rows_in(copied: Copied, part: Part) -> list[PartRow]:
+    """The rows of a part."""
+    return [row for rows in read(copied.resolved, part, Lines()) for row in rows]
+
+
 def rows_of(copied: Copied, made: Plan) -> list[list[PartRow]]:
     """The rows of each part."""
-    return [[row for rows in read(copied.resolved, part, Lines()) for row in rows] for part in made.parts]
+    return [rows_in(copied, part) for part in made.parts]
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -328,7 +334,7 @@ def test_no_change_falls_between_the_parts_and_the_connector(
 
     copied.read(made, meanwhile)
     model.wait(3600)
-    operations = copied.sync(hand_over(copied.resolved, made, copied.open_at))
+    operations = copied.sync(hand_over(copied.resolved, made, copied.opened))
     assert ("truncate", "runs") not in operations
     assert copied.differences == []
     model.wait(600)
@@ -342,7 +348,7 @@ def test_an_edit_of_a_finished_run_is_left_to_reconciliation(connected: Callable
     made = plan(copied.resolved, "runs", Lines(), rows=6, recent=RECENT)
     copied.read(made)
     model.edit(edited_run := run_in(model, FINAL, 0.0))
-    copied.sync(hand_over(copied.resolved, made, copied.open_at))
+    copied.sync(hand_over(copied.resolved, made, copied.opened))
     assert copied.differences == [edited_run]
     model.wait(DAY.total_seconds() + 1)
     copied.sync()
@@ -355,7 +361,8 @@ def test_a_hundred_ranges_hold_any_number_of_open_rows(connected: Callable[..., 
     made = plan(copied.resolved, "runs", Lines(), recent=RECENT)
     assert made.until is not None
     open_at = [made.until - timedelta(minutes=number * number) for number in range(1, 1000)]
-    position = hand_over(copied.resolved, made, open_at)["streams"]["runs"]["pass"]["position"]
+    opened = [PartRow({}, at) for at in open_at]
+    position = hand_over(copied.resolved, made, opened)["streams"]["runs"]["pass"]["position"]
     *ranges, rest = position.split(",")
     assert len(ranges) == 100
     bounds = [tuple(map(parse_instant, text.split(".."))) for text in ranges]
@@ -372,6 +379,51 @@ def test_the_other_streams_of_a_connection_keep_their_states(connected: Callable
     assert after["others"]["since"] == "2024-05-01T00:00:00.000000Z"
     assert after["runs"]["pass"]["began"] == format_instant(made.began)
     assert after["runs"].keys() == {"pass", "made_by", "read_by"}
+
+
+IN_PROJECTS = edited(
+    STREAMS,
+    add={
+        "configuration.projects": {"type": "list", "description": "The projects."},
+        "api.partitions": {
+            "noun": "projects",
+            "list": "${projects}",
+            "base_url": "/projects/$(partition.value)",
+            "columns": {"project": "$.value"},
+        },
+    },
+)
+
+
+def in_projects(projects: Mapping[str, Model]) -> Answerer:
+    """Responds for each project by its model."""
+
+    def answer(seen: Seen) -> Reply:
+        _, _, _, project, *path = seen.path.split("/")
+        return projects[project].answer(replace(seen, path="/".join(["/api", *path])))
+
+    return answer
+
+
+def test_the_parts_of_a_partition_name_it_and_each_is_handed_over(connected: Callable[..., Copied]) -> None:
+    """Rows of several partitions can have the same keys. What is open in one is not read again in the others."""
+    projects = {"a": server_of(), "b": server_of()}
+    copied = connected(projects["a"], IN_PROJECTS, projects="a, b")
+    with InProcess(in_projects(projects)):
+        made = plan(copied.resolved, "runs", Lines(), rows=10, recent=RECENT)
+        rows = [row for part in pickle.loads(pickle.dumps(made.parts)) for row in rows_in(copied, part)]
+        opened = [row for row in rows if row.open_at is not None and row.row["project"] == "a"]
+        state = hand_over(copied.resolved, made, opened)
+        operations = copied.sync(state)
+    keys = [(row["project"], row["id"]) for row, _ in rows]
+    assert len(keys) == len(set(keys)) == 2 * len({key for _, key in keys})
+    assert {part.partition.key for part in made.parts if part.partition is not None} == {"a", "b"}
+    positions = {key: one["streams"]["runs"]["pass"]["position"] for key, one in state["partitions"].items()}
+    assert len(positions["a"].split(",")) == len(opened) + 1
+    assert "," not in positions["b"]
+    assert ("truncate", "runs") not in operations
+    synced = copied.recorder.state["partitions"]
+    assert all("since" in synced[project]["streams"]["runs"] for project in projects)
 
 
 REFUSED = {

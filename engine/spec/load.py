@@ -74,7 +74,7 @@ class ResolvedSpec:
         """A stream as the destination has it."""
         if self.partitions is None or not self.spec.is_in_partitions(stream):
             return stream
-        return _with_columns(stream, self.partitions.fields)
+        return with_columns(stream, self.partitions.fields)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class ResolvedSpec:
         return tuple(dict.fromkeys(below))
 
 
-def _with_columns(stream: Stream, columns: Mapping[str, Field]) -> Stream:
+def with_columns(stream: Stream, columns: Mapping[str, Field]) -> Stream:
     """A stream with more columns in front, which are the first part of the primary key."""
     own = {name: field for name, field in stream.fields.items() if name not in columns}
     key = (name for name in stream.primary_key if name not in columns)

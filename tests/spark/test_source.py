@@ -16,8 +16,8 @@ from engine.instants import parse_instant
 from spark import OPEN_AT
 from spark.source import FORMAT, RestStreams
 from tests.reading.model import FINAL, OPEN, Model
-from tests.specs import SHIPPED
-from tests.test_parts import SECRET, WITH_SECRET
+from tests.specs import SHIPPED, edited
+from tests.test_parts import IN_PROJECTS, SECRET, WITH_SECRET, in_projects, server_of
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,21 @@ def test_every_row_is_read_once(session: SparkSession, model: Model, options: di
     }
 
 
+def test_the_partitions_of_a_connection_are_read_in_parts(session: SparkSession, tmp_path: Path) -> None:
+    """Each of them in several, with its column. Rows of both have the same keys."""
+    text = edited(IN_PROJECTS, add={"configuration.api_key": {"description": "The key.", "secret": True}})
+    (tmp_path / "streams.yaml").write_text(text, "utf-8")
+    session.dataSource.register(RestStreams)
+    options = {"file": str(tmp_path / "streams.yaml"), "stream": "runs", "projects": "a, b", "rows": "10"}
+    with Loopback(in_projects({"a": server_of(), "b": server_of()})) as server:
+        frame = session.read.format(FORMAT).options(**options, api_url=server.url).load()
+        rows = frame.select("project", "id").collect()
+        assert frame.rdd.getNumPartitions() > 4
+    assert frame.columns[:2] == ["project", "id"]
+    assert len(rows) == len(set(rows)) == 60
+    assert {project for project, _ in rows} == {"a", "b"}
+
+
 def test_no_secret_shows(
     session: SparkSession, options: dict[str, str], capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -77,7 +92,7 @@ def test_no_secret_shows(
     travels = sent + pickle.dumps(reader.partitions())
     assert SECRET.encode() not in travels
     with Loopback(lambda seen: pytest.fail("closed")) as closed:
-        gone = {**options, "api_url": closed.url, "positions": "[null]"}
+        gone = {**options, "api_url": closed.url, "parts": "[[null, null]]"}
     with pytest.raises(Exception, match="rest") as failure:  # no such server
         session.read.format(FORMAT).options(**gone).load().collect()
     session.sparkContext.setLogLevel("WARN")
