@@ -82,7 +82,9 @@ def children_of(
     """
     declared = source.stream.source
     assert declared is not None and source.parent is not None  # it has a parent
+    conditions = declared.where if isinstance(declared, Parent) else ()
     rows = [keyed for keyed in rows if source.parent.mapping.is_row(keyed[1])]
+    rows = [keyed for keyed in rows if all(condition.holds(keyed[1]) for condition in conditions)]
     if source.stream.endpoint is None:
         yield Batch([keyed for _, record in rows for keyed in _embedded_in(source, record)], asked_at)
         return

@@ -30,6 +30,7 @@ def made_by(source: Source) -> str:
             "records": stream.records.list or stream.records,
             **({"where": stream.where} if stream.where else {}),
             "parent": made_by(parent) if parent and stream.parent else None,
+            **({"of": stream.parent.where} if stream.parent and stream.parent.where else {}),
             "keys": [stream.fields[name].path for name in (*stream.primary_key, *_cursor(stream))],
         }
     )

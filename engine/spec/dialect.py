@@ -471,6 +471,13 @@ class Parent:
         default=True,
     )
 
+    where: tuple[Condition, ...] = key(
+        OneOrMore(Object(Condition)),
+        "Which rows of the parent are asked for their children: those whose record fulfills all these conditions. "
+        "Children of others count as gone.",
+        default=(),
+    )
+
     @property
     def records(self) -> tuple[Mapping[str, str], ...]:
         """The records of a parent that is a list of values."""

@@ -69,7 +69,7 @@ def _entry(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A condition that a record must fulfill to become a row. A value that is missing counts as null.
+    """A condition that a record must fulfill to count, such as to become a row. A missing value counts as null.
 
     If the path leads to several values, one that matches `is` is enough, and none may match `not`.
     """

@@ -671,6 +671,17 @@ def entries_are_known(spec: Spec, name: str, at: Node) -> Violations:
             yield Violation(place, f"{VALUE} needs records: {{map: ...}} or records: {{values: ...}}")
 
 
+def conditions_on_parents_are_of_their_records(spec: Spec, name: str, at: Node) -> Violations:
+    """What their records cannot have counts as null."""
+    stream, parent = spec.streams[name], spec.parent_of(spec.streams[name])
+    if stream.parent is None or parent is None:
+        return
+    for number, condition in _numbered(stream.parent.where):
+        place = at.at("parent", "where", number, "path")
+        if condition.path.text.startswith(PARENT) and parent.parent is None:
+            yield Violation(place, f"{PARENT} is the parent of {stream.parent.name}, which has none")
+
+
 def one_record_is_at_a_path(spec: Spec, name: str, at: Node) -> Violations:
     """The one record of a response is an object, whose properties are no records."""
     stream = spec.streams[name]
@@ -828,6 +839,7 @@ RELATION_RULES: Final = (
     parents_form_no_cycle,
     incremental_needs_a_cursor_field,
     entries_are_known,
+    conditions_on_parents_are_of_their_records,
     one_record_is_at_a_path,
     concurrency_is_within_that_of_the_api,
     lookback_needs_incremental,

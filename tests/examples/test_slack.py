@@ -30,7 +30,7 @@ def connected(api: Slack, *streams: str, token: str = TOKEN) -> Example:
 
 
 def test_all_rows_arrive_then_only_those_that_changed(slack: Slack) -> None:
-    """Each sync asks every channel for its messages since, and a new one for all. Others are skipped."""
+    """Each sync asks every channel that the app is in for its messages since, and a new one for all."""
     example = connected(slack)
     assert {table: len(keys) for table, keys in example.sync().items()} == {
         "channels": 3,
@@ -40,12 +40,12 @@ def test_all_rows_arrive_then_only_those_that_changed(slack: Slack) -> None:
     message = example.tables.rows["messages"]["C00000002", slack.messages["C00000002"][0]["ts"]]
     assert (message["posted_at"], message["reply_count"]) == (slack.ago(3 * DAY), 2)
     assert message["thread_ts"] == "1512085950.000216"
-    assert any("not_in_channel" in warning for warning in example.log.warnings)
+    assert not any("not_in_channel" in warning for warning in example.log.warnings)
 
     slack.now += HOUR
     assert example.sync() == {}
-    assert example.requests.count("GET /conversations.history") == 3
-    assert len(example.requests) == 6
+    assert example.requests.count("GET /conversations.history") == 2
+    assert len(example.requests) == 5
 
     ts = slack.post("C00000000", slack.ago(HOUR / 2))
     slack.post(slack.add_channel("new"), slack.ago(90 * DAY))
@@ -56,6 +56,14 @@ def test_all_rows_arrive_then_only_those_that_changed(slack: Slack) -> None:
     slack.messages["C00000000"][0] |= {"text": "Hi", "edited": {"user": "U00000001", "ts": ts}}
     slack.now += HOUR
     assert example.sync() == {"messages": [("C00000000", ts)]}
+
+
+def test_a_channel_that_does_not_let_the_app_in_is_skipped(slack: Slack) -> None:
+    """If the list of channels does not say so before."""
+    slack.channels[1]["is_member"] = None
+    example = connected(slack, "channels", "messages")
+    assert len(example.sync()["messages"]) == 231
+    assert any("not_in_channel" in warning for warning in example.log.warnings)
 
 
 def test_throttled_requests_are_sent_again(slack: Slack) -> None:

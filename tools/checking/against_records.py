@@ -47,7 +47,9 @@ def check_samples(
         try:
             parents = _parents(client, spec, stream, log, sampled)
             if stream.parent is not None and not parents:
-                findings.add("note", "sample", place, f"not sampled: {stream.parent.name} has no rows on this server")
+                missing = "none of its first rows is asked (where)" if stream.parent.where else "it has no rows"
+                message = f"not sampled: its parent is {stream.parent.name}, and {missing} on this server"
+                findings.add("note", "sample", place, message)
                 continue
             names_next = isinstance(stream.pagination[0], (Link, Token))
             found = sample(client, spec, stream, _ROWS, log, parents=parents, second_page=names_next)
@@ -86,7 +88,8 @@ def _parents(
         return stream.parent.records[:1]
     if parent.name not in sampled:
         sampled[parent.name] = first_rows(client, spec, parent, _ROWS, log)
-    return sampled[parent.name][:1]
+    conditions = stream.parent.where
+    return [row for row in sampled[parent.name] if all(condition.holds(row) for condition in conditions)][:1]
 
 
 def check_records(findings: StreamFindings, stream: Stream, records: Sequence[Record]) -> None:

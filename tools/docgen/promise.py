@@ -17,6 +17,8 @@ def promise(spec: Spec, stream: Stream) -> Iterator[str]:
     """What a sync delivers, what arrives later, and what happens to deleted rows: items of a Markdown list."""
     if stream.where:
         yield "Only some records are rows. A row whose record changes so that it is none is soft-deleted."
+    if stream.parent is not None and stream.parent.where:
+        yield f"Only some rows of {stream.parent.name} are asked for theirs; those of others count as gone."
     if stream.sync_mode == "full_refresh":
         yield from _full_refresh(spec, stream)
         return

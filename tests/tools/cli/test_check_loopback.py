@@ -485,7 +485,7 @@ def test_a_secret_is_not_repeated_about_a_stream_that_is_not_sampled(
     text = edited(WITH_STAFF, add={"streams.staff.query": {"role": "${api_key}"}})
     assert check(tmp_path, loopback, "--stream", "staff", text=text, key="s3cret") == 1
     printed = capsys.readouterr()
-    assert "note: not sampled: shops has no rows on this server" in printed.out
+    assert "note: not sampled: its parent is shops, and it has no rows on this server" in printed.out
     assert 'the server does not accept "***" here' in printed.out
     assert "s3cret" not in printed.out + printed.err
 
