@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ class UserProject:
     ) -> CommandResult:
         """Run a `fivetran` command in the project, with the executables of an environment."""
         home = self.folder / ".home"
-        home.mkdir(exist_ok=True)
+        _skip_the_search_for_updates(home)
         if self.forks is not None:
             (home / "pipreqs").write_text("#!/bin/sh\n")
             (home / "pipreqs").chmod(0o755)
@@ -109,6 +110,16 @@ class UserProject:
     def types(self, table: str) -> dict[str, str]:
         """The columns of a table and their DuckDB types."""
         return {name: data_type for name, data_type, *_ in self.query(f"DESCRIBE tester.{table}")}
+
+
+def _skip_the_search_for_updates(home: Path) -> None:
+    """Say that the CLI looked for newer versions of itself just now: it would wait for the network, and long without."""
+    now = int(time.time())
+    sdk, core = (home / ".fivetran" / name for name in ("connector_sdk", "connector_sdk_core"))
+    for folder in (sdk, core):
+        folder.mkdir(parents=True, exist_ok=True)
+    (sdk / "_last_version_check").write_text(str(now))
+    (core / "_config.json").write_text(json.dumps({"lastVersionCheck": now}))
 
 
 def _as_a_process(

@@ -36,7 +36,6 @@ def loopback() -> Iterator[Loopback]:
         yield server
 
 
-@pytest.mark.long  # the CLI waits for news of itself
 def test_the_dependency_check_passes(loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fivetran's CLI finds no missing, unused or unpinned dependency, also without a registry.
 
@@ -59,8 +58,7 @@ def test_the_dependency_check_passes(loopback: Loopback, tmp_path: Path, monkeyp
     assert done.code == 0, done.output
     for complaint in ("pipreqs", "requirements", "stable version", "not needed", "Include the following"):
         assert complaint not in done.output
-    warnings = re.findall("(?:WARNING|SEVERE).*", done.output)
-    assert all("check for a newer version" in line or "retrying" in line for line in warnings), warnings
+    assert re.findall("(?:WARNING|SEVERE).*", done.output) == []
 
 
 def test_the_connector_runs_from_any_folder(forks: Forks, tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_an_api_of_another_shape_is_synced(desk: Desk, server: Loopback, forks: 
     """The first sync copies every row and its children, the second only what changed."""
     project = UserProject.create(tmp_path / "connector", {"api_url": server.url, "api_key": KEY}, forks)
     shutil.copy(EXAMPLE, project.folder / "streams.yaml")
+    project.edit_streams(replace={"api.rate_limit.requests": 5000})  # 50 would make the test wait for seconds
     first = project.debug()
     assert first.code == 0, first.output
     assert "Synced 120 agents, 1 plan, 70 tickets, 69 ticket watchers, and 103 comments" in first.output
