@@ -8,7 +8,7 @@ PREFECT_PYTHON ?= $(PYTHON)
 UV_VERSION = 0.13.9
 # How many tests run at a time. Those that need no Prefect wait more than they compute.
 WORKERS ?= 3
-UNIT_WORKERS ?= 5
+UNIT_WORKERS ?= 4
 PYTEST = .venv/bin/python -m pytest --dist loadgroup --no-loadscope-reorder
 # Those that need neither the Connector SDK nor a server.
 ENGINE_TESTS = tests/fuzz tests/http tests/pagination tests/reading tests/rows tests/spec tests/state tests/sync
@@ -33,7 +33,7 @@ report: .venv/.done .venv-dbt/.done ## write files/report.html from a warehouse:
 	@.venv/bin/python -m engine report $(ARGS)
 
 unit: setup ## run the tests that need no Prefect, with a tenth of the random cases
-	@$(PYTEST) --numprocesses $(UNIT_WORKERS) --quick -m "not prefect and not dbt" $(ARGS)
+	@.venv/bin/python -m pytest --forks $(UNIT_WORKERS) --quick -m "not prefect and not dbt" $(ARGS)
 
 fuzz: setup ## try many more damaged inputs of each parser, and hostile servers, than the other tests do
 	@$(PYTEST) --numprocesses $(WORKERS) --times 20 tests/fuzz tests/hostile/test_hostile.py $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from dev.testbed.history import History, make_history
 from dev.testbed.prefect_server import PrefectServer, environment_of
 from tests import effort
 
-pytest_plugins = ["tests.scenarios", "tests.copies"]
+pytest_plugins = ["tests.scenarios", "tests.copies", "tests.workers"]
 gc.disable()  # until all tests are collected
 
 MAJORS = (3, 2)
@@ -30,7 +31,7 @@ _numbers = count()
 def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new folder, as pytest's own fixture, which goes through the folders of all tests before to find a free name."""
     name = re.sub(r"\W", "_", request.node.name)[:30]
-    return tmp_path_factory.mktemp(f"{name}-{next(_numbers)}", numbered=False)
+    return tmp_path_factory.mktemp(f"{name}-{os.getpid()}-{next(_numbers)}", numbered=False)
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,12 @@ class Forks:
             return subprocess.CompletedProcess(arguments, code, _content(printed), _content(complained))
 
 
+def end_threads() -> None:
+    """Close the database that DuckDB's import opens: it has a thread, which a fork would lack."""
+    if "duckdb" in sys.modules:
+        sys.modules["duckdb"].close()
+
+
 def _content(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
@@ -123,8 +129,7 @@ def _run(arguments: Sequence[str], folder: str, environment: Mapping[str, str], 
 if __name__ == "__main__":
     for module in sys.argv[2:]:
         importlib.import_module(module)
-    if "duckdb" in sys.modules:
-        sys.modules["duckdb"].close()  # the database that its import opens, with a thread that a fork would lack
+    end_threads()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         _serve(connection)

@@ -113,7 +113,7 @@ class UserProject:
 
 
 def _skip_the_search_for_updates(home: Path) -> None:
-    """Say that the CLI looked for newer versions of itself just now: it would wait for the network, and long without."""
+    """Say that the CLI looked for newer versions of itself just now: otherwise it waits for the network."""
     now = int(time.time())
     sdk, core = (home / ".fivetran" / name for name in ("connector_sdk", "connector_sdk_core"))
     for folder in (sdk, core):
