@@ -33,15 +33,8 @@ from tests.specs import shipped
 
 STATES = {"prefect__using_flow_run_states": True}
 ALL_TABLES = {f"prefect__using_{stream.destination_table}": True for stream in shipped().streams.values()}
-pytestmark = pytest.mark.dbt
+pytestmark = [pytest.mark.dbt, pytest.mark.usefixtures("dbt")]
 Query = Callable[[str], list[dict[str, Any]]]
-
-
-@pytest.fixture(autouse=True)
-def _dbt(request: pytest.FixtureRequest) -> None:
-    """Without its environment, dbt cannot run; with ``--all`` that is a failure."""
-    if not DBT.exists():
-        (pytest.fail if request.config.getoption("--all") else pytest.skip)("needs dbt: run `make environments`")
 
 
 @contextmanager

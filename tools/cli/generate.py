@@ -12,7 +12,7 @@ from engine.declare.problems import SpecError
 from engine.spec.dialect import Spec
 from engine.spec.load import load
 from tools.cli.options import PROJECT, add_command
-from tools.docgen import dialect
+from tools.docgen import dialect, models
 from tools.docgen.dbt import sources
 from tools.docgen.dbt_package import package
 from tools.docgen.streams import page
@@ -29,6 +29,7 @@ files:
   configuration.json.example           an example of each setting
   docs/streams.md                      tables, columns and what a sync guarantees
   docs/dialect.md                      the reference of streams.yaml
+  docs/models.md                       the models of the dbt package
   dbt/models/staging/                  the tables as sources and staging models of the dbt package; in a project
                                        without a package, docs/dbt/sources.yml has the tables as sources
 """
@@ -61,10 +62,14 @@ def generated(project: Path) -> Mapping[Path, str]:
 
 
 def _dbt(project: Path, spec: Spec) -> Mapping[Path, str]:
-    """The staging layer of the project's dbt package; the tables as dbt sources, if the project has no package."""
+    """The staging layer and the page of the project's dbt package; the tables as dbt sources, if it has no package."""
     if not (project / "dbt" / "dbt_project.yml").exists():
         return {project / "docs" / "dbt" / "sources.yml": sources(spec)}
-    return {project / "dbt" / "models" / "staging" / path: text for path, text in package(spec).items()}
+    staging = project / "dbt" / "models" / "staging"
+    return {
+        **{staging / path: text for path, text in package(spec).items()},
+        project / "docs" / "models.md": models.page(project),
+    }
 
 
 def run(project: Path, *, check: bool) -> int:
