@@ -26,7 +26,7 @@ help: ## list these targets
 setup: .venv/.done ## create .venv: the connector's dependencies and tools
 
 demo: ## show the main job on an embedded Prefect 3
-	@$(MAKE) --no-print-directory --jobs 2 .venv/.done .venv-prefect-3/.done
+	@$(MAKE) --no-print-directory --jobs 3 .venv/.done .venv-prefect-3/.done .venv-dbt/.done
 	@.venv/bin/python -m dev.demo
 
 report: .venv/.done .venv-dbt/.done ## write files/report.html from a warehouse: make report ARGS="--warehouse FILE"

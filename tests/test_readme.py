@@ -91,7 +91,7 @@ def test_the_error_message_is_what_validate_prints(
     (tmp_path / "streams.yaml").write_text(text.replace("{style: offset,", "{style: ofset,", 1), "utf-8")
     monkeypatch.chdir(tmp_path)
     assert main(["validate", "streams.yaml"]) == 1
-    assert capsys.readouterr().out == blocks("text")[1]
+    assert capsys.readouterr().out == blocks("text")[0]
 
 
 def test_the_configuration_is_accepted() -> None:

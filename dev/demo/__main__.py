@@ -1,6 +1,6 @@
-"""Show the main job: start a Prefect server, run flows, sync them with `fivetran debug`, and query the warehouse.
+"""Show the main job: start a Prefect server, run flows, sync them with `fivetran debug`, query the warehouse, report.
 
-Everything runs on 127.0.0.1 and in temporary folders that are deleted at the end.
+Everything runs on 127.0.0.1 and in temporary folders that are deleted at the end. The warehouse and report are kept.
 """
 
 from __future__ import annotations
@@ -13,19 +13,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import requests
 
+from dev.demo.history import seed_history
 from dev.testbed.prefect_server import PROJECT, PrefectServer, environment_of
 from engine.nouns import counted
 
 CONNECTOR: Final = ("connector.py", "engine", "streams.yaml", "schemas", "pyproject.toml")
 TABLES: Final = ("flow_runs", "flows", "deployments")
-STEPS: Final = 6
-_ENVIRONMENT: Final = {"PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "0.5"}  # not 5: no waiting
+STREAMS: Final = (*TABLES, "deployment_schedules", "task_runs", "flow_run_states", "work_pools")
+STEPS: Final = 7
+KEPT: Final = PROJECT / "files"
+_ENVIRONMENT: Final = {
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "0.5",  # not 5: no waiting
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "3600",  # the deployments of the history have their next runs
+}
 
 
 class DemoError(RuntimeError):
@@ -45,6 +52,7 @@ def main() -> int:
         print("\nStopped.", file=sys.stderr)
         return 130
     print(f"\nDone in {time.monotonic() - began:.0f} s. The server is stopped and its files are deleted.")
+    print("Open files/report.html in a browser. files/demo.db has the tables and the models.")
     print('Next: "Sync your own Prefect" in README.md.')
     return 0
 
@@ -54,7 +62,9 @@ def _demo(connector: Path) -> None:
     with PrefectServer(3, background_services=True, environment=_ENVIRONMENT) as server:
         print(f"    Prefect {server.version} listens on {server.api_url}")
 
-        _step(2, "Run flows: tasks, retries, failures, and two deployments with schedules")
+        _step(2, "Run flows: tasks, retries, failures, and two deployments with schedules, after four weeks of history")
+        runs = seed_history(server.database, datetime.now(timezone.utc))
+        print(f"    Wrote {counted(runs, 'flow runs')} of a data team into the database")
         _run_flows(server.api_url, "first")
         _wait_for_scheduled_runs(server.api_url)
         _count(server.api_url)
@@ -66,7 +76,7 @@ def _demo(connector: Path) -> None:
         _step(4, "Query the warehouse, files/warehouse.db")
         counts = " UNION ALL ".join(f"SELECT '{table}' AS table, count(*) AS rows FROM {table}" for table in TABLES)
         _show(connector, "Tables", counts)
-        _show(connector, "Runs by flow and state", _RUNS_BY_FLOW)
+        _show(connector, "Runs of the last minutes, by flow and state", _RUNS_BY_FLOW)
 
         _step(5, "Run a flow, edit a flow's tags, delete a deployment, and sync again")
         before = _last_synced(connector)
@@ -79,16 +89,23 @@ def _demo(connector: Path) -> None:
         _show(connector, "Incremental tables: only the rows that changed", _synced_since(before))
         _show(connector, "Full refresh: the deleted deployment is marked", _DEPLOYMENTS)
 
+        _step(7, "Answer questions: build the dbt models in the warehouse, and write a page")
+        _report(connector)
+
 
 _RUNS_BY_FLOW: Final = """
 SELECT flows.name AS flow, flow_runs.state_name AS state, count(*) AS runs,
        coalesce(round(avg(total_run_time), 2)::VARCHAR, '') AS mean_seconds
 FROM flow_runs JOIN flows ON flows.id = flow_runs.flow_id
+WHERE flows.name IN ('load-orders', 'refresh-prices', 'send-report')
 GROUP BY ALL ORDER BY flow, state
 """
 
 
-_DEPLOYMENTS: Final = "SELECT name AS deployment, _fivetran_deleted AS deleted FROM deployments ORDER BY name"
+_DEPLOYMENTS: Final = """
+SELECT name AS deployment, _fivetran_deleted AS deleted FROM deployments
+WHERE tags::VARCHAR LIKE '%demo%' ORDER BY name
+"""
 
 
 def _synced_since(moment: str) -> str:
@@ -150,7 +167,7 @@ def _copy_connector(folder: Path, api_url: str) -> None:
     for name in CONNECTOR:
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, folder / name)
-    configuration = {"api_url": api_url, "streams": ", ".join(TABLES)}
+    configuration = {"api_url": api_url, "streams": ", ".join(STREAMS)}
     (folder / "configuration.json").write_text(json.dumps(configuration, indent=2), "utf-8")
     print(f"    configuration.json: {json.dumps(configuration)}")
 
@@ -161,6 +178,17 @@ def _sync(connector: Path) -> None:
         [str(Path(tools) / "fivetran"), "debug", "--configuration", "configuration.json"],
         cwd=connector,
         variables={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "DO_NOT_TRACK": "1"},
+    )
+
+
+def _report(connector: Path) -> None:
+    """Keep the warehouse, and write the report beside it."""
+    KEPT.mkdir(exist_ok=True)
+    shutil.copy(connector / "files" / "warehouse.db", KEPT / "demo.db")
+    _run(
+        [sys.executable, "-m", "engine", "report", "--warehouse", "files/demo.db"],
+        cwd=PROJECT,
+        variables=os.environ,
     )
 
 

@@ -29,6 +29,7 @@ _SECOND: Final = timedelta(seconds=1)
 _OUTAGE: Final = (timedelta(days=9), timedelta(days=8, hours=18))  # before now
 _BROKEN: Final = timedelta(days=4)  # before now
 _CRASHES: Final = 0.004
+_CANCELLED: Final = 0.004
 _RETRIES: Final = 0.03
 _ADJECTIVES: Final = ("amber", "brave", "calm", "dusty", "eager", "fuzzy", "gentle", "hasty", "ivory", "jolly", "keen")
 _ANIMALS: Final = ("otter", "heron", "lynx", "marten", "newt", "ibex", "wren", "badger", "crane", "dingo", "eland")
@@ -47,6 +48,7 @@ class Workload:
     tags: Sequence[str]
     fails: float = 0.0
     grows: float = 0.0
+    weekdays: bool = False
     broken: bool = False
 
 
@@ -103,6 +105,7 @@ def _schedule(began: datetime, ended: datetime) -> list[tuple[datetime, Workload
         for day in range((ended - midnight).days + 1)
         for workload in workloads()
         for hour in workload.hours
+        if not workload.weekdays or (midnight + timedelta(days=day)).weekday() < 5
     ]
     return sorted((time for time in times if began <= time[0] < ended), key=lambda time: time[0])
 
@@ -118,12 +121,12 @@ def _upcoming(now: datetime) -> list[Run]:
 def _run(dice: random.Random, now: datetime, workload: Workload, expected: datetime, free: list[datetime]) -> Run:
     """Simulate a run, which starts once a worker finds it and its pool has a free slot."""
     run = Run(workload, expected)
-    found = expected + dice.uniform(2, 9) * _SECOND
+    found = expected + dice.uniform(2, 12) * _SECOND
     start = max(found, heapq.heappop(free) + dice.uniform(2, 9) * _SECOND)
     run.enter(expected - timedelta(hours=1), "SCHEDULED")
     if start > found:
         run.enter(found, "SCHEDULED", "AwaitingConcurrencySlot")
-    elif start > expected + 8 * _SECOND:
+    elif start > expected + 10 * _SECOND:
         run.enter(expected + 8 * _SECOND, "SCHEDULED", "Late")
     run.enter(start - _SECOND, "PENDING")
     run.enter(start, "RUNNING")
@@ -148,6 +151,8 @@ def _finish(dice: random.Random, now: datetime, run: Run, start: datetime) -> No
         run.enter(end, "FAILED", message="KeyError: 'net_revenue'")
     elif dice.random() < _CRASHES:
         run.enter(end, "CRASHED", message="Flow run infrastructure exited with non-zero status code 137.")
+    elif dice.random() < _CANCELLED:
+        run.enter(end, "CANCELLED")
     elif dice.random() < workload.fails:
         run.enter(end, "FAILED", message="ValueError: an upstream file is empty")
     else:
@@ -155,20 +160,17 @@ def _finish(dice: random.Random, now: datetime, run: Run, start: datetime) -> No
 
 
 def _stuck(now: datetime) -> list[Run]:
-    """A run whose worker is gone, one without infrastructure, one that is not cancelled, and one without a worker."""
+    """A run whose worker is gone, one that waits for its infrastructure, and one that no worker has taken."""
     by_name = {(one.flow, one.deployment): one for one in workloads()}
     zombie = Run(by_name["sync-crm", "hubspot"], now - timedelta(hours=31))
     pending = Run(by_name["export-invoices", "globex"], now - timedelta(hours=5))
-    cancelling = Run(by_name["train-forecast", "daily"], now - timedelta(hours=9))
-    late = Run(by_name["refresh-prices", "every-2h"], now - timedelta(minutes=95))
-    for run in (zombie, pending, cancelling):
+    late = Run(by_name["fetch-rates", "every-3h"], now - timedelta(minutes=95))
+    for run in (zombie, pending):
         run.enter(run.expected - timedelta(hours=1), "SCHEDULED")
         run.enter(run.expected + 4 * _SECOND, "PENDING")
-    for run in (zombie, cancelling):
-        run.enter(run.expected + 6 * _SECOND, "RUNNING")
-    cancelling.enter(now - timedelta(hours=6), "CANCELLING")
+    zombie.enter(zombie.expected + 6 * _SECOND, "RUNNING")
     late.enter(late.expected + 8 * _SECOND, "SCHEDULED", "Late")
-    return [zombie, pending, cancelling, late]
+    return [zombie, pending, late]
 
 
 def rows(now: datetime, seed: int = 4) -> dict[str, list[Row]]:
@@ -244,7 +246,7 @@ class _Rows:
         return row | {"work_queue_id": self._queues[one.pool]}
 
     def _schedule(self, one: Workload) -> Row:
-        cron = f"0 {','.join(map(str, one.hours))} * * *"
+        cron = f"0 {','.join(map(str, one.hours))} * * {'1-5' if one.weekdays else '*'}"
         schedule = json.dumps({"cron": cron, "timezone": "UTC", "day_or": True})
         deployment = self._deployments[one.flow, one.deployment]
         return self._new(new_id(self._dice), schedule=schedule, active=True, deployment_id=deployment, parameters="{}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
 import duckdb
 
+from tools.report.answers import answers
 from tools.report.build import html
 from tools.report.models import NotBuilt, build
 from tools.report.warehouse import NoModels, opened
@@ -21,14 +23,19 @@ def main() -> int:
     parser.add_argument("--days", type=int, required=True)
     parser.add_argument("--no-build", action="store_true")
     options = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not be able to print every name
     try:
         if not options.no_build:
             build(options.warehouse, options.days)
         with opened(options.warehouse, options.days) as warehouse:
-            page = html(warehouse, options.warehouse.name)
+            found = list(answers(warehouse))
+            page = html(warehouse, found, options.warehouse.name)
     except (NoModels, NotBuilt, duckdb.Error) as error:
         print(f"{options.warehouse}: {error}", file=sys.stderr)
         return 2
+    for answer in found:
+        print(f"{answer.title}: {answer.finding}")
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(page, "utf-8")
     return 0

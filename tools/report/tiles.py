@@ -28,7 +28,7 @@ def _failed(warehouse: Warehouse) -> Tile:
         )
         for when in (f"expected_start_time >= TIMESTAMP '{day}'", warehouse.within)
     )
-    detail = f"{recent[0]:,} of {counted(recent[1], 'runs')}; {share(*all_runs)} in {warehouse.days} days"
+    detail = f"{recent[0]:,} of {counted(recent[1], 'runs')}; {share(*all_runs)} in {warehouse.length} days"
     return Tile("failed in the last 24 hours", share(*recent), detail, recent[0] > 0, "outcomes")
 
 

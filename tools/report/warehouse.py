@@ -19,11 +19,17 @@ Grain = Literal["day", "week", "month"]
 
 _ENHANCED: Final = "prefect__flow_runs_enhanced"
 _COLUMNS: Final = 35  # periods that a chart has room for
-# What runs are counted under: their deployment, or their flow if they have none. Of several connections, with which.
+# Names of several connections or workspaces begin with the schema, or the start of the workspace's id.
+_ORIGIN: Final = "regexp_replace(regexp_extract(relation, '[^./]+$'), '(-[0-9a-f]+){4}$', '') || ': '"
+_NAMES: Final = """
+CREATE OR REPLACE TEMP MACRO origin(relation) AS {origin};
+CREATE OR REPLACE TEMP MACRO label_of(relation, flow, deployment) AS
+    origin(relation) || coalesce(flow, '(deleted flow)') || coalesce(' / ' || deployment, '')
+"""
 _RUNS: Final = """
 CREATE OR REPLACE TEMP VIEW runs AS
 SELECT *,
-    {origin} || coalesce(flow_name, '(deleted flow)') || coalesce(' / ' || deployment_name, '') AS label,
+    label_of(source_relation, flow_name, deployment_name) AS label,
     CASE WHEN is_final THEN lower(state_type) ELSE 'open' END AS outcome,
     CAST(date_trunc('{grain}', expected_start_time) AS DATE) AS period
 FROM {schema}.prefect__flow_runs_enhanced
@@ -41,7 +47,7 @@ class Warehouse:
 
     Attributes:
         connection: Reads the file.
-        days: The length of the period, in days that have begun.
+        days: The days that the period has at least, with that of the last sync.
         schema: The schema of the models.
     """
 
@@ -50,7 +56,11 @@ class Warehouse:
     schema: str
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """The rows of a query. In it, `runs` are all runs that were due by the last sync."""
+        """The rows of a query.
+
+        In it, `runs` are all runs that were due by the last sync, and `label_of(source_relation, flow_name,
+        deployment_name)` is what runs are counted under.
+        """
         result = self.connection.execute(sql)
         names = [column[0] for column in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -75,18 +85,24 @@ class Warehouse:
 
     @cached_property
     def since(self) -> datetime:
-        """The start of the period, a midnight."""
-        return datetime.combine(self.until.date() - timedelta(days=self.days - 1), time.min)
+        """The start of the period: a midnight, at which the first column of a chart begins."""
+        first = self.until.date() - timedelta(days=self.days - 1)
+        return datetime.combine(_first_day(first, self.grain), time.min)
+
+    @property
+    def length(self) -> int:
+        """The days of the period."""
+        return (self.until.date() - self.since.date()).days + 1
 
     @property
     def recently(self) -> datetime:
         """The start of the last quarter of the period, with which the rest is compared."""
-        return self.until - timedelta(days=self.days / 4)
+        return self.until - timedelta(days=self.length / 4)
 
     @property
     def recent_days(self) -> str:
         """How people call the time since then."""
-        return f"the last {counted(max(1, round(self.days / 4)), 'days')}"
+        return f"the last {counted(max(1, round(self.length / 4)), 'days')}"
 
     @property
     def grain(self) -> Grain:
@@ -101,7 +117,7 @@ class Warehouse:
     @cached_property
     def periods(self) -> list[str]:
         """The days, weeks (from Monday) or months of the period, by their first days, as ISO dates."""
-        days = (self.since.date() + timedelta(days=number) for number in range(self.days))
+        days = (self.since.date() + timedelta(days=number) for number in range(self.length))
         return list(dict.fromkeys(str(_first_day(day, self.grain)) for day in days))
 
 
@@ -139,6 +155,6 @@ def of(connection: duckdb.DuckDBPyConnection, days: int) -> Warehouse:
     connection.execute(f"SET schema = {schema}")
     warehouse = Warehouse(connection, days, found[0])
     several = warehouse.row(f"SELECT count(DISTINCT source_relation) > 1 AS several FROM {_ENHANCED}")["several"]
-    origin = "source_relation || ': '" if several else "''"
-    connection.execute(_RUNS.format(origin=origin, grain=warehouse.grain, schema=schema, until=warehouse.until))
+    connection.execute(_NAMES.format(origin=_ORIGIN if several else "''"))
+    connection.execute(_RUNS.format(grain=warehouse.grain, schema=schema, until=warehouse.until))
     return warehouse

@@ -16,8 +16,10 @@ DAY: Final = timedelta(days=1)
 
 Row = Mapping[str, Any]
 
+_RELATION: Final = "warehouse.prefect"
+
 _MODELS: Final[Mapping[str, str]] = {
-    "flow_runs_enhanced": """source_relation VARCHAR, flow_run_id VARCHAR, flow_run_name VARCHAR, flow_id VARCHAR,
+    "flow_runs_enhanced": """flow_run_id VARCHAR, flow_run_name VARCHAR, flow_id VARCHAR,
         flow_name VARCHAR, deployment_id VARCHAR, deployment_name VARCHAR, state_type VARCHAR, is_final BOOLEAN,
         is_failed BOOLEAN, expected_start_time TIMESTAMP, lateness_seconds DOUBLE, is_late BOOLEAN,
         duration_seconds DOUBLE, run_seconds DOUBLE, _fivetran_synced TIMESTAMP""",
@@ -26,7 +28,7 @@ _MODELS: Final[Mapping[str, str]] = {
     "stuck_runs": """flow_run_id VARCHAR, flow_run_name VARCHAR, flow_name VARCHAR, deployment_name VARCHAR,
         state_type VARCHAR, reason VARCHAR, waiting_since TIMESTAMP, stuck_seconds DOUBLE, usual_seconds_p99 DOUBLE,
         work_pool_name VARCHAR""",
-    "state_time": """source_relation VARCHAR, flow_run_id VARCHAR, state_type VARCHAR, state_name VARCHAR,
+    "state_time": """flow_run_id VARCHAR, state_type VARCHAR, state_name VARCHAR,
         seconds DOUBLE""",
     "task_hotspots": """flow_name VARCHAR, task_key VARCHAR, task_runs INT, failed_task_runs INT,
         crashed_task_runs INT, retries INT, failure_rate DOUBLE, run_seconds DOUBLE, duration_seconds_p50 DOUBLE,
@@ -44,7 +46,7 @@ def run(state_type: str = "COMPLETED", due: datetime = NOW - DAY, **values: Any)
         {"duration_seconds": 60.0, "run_seconds": 60.0, "lateness_seconds": 3.0} if final else {"run_seconds": 0.0}
     )
     row: Row = {
-        "source_relation": "warehouse.prefect",
+        "source_relation": _RELATION,
         "flow_run_name": "amber-otter",
         "flow_id": "f",
         "flow_name": "etl",
@@ -68,7 +70,7 @@ def warehouse(runs: Sequence[Row] = (), *, days: int = 7, **models: Sequence[Row
     numbered = [{"flow_run_id": str(number), **row} for number, row in enumerate(runs)]
     for name, columns in _MODELS.items():
         table = f"analytics_prefect.prefect__{name}"
-        connection.execute(f"CREATE TABLE {table} ({columns})")
+        connection.execute(f"CREATE TABLE {table} (source_relation VARCHAR DEFAULT '{_RELATION}', {columns})")
         for row in numbered if name == "flow_runs_enhanced" else models.get(name, ()):
             values = ", ".join("NULL" if value is None else f"'{value}'" for value in row.values())
             connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values})")

@@ -14,10 +14,10 @@ from dev.demo.history import rows
 from dev.testbed.seed import Row
 
 NAMES: Final[Mapping[str, str]] = {
-    "send-report": "<script>document.title = 'run'</script>",
+    "send-digest": "<script>document.title = 'run'</script>",
     "sync-crm": '"><img src=http://127.0.0.1:9/x onerror="document.title = 1">',
     "vacuum": "a name without end " * 20,
-    "refresh-prices": "价格 🚀 \u202etxt.exe\n\x07",
+    "fetch-rates": "价格 🚀 \u202etxt.exe\n\x07",
 }
 """Flows of the history, and their names here."""
 

@@ -88,7 +88,9 @@ def test_the_hour_at_which_runs_are_late_is_named() -> None:
     runs = [run(), *(run("COMPLETED", NOW - DAY + 3 * HOUR, lateness_seconds=120.0) for _ in range(3))]
     found = lateness.answer(warehouse(runs))
     assert found.finding.startswith("3 of 4 runs started more than 30 seconds late (75%).")
-    assert found.finding.endswith("between 15:00 and 15:59 UTC, when one run in ten is late by 2 min.")
+    assert found.finding.endswith(
+        "100% of them were due between 15:00 and 15:59 UTC, when one run in ten is late by 2 min."
+    )
     assert lateness.answer(warehouse([run()])).finding == "None of 1 run started more than 30 seconds late."
 
 
@@ -169,9 +171,15 @@ def test_a_warehouse_without_runs_has_answers() -> None:
 
 def test_runs_of_several_connections_are_told_apart() -> None:
     """Two workspaces may have deployments of the same name."""
-    runs = [run("FAILED"), run("FAILED", source_relation="warehouse.other")]
-    (chart,) = deployments.answer(warehouse(runs)).charts
-    assert {row["name"] for row in chart.rows} == {"warehouse.prefect: etl / nightly", "warehouse.other: etl / nightly"}
+    workspace = "warehouse.prefect/7c1e4ad2-0b7e-4d2c-9f5e-0a1b2c3d4e5f"
+    runs = [run("FAILED"), run("FAILED", source_relation=workspace)]
+    failing = {**HEALTHY, "deployment_name": "nightly", "health": "failing", "source_relation": workspace}
+    found = deployments.answer(warehouse(runs, deployment_health=[failing]))
+    assert list(dict.fromkeys(row["name"] for row in found.charts[0].rows)) == [
+        "7c1e4ad2: etl / nightly",
+        "prefect: etl / nightly",
+    ]
+    assert "is failing: 7c1e4ad2: etl / nightly" in found.finding
 
 
 @pytest.mark.parametrize(("days", "periods", "first"), [(7, 7, "Fri"), (180, 27, "Mon"), (730, 25, "Fri")])

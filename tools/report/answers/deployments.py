@@ -19,7 +19,7 @@ SELECT label, period, count(*) FILTER (is_failed) AS failed,
 FROM runs WHERE {within} GROUP BY ALL HAVING ended > 0
 """
 _HEALTHS: Final = """
-SELECT *, coalesce(flow_name, '(deleted flow)') || ' / ' || deployment_name AS label
+SELECT *, label_of(source_relation, flow_name, deployment_name) AS label
 FROM prefect__deployment_health
 ORDER BY list_position({order}, health), failure_streak DESC, recent_failure_rate DESC NULLS LAST, label
 """

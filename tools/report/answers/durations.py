@@ -57,11 +57,16 @@ def _finding(warehouse: Warehouse, ran: Row, figures: Sequence[Row]) -> str:
         return "No run has run to its end in this period."
     p50, p90, p99 = map(duration, ran["p"])
     text = f"Half of the runs take less than {p50}, nine of ten less than {p90}, and 99 of 100 less than {p99}."
-    slower = max(filter(_is_slower, figures), key=lambda row: row["now"] - row["before"], default=None)
+    slower = max(filter(_is_slower, figures), key=_added, default=None)
     if slower is None:
         return text
     went = f"from {duration(slower['before'])} to {duration(slower['now'])} in {warehouse.recent_days}"
     return f"{text} {name(slower['label'])} got slower: its median went {went}."
+
+
+def _added(row: Row) -> float:
+    """The seconds by which its recent runs took longer."""
+    return float((row["now"] - row["before"]) * row["runs_now"])
 
 
 def _is_slower(row: Row) -> bool:

@@ -55,19 +55,20 @@ def _finding(warehouse: Warehouse, counts: Sequence[Row], totals: Mapping[str, i
     text = f"{failed:,} of {counted(ended, 'runs')} failed ({share(failed, ended)}){_before(warehouse)}."
     worst, outcomes = max(_by_period(counts).items(), key=lambda one: failed_of(one[1]))
     bad, of = failed_of(outcomes)
-    return f"{text} The most on {on(worst, warehouse.grain)}: {bad:,} of {of:,}." if bad > 1 else text
+    when = f"{'on' if warehouse.grain == 'day' else 'in'} {on(worst, warehouse.grain)}"
+    return f"{text} The most {when}: {bad:,} of {of:,}." if bad > 1 else text
 
 
 def _before(warehouse: Warehouse) -> str:
     """The share of the period before, of the same length."""
-    start = warehouse.since - timedelta(days=warehouse.days)
+    start = warehouse.since - timedelta(days=warehouse.length)
     rows = warehouse.rows(
         f"SELECT outcome, count(*) AS runs, min(expected_start_time) AS first FROM runs "
         f"WHERE expected_start_time >= TIMESTAMP '{start}' AND NOT {warehouse.within} GROUP BY outcome"
     )
     failed, ended = failed_of({row["outcome"]: row["runs"] for row in rows})
     covered = ended and min(row["first"] for row in rows) < start + timedelta(days=1)
-    return f", after {share(failed, ended)} in the {warehouse.days} days before" if covered else ""
+    return f", after {share(failed, ended)} in the {warehouse.length} days before" if covered else ""
 
 
 def _chart(warehouse: Warehouse, counts: Sequence[Row]) -> Chart:

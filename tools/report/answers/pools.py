@@ -12,7 +12,8 @@ from tools.report.words import cell, name, on, share, total
 
 _MOST: Final = 12
 _LOADS: Final = """
-SELECT work_pool_name AS pool, CAST(date_trunc('{grain}', date_day) AS DATE) AS period, date_day,
+SELECT origin(source_relation) || coalesce(work_pool_name, '(deleted pool)') AS pool,
+    CAST(date_trunc('{grain}', date_day) AS DATE) AS period, date_day,
     peak_running_runs AS peak, concurrency_limit AS most, started_runs AS started, late_runs AS late, run_seconds
 FROM prefect__work_pool_load WHERE date_day >= DATE '{since}' AND date_day <= DATE '{until}'
 ORDER BY pool, date_day

@@ -11,7 +11,7 @@ from tools.report.words import duration, is_or_are, minute, name
 
 _ROWS: Final = 15
 _STUCK: Final = """
-SELECT *, coalesce(flow_name, '(deleted flow)') || coalesce(' / ' || deployment_name, '') AS label
+SELECT *, label_of(source_relation, flow_name, deployment_name) AS label
 FROM prefect__stuck_runs ORDER BY stuck_seconds DESC, flow_run_id
 """
 

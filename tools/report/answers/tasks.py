@@ -12,7 +12,9 @@ from tools.report.words import cell, duration, name, share, total
 
 _ROWS: Final = 20
 _TASKS: Final = """
-SELECT *, coalesce(task_key, '(no key)') || coalesce(' of ' || flow_name, ', outside of flows') AS label
+SELECT *,
+    origin(source_relation) || coalesce(task_key, '(no key)') || coalesce(' of ' || flow_name,
+        ', outside of flows') AS label
 FROM prefect__task_hotspots ORDER BY run_seconds DESC, label
 """
 
@@ -25,7 +27,7 @@ def answer(warehouse: Warehouse) -> Answer:
         name="tasks",
         title="Which tasks take the time",
         finding=_finding(rows),
-        note=f"Task runs that were due in the last {warehouse.days} days. p90: nine of ten took less."
+        note=f"Task runs that were due in the last {warehouse.length} days. p90: nine of ten took less."
         if rows
         else "Without task runs here: is task_runs left out of the setting `streams` of the connection?",
         model="prefect__task_hotspots",
