@@ -30,6 +30,8 @@ _STEP = re.compile(r"""\.(\$parent\b|[A-Za-z_][A-Za-z0-9_]*)|\[(-?[0-9]{1,9})\]|
 _ESCAPE = re.compile(r"""\\[^'"\\]""")
 _NAME = re.compile(r"""\.(?:[^\s.\[\]()*,:'"`|&$?]+ ?)+(?<! )""")
 _UNQUOTED = (r"col (\d+): Unexpected character", r"at 1:(\d+) near token \w+ \((?:ID|WHERE|WHERENOT|BOOL)\)")
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+_COMPARES_WITH_NULL = re.compile(r"[=!]=\s*null\b")
 _LENGTH_MAX = 1000  # characters
 
 Steps = tuple[str | int, ...]
@@ -190,7 +192,23 @@ def _parsed(text: str, written: str) -> Any:
     escape = _ESCAPE.search(text)
     if escape and _place(parsed) is not None:
         raise ValueError(f'"{written}" is not a JSONPath: {escape[0]} is no escape; write the character itself')
+    if _COMPARES_WITH_NULL.search(_QUOTED.sub("''", text)):
+        _compare_with_null(parsed)
     return parsed
+
+
+def _compare_with_null(parsed: Any) -> None:
+    """Let conditions compare with null where jsonpath-ng reads the string ``"null"``."""
+    from jsonpath_ng.ext.filter import Filter
+
+    waiting = [parsed]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Filter):
+            for expression in part.expressions:
+                expression.value = None if expression.value == "null" else expression.value
+        elif hasattr(part, "left"):
+            waiting += [part.left, part.right]
 
 
 def _unusable(parsed: Any) -> str:

@@ -100,6 +100,23 @@ SEVERAL: list[tuple[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ("@.end == null", ["open"]),
+        ("@.end != null", ["done", "odd"]),
+        ("@.end == 'null'", ["odd"]),
+        ("@.end==null & @.name != 'x'", ["open"]),
+        ("!@.end", ["none"]),
+    ],
+)
+def test_a_condition_can_compare_with_null(condition: str, names: list[str]) -> None:
+    """Which is not the string, and not the same as no value."""
+    spans = [{"name": "open", "end": None}, {"name": "done", "end": 5}, {"name": "odd", "end": "null"}]
+    record = {"spans": [*spans, {"name": "none"}]}
+    assert compile_path(f"$.spans[?({condition})].name").get(record) == names
+
+
 def test_a_path_with_several_matches_returns_a_list() -> None:
     """Of all matches: an empty one if what the path goes through has none, and None if that is not there."""
     for text, value in SEVERAL:

@@ -44,9 +44,10 @@ class Endpoint:
 def _endpoint(text: str) -> Endpoint:
     method, path = text.split(" ")
     if "{" in path or "}" in path:
-        raise ValueError("a value in a path is written $(parent.id), without { }")
-    if re.search(r"\$[a-z]", re.sub(r"\$\([^()]*\)", "", path)):
-        raise ValueError("a value in a path is written $(parent.id), with ( )")
+        raise ValueError("a value in a path is written $(parent.id) or $(key), without { }")
+    bare = re.search(r"\$([a-z][\w.]*)", re.sub(r"\$\([^()]*\)", "", path))
+    if bare is not None:
+        raise ValueError(f"a value in a path is written with ( ): $({bare[1]})")
     if "//" in path:
         raise ValueError(f'the path "{path}" has an empty segment (//)')
     segments = unquote(path).split("/")

@@ -393,7 +393,21 @@ class ChangesPass:
         if self.source.lacks_feed:
             return iter(())
         rows = self._rows_named_by(feed, position) if feed.record is None else self._rows_in(feed, feed.record)
-        return self._unless_unreadable(feed, rows)
+        return self._unless_unreadable(feed, self._check_cursors(feed, rows))
+
+    def _check_cursors(self, feed: ChangeFeed, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches of a change feed, and a warning if none of its rows is sent because their cursors are older."""
+        stream, cursor_of = self.source.stream, self.source.mapping.cursor
+        rows = moved = 0
+        for batch in batches:
+            cursors = [cursor_of(record) for _, record in batch.records]
+            rows, moved = rows + len(cursors), moved + sum(at is None or at >= self.since for at in cursors)
+            yield batch
+        if rows and not moved:
+            self.source.warning(
+                f"{feed.endpoint} has changes of {counted(rows, 'rows')}, none of which moved its "
+                f"{stream.cursor_field}, so they are not sent"
+            )
 
     def _rows_named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
         """The rows that the change feed names. What it names is not trusted: it can be no key of this stream.

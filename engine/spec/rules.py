@@ -417,6 +417,13 @@ def open_rows_and_change_feed_need_a_lookup(stream: Stream, at: Node) -> Violati
             yield Violation(block.at(name), message, at_key=True)
 
 
+def a_feed_of_records_has_no_prefix(stream: Stream, at: Node) -> Violations:
+    """It is a prefix of the key that a record names."""
+    feed = at.at("incremental", "change_feed")
+    if stream.incremental is not None and feed.get("record") is not None and feed.get("prefix") is not None:
+        yield Violation(feed.at("prefix"), "only names has a prefix; where selects records", at_key=True)
+
+
 def lookup_needs_a_plain_key(stream: Stream, at: Node) -> Violations:
     """A lookup sends a list of strings, one for each row."""
     if stream.incremental is not None and stream.incremental.lookup is not None and not _has_plain_key(stream):
@@ -809,6 +816,7 @@ STREAM_RULES: Final = (
     a_parent_is_a_stream_or_values,
     incremental_needs_changes,
     open_rows_and_change_feed_need_a_lookup,
+    a_feed_of_records_has_no_prefix,
     lookup_needs_a_plain_key,
     one_row_has_one_record,
     optional_query_needs_reconcile,

@@ -115,7 +115,7 @@ MISTAKES = [
         "$(+parent.full_name)",
         "{repo}",
         "streams.issues.endpoint",
-        "a value in a path is written $(parent.id), without { }",
+        "a value in a path is written $(parent.id) or $(key), without { }",
     ),
     (
         "github",
@@ -304,7 +304,7 @@ MISTAKES = [
         "/incidents/$(parent.id)/log_entries",
         "/incidents/$parent.id/log_entries",
         "streams.incident_log_entries.endpoint",
-        "a value in a path is written $(parent.id), with ( )",
+        "a value in a path is written with ( ): $(parent.id)",
     ),
     (
         "paypal",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,22 @@ def test_a_path_that_leads_to_nothing_is_told(tmp_path: Path, charges: Recorded)
     text = edited(FEED, replace={"streams.charges.incremental.change_feed.record": "$.data.objekt"})
     _, log = synced(charges, tmp_path, text, recorder)
     assert log.warnings == ["charges: GET /events returned 1 record, none with a value at $.data.objekt"]
+
+
+def test_rows_whose_cursor_does_not_move_are_told(tmp_path: Path, charges: Recorded) -> None:
+    """Otherwise a feed of such rows would change nothing, in silence. If some moved, the others may be known."""
+    recorder, _ = synced(charges, tmp_path, FEED)
+    old = event(1, "ch0", "paid")
+    old["object"]["updated"] = "2020-01-01T00:00:00Z"
+    charges.lists["events"] = {"data": [old]}
+    _, log = synced(charges, tmp_path, FEED, recorder)
+    message = "GET /events has changes of 1 row, none of which moved its updated, so they are not sent"
+    assert log.warnings == [f"charges: {message}"]
+    assert state_of(recorder, "charges")["ch0"] == "new"
+    charges.lists["events"] = {"data": [old, event(2, "ch1", "paid", 23)]}
+    charges.now = START + timedelta(days=2)
+    _, log = synced(charges, tmp_path, FEED, recorder)
+    assert log.warnings == []
 
 
 def test_a_feed_that_was_interrupted_is_read_again_from_its_start(tmp_path: Path, charges: Recorded) -> None:
