@@ -2,20 +2,10 @@
 
 import importlib
 import json
-import resource
 import sys
 import time
-from pathlib import Path
 
-
-def peak_memory() -> int:
-    """The peak resident memory of this process, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux, where getrusage also counts the process that this one was forked from
-        line = next(line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
+from dev.benchmarks.memory import peak_memory
 
 read = importlib.import_module(f"dev.benchmarks.contenders.{sys.argv[1]}").read
 began, cpu_before = time.perf_counter(), time.process_time()
