@@ -63,6 +63,7 @@ def sync(
             groups = StreamGroups(resolved, pages, writer, log)
             groups.run(background)
         except Failure:
+            writer.write_waiting()
             writer.checkpoint()
             raise
         writer.checkpoint()

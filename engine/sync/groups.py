@@ -137,6 +137,7 @@ class StreamGroups:
                 self._log.info(f"changes of {number:,} of {counted(len(self._groups), self._noun)} read")
         for group, one in self._read_ahead(background):
             group.outcome.of(one, one.run)
+        self._writer.write_waiting()
         self._send_postponed()
         for group in self._groups:
             for one in group.syncs:

@@ -88,6 +88,7 @@ class Passes:
         if is_first or is_resumed:
             self._writer.checkpoint_pass()
         if is_first and is_resumed:  # it began long ago: what changed since then need not wait for the next sync
+            self._writer.write_waiting()
             self._pass(self._writer.state)
 
     def _pass(self, before: StreamState) -> None:
@@ -144,11 +145,13 @@ class Passes:
             self._sender.save(window, partial(window.checkpoint_state, position))
         if not truncated:
             self._truncate(window)
-        self._sender.release(window)
-        after = window.final_state()
-        self._writer.save(after if self._stream.reconcile is not None else replace(after, newest=None))
+        self._sender.finish(window, partial(self._after_backfill, window))
         if not resumed:
             self._compare_with_count()
+
+    def _after_backfill(self, window: Window) -> StreamState:
+        after = window.final_state()
+        return after if self._stream.reconcile is not None else replace(after, newest=None)
 
     def _truncate(self, window: Window) -> None:
         """Mark all rows as deleted: some from before can be gone, and the others are sent again."""
@@ -189,14 +192,16 @@ class Passes:
             self._sender.send(window, found.records, since=EARLIEST if found.of_new else None)
             self._source.progress.read(len(found.records), 0)
             self._sender.save(window, partial(window.checkpoint_state, found.position))
-        self._sender.release(window)
+        self._sender.finish(window, partial(self._after_changes, before, since, window, changes))
+
+    def _after_changes(self, before: StreamState, since: datetime, window: Window, changes: ChangesPass) -> StreamState:
         covered = {**changes.covered, **(changes.parent.covered if changes.parent and self._stream.parent else {})}
         after = replace(window.final_state(), covered=with_intervals(before.covered, covered))
         if self._stream.reconcile is not None and after.reconcile is None and window.start is not None:
             began = min(since + self._source.lookback, window.start)  # of the last complete pass
             previous = known_until(began, before.newest, self._source.lookback)
             after = replace(after, reconcile=ReconcileState(window.start, previous, newest=window.newest), newest=None)
-        self._writer.save(after)
+        return after
 
     def _changes_pass(self, source: Source, since: datetime, opened: frozenset[str], window: Window) -> ChangesPass:
         """The pass over the changes of a stream and, for the children that it reads, over those of its parent."""

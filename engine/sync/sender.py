@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from engine.reading.batch import DeletedRow
@@ -45,6 +46,11 @@ class Sender:
         self._held: Spool[Row] = Spool()
         self._held_rows = 0
         self._state_after_held: Callable[[], StreamState] | None = None
+
+    @property
+    def held(self) -> int:
+        """The number of rows that are held."""
+        return self._held_rows
 
     def send(self, window: Window, records: Sequence[KeyedRecord], *, since: datetime | None = None) -> None:
         """Write the rows of those records that are changes, and delete those that a change has excluded from the table.
@@ -97,18 +103,40 @@ class Sender:
         """Write the rows that are held, after a checkpoint that lists them."""
         if not self._held_rows:
             return
-        before = self._writer.state
-        listing = replace(before, open=before.open | window.open, keys=window.keys.state())
-        self._writer.save(listing)
+        self._writer.save(self._listing(window))
         self._writer.checkpoint()
+        self._write_held(window)
+        if self._state_after_held is not None:
+            self._writer.save(self._state_after_held())
+            self._state_after_held = None
+
+    def finish(self, window: Window, state: Callable[[], StreamState]) -> None:
+        """Write the rows that are held at the end of a pass, and save the state after it.
+
+        Those of partitions can wait for those of others, so that a single checkpoint lists them.
+        """
+        self._state_after_held = None
+
+        def write() -> None:
+            self._write_held(window)
+            self._writer.save(state())
+
+        if self._held_rows:
+            self._writer.write_once_listed(self._held_rows, partial(self._listing, window), write)
+        else:
+            self._writer.save(state())
+
+    def _listing(self, window: Window) -> StreamState:
+        """The state so far, with the keys of the rows that are held."""
+        before = self._writer.state
+        return replace(before, open=before.open | window.open, keys=window.keys.state())
+
+    def _write_held(self, window: Window) -> None:
         window.listed()
         self.write(self._held)
         window.written()
         self._held.clear()
         self._held_rows = 0
-        if self._state_after_held is not None:
-            self._writer.save(self._state_after_held())
-            self._state_after_held = None
 
     def delete(self, window: Window, row: DeletedRow) -> None:
         """Soft-delete a row that is gone."""

@@ -11,6 +11,8 @@ from engine.nouns import counted
 from engine.reading.declared import made_by, read_by
 from engine.reading.full_refresh import WholeList
 from engine.reading.source import Source
+from engine.reading.spool import Spool
+from engine.rows.mapping import Row
 from engine.state import PARENTS_MAX, Keys, StreamState
 from engine.sync.passes import Passes
 from engine.sync.sender import Sender
@@ -33,6 +35,7 @@ class StreamSync:
         self._sender = Sender(source.stream, source.mapping, writer)
         self._passes = Passes(source, self._sender, writer, opened)
         self._ahead: Future[WholeList] | None = None
+        self._waiting = 0  # rows of a full refresh
         self.is_postponed = False
         """Whether the table has to be truncated for it, of which other partitions have rows."""
 
@@ -48,8 +51,8 @@ class StreamSync:
 
     @property
     def sent(self) -> int:
-        """The number of rows that were sent."""
-        return self._sender.sent
+        """The number of rows that were sent, or wait to be."""
+        return self._sender.sent + self._sender.held + self._waiting
 
     def run(self) -> None:
         """Read the stream to its end, apart from reconciliation.
@@ -110,28 +113,47 @@ class StreamSync:
         """Bring the table to the state of the whole list, which is read to its end first."""
         ahead, self._ahead = self._ahead, None
         with ahead.result() if ahead else WholeList(self._source, self._before.rows) as rows:
-            if not rows.is_unchanged and not self._send_difference(rows):
-                self.is_postponed = True
-                return
-            self._save(rows)
+            if rows.is_unchanged:
+                self._save(rows)
+            else:
+                self.is_postponed = not self._send_difference(rows)
 
     def _send_difference(self, rows: WholeList) -> bool:
         """Send the rows that changed, and delete those that are gone.
 
         Returns False if which rows are gone is not known, and the table has rows of other partitions, too.
         """
-        deleted = rows.deleted()
-        if self._before.rows is not None:
-            if deleted is None and self._writer.partition is not None:
-                return False
-            self._writer.save(replace(self._before, rows=rows.state_meanwhile(self._writer.known_elsewhere())))
-            self._writer.checkpoint()
-        if deleted is None:
-            self._sender.truncate()
-        for key in deleted or ():
-            self._sender.delete_key(key)
-        self._sender.write(rows.changed())
+        deleted, is_first = rows.deleted(), self._before.rows is None
+        if deleted is None and not is_first and self._writer.partition is not None:
+            return False
+        elsewhere = self._writer.known_elsewhere()
+        meanwhile, after = (
+            replace(self._before, rows=state) for state in (rows.state_meanwhile(elsewhere), rows.state(elsewhere))
+        )
+        changed = rows.changed() if is_first or self._writer.partition is None else self._kept(rows)
+
+        def write() -> None:
+            if deleted is None:
+                self._sender.truncate()
+            for key in deleted or ():
+                self._sender.delete_key(key)
+            self._sender.write(changed)
+            self._waiting = 0
+            self._writer.save(after)
+
+        if is_first:
+            write()
+        else:
+            self._writer.write_once_listed(self._waiting, lambda: meanwhile, write)
         return True
+
+    def _kept(self, rows: WholeList) -> Spool[Row]:
+        """The rows that changed, which can wait longer than the list is kept."""
+        kept: Spool[Row] = Spool()
+        for row in rows.changed():
+            kept.extend([row])
+            self._waiting += 1
+        return kept
 
     def start_over_if_changed(self) -> None:
         """If all partitions were read by another declaration, let all of them start over."""

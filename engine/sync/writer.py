@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -36,6 +37,7 @@ class Writer:
         self._saved = state
         self._rows = 0
         self._last = time.monotonic()
+        self._waiting: list[_Waiting] = []
         self.truncated: set[str] = set()
         """The tables that were truncated in this sync."""
 
@@ -106,6 +108,22 @@ class Writer:
         self.checkpoint()
         return True
 
+    def wait(self, waiting: _Waiting) -> None:
+        """Write rows once a checkpoint lists them: together with those of others, as soon as one is due."""
+        self._waiting.append(waiting)
+        if self.is_due(sum(one.rows for one in self._waiting)):
+            self.write_waiting()
+
+    def write_waiting(self) -> None:
+        """Write the rows that wait for a checkpoint that lists them."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            self.save(one.stream, one.listing())
+        if waiting:
+            self.checkpoint()
+        for one in waiting:
+            one.write()
+
     def is_due(self, waiting: int = 0) -> bool:
         """Whether a checkpoint is due, once so many waiting rows are written too."""
         late = time.monotonic() - self._last >= self._checkpoint_seconds
@@ -126,6 +144,16 @@ class Writer:
         self._saved = self.state
         self._rows = 0
         self._last = time.monotonic()
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """Rows that wait. ``rows``: their number. ``listing``: makes the state that lists them. ``write``: writes them."""
+
+    stream: StreamWriter
+    rows: int
+    listing: Callable[[], StreamState]
+    write: Callable[[], None]
 
 
 class StreamWriter:
@@ -176,6 +204,18 @@ class StreamWriter:
         Returns whether a checkpoint followed.
         """
         return self._writer.progress(self, state)
+
+    def write_once_listed(self, rows: int, listing: Callable[[], StreamState], write: Callable[[], None]) -> None:
+        """Write rows once a checkpoint lists them: now or, if there are partitions, with those of others.
+
+        ``rows``: their number. ``listing``: makes the state that lists them. ``write``: writes them.
+        """
+        self.save(listing())
+        self.checkpoint()
+        write()
+
+    def write_waiting(self) -> None:
+        """Write the rows that wait for a checkpoint."""
 
     def is_due(self, waiting: int = 0) -> bool:
         """Whether a checkpoint is due, once so many waiting rows are written too."""
@@ -253,6 +293,14 @@ class PartitionWriter(StreamWriter):
 
         self._writer.start_over(self.name, after)
         return True
+
+    def write_once_listed(self, rows: int, listing: Callable[[], StreamState], write: Callable[[], None]) -> None:
+        """Write rows with those of other partitions, once a checkpoint lists them all."""
+        self._writer.wait(_Waiting(self, rows, listing, write))
+
+    def write_waiting(self) -> None:
+        """Write the rows that wait for a checkpoint."""
+        self._writer.write_waiting()
 
     def checkpoint_rows(self) -> None:
         """Nothing before a checkpoint is due: there can be many partitions."""

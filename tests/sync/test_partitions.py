@@ -82,6 +82,28 @@ def test_changes_of_each_workspace_arrive_and_only_they(world: AccountWorld, acc
     assert world.all_wrong() == {}
 
 
+def test_changes_in_all_workspaces_take_three_checkpoints(world: AccountWorld, account: Account) -> None:
+    """One before rows are written that the state must list first, one before what is reconciled, one at the end."""
+    for model in account.models.values():
+        model.make_run("RUNNING")
+        model.change("tags", next(iter(model.tables["tags"])))
+    world.sync(checkpoint_rows=10_000)
+    assert world.warehouse.count("checkpoint") <= 3
+    assert world.all_wrong() == {}
+
+
+def test_a_limit_on_requests_leaves_the_next_sync_less_to_do(server: InProcess, account: Account) -> None:
+    """Also rows that wait to be written with those of others are written before the sync fails."""
+    text = edited(PARTITIONED, add={"api.limits": {"requests": 12}})
+    world = AccountWorld(server, account, text, streams="runs")
+    assert "api.limits.requests" in world.fails(checkpoint_rows=10_000)
+    left = {key[0] for key in world.wrong("runs")}
+    assert left < {"w1", "w2", "w3"}
+    account.requests.clear()
+    world.fails(checkpoint_rows=10_000)
+    assert {key[0] for key in world.wrong("runs")} < left
+
+
 def test_a_new_workspace_is_read_from_the_start_and_truncates_nothing(world: AccountWorld, account: Account) -> None:
     """The rows of the others stay."""
     account.add("w4")
