@@ -19,6 +19,7 @@ from dev.testbed.everything import EVENTS, make_everything
 from dev.testbed.history import History, make_history
 from dev.testbed.prefect_server import PrefectServer, environment_of
 from tests import effort
+from tests.readme import PROJECT
 
 pytest_plugins = ["tests.scenarios", "tests.copies", "tests.workers"]
 gc.disable()  # until all tests are collected
@@ -70,6 +71,13 @@ def configurations(
         settings = {"api_url": server.api_url, "api_key": "", "batch_size": "200"}
         paths[major].write_text(json.dumps(settings), "utf-8")
     return paths
+
+
+@pytest.fixture(scope="session")
+def dbt(request: pytest.FixtureRequest) -> None:
+    """The environment of dbt. Without it, a test is skipped; with ``--all`` it fails."""
+    if not (PROJECT / ".venv-dbt" / "bin" / "dbt").exists():
+        (pytest.fail if request.config.getoption("--all") else pytest.skip)("needs dbt: run `make environments`")
 
 
 SHARED = ("servers", "full_servers")

@@ -21,7 +21,7 @@ from tests.tools.report.test_page import Elements
 from tools.cli import main
 from tools.report.words import duration
 
-pytestmark = [pytest.mark.prefect, pytest.mark.long]  # it needs an environment of its own, like Prefect
+pytestmark = [pytest.mark.dbt, pytest.mark.long]
 
 NOW = datetime(2026, 11, 26, 12, 30, tzinfo=timezone.utc)
 SINCE = datetime(2026, 10, 30, tzinfo=timezone.utc)
@@ -44,13 +44,8 @@ class Report:
 
 
 @pytest.fixture(scope="module")
-def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def report(dbt: None, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A page of four weeks of runs."""
-    if not (PROJECT / ".venv-dbt" / "bin" / "dbt").exists():
-        reason = "needs dbt: run `make environments`"
-        if request.config.getoption("--all"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
     folder = tmp_path_factory.mktemp("report")
     warehouse, page = folder / "warehouse.db", folder / "report.html"
     tables = write(warehouse, NOW)
