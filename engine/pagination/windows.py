@@ -47,11 +47,22 @@ class Windows:
     )
 
     def parts(self, start: datetime, now: datetime, most: int) -> Sequence[str]:
-        """The positions of at most so many parts of equal length, which can be read at once."""
-        count = max(1, min(most, (now - start) // self.at_most))
-        bounds = [start + (now - start) / count * number for number in range(count)]
-        following = [*map(format_instant, bounds[1:]), ""]
-        return [f"{format_instant(at)}{f'..{end}' if end else ''}" for at, end in zip(bounds, following, strict=True)]
+        """The positions of at most so many parts, which can be read at once, in no more windows than one by one."""
+        windows = max(1, -((self.overlap - (now - start)) // self._step))
+        length = self._step * -(-windows // most)
+        starts = [start + length * number for number in range(-(-self._step * windows // length))]
+        ends = [f"..{format_instant(at + self.overlap)}" for at in starts[1:]]
+        return [f"{format_instant(at)}{end}" for at, end in zip(starts, [*ends, ""], strict=True)]
+
+    @property
+    def overlap(self) -> timedelta:
+        """How much of a window belongs to the one before, too."""
+        return min(_OVERLAP, self.at_most / 10)
+
+    @property
+    def _step(self) -> timedelta:
+        """From the start of a window to that of the next one."""
+        return self.at_most - self.overlap
 
     def paginate(
         self, begin: Begin, request: Request, position: str | None, now: datetime, *, resumable: bool
@@ -136,7 +147,7 @@ class WindowsPaginator:
         if self.request is None and self._end < self._limit:
             self._seen, self._length = self._keys, self._windows.at_most
             self._keys = set()
-            self._open(shifted(self._end, -min(_OVERLAP, self._windows.at_most / 10)))
+            self._open(shifted(self._end, -self._windows.overlap))
         return new
 
     def shrink(self) -> bool:

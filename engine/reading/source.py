@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.declare.types import Endpoint
@@ -66,7 +66,11 @@ class Source:
         self.mapping = mapping or RowMapping(stream)
         self._is_one_of_many = mapping is not None
         self.progress = Progress(stream, log)
-        self.lookback = spec.lookback_of(stream)
+        own = spec.lookback_of(stream)
+        self.lookback: timedelta = own if parent is None else max(own, parent.lookback)
+        """How far back each pass looks: children as far as their parent, whose changes lead to them."""
+        self.settling = own / 10
+        """How long children can become visible after their parent changed."""
         self._can_skip = any(answer.means == "skip" for answer in (*stream.answers, *spec.api.answers))
         self.form = stream.form or spec.api.form
         self._api_pagination = spec.api.pagination

@@ -35,6 +35,7 @@ class Window:
         is_open: Whether a record is open, so that its key is kept in the state.
         volatile: Columns that do not count when two versions of a row are compared.
         has_instants: Whether records have a cursor that is an instant. If not, their versions count as those of now.
+        settling: How long children can become visible after their parent changed.
         elsewhere: The states of the stream in other partitions.
         now: This machine's clock. Only how much time passes on it matters, and only if the server sends no dates.
     """
@@ -48,6 +49,7 @@ class Window:
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         *,
         has_instants: bool = True,
+        settling: timedelta = timedelta(0),
         elsewhere: Sequence[StreamState] = (),
     ) -> None:
         self._before = before
@@ -56,6 +58,7 @@ class Window:
         self._volatile = volatile
         self._now = now
         self._has_instants = has_instants
+        self._settling = settling
         self.last: Counter = (before.current_pass.last if before.current_pass else None) or before.last
         """The greatest cursor that was read, if cursors are no instants."""
         self._open = set(before.open)
@@ -204,8 +207,7 @@ class Window:
     def is_new_parent(self, parent: RowMapping, record: Record) -> bool:
         """Whether the children of this version of a parent's row were not read yet. The caller reads them.
 
-        A version that is younger than a tenth of the lookback counts as read only by the next pass, because children
-        can become visible a moment after their parent changed.
+        A version that may have children which are not visible yet counts as read only by the next pass.
         """
         cursor = parent.cursor(record)
         if cursor is not None and (self._newest_parent is None or cursor > self._newest_parent):
@@ -215,7 +217,7 @@ class Window:
         if not self._is_recent(cursor) and not self._before.recent:
             return True
         version = fingerprint({"": "parent", **parent.row(record)}, parent.volatile)
-        settled = self.start is not None and cursor is not None and cursor <= shifted(self.start, -self._lookback / 10)
+        settled = self.start is not None and cursor is not None and cursor <= shifted(self.start, -self._settling)
         if settled and self._is_recent(cursor) and len(self._parents) < RECENT_MAX:
             self._parents.add(version)
         return version not in self._before.recent

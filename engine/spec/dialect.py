@@ -857,7 +857,10 @@ class Stream:
         secret=True,
     )
     lookback: timedelta | None = key(
-        Duration(), "How far back an incremental stream looks for changes, if not as the api says.", default=None
+        Duration(),
+        "How far back an incremental stream looks for changes, if not as the api says. Children look back at least as "
+        "far as their parent.",
+        default=None,
     )
     concurrency: int | None = key(
         Integer(1, 16), "Maximum number of requests in flight, if fewer than the api's.", default=None

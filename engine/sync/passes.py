@@ -103,6 +103,7 @@ class Passes:
             self._is_open,
             volatile,
             has_instants=has_instants,
+            settling=self._source.settling,
             elsewhere=self._writer.others(),
         )
         self._window = window

@@ -56,6 +56,15 @@ def test_all_rows_arrive_then_only_those_that_changed(jira: Jira) -> None:
     assert not any("/issue/" in request for request in example.requests)
 
 
+def test_children_are_found_however_far_apart_syncs_are(jira: Jira) -> None:
+    """Be the issues that lead to them synced or not: children look as far back as those."""
+    example = connected(jira, "comments")
+    example.sync()
+    jira.now += DAY
+    jira.comment(3, jira.ago(20 * HOUR))
+    assert example.sync() == {"comments": ["100030000"]}
+
+
 def test_a_long_search_is_read_by_tokens(jira: Jira) -> None:
     """The last page says that it is the last, and has no token."""
     for number in range(5, 206):

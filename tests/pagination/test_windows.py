@@ -101,6 +101,17 @@ def test_every_row_arrives_once(tmp_path: Path, bounds: str, concurrency: int) -
     assert recorder.count("upsert", "payments") == len(bank.made)
 
 
+@pytest.mark.parametrize("days", [6, 30, 99])
+def test_windows_that_are_read_at_once_are_not_more(tmp_path: Path, days: int) -> None:
+    """Parts of the time end where windows end."""
+    start, sent = {"streams.payments.from": f"$now-{days}d"}, []
+    for concurrency in ({}, {"api.concurrency": 2}, {"api.concurrency": 3}, {"api.concurrency": 16}):
+        bank = Bank()
+        synced(bank, tmp_path, Recorder(), {**start, **concurrency})
+        sent.append(sum(seen.query["page"] == ["1"] for seen in bank.seen))
+    assert sent == [sent[0]] * 4
+
+
 def test_a_window_that_is_refused_is_halved(tmp_path: Path) -> None:
     """The server returns no more than eight results; without the declaration that is a failure."""
     bank, recorder = Bank(), Recorder()

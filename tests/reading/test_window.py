@@ -198,12 +198,12 @@ def test_the_children_of_one_version_of_a_parent_are_read_once() -> None:
 
 def test_the_children_of_a_parent_that_changed_just_now_are_read_again() -> None:
     """They can become visible a moment after the parent's change."""
-    first = Window(StreamState(minutes(-60)), LOOKBACK)
+    first = Window(StreamState(minutes(-60)), LOOKBACK, settling=LOOKBACK / 10)
     first.asked(minutes(0))
     assert first.is_new_parent(PARENTS, parent(-0.1))
-    second = Window(first.final_state(), LOOKBACK)
+    second = Window(first.final_state(), LOOKBACK, settling=LOOKBACK / 10)
     second.asked(minutes(1))
     assert second.is_new_parent(PARENTS, parent(-0.1))
-    third = Window(second.final_state(), LOOKBACK)
+    third = Window(second.final_state(), LOOKBACK, settling=LOOKBACK / 10)
     third.asked(minutes(2))
     assert not third.is_new_parent(PARENTS, parent(-0.1))
