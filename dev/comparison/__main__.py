@@ -1,6 +1,7 @@
 """`make comparison`: let the tools read ten APIs, and write docs/comparison.json and .md. Takes five minutes.
 
 make comparison ARGS="stripe slack"  only these; the other results stay
+make comparison ARGS=--ours          only the connector, in seconds
 make comparison ARGS=--page          measure nothing: rewrite the page from docs/comparison.json
 """
 
@@ -15,7 +16,7 @@ import msgspec
 
 from dev.benchmarks.results import PEERS, pins
 from dev.comparison.apis import CASES
-from dev.comparison.measure import TOOLS, Api, Results, run
+from dev.comparison.measure import OURS, TOOLS, Api, Results, run
 from dev.comparison.page import page
 from dev.testbed.prefect_server import PROJECT
 
@@ -27,15 +28,16 @@ def main() -> int:
     """Compare the tools on the APIs that the command line names, or on all; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make comparison", description="Compare the connector with other tools.")
     parser.add_argument("only", nargs="*", metavar="API", help=f"{', '.join(CASES)}; default: all")
+    parser.add_argument("--ours", action="store_true", help="measure only the connector; the other results stay")
     parser.add_argument("--page", action="store_true", help="measure nothing; rewrite the page from the results")
     given = parser.parse_args()
     if unknown := set(given.only) - set(CASES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(CASES)}")
     names = [] if given.page else given.only or list(CASES)
     known = load()
-    measured = {name: _compared(name) for name in names}
+    measured = {name: _compared(name, known.apis.get(name) if given.ours else None) for name in names}
     apis = {**known.apis, **measured}
-    today = date.today().isoformat() if measured else known.date
+    today = date.today().isoformat() if measured and not given.ours else known.date
     results = Results(today, pins(PEERS), {name: apis[name] for name in CASES if name in apis})
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
     PAGE.write_text(page(results), "utf-8")
@@ -48,10 +50,10 @@ def load() -> Results:
     return msgspec.json.decode(RESULTS.read_bytes(), type=Results) if RESULTS.exists() else Results("", "", {})
 
 
-def _compared(name: str) -> Api:
-    """The results of all tools on an API, each of which finds it as nobody has read it."""
-    results = {}
-    for tool in TOOLS:
+def _compared(name: str, known: Api | None) -> Api:
+    """The results of all tools on an API, as far as they are not known. Each finds it as nobody has read it."""
+    results = dict(known.tools) if known is not None else {}
+    for tool in TOOLS if known is None else (OURS,):
         case = CASES[name]()
         results[tool] = run(tool, name, case)
         print(f"{case.title}, {tool}: {results[tool]}", file=sys.stderr, flush=True)

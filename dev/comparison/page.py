@@ -159,18 +159,9 @@ def _note(tool: str, name: str) -> str:
 
 # --- what others do better -------------------------------------------------------------------------------------------
 
-_PARENTS: Final = (
-    "streams of children ask for the changes of their parent themselves, and once more after the children are read, "
-    "so that no parent that changes meanwhile is missed; dlt reads the list once for both"
-)
 REASONS: Final[Mapping[str, str]] = {
-    "stripe": _PARENTS,
-    "hubspot": f"{_PARENTS}. The last page of a search, too, is confirmed by an empty one",
-    "zendesk": _PARENTS,
-    "jira": _PARENTS,
-    "airflow": _PARENTS,
-    "paypal": "the parts of a first sync that are read at once end between windows, which takes one more",
-    "pagerduty": _PARENTS,
+    "stripe": "four more requests ask for events, which name changes of rows that were created long ago",
+    "hubspot": "an empty page confirms the end of a search, where the others take a short page for the last",
 }
 
 
