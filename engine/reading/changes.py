@@ -118,7 +118,7 @@ class ChangesPass:
         those of its children that changed before. So if children of these rows are read, the queries are sent a second
         time, for what changed during this pass, unless one response had everything.
         """
-        steps = self._steps(for_children)
+        steps = self.steps(for_children=for_children)
         reached, _, inner = (position or "").partition(":")
         names = list(steps)
         first = names.index(reached) if reached in names else 0
@@ -139,7 +139,7 @@ class ChangesPass:
                 self._began = min(found.asked_at, self.resumed or found.asked_at)
             yield replace(self._unseen(found), position=f"{name}:{at}")
 
-    def _steps(self, for_children: bool) -> Mapping[str, Callable[[str | None], Iterator[Found]]]:
+    def steps(self, *, for_children: bool = False) -> Mapping[str, Callable[[str | None], Iterator[Found]]]:
         """What to read, in order, each by a name that stays the same as long as the declaration does."""
         incremental = self.source.stream.incremental
         if incremental is None:

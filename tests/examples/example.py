@@ -66,6 +66,7 @@ class Example:
     """An example's streams.yaml, connected to a stub of its API. By default, all its streams are synced.
 
     Attributes:
+        resolved: The file, with the settings of the connection.
         tables: What the syncs have written.
         log: What the last sync has logged.
         requests: The paths of its requests, each with its method.
@@ -73,9 +74,9 @@ class Example:
 
     def __init__(self, name: str, api: Api, *streams: str, **settings: str) -> None:
         self.api = api
-        self._resolved = resolved = _resolved(name, tuple(settings.items()))
+        self.resolved = resolved = _resolved(name, tuple(settings.items()))
         if streams:
-            self._resolved = replace(resolved, selected=streams)
+            self.resolved = replace(resolved, selected=streams)
         self.tables = Tables(
             {stream.destination_table: tuple(stream.primary_key) for stream in resolved.spec.streams.values()}
         )
@@ -92,7 +93,7 @@ class Example:
         self.api.seen.clear()
         try:
             with InProcess(self.api):
-                sync(self._resolved, self.tables.state, self.tables, self.log)
+                sync(self.resolved, self.tables.state, self.tables, self.log)
         finally:
             self.requests = [f"{seen.method} {seen.path.removeprefix('/api')}" for seen in self.api.seen]
         return {table: sorted(keys, key=str) for table, keys in self.tables.sent.items()}

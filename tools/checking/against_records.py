@@ -14,6 +14,7 @@ from engine.pagination.token import Token
 from engine.requests import Record
 from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Spec, Stream
+from tools.checking.against_changes import check_changes
 from tools.checking.findings import Level, Place, StreamFindings
 from tools.sample import Sample, first_rows, sample, why_empty
 
@@ -57,6 +58,8 @@ def check_samples(
             findings.refute(found.rows)
             check_records(findings, stream, found.rows)
             _check_end(findings, stream, found)
+            if not has_document:
+                check_changes(findings, client, spec, stream, found.rows, log)
         except NotFound as failure:
             documented = findings.verdict("paths") == "ok"
             level: Level = "warning" if documented else "note" if stream.availability else "error"

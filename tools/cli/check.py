@@ -51,7 +51,8 @@ next, that page. Checked with the document:
   key, cursor, fields, types    every column has a property, whose values fit the type of the column
 and with the rows:
   sample     records have their primary key, their cursor and the properties that columns map, and the first page leads
-             to the next
+             to the next; without a document, also that the server accepts queries for changes, open rows and change
+             feeds, and finds a row by its key
 
 Where records contradict the document, the records count, since a sync reads only those. A request that the server
 rejects is a note if the server accepts an alternative of it. A column without a property is a warning, since servers
@@ -60,8 +61,8 @@ that cannot be read; where none is named, the rows are checked without it.
 """
 _NO_DOCUMENT: Final = (
     "Without an OpenAPI document, check cannot tell which keys of bodies, filters and sorts the server accepts (it may "
-    "silently ignore a key and return everything), whether queries, lookups and counts have their endpoints, which "
-    "types the columns have, and what no stream reads. Only the first rows were checked."
+    "silently ignore a key and return everything), which types the columns have, and what no stream reads. Only the "
+    "first rows were checked, and that the server accepts queries for changes and finds a row by its key."
 )
 
 
