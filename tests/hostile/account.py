@@ -134,7 +134,8 @@ def _behind(misbehavior: Misbehavior, answer: Answerer, seen: Seen) -> Reply:
 
 
 def _keyed(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "id": (row["workspace_id"], row["id"])} if "workspace_id" in row else row
+    key = "id" if "id" in row else next(iter(row))
+    return {**row, key: (row["workspace_id"], row[key])} if "workspace_id" in row else row
 
 
 class AccountWorld(World):
