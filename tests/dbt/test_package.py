@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,7 +107,7 @@ def test_a_long_history(request: pytest.FixtureRequest, tmp_path: Path) -> None:
         api = PrefectApi(server.api_url)
         flow_runs, deployments = read(api, "flow_runs"), read(api, "deployments")
         project = UserProject.create(tmp_path / "connector", {"api_url": server.api_url, "batch_size": "200"})
-        done = project.debug()
+        done = replace(project, patience=3600).debug()
         assert done.code == 0, done.output
     for where in (in_duckdb, in_postgres):
         folder = tmp_path / where.__name__

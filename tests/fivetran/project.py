@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ class UserProject:
 
     folder: Path
     forks: Forks | None = None
+    patience: float = 120
+    """The seconds after which a command that is no fork is stopped."""
 
     @classmethod
     def create(cls, folder: Path, configuration: dict[str, str], forks: Forks | None = None) -> UserProject:
@@ -90,7 +93,7 @@ class UserProject:
             "HOME": str(home),
             "DO_NOT_TRACK": "1",
         }
-        run = _as_a_process if self.forks is None else self.forks.python
+        run = partial(_as_a_process, patience=self.patience) if self.forks is None else self.forks.python
         command = (str(executables / "fivetran"), *arguments)
         done = run(*command, folder=self.folder, environment=environment, stdin=stdin, stderr=subprocess.STDOUT)
         # Lines of the SDK's processes can tear each other's characters.
@@ -123,9 +126,15 @@ def _skip_the_search_for_updates(home: Path) -> None:
 
 
 def _as_a_process(
-    *command: str, folder: Path, environment: dict[str, str], stdin: str, stderr: int
+    *command: str, folder: Path, environment: dict[str, str], stdin: str, stderr: int, patience: float
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command as a user starts it."""
     return subprocess.run(
-        command, cwd=folder, env=environment, input=stdin.encode(), stdout=subprocess.PIPE, stderr=stderr, timeout=120
+        command,
+        cwd=folder,
+        env=environment,
+        input=stdin.encode(),
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        timeout=patience,
     )
