@@ -9,7 +9,6 @@ from typing import Final
 from engine.log import escaped
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60))
-_LONGEST: Final = 80  # characters of a name
 
 
 def duration(seconds: float | None) -> str:
@@ -78,10 +77,14 @@ def minute(moment: datetime | None) -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def name(text: str | None) -> str:
-    """A name from the warehouse: on one line, without characters that show nothing, and not endless."""
+def name(text: str | None, most: int = 80) -> str:
+    """A name from the warehouse: on one line, without characters that show nothing, and not endless.
+
+    >>> name(None), name("abcdef", most=4)
+    ('(none)', 'abc…')
+    """
     shown = escaped(text or "(none)")
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def on(first_day: date | str, grain: str) -> str:

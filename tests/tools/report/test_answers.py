@@ -7,7 +7,19 @@ from datetime import timedelta
 import pytest
 
 from tests.tools.report.models import DAY, NOW, Row, run, warehouse
-from tools.report.answers import answers, deployments, durations, lateness, outcomes, pools, stuck, tags, tasks, waiting
+from tools.report.answers import (
+    answers,
+    causes,
+    deployments,
+    durations,
+    lateness,
+    outcomes,
+    pools,
+    stuck,
+    tags,
+    tasks,
+    waiting,
+)
 from tools.report.tiles import tiles
 
 HOUR = timedelta(hours=1)
@@ -62,6 +74,19 @@ def test_a_grid_of_many_deployments_shows_those_that_fail_most() -> None:
     names = list(dict.fromkeys(row["name"] for row in chart.rows))
     assert names[:3] == ["etl / d01", "etl / d19", "etl / d18"] and len(names) == 12
     assert "7 more" in chart.title
+
+
+def test_messages_that_differ_in_ids_and_numbers_are_one() -> None:
+    """Else each failure would be one of its own."""
+    key = "0b7e4d2c-9f5e-4a1b-8c3d-4e5f60718293"
+    said = [f"KeyError: run {key}, row {number}" for number in range(1000, 1003)] + ["boom", None]
+    found = causes.answer(warehouse([run("FAILED", state_message=message) for message in said]))
+    assert found.finding == "3 of 5 runs that failed say “KeyError: run #, row #”."
+    assert found.table is not None
+    assert found.table.rows[0][:3] == ["KeyError: run #, row #", "3", "etl / nightly"]
+    assert {row[0] for row in found.table.rows} == {"KeyError: run #, row #", "boom", "(no message)"}
+    few = [run("FAILED", state_message=message) for message in ("boom", "bang")]
+    assert causes.answer(warehouse(few)).finding == "2 runs failed, each for a reason of its own."
 
 
 def test_a_flow_that_got_slower_is_named() -> None:
@@ -164,7 +189,7 @@ def test_a_warehouse_without_runs_has_answers() -> None:
     """Each says that there is nothing, and draws nothing."""
     empty = warehouse()
     assert [(one.finding[:3], one.charts, one.table) for one in answers(empty)] == [
-        (found, [], None) for found in ("No ", "The", "No ", "No ", "No ", "The", "No ", "No ", "No ")
+        (found, [], None) for found in ("No ", "The", "No ", "No ", "No ", "No ", "The", "No ", "No ", "No ")
     ]
     assert [tile.value for tile in tiles(empty)] == ["–", "–", "0", "–", "–"]
 

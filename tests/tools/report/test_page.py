@@ -75,7 +75,7 @@ def test_a_section_has_a_title_and_a_table_its_heads() -> None:
     """Screen readers announce both."""
     html = page("etl")
     sections = re.findall(r'<section id="([a-z]+)" aria-labelledby="([a-z-]+)">\n<h2 id="([a-z-]+)">', html)
-    assert len(sections) == 9
+    assert len(sections) == 10
     assert all(label == title == f"{section}-title" for section, label, title in sections)
     assert set(re.findall(r'href="#([a-z]+)"', html)) == {section for section, _, _ in sections}
     assert html.count("<table>") == html.count('tabindex="0" aria-label=') > 0 and "<th scope=row>" in html

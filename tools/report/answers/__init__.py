@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tools.report.answers import deployments, durations, lateness, outcomes, pools, stuck, tags, tasks, waiting
+from tools.report.answers import causes, deployments, durations, lateness, outcomes, pools, stuck, tags, tasks, waiting
 from tools.report.parts import Answer
 from tools.report.warehouse import Warehouse
 
 _QUESTIONS: Final[tuple[Callable[[Warehouse], Answer], ...]] = (
     outcomes.answer,
     deployments.answer,
+    causes.answer,
     stuck.answer,
     durations.answer,
     lateness.answer,
