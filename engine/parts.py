@@ -65,13 +65,15 @@ class Part:
 class Plan:
     """The parts of a stream's list.
 
-    ``began``: when it was made, by the server's clock. What changes later can be in no part. ``until``: rows dated then
-    or later are in no part; None if all rows are in one. ``partitions``: those whose lists were cut; None stands for a
-    connection without partitions. ``made_by``, ``read_by``: fingerprints of the declaration.
+    ``began``: when it was made. What changes later can be in no part. ``is_dated``: whether that is by the server's
+    clock. ``until``: rows dated then or later are in no part; None if all rows are in one. ``partitions``: those whose
+    lists were cut; None stands for a connection without partitions. ``made_by``, ``read_by``: fingerprints of the
+    declaration.
     """
 
     stream: str
     began: datetime
+    is_dated: bool
     until: datetime | None
     parts: tuple[Part, ...]
     partitions: tuple[Partition | None, ...]
@@ -108,12 +110,14 @@ def plan(resolved: ResolvedSpec, name: str, log: Log, *, rows: int = 100_000, re
         partitions = _partitions(resolved, name, pages, log)
         every = [_source(resolved, name, pages, log, partition) for partition in partitions]
         starts = [_start(_top(source)) for source in every]
-        began = min(asked_at for asked_at, _ in starts)
+        dated = [asked_at for asked_at, _ in starts if asked_at is not None]
+        began = min(dated, default=pages.now)
         until = began - recent if recent is not None else None
         for partition, source, (_, first) in zip(partitions, every, starts, strict=True):
             edges = _edges(_top(source), first, began, until, rows)
             parts += [Part(name, _position(start, end), partition) for start, end in pairwise(edges)]
-    return Plan(name, began, until, tuple(parts), tuple(partitions), made_by(every[0]), read_by(every[0]))
+    declared = made_by(every[0]), read_by(every[0])
+    return Plan(name, began, bool(dated), until, tuple(parts), tuple(partitions), *declared)
 
 
 def read(resolved: ResolvedSpec, part: Part, log: Log, *, share: float = 1.0) -> Iterator[Sequence[PartRow]]:
@@ -166,15 +170,12 @@ def hand_over(
     after = load_state(state or {}, resolved.spec.api.base_url)
     check_keys(resolved, after)
     columns = tuple(resolved.partitions.columns) if resolved.partitions is not None else ()
-    instants: dict[tuple[Any, ...], set[datetime]] = {}
-    for row, at in opened:
-        if at is not None and EARLIEST < at < made.until:
-            instants.setdefault(tuple(row[column] for column in columns), set()).add(at)
-    after = replace(after, partitioned_by=columns)
+    after, instants = replace(after, partitioned_by=columns), _instants(opened, columns, made.until)
     for partition in made.partitions:
         key, of = (partition.key, tuple(partition.columns.values())) if partition is not None else (None, ())
-        position = _rest(instants.get(of, ()), made.until)
-        one = StreamState(current_pass=PassState(made.began, position), made_by=made.made_by, read_by=made.read_by)
+        interrupted = PassState(made.began, _rest(instants.get(of, ()), made.until))
+        before = after.streams_of(key).get(made.stream, StreamState())
+        one = StreamState(current_pass=interrupted, open=before.open, made_by=made.made_by, read_by=made.read_by)
         after = after.with_stream(made.stream, one, key)
     return after.dump()
 
@@ -224,7 +225,7 @@ def _partitions(resolved: ResolvedSpec, name: str, pages: PageReader, log: Log) 
 # --- cutting ----------------------------------------------------------------------------------------------------------
 
 
-def _start(source: Source) -> tuple[datetime, datetime | None]:
+def _start(source: Source) -> tuple[datetime | None, datetime | None]:
     """When the list was requested, by the server's clock, and its first timestamp, if it is sorted by one."""
     began: datetime | None = None
     for batch in read_all(source, ahead=False):
@@ -233,8 +234,8 @@ def _start(source: Source) -> tuple[datetime, datetime | None]:
             break
         dated = [clamped(at) for _, record in batch.records if (at := style.field.get(record)) is not None]
         if dated:
-            return began or source.now, min(dated)
-    return began or source.now, None
+            return began, min(dated)
+    return began, None
 
 
 def _edges(
@@ -308,13 +309,29 @@ def _reason_against(spec: Spec, made: Plan) -> str | None:
         return "its plan was made without `recent`"
     if any(part.position is None for part in made.parts):
         return "its list cannot be cut"
+    if not made.is_dated:
+        return "the server's responses have no Date header, so it is not known when its plan was made"
     if stream.finds_deleted or stream.where:
         return "the connector could not delete rows outside of its table, as `deleted: soft_delete` and `where` require"
     if any(one.asks_each_parent for one in family):
         return "it asks each row of its parent, of which it remembers those that it read"
-    if stream.incremental is not None and stream.incremental.open is not None and stream.windows is not None:
-        return "its rows can be open, and `windows` do not show which window a row belongs to"
+    if stream.cursor_field is not None and not stream.has_instants:
+        return "its cursor is no instant, so its changes since the plan was made are not known"
+    has_open = stream.incremental is not None and stream.incremental.open is not None
+    if has_open and (stream.windows is not None or stream.parent is not None):
+        return "its rows can be open, and do not show where in the list they lie"
     return None
+
+
+def _instants(
+    opened: Iterable[PartRow], columns: Sequence[str], until: datetime
+) -> Mapping[tuple[Any, ...], set[datetime]]:
+    """The timestamps of open rows, by the values of the columns of their partition."""
+    found: dict[tuple[Any, ...], set[datetime]] = {}
+    for row, at in opened:
+        if at is not None and EARLIEST < at < until:
+            found.setdefault(tuple(row[column] for column in columns), set()).add(at)
+    return found
 
 
 def _rest(opened: Collection[datetime], until: datetime) -> str:

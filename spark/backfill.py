@@ -98,20 +98,23 @@ def _setting(text: str) -> tuple[str, str]:
     return name, value
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(description="Write the history of a stream, and the state for the connector.")
+    found.add_argument("--stream", required=True)
+    found.add_argument("--to", required=True, help="a folder for Parquet, otherwise a table; it is replaced")
+    found.add_argument("--state", type=Path, help="the connection's state, which is updated; without, only the history")
+    found.add_argument("--file", default="streams.yaml", help="where streams.yaml is on every machine")
+    found.add_argument("--format", default="parquet", choices=("parquet", "iceberg", "delta"))
+    found.add_argument("--rows", type=int, default=100_000, help="about how many rows a part has at most")
+    found.add_argument("--recent", type=_span, default=timedelta(hours=24), help="what is left to the connector: 24h")
+    found.add_argument("--set", dest="settings", type=_setting, action="append", default=[], metavar="NAME=VALUE")
+    return found
+
+
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description="Write the history of a stream, and the state for the connector.")
-    parser.add_argument("--stream", required=True)
-    parser.add_argument("--to", required=True, help="a folder for Parquet, otherwise a table; it is replaced")
-    parser.add_argument(
-        "--state", type=Path, help="the connection's state, which is updated; without, only the history"
-    )
-    parser.add_argument("--file", default="streams.yaml", help="where streams.yaml is on every machine")
-    parser.add_argument("--format", default="parquet", choices=("parquet", "iceberg", "delta"))
-    parser.add_argument("--rows", type=int, default=100_000, help="about how many rows a part has at most")
-    parser.add_argument("--recent", type=_span, default=timedelta(hours=24), help="what is left to the connector: 24h")
-    parser.add_argument("--set", dest="settings", type=_setting, action="append", default=[], metavar="NAME=VALUE")
-    given = parser.parse_args()
+    given = parser().parse_args()
     before = None
     if given.state is not None:
         before = json.loads(given.state.read_text("utf-8")) if given.state.exists() else {}

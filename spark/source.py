@@ -76,14 +76,6 @@ class RestStreams(DataSource):
         return PartReader(dict(self.options))
 
 
-class PartPartition(InputPartition):
-    """A partition of the data source: a part of the stream's list."""
-
-    def __init__(self, part: Part) -> None:
-        super().__init__(part)
-        self.part = part
-
-
 class PartReader(DataSourceReader):
     """Reads the parts of a stream. On each machine, it resolves the settings and connects on its own."""
 
@@ -94,16 +86,15 @@ class PartReader(DataSourceReader):
         """The parts: those in the options, or those that are planned now."""
         name, given = self.options["stream"], self.options.get("parts")
         if given is not None:
-            return [PartPartition(_part(name, *one)) for one in json.loads(given)]
+            return [InputPartition(_part(name, *one)) for one in json.loads(given)]
         rows = int(self.options.get("rows", 100_000))
-        return [PartPartition(part) for part in plan(connected(self.options), name, StandardLog(), rows=rows).parts]
+        return [InputPartition(part) for part in plan(connected(self.options), name, StandardLog(), rows=rows).parts]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The rows of a part, a batch for each page."""
-        assert isinstance(partition, PartPartition)
-        found, share = connected(self.options), float(self.options.get("share", 1))
-        table = found.table_of(found.spec.streams[partition.part.stream])
-        for rows in read(found, partition.part, StandardLog(), share=share):
+        found, part = connected(self.options), partition.value
+        table = found.table_of(found.spec.streams[part.stream])
+        for rows in read(found, part, StandardLog(), share=float(self.options.get("share", 1))):
             yield record_batch(table, rows)
 
 

@@ -10,6 +10,7 @@ Names are not quoted: warehouses disagree on how, and on upper and lower case.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.spec.dialect import Stream
@@ -54,9 +55,9 @@ WHERE h.{OPEN_AT} IS NULL
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description="Print the statement that creates the view.")
+    parser = argparse.ArgumentParser(prog="python -m spark.view", description="Print the statement for the view.")
     parser.add_argument("stream")
     parser.add_argument("--synced", required=True, help="the connector's table")
     parser.add_argument("--history", required=True, help="the history: a table, or read_parquet('lake/flow_runs/*')")
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=Path("streams.yaml"))
     parser.add_argument("--partitions", action="store_true", help="the connection has partitions, such as workspaces")
     parser.add_argument("--text", default="VARCHAR", help="the type of strings: STRING on Databricks and BigQuery")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     spec = load(given.file)
     stream = spec.streams[given.stream]
     if given.partitions and spec.api.partitions is not None:

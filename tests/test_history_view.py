@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import duckdb
 import pytest
 
 from spark import OPEN_AT
-from spark.view import view
-from tests.specs import shipped
+from spark.view import main, view
+from tests.readme import PROJECT
+from tests.specs import SHIPPED, shipped
 
 NOW = "TIMESTAMPTZ '2024-05-02 00:00:00Z'"
 OLDER = "TIMESTAMPTZ '2024-05-01 00:00:00Z'"
@@ -48,6 +52,21 @@ def test_each_row_is_there_once(case: str) -> None:
         rows = warehouse.execute("SELECT name, tags FROM united").fetchall()
         assert rows == ([(found, "[1]")] if found is not None else [])
         assert [name for name, *_ in warehouse.execute("DESCRIBE united").fetchall()] == list(stream.fields)
+
+
+def test_the_command_of_the_docs_prints_the_view(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the columns of workspaces in front, if the connection has any."""
+    page = (PROJECT / "docs" / "scale.md").read_text("utf-8")
+    (command,) = re.findall(r"^python -m spark\.view (.*)$", page, re.MULTILINE)
+    arguments = [*shlex.split(command), "--file", str(SHIPPED)]
+    main(arguments)
+    main([*arguments, "--partitions", "--text", "STRING"])
+    alone, partitioned = capsys.readouterr().out.split("CREATE OR REPLACE VIEW flow_runs_with_history AS\n")[1:]
+    assert alone.startswith("SELECT\n  s.id,\n")
+    assert "CAST(s.tags AS VARCHAR) AS tags" in alone
+    assert partitioned.startswith("SELECT\n  s.workspace_id,\n  s.id,\n")
+    assert "s.workspace_id = h.workspace_id AND s.id = h.id" in partitioned
+    assert "CAST(s.tags AS STRING) AS tags" in partitioned
 
 
 def _type(kind: str) -> str:

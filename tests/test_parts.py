@@ -370,6 +370,19 @@ def test_a_hundred_ranges_hold_any_number_of_open_rows(connected: Callable[..., 
     assert parse_instant(rest) == made.until
 
 
+def test_a_row_that_was_open_before_and_is_gone_is_deleted(connected: Callable[..., Copied]) -> None:
+    """A connection that has synced the stream keeps the keys of its open rows."""
+    copied = connected(model := server_of())
+    copied.sync({})
+    model.wait(3600)
+    model.delete(gone := run_in(model, OPEN, 0.0))
+    made = plan(copied.resolved, "runs", Lines(), rows=6, recent=RECENT)
+    copied.read(made)
+    copied.sync(hand_over(copied.resolved, made, copied.opened, copied.recorder.state))
+    assert copied.recorder.tables["runs"][gone]["deleted"]
+    assert copied.differences == []
+
+
 def test_the_other_streams_of_a_connection_keep_their_states(connected: Callable[..., Copied]) -> None:
     """Only the stream that was read in parts starts over."""
     copied = connected(server_of())
@@ -433,6 +446,13 @@ REFUSED = {
         STREAMS, replace={"streams.runs.sync_mode": "full_refresh"}, remove=["streams.runs.incremental"]
     ),
     "soft_delete": edited(STREAMS, add={"streams.runs.deleted": "soft_delete"}),
+    "cursor is no instant": edited(
+        STREAMS,
+        replace={
+            "streams.runs.cursor_field": "name",
+            "streams.runs.incremental": {"changes": {"body": {"runs": {"name": {"after_": "$since"}}, "sort": "NAME"}}},
+        },
+    ),
 }
 
 
@@ -442,4 +462,14 @@ def test_a_stream_that_cannot_be_handed_over_is_refused(connected: Callable[...,
     copied = connected(server_of(), REFUSED[words])
     made = plan(copied.resolved, "runs", Lines(), recent=None if words == "was made without" else RECENT)
     with pytest.raises(Failure, match=words):
+        hand_over(copied.resolved, made, ())
+
+
+def test_without_dates_a_stream_is_read_and_not_handed_over(connected: Callable[..., Copied]) -> None:
+    """Nothing shows since when the connector must look for changes."""
+    copied = connected(model := server_of())
+    with InProcess(lambda seen: replace(model.answer(seen), headers={})):
+        made = plan(copied.resolved, "runs", Lines(), recent=timedelta(0))
+        assert sum(map(len, rows_of(copied, made))) == len(model.runs)
+    with pytest.raises(Failure, match="no Date header"):
         hand_over(copied.resolved, made, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from dev.testbed.history import read_all
 from dev.testbed.loopback import Loopback
 from dev.testbed.prefect_server import PrefectServer
 from dev.testbed.seed import Shape, seed
+from spark.backfill import parser
 from spark.view import view
 from tests.fivetran.comparison import columns, differences
 from tests.fivetran.project import UserProject
@@ -70,6 +72,7 @@ def spark_job(url: str, folder: Path) -> subprocess.Popen[str]:
         for path in (path for top in ("engine", "spark") for path in (PROJECT / top).rglob("*.py")):
             archive.write(path, path.relative_to(PROJECT))
     conf = {"spark.ui.enabled": "false", "spark.executor.memory": "512m", "spark.driver.memory": "512m"}
+    conf |= {"spark.network.timeout": "900s", "spark.executor.heartbeatInterval": "60s"}  # for a busy machine
     command = [str(Path(sys.executable).with_name("spark-submit")), "--master", "local-cluster[2,1,1024]"]
     command += [part for name, value in conf.items() for part in ("--conf", f"{name}={value}")]
     command += ["--py-files", str(folder / "rest_streams.zip"), "--files", "streams.yaml", "spark/backfill.py"]
@@ -79,6 +82,12 @@ def spark_job(url: str, folder: Path) -> subprocess.Popen[str]:
     environment |= {"SPARK_LOCAL_DIRS": str(folder), "SPARK_WORKER_DIR": str(folder)}
     log = (folder / "spark.log").open("w")
     return subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log, text=True)
+
+
+def failures_in(log: Path) -> str:
+    """What a log of Spark says about executors that ended and about errors."""
+    lines = log.read_text("utf-8").splitlines()
+    return "\n".join(line for line in lines if re.search(r"ERROR|WARN|exited with|Error:|Exception", line))[-8000:]
 
 
 def rows_of(project: UserProject, lake: Path) -> list[dict[str, Any]]:
@@ -100,6 +109,14 @@ def rows_of(project: UserProject, lake: Path) -> list[dict[str, Any]]:
     ]
 
 
+def test_the_command_of_the_docs_is_accepted() -> None:
+    """Every option that docs/scale.md names exists."""
+    block = PAGE.read_text("utf-8").split("spark/backfill.py ")[1].split("```")[0]
+    given = parser().parse_args(shlex.split(block.replace("\\\n", " ")))
+    assert (given.stream, given.to, str(given.state)) == ("flow_runs", "lake/flow_runs", "state.json")
+    assert [name for name, _ in given.settings] == ["api_url", "batch_size"]
+
+
 @pytest.mark.parametrize("executors", ["both live", "one killed"])
 def test_no_gap_and_no_double(executors: str, tmp_path: Path, figures: list[Figures]) -> None:
     """Whatever changes while Spark reads, also if an executor dies: then history and table equal the server."""
@@ -109,7 +126,7 @@ def test_no_gap_and_no_double(executors: str, tmp_path: Path, figures: list[Figu
         moving.reopen(every=300)
         with Loopback(moving.answer) as url:
             moving.job = spark_job(url.url, tmp_path)
-            assert moving.job.wait(900) == 0, (tmp_path / "spark.log").read_text()[-4000:]
+            assert moving.job.wait(900) == 0, failures_in(tmp_path / "spark.log")
             moving.job = None
             moving.settle()
             project = UserProject.create(
