@@ -1,10 +1,11 @@
-"""Threads that no process waits for."""
+"""Threads that no process waits for, and threads that take turns."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
@@ -85,3 +86,67 @@ def _run(future: Future[Any], call: Callable[[], Any]) -> None:
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+class TurnsEnded(Exception):
+    """A thread must not go on: what it works for has ended."""
+
+
+class Turns:
+    """Lets threads run one at a time, and wait for the server at the same time.
+
+    So what they share needs no locks of its own: nothing of it changes but where a thread waits.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holder: int | None = None
+        self._has_ended = False
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for a turn, and keep it for the block.
+
+        Raises:
+            TurnsEnded: after :meth:`end`.
+        """
+        self._take()
+        try:
+            yield
+        finally:
+            self._give()
+
+    @contextmanager
+    def given(self) -> Iterator[bool]:
+        """Let others run in the block, in which this thread waits. A thread without a turn has none to give.
+
+        The value is whether it had one.
+
+        Raises:
+            TurnsEnded: after :meth:`end`.
+        """
+        if self._holder != threading.get_ident():
+            yield False
+            return
+        self._give()
+        try:
+            yield True
+        finally:
+            self._take()
+
+    def end(self) -> None:
+        """Let no thread go on. When this returns, none of them runs."""
+        with self._lock:
+            self._has_ended = True
+
+    def _take(self) -> None:
+        self._lock.acquire()
+        self._holder = threading.get_ident()
+        if self._has_ended:
+            self._give()
+            raise TurnsEnded
+
+    def _give(self) -> None:
+        if self._holder == threading.get_ident():  # not if the turns have ended
+            self._holder = None
+            self._lock.release()

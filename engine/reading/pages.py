@@ -26,7 +26,7 @@ from engine.failures import (
 from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.http.error_body import ErrorInBody, error_in
-from engine.http.threads import DaemonThreads
+from engine.http.threads import DaemonThreads, Turns
 from engine.jsonpath import PARENT, JsonPath, leading_steps
 from engine.log import one_line
 from engine.pagination import Pagination, Paginator
@@ -111,6 +111,8 @@ class PageReader:
         self._on_request = on_request
         self.concurrency = concurrency
         self._pool = DaemonThreads(concurrency, "pages")
+        self.turns = Turns()
+        """Threads that take turns give theirs while they wait for pages."""
 
     def below(self, base_url: str) -> PageReader:
         """The reader of the same lists below another base URL. Both together keep to the concurrency."""
@@ -173,7 +175,8 @@ class PageReader:
             for list_request in islice(waiting, width):
                 launch(list_request)
             while in_flight:
-                done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+                with self.turns.given():
+                    done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
                 for future in done:
                     sent = in_flight.pop(future)
                     page = self._page(stream, sent, future)
@@ -200,12 +203,19 @@ class PageReader:
         """
         request = self._placed(request)
         if declared.header is None:
-            number: int = self._client.send(stream, request, partial(_count_at, declared.path)).value
+            number: int = self._response(stream, request, partial(_count_at, declared.path)).value
             return number
-        counted = as_count(self._client.send(stream, request, lambda document: document).headers.get(declared.header))
+        counted = as_count(self._response(stream, request, lambda document: document).headers.get(declared.header))
         if counted is None:
             raise Failure(f"{stream}: {request}: the response has no number in the header {declared.header}.")
         return counted
+
+    def _response(self, stream: str, request: Request, expect: Callable[[Any], Any]) -> Response:
+        """The response to a single request, which counts among those in flight if other threads send some, too."""
+        with self.turns.given() as has_given:
+            if has_given:
+                return self._pool.submit(self._client.send, stream, request, expect).result()
+            return self._client.send(stream, request, expect)
 
     def _placed(self, request: Request) -> Request:
         return request if self._base_url is None else replace(request, base_url=self._base_url)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import FIRST_EXCEPTION, Executor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -127,14 +126,7 @@ class StreamGroups:
         Raises:
             Failure: it would meet all streams: the server is down, it rejects the key, or a limit is reached.
         """
-        reported = time.monotonic()
-        for number, group in enumerate(self._groups, start=1):
-            for one in group.syncs:
-                if one.stream.sync_mode != "full_refresh":
-                    group.outcome.of(one, one.run)
-            if self._noun and time.monotonic() - reported >= PROGRESS_SECONDS:
-                reported = time.monotonic()
-                self._log.info(f"changes of {number:,} of {counted(len(self._groups), self._noun)} read")
+        self._read_changes(background)
         for group, one in self._read_ahead(background):
             group.outcome.of(one, one.run)
         self._writer.write_waiting()
@@ -142,6 +134,33 @@ class StreamGroups:
         for group in self._groups:
             for one in group.syncs:
                 group.outcome.of(one, one.reconcile)
+
+    def _read_changes(self, background: Executor) -> None:
+        """Run the incremental streams: those of a group one by one, and a group while others wait for the server."""
+        if len(self._groups) == 1 or self._pages.concurrency == 1:
+            for group in self._groups:
+                self._run_incremental(group)
+            return
+        pending = {background.submit(self._in_turn, group) for group in self._groups}
+        try:
+            while pending:
+                done, pending = wait(pending, PROGRESS_SECONDS, FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                if pending:
+                    self._log.info(f"{counted(len(pending), self._noun)} left to read changes of")
+        except BaseException:
+            self._pages.turns.end()
+            raise
+
+    def _in_turn(self, group: StreamGroup) -> None:
+        with self._pages.turns.taken():
+            self._run_incremental(group)
+
+    def _run_incremental(self, group: StreamGroup) -> None:
+        for one in group.syncs:
+            if one.stream.sync_mode != "full_refresh":
+                group.outcome.of(one, one.run)
 
     def _read_ahead(self, background: Executor) -> Iterator[tuple[StreamGroup, StreamSync]]:
         """The full refreshes, which are read concurrently and written one by one."""

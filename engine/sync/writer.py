@@ -30,7 +30,7 @@ class Writer:
 
     def __init__(self, destination: Destination, state: State, checkpoint_rows: int, checkpoint_seconds: float) -> None:
         self._state = state
-        self._progress: tuple[StreamWriter, Callable[[], StreamState]] | None = None
+        self._progress: dict[StreamWriter, Callable[[], StreamState]] = {}
         self._destination = destination
         self._checkpoint_rows = checkpoint_rows
         self._checkpoint_seconds = checkpoint_seconds
@@ -83,10 +83,9 @@ class Writer:
         self._state = state
 
     def _settle(self) -> None:
-        """Make the state of the pass in progress."""
-        if self._progress is not None:
-            stream, state = self._progress
-            self._progress = None
+        """Make the states of the passes in progress."""
+        progress, self._progress = self._progress, {}
+        for stream, state in progress.items():
             self._state = self._state.with_stream(stream.name, state(), stream.partition)
 
     def save(self, stream: StreamWriter, state: StreamState) -> None:
@@ -100,9 +99,7 @@ class Writer:
 
         Returns whether a checkpoint followed.
         """
-        if self._progress is not None and self._progress[0] is not stream:
-            self._settle()
-        self._progress = stream, state
+        self._progress[stream] = state
         if not self.is_due():
             return False
         self.checkpoint()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from threading import RLock
 from typing import Any
 from urllib.parse import unquote
 
@@ -60,6 +61,7 @@ class Account:
         self.misbehaviors: list[Misbehavior] = []
         self.requests: list[Seen] = []
         self.now = START
+        self._lock = RLock()
         for workspace in workspaces:
             self.add(workspace)
 
@@ -93,11 +95,12 @@ class Account:
 
     def answer(self, seen: Seen) -> Reply:
         """The response to a request, after all misbehaviors."""
-        self.requests.append(seen)
-        answer: Answerer = self._respond
-        for misbehavior in self.misbehaviors:
-            answer = partial(_behind, misbehavior, answer)
-        return answer(seen)
+        with self._lock:
+            self.requests.append(seen)
+            answer: Answerer = self._respond
+            for misbehavior in self.misbehaviors:
+                answer = partial(_behind, misbehavior, answer)
+            return answer(seen)
 
     def _respond(self, seen: Seen) -> Reply:
         parts = seen.path.removeprefix("/api/").split("/")

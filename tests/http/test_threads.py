@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dev.testbed.loopback import Loopback, Reply, Seen
-from engine.http.threads import DaemonThreads
+from engine.http.threads import DaemonThreads, Turns, TurnsEnded
 from tests.readme import PROJECT
 from tests.shop import STREAMS, connection
 from tests.specs import edited
@@ -96,3 +96,49 @@ def test_calls_that_wait_can_be_canceled() -> None:
     release.set()
     assert running.result(30)
     assert waiting.cancelled()
+
+
+def test_threads_that_take_turns_run_one_at_a_time_and_wait_at_the_same_time() -> None:
+    """Both are in their wait at once, or the barrier would break; neither runs while the other does."""
+    turns, both = Turns(), threading.Barrier(2, timeout=30)
+    running: list[None] = []
+
+    def work() -> None:
+        with turns.taken():
+            for _ in range(3):
+                running.append(None)
+                assert len(running) == 1
+                running.pop()
+                with turns.given() as has_given:
+                    assert has_given
+                    both.wait()
+
+    threads = DaemonThreads(2, "turns")
+    for future in [threads.submit(work) for _ in range(2)]:
+        future.result(30)
+    with turns.given() as has_given:
+        assert not has_given  # this thread has no turn
+
+
+def test_no_thread_goes_on_once_the_turns_have_ended() -> None:
+    """Neither one that waits for the server, nor one that waits for its turn."""
+    turns, waits, ended = Turns(), threading.Event(), threading.Event()
+    after: list[None] = []
+
+    def work() -> None:
+        with turns.taken():
+            with turns.given():
+                waits.set()
+                assert ended.wait(30)
+            after.append(None)
+
+    threads = DaemonThreads(2, "turns")
+    first = threads.submit(work)
+    assert waits.wait(30)
+    turns.end()
+    second = threads.submit(work)
+    ended.set()
+    for future in (first, second):
+        with pytest.raises(TurnsEnded):
+            future.result(30)
+    assert after == []

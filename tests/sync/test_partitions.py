@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from threading import Barrier, Lock
 
 import pytest
 
@@ -199,6 +200,32 @@ def test_rows_of_a_workspace_that_is_gone_are_soft_deleted_if_declared(server: I
     assert set[object](world.wrong("runs")) == finished
     assert set(world.all_wrong()) == {"runs", "steps"}
     assert "w3" not in world.warehouse.state["partitions"]
+
+
+def test_workspaces_are_read_at_the_same_time_within_the_concurrency(server: InProcess, account: Account) -> None:
+    """The first requests of two of them wait for each other. No more are in flight than the API allows."""
+    both, lock = Barrier(2, timeout=30), Lock()
+    first, in_flight, most = {"w1", "w2"}, 0, 0
+    world = AccountWorld(server, account, edited(PARTITIONED, replace={"api.concurrency": 2}))
+
+    def answer(seen: Seen) -> Reply:
+        nonlocal in_flight, most
+        workspace = seen.path.split("/")[3] if "/runs/" in seen.path else ""
+        with lock:
+            in_flight, is_first = in_flight + 1, workspace in first
+            most = max(most, in_flight)
+            first.discard(workspace)
+        if is_first:
+            both.wait()
+        reply = account.answer(seen)
+        with lock:
+            in_flight -= 1
+        return reply
+
+    server.answer = answer
+    world.sync()
+    assert world.all_wrong() == {}
+    assert most == 2
 
 
 # --- the list of workspaces ------------------------------------------------------------------------------------------
@@ -433,7 +460,8 @@ def test_workspaces_that_change_at_random_arrive(server: InProcess, seed: int) -
     """Rows, failures of single workspaces, kills, new workspaces and selections, in any order."""
     dice = Random(seed)
     account = Account("w1", "w2", "w3")
-    world = AccountWorld(server, account, edited(PARTITIONED, add=SOFT))
+    text = edited(PARTITIONED, add=SOFT)
+    world = AccountWorld(server, account, edited(text, replace={"api.concurrency": 4}) if seed % 2 == 0 else text)
     world.warehouse.drops = dice.random() < 0.5
     for _ in range(8):
         for model in account.models.values():
