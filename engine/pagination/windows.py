@@ -127,6 +127,8 @@ class WindowsPaginator:
         self._seen: set[Hashable] = set()  # the keys of this window and of the one before
         self._keys: set[Hashable] = set()  # the keys of this window
         self._length = windows.at_most
+        self.is_at_start = False
+        """Whether no page of the window has been read yet."""
         self.request: Request | None = None
         self._open(place.start, place.inner)
 
@@ -140,10 +142,12 @@ class WindowsPaginator:
         """Take in a page of the window."""
         if page.asked_at is not None:
             self._now = max(self._now, page.asked_at)
-        new = [keyed for keyed in self._inner.advance(page) if keyed[0] not in self._seen]
+        is_empty = self.is_at_start and page.is_past_the_end
+        self.is_at_start = False
+        new = [] if is_empty else [keyed for keyed in self._inner.advance(page) if keyed[0] not in self._seen]
         self._keys.update(key for key, _ in page.records)
         self._seen.update(key for key, _ in new)
-        self.request = self._inner.request
+        self.request = None if is_empty else self._inner.request
         if self.request is None and self._end < self._limit:
             self._seen, self._length = self._keys, self._windows.at_most
             self._keys = set()
@@ -174,4 +178,4 @@ class WindowsPaginator:
         self._end = min(shifted(start, self._length), self._part_end or max(self._now, start))
         window = self._template.bind({"from": start, "to": self._end})
         self._inner = self._begin(window, inner)
-        self.request = self._inner.request
+        self.request, self.is_at_start = self._inner.request, inner is None

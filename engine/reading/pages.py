@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from engine.failures import (
     DeclaredAnswer,
+    EmptyList,
     Failure,
     NotFound,
     PastTheEnd,
@@ -31,6 +32,7 @@ from engine.jsonpath import PARENT, JsonPath, leading_steps
 from engine.log import one_line
 from engine.pagination import Pagination, Paginator
 from engine.pagination.counts import as_count
+from engine.pagination.windows import WindowsPaginator
 from engine.requests import KeyedRecord, Page, Record, Request, Response
 from engine.spec.dialect import Count
 from engine.spec.formats import JSON, Format
@@ -46,8 +48,8 @@ class ListRequest:
     ``parent``: the parent's key and record, if this is the list of its children. Such a list may not be found, because
     its parent was just deleted. ``endpoint_exists``: whether the endpoint is known to exist, so that a 404 that is not
     the API's own is transient. ``of``: the key of the first row that the list belongs to. ``may_be_gone``: whether it
-    is that row itself, so that it may not be found either. ``form``: the format of the responses. ``narrow``: requests
-    a shorter part of the list in place of one that the server rejects; False if there is none.
+    is that row itself, so that it may not be found either. ``form``: the format of the responses. ``windows``: the
+    paginator, if the list is read in windows.
     """
 
     paginator: Paginator
@@ -58,7 +60,7 @@ class ListRequest:
     of: Hashable = None
     may_be_gone: bool = False
     form: Format = JSON
-    narrow: Callable[[], bool] | None = None
+    windows: WindowsPaginator | None = None
 
 
 def with_records(list_request: ListRequest, records: Records) -> ListRequest:
@@ -230,8 +232,8 @@ class PageReader:
             self._client.log.warning(f"{too_large} Requesting fewer rows at a time.")
             return None
         except RequestRejected as rejected:
-            narrow = sent.list_request.narrow
-            if narrow is None or not narrow():
+            windows = sent.list_request.windows
+            if windows is None or not windows.narrow():
                 raise
             self._client.log.info(f"{rejected} Requesting a shorter window.")
             return None
@@ -254,7 +256,13 @@ class PageReader:
             raise Failure(f"{not_found} The endpoint existed earlier in this sync; sync again.") from None
 
     def _unread(self, list_request: ListRequest, declared: DeclaredAnswer, *, is_first: bool) -> Response:
-        """The response for a list that `answers` declares to be empty or skipped. Only its first page can say so."""
+        """The response for a list that `answers` declares to be empty or skipped. Only its first page can say so.
+
+        Of a list that is read in windows, the first page of each can say that the window is empty.
+        """
+        windows = list_request.windows
+        if isinstance(declared, EmptyList) and windows is not None and windows.is_at_start:
+            return Response((None, []), declared.asked_at, is_past_the_end=True)
         if isinstance(declared, SkippedList) and is_first and list_request.of is None:
             raise declared
         if not is_first:

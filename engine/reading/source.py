@@ -251,7 +251,7 @@ class Source:
             endpoint_exists=known,
             of=of,
             form=self.form,
-            narrow=paginator.narrow if isinstance(paginator, WindowsPaginator) else None,
+            windows=paginator if isinstance(paginator, WindowsPaginator) else None,
         )
 
     def request(

@@ -18,7 +18,8 @@ Meaning = Literal["wait", "empty", "skip", "unauthorized", "failure"]
 MEANINGS: Final[Mapping[str, str]] = {
     "wait": "the server throttles requests. The request is sent again until it is accepted, for at most "
     "`throttled_max`",
-    "empty": "the list has no records, so rows that it had are gone. Only the first response of a list can say so",
+    "empty": "the list has no records, so rows that it had are gone. Only the first response of a list can say so or, "
+    "with `windows`, that of a window",
     "skip": "the list cannot be read. The rows of the stream or, for a child stream, those of this parent stay as they "
     "are, with a warning; a full refresh then deletes nothing",
     "unauthorized": "the server rejects the credentials, as status 401 does. A token of `oauth2` or `login` is renewed "

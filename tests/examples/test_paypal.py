@@ -26,9 +26,9 @@ def paypal() -> PayPal:
     return api
 
 
-def connected(api: PayPal, *streams: str, secret: str = SECRET) -> Example:
+def connected(api: PayPal, *streams: str, secret: str = SECRET, since: timedelta = 200 * DAY) -> Example:
     """The example, from half a year ago on."""
-    start = f"{api.ago(200 * DAY):%Y-%m-%d}"
+    start = f"{api.ago(since):%Y-%m-%dT%H:%M:%SZ}"
     return Example("paypal", api, *streams, client_id=CLIENT, client_secret=secret, start_date=start)
 
 
@@ -59,6 +59,15 @@ def test_a_window_with_too_many_transactions_is_halved(paypal: PayPal) -> None:
     """The search refuses a result of more than 10,000."""
     paypal.most = 2
     assert len(connected(paypal, "transactions").sync()["transactions"]) == 18
+
+
+@pytest.mark.parametrize("since", [93 * DAY, 4 * 365 * DAY])
+def test_windows_without_data_are_empty(paypal: PayPal, since: timedelta) -> None:
+    """The search refuses those that begin within three hours, or three years ago and more."""
+    example = connected(paypal, "transactions", since=since)
+    assert len(example.sync()["transactions"]) == sum(10 * number * DAY < since for number in range(18))
+    paypal.now += HOUR
+    assert example.sync() == {}
 
 
 def test_a_token_that_was_revoked_is_renewed(paypal: PayPal) -> None:

@@ -49,6 +49,7 @@ class Bank:
     def __init__(self) -> None:
         self.now = datetime.now(timezone.utc).replace(microsecond=0)
         self.longest, self.most = 7 * DAY, 1000
+        self.kept, self.late = 365 * DAY, timedelta(0)  # it has data of so long, and no sooner than that
         self.includes: Callable[[datetime, datetime, datetime], bool] = lambda after, at, before: after <= at <= before
         self.made = {n: self.now - timedelta(hours=13) * n for n in range(150)}  # 81 days
         self.seen: list[Seen] = []
@@ -63,6 +64,8 @@ class Bank:
         ]
         if before - after > self.longest:
             return Reply({"error": "the dates are too far apart"}, 400)
+        if not self.late <= self.now - after <= self.kept:
+            return Reply({"error": "no data for this start"}, 404)
         page, size = int(seen.query["page"][0]), int(seen.query["page_size"][0])
         if page * size > self.most:
             return Reply({"error": "too many results"}, 400)
@@ -130,6 +133,21 @@ def test_a_window_cannot_be_halved_for_ever(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="too far apart"):
         synced(bank, tmp_path, Recorder(), {"streams.payments.windows": {"at_most": "7d", "halve": True}})
     assert len(bank.seen) < 30
+
+
+@pytest.mark.parametrize("edits", [{}, {"api.concurrency": 3}])
+def test_a_window_that_is_declared_to_be_empty_ends_only_itself(tmp_path: Path, edits: dict[str, int]) -> None:
+    """The server has no data for windows that begin too early or too late; those between are read whole."""
+    bank, recorder = Bank(), Recorder()
+    bank.kept, bank.late = 70 * DAY, 3 * DAY
+    declared = {"status": 404, "text": "no data", "means": "empty"}
+    text = edited(STREAMS, add={"streams.payments.answers": declared}, replace=edits)
+    with InProcess(bank.answer) as server:
+        sync(connection(tmp_path, server.url, text), {}, recorder, Lines())
+    windows = [tuple(parse_instant(seen.query[name][0]) for name in ("after", "before")) for seen in bank.seen]
+    served = [window for window in windows if bank.late <= bank.now - window[0] <= bank.kept]
+    assert len(served) < len(windows)
+    assert ids(recorder) == [n for n, at in bank.made.items() if any(start <= at <= end for start, end in served)]
 
 
 def test_a_sync_that_is_stopped_goes_on_at_its_window(tmp_path: Path) -> None:

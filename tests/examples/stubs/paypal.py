@@ -18,6 +18,8 @@ from tests.examples.stubs.api import DAY, Api, Json, Rejected, parameters
 CLIENT, SECRET = "AeA1QIZXiflr1", "EC3iTs3cr3t"
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?(?:Z|[+-]\d\d:?\d\d)")
 _LIFETIME = timedelta(seconds=32400)
+_DELAY = timedelta(hours=3)  # until a transaction appears
+_KEPT = 3 * 365 * DAY
 
 
 def instant(at: datetime) -> str:
@@ -105,6 +107,8 @@ class PayPal(Api):
         start, end = _instant(query, "start_date"), _instant(query, "end_date")
         if end - start > 31 * DAY:
             raise Rejected(_invalid("Date range is greater than 31 days"))
+        if not _DELAY <= self.now - start <= _KEPT:
+            raise Rejected(_error(400, "INVALID_REQUEST", "Data for the given start date is not available."))
         size, page = _number(query, "page_size", 100, 500), _number(query, "page", 1, 2**31)
         found = [one for one in self.transactions if start <= _parsed(_initiated(one)) <= end]
         if len(found) > self.most:
