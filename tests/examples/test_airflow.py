@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def airflow() -> Airflow:
-    """A server with runs of two DAGs, one of which is of a time before the first sync's start."""
+    """A server with runs of two DAGs: one of a time before the first sync's start, and one that shows no change."""
     api = Airflow()
     for name in ("load", "report"):
         api.add_dag(name)
@@ -23,6 +23,7 @@ def airflow() -> Airflow:
     for number in range(6):
         api.add_run(("load", "report")[number % 2], api.ago((6 - number) * HOUR), tasks=0)
     api.add_run("load", api.ago(HOUR / 2), tasks=3)
+    api.updated_at["load", f"scheduled__{api.ago(6 * HOUR).isoformat()}"] = None
     return api
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from dev.testbed.loopback import Reply, Seen
 from tests.examples.example import Example
 from tests.examples.stubs.api import DAY
 from tests.examples.stubs.github import TOKEN, GitHub, secondary, throttled
@@ -62,6 +63,19 @@ def test_all_rows_arrive_then_only_those_that_changed(github: GitHub) -> None:
     }
     assert example.tables.rows["issues"][1300000007]["closed_at"] == github.ago(HOUR)
     assert example.tables.deleted == {}
+
+
+def test_an_issue_that_changes_during_the_read_hides_no_other(github: GitHub) -> None:
+    """It keeps its place, so those after it do not move to a page that was read already."""
+    answer = github.answer
+
+    def changing(seen: Seen, path: str) -> Reply:
+        if "page" in seen.query:
+            github.close("acme/api", 5)
+        return answer(seen, path)
+
+    github.answer = changing  # type: ignore[method-assign]
+    assert len(connected(github, "issues").sync()["issues"]) == 122
 
 
 def test_requests_wait_for_the_rate_limit(github: GitHub) -> None:

@@ -42,14 +42,15 @@ def test_all_rows_arrive_then_only_those_that_changed(hubspot: HubSpot) -> None:
         "owners": 105,
     }
     assert example.requests.count("POST /crm/v3/objects/contacts/search") == 5
-    deal = example.tables.rows["deals"]["1"]
+    deal = example.tables.rows["deals"][1]
     assert (Decimal(deal["amount"]), deal["is_closed"], deal["close_date"]) == (
         Decimal("1500.5"),
         True,
         hubspot.ago(DAY),
     )
-    assert example.column("deal_contacts", "labels")["3", "1000"] == ["Decision maker"]
+    assert example.column("deal_contacts", "labels")[3, 1000] == ["Decision maker"]
     assert example.column("owners", "teams")["7"] == ["Sales"]
+    assert not any("did not fit" in warning for warning in example.log.warnings)
 
     hubspot.now += HOUR
     assert example.sync() == {}
@@ -58,9 +59,9 @@ def test_all_rows_arrive_then_only_those_that_changed(hubspot: HubSpot) -> None:
     hubspot.change("contacts", 700, hubspot.ago(HOUR / 2), lifecyclestage="customer")
     hubspot.change("deals", 1, hubspot.ago(HOUR / 2), amount="")
     hubspot.associated["1"] = [999]
-    assert example.sync() == {"contacts": ["700"], "deals": ["1"], "deal_contacts": [("1", "999")]}
-    assert example.column("contacts", "lifecycle_stage")["700"] == "customer"
-    assert example.column("deals", "amount")["1"] is None
+    assert example.sync() == {"contacts": [700], "deals": [1], "deal_contacts": [(1, 999)]}
+    assert example.column("contacts", "lifecycle_stage")[700] == "customer"
+    assert example.column("deals", "amount")[1] is None
 
 
 def test_a_contact_that_changes_during_the_read_hides_no_other(hubspot: HubSpot) -> None:

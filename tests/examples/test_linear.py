@@ -8,7 +8,7 @@ import pytest
 
 from tests.examples.example import Example
 from tests.examples.stubs.api import DAY
-from tests.examples.stubs.linear import KEY, Linear, error
+from tests.examples.stubs.linear import KEY, Linear, error, throttled
 
 HOUR = timedelta(hours=1)
 
@@ -48,9 +48,10 @@ def test_all_rows_arrive_then_only_those_that_changed(linear: Linear) -> None:
     assert example.column("issues", "completed_at")["i7"] == linear.ago(HOUR / 2)
 
 
-def test_throttled_requests_are_sent_again(linear: Linear) -> None:
-    """The API rejects them with status 400, and says when it accepts the next."""
-    linear.faults.append(error("RATELIMITED", "Rate limit exceeded", 400))
+@pytest.mark.parametrize("limit", ["Requests", "Complexity"])
+def test_throttled_requests_are_sent_again(linear: Linear, limit: str) -> None:
+    """The API rejects them with status 400, and says when the limit that is used up accepts the next."""
+    linear.faults.append(throttled(limit))
     assert len(connected(linear, "users").sync()["users"]) == 1
 
 

@@ -18,19 +18,23 @@ from tests.examples.stubs.api import Api, Json, Rejected, parameters
 USER, PASSWORD = "viewer", "correct:horse"
 _ERRORS = "https://airflow.apache.org/docs/apache-airflow/2.10.5/stable-rest-api-ref.html#section/Errors/"
 _PAGE = ("limit", "offset")
-_RUNS = (*_PAGE, "order_by", "state", "fields", "updated_at_gte", "updated_at_lte", "start_date_gte", "start_date_lte")
-_TASKS = (*_PAGE, "state", "pool", "queue", "updated_at_gte", "updated_at_lte", "start_date_gte", "start_date_lte")
+_TIMES = ("updated_at_gte", "updated_at_lte", "start_date_gte", "start_date_lte", "execution_date_gte")
+_RUNS = (*_PAGE, *_TIMES, "order_by", "state", "fields")
+_TASKS = (*_PAGE, *_TIMES, "state", "pool", "queue")
 
 
 @dataclass
 class Airflow(Api):
-    """A server. ``updated_at``: when each run last changed, which no record shows. ``most``: the largest page."""
+    """A server. ``most``: the largest page.
+
+    ``updated_at``: when each run last changed, which no record shows; None if before an upgrade to Airflow 2.5.
+    """
 
     most: int = 100
     dags: list[Json] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
     tasks: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
-    updated_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    updated_at: dict[tuple[str, str], datetime | None] = field(default_factory=dict)
 
     def add_dag(self, name: str) -> None:
         """Add a DAG."""
@@ -88,8 +92,12 @@ class Airflow(Api):
         _ordering(query, ("id", "state", "dag_id", "dag_run_id", "start_date", "end_date", "updated_at"))
         found = self.runs
         if "updated_at_gte" in query:
-            since = _instant(query["updated_at_gte"])
-            found = [one for one in found if self.updated_at[one["dag_id"], one["dag_run_id"]] >= since]
+            since, at = _instant(query["updated_at_gte"]), self.updated_at
+            dated = ((one, at[one["dag_id"], one["dag_run_id"]]) for one in found)
+            found = [one for one, changed in dated if changed is not None and changed >= since]
+        if "execution_date_gte" in query:
+            since = _instant(query["execution_date_gte"])
+            found = [one for one in found if _instant(one["logical_date"]) >= since]
         return self._page("dag_runs", found, query)
 
     def _page(self, name: str, found: Sequence[Json], query: Mapping[str, str]) -> Reply:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,12 +86,19 @@ class Linear(Api):
 
 
 def error(code: str, message: str, status: int) -> Reply:
-    """The errors of a query. Those of a rate limit say when the next is accepted, as an epoch in milliseconds."""
+    """The errors of a query."""
     extensions = {"code": code, "statusCode": status, "userPresentableMessage": message}
-    document = {"errors": [{"message": message, "extensions": extensions}], "data": None}
-    return Reply(
-        document, status, headers={"X-RateLimit-Requests-Reset": "1700000000000"} if code == "RATELIMITED" else {}
-    )
+    return Reply({"errors": [{"message": message, "extensions": extensions}], "data": None}, status)
+
+
+def throttled(used_up: str) -> Reply:
+    """One of two limits is used up, and accepts more at once; the other would do so in a hundred years."""
+    headers: dict[str, str | None] = {}
+    for limit in ("Requests", "Complexity"):
+        is_used_up = limit == used_up
+        headers[f"X-RateLimit-{limit}-Remaining"] = "0" if is_used_up else "4711"
+        headers[f"X-RateLimit-{limit}-Reset"] = "1700000000000" if is_used_up else "4900000000000"
+    return replace(error("RATELIMITED", "Rate limit exceeded", 400), headers=headers)
 
 
 def _variables(declared: str, given: Json) -> Json:
