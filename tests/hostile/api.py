@@ -142,11 +142,22 @@ class Api:
             return self._list("/".join(parts[:-1]), parts[-1], seen.json or {})
         if parts[-1] == "filter" and len(parts) == 4 and parts[2] in self.tables:
             return self._children_by_name(parts[0], parts[1], parts[2], seen.json or {})
+        if seen.method == "GET" and len(parts) == 2 and parts[0] in self.tables:
+            return self._one(*parts)
         if seen.method == "GET" and len(parts) == 1 and parts[0] in self.tables:
             wanted = {name: values[0] for name, values in seen.query.items()}
             rows = self.visible(parts[0])
             return Reply([row for row in rows if all(row.get(name) == value for name, value in wanted.items())])
         return NOT_FOUND
+
+    def _one(self, table: str, key: str) -> Reply:
+        """The row with a key."""
+        try:
+            _check_keys([key])
+        except ValueError as error:
+            return Reply({"detail": str(error)}, 422)
+        found = [row for row in self.visible(table) if row["id"] == key]
+        return Reply(found[0]) if found else NOT_FOUND
 
     def visible(self, table: str) -> list[Row]:
         """The rows of a table as a reader sees them now."""

@@ -79,15 +79,19 @@ class HostileServer(RuleBasedStateMachine):
         pools=st.integers(0, 4),
         synced=st.booleans(),
         deletes=st.booleans(),
+        one_by_one=st.booleans(),
     )
-    def begin(self, drops: bool, runs: int, pools: int, synced: bool, deletes: bool) -> None:
+    def begin(self, drops: bool, runs: int, pools: int, synced: bool, deletes: bool, one_by_one: bool) -> None:
         """A few rows, synced or not. A failed sync keeps or drops what follows its last checkpoint.
 
-        ``deletes``: whether runs and steps that are gone are to be found.
+        ``deletes``: whether runs and steps that are gone are to be found. ``one_by_one``: whether each run is looked up
+        on its own.
         """
         self.world.warehouse.drops = drops
         if deletes:
             self._edit(add={f"streams.{stream}.deleted": "soft_delete" for stream in ("runs", "steps")})
+        if one_by_one:
+            self._edit(replace={"streams.runs.incremental.lookup": {"endpoint": "GET /runs/$(key)"}})
         self.model.fill()
         for _ in range(runs):
             self.model.make_run()
@@ -216,6 +220,15 @@ class HostileServer(RuleBasedStateMachine):
     )
     def the_children_of_a_parent_are_not_found_once(self, number: int, stream: str, reply: Reply, more: bool) -> None:
         self._in_the_next_sync(more, respond(reply, both(on(PATHS[stream]), numbered(number))))
+
+    @rule(
+        numbers=st.sampled_from([(1, 1), (2, 2), (3, 3), (1, 100)]),
+        reply=st.sampled_from([NOT_FOUND, PROXY_PAGE, Reply(status=422), Reply(None)]),
+        more=combined,
+    )
+    def one_run_or_no_run_is_found_by_its_key(self, numbers: tuple[int, int], reply: Reply, more: bool) -> None:
+        by_key = both(lambda seen: seen.method == "GET", on("/api/runs/"), numbered(*numbers))
+        self._in_the_next_sync(more, respond(reply, by_key))
 
     @rule(number=request_number, hours=st.sampled_from([-1000, -3, 3, 1000]), more=combined)
     def one_response_has_a_wrong_date(self, number: int, hours: int, more: bool) -> None:

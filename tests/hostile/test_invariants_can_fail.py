@@ -25,7 +25,7 @@ def story() -> None:
     """What happens to a reader in one run of the machine: a failing stream, stopped syncs, and changes of each kind."""
     server = HostileServer()
     try:
-        server.begin(drops=True, runs=3, pools=3, synced=True, deletes=False)
+        server.begin(drops=True, runs=3, pools=3, synced=True, deletes=False, one_by_one=False)
         server.a_run_is_made(state="COMPLETED", minutes=0)
         server.a_note_or_tag_changes(table="tags", kind="change", at=0)
         server.a_stream_fails_for_a_while(stream="notes", reply=SERVER_ERROR, syncs=1)
