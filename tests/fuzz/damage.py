@@ -25,12 +25,16 @@ def tries(number: int) -> Callable[[Test], Test]:
     return decorate
 
 
-@st.composite
-def damaged(draw: st.DrawFn, whole: Sequence[str], scraps: Sequence[str]) -> str:
+def damaged(whole: Sequence[str], scraps: Sequence[str]) -> st.SearchStrategy[str]:
     """One of the whole strings, in which up to three pieces were replaced by scraps or by anything else."""
-    text = draw(st.sampled_from(whole))
+    return _damaged(st.sampled_from(whole), st.sampled_from(scraps) | st.sampled_from(whole) | st.text(max_size=3))
+
+
+@st.composite
+def _damaged(draw: st.DrawFn, whole: st.SearchStrategy[str], scraps: st.SearchStrategy[str]) -> str:
+    # The strategies are made once: to make one for each string takes most of the time.
+    text = draw(whole)
     for _ in range(draw(st.integers(0, 3))):
         at, length = draw(st.integers(0, len(text))), draw(st.integers(0, 6))
-        scrap = draw(st.sampled_from(scraps) | st.sampled_from(whole) | st.text(max_size=3))
-        text = text[:at] + scrap + text[at + length :]
+        text = text[:at] + draw(scraps) + text[at + length :]
     return text
