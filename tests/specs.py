@@ -65,7 +65,7 @@ def edited(
         AssertionError: a path to add exists, or a replacement is equal to the value that is there.
     """
     assert add or replace or remove
-    spec = _unshared(parsed(text))
+    spec = _unshared(_original(text))
     for path in remove:
         parent, key = _find(spec, path)
         del parent[key]
@@ -78,6 +78,12 @@ def edited(
         assert key not in parent, f"{path} exists"
         parent[key] = value
     return dumped(spec)
+
+
+@cache
+def _original(text: str) -> Any:
+    """The value of a streams.yaml that many tests edit."""
+    return parsed(text)
 
 
 def reconciled_by_every_sync(text: str) -> str:
