@@ -33,7 +33,7 @@ from tests.specs import edited, reconciled_by_every_sync
 
 pytestmark = pytest.mark.long
 
-RUNS, PAGE = (1000, 10) if effort.quick else (4000, 40)  # as many pages either way
+RUNS, PAGE = (500, 5) if effort.quick else (4000, 40)  # as many pages either way
 KILLS = effort.cases(50)
 TICK = 20  # seeded runs per instant
 
