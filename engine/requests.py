@@ -64,14 +64,20 @@ class Request:
         """Whether a variable of this name is in it."""
         return any(variable.name == name for variable in self.variables)
 
+    @property
+    def address(self) -> Endpoint:
+        """The endpoint with values in place of the variables in its path."""
+        if self.values is None:
+            return self.endpoint
+        path = fill_path(self.endpoint.path, self.values, self.spelling)
+        return self.endpoint if path == self.endpoint.path else replace(self.endpoint, path=path)
+
     def written_out(self) -> Request:
         """The request as it is sent: with values in place of its variables."""
         if self.values is None:
             return self
-        path = fill_path(self.endpoint.path, self.values, self.spelling)
-        endpoint = self.endpoint if path == self.endpoint.path else replace(self.endpoint, path=path)
         query, body = (fill(template, self.values, self.spelling) for template in (self.query, self.body))
-        return replace(self, endpoint=endpoint, query=query, body=body, values=None)
+        return replace(self, endpoint=self.address, query=query, body=body, values=None)
 
     def __str__(self) -> str:
         written = self.written_out()

@@ -146,9 +146,8 @@ class Client:
 
     def url(self, request: Request) -> str:
         """The URL of a request, without its query, for messages."""
-        request = request.written_out()
         base_url = request.base_url or self._api.base_url
-        return self._transport.url(request) or f"{base_url.rstrip('/')}/{request.endpoint.path}"
+        return self._transport.url(request) or f"{base_url.rstrip('/')}/{request.address.path}"
 
     def redact(self, text: str) -> str:
         """Replace the secrets of the configuration in a string."""

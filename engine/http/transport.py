@@ -89,7 +89,7 @@ class Transport:
 
     def url(self, request: Request) -> str | None:
         """The URL of a request, without its query; None if its path goes above the root of the server."""
-        return url_below(request.base_url or self._api.base_url, request.endpoint)
+        return url_below(request.base_url or self._api.base_url, request.address)
 
     def send(self, request: Request, credentials: Credentials, *, is_form: bool = False) -> RawResponse:
         """Send a request with credentials and read the whole response.

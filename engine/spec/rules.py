@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -56,10 +55,12 @@ def check(spec: Spec, node: Node) -> None:
 
 
 def _report(context: Context, violations: Violations) -> None:
-    # A variable that is none is reported once, by the rule about variables.
-    with where_known(context), suppress(VariableError):
-        for violation in violations:
-            violation.node.problem(violation.message, at_key=violation.at_key)
+    with where_known(context):
+        try:
+            for violation in violations:
+                violation.node.problem(violation.message, at_key=violation.at_key)
+        except VariableError:
+            pass  # reported once, by the rule about variables
 
 
 def _entries(mapping: Mapping[str, _Value]) -> list[tuple[str, _Value]]:
