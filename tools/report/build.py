@@ -15,7 +15,10 @@ from tools.report.words import day, minute
 
 def html(warehouse: Warehouse, answers: Iterable[Answer], source: str) -> str:
     """The page of a warehouse with these answers. The source is the warehouse's name."""
-    row = warehouse.row(f"SELECT count(*) AS runs, count(DISTINCT flow_id) AS flows FROM runs WHERE {warehouse.within}")
+    row = warehouse.row(
+        "SELECT count(*) AS runs, count(DISTINCT (source_relation, flow_id)) AS flows FROM runs "
+        f"WHERE {warehouse.within}"
+    )
     period = f"{day(warehouse.since)} to {day(warehouse.until)}, {warehouse.until.year}"
     page = Page(
         summary=f"{counted(row['runs'], 'runs')} of {counted(row['flows'], 'flows')}, {period}",

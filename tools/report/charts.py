@@ -24,9 +24,9 @@ _TICKS: Final = (0.01, 0.1, 1, 10, 60, 600, 3_600, 36_000, 360_000, 3_600_000)  
 _DURATION: Final = (
     "datum.value < 60 ? datum.value + ' s' : datum.value < 3600 ? datum.value / 60 + ' min' : datum.value / 3600 + ' h'"
 )
-_DAY: Final = (
-    "length(datum.value) < 10 ? datum.value : utcFormat(toDate(datum.value), '%b %-d')"  # or the hour of a day
-)
+_DAY: Final = "utcFormat(toDate(datum.value), '%b %-d')"
+_MONTH: Final = "utcFormat(toDate(datum.value), '%b %Y')"
+_HOUR: Final = "datum.value"
 # Text is measured larger than the style sheet makes it, because the fonts of readers differ.
 _MEASURED: Final = 13
 _CONFIG: Final = {
@@ -66,7 +66,8 @@ def _base(chart: Chart, height: float | altair.Step) -> altair.Chart:
 def _periods(chart: Chart, width: int) -> altair.X:
     """An axis with a place for each period, also for those without rows."""
     every = -(-len(chart.periods) // (width // 75))
-    axis = altair.Axis(values=list(chart.periods[::every]), grid=False, labelAngle=0, labelExpr=_DAY)
+    said = _HOUR if len(chart.periods[0]) < 10 else _MONTH if len({day[8:] for day in chart.periods}) == 1 else _DAY
+    axis = altair.Axis(values=list(chart.periods[::every]), grid=False, labelAngle=0, labelExpr=said)
     scale = altair.Scale(domain=list(chart.periods), paddingInner=0.15, paddingOuter=0)
     return altair.X("at:O", axis=axis, scale=scale)
 

@@ -36,10 +36,10 @@ def build(warehouse: Path, days: int) -> None:
         duckdb.Error: it is not a DuckDB file, or another process uses it.
     """
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        variables = _variables(connection, days)
+        given = variables(connection, days)
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            _command(variables),
+            _command(given),
             env={**os.environ, **_settings(folder), "PREFECT_WAREHOUSE": str(warehouse)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -50,18 +50,18 @@ def build(warehouse: Path, days: int) -> None:
         raise NotBuilt("\n".join(["dbt failed:", *done.stdout.strip().splitlines()[-_SHOWN:]]))
 
 
-def _command(variables: Mapping[str, Any]) -> Sequence[str]:
+def _command(given: Mapping[str, Any]) -> Sequence[str]:
     dbt, project = Path(sys.executable).with_name("dbt"), PROJECT / "dbt"
     places = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", "duckdb"]
-    return [str(dbt), "--quiet", "--no-use-colors", "run", *places, "--vars", json.dumps(variables)]
+    return [str(dbt), "--quiet", "--no-use-colors", "run", *places, "--vars", json.dumps(given)]
 
 
 def _settings(folder: str) -> Mapping[str, str]:
-    """Dbt leaves nothing beside the package, and sends no statistics."""
+    """What keeps dbt from leaving files beside the package, and from sending statistics."""
     return {"DBT_TARGET_PATH": folder, "DBT_LOG_PATH": folder, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
 
 
-def _variables(connection: duckdb.DuckDBPyConnection, days: int) -> Mapping[str, Any]:
+def variables(connection: duckdb.DuckDBPyConnection, days: int) -> Mapping[str, Any]:
     """The variables of dbt: where the tables are, which of those there are that may be left out, and what now is."""
     schemas = [row[0] for row in connection.execute(_CONNECTIONS).fetchall()]
     if not schemas:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from tools.report.parts import Answer, Chart, Table, Tile
+from tools.report.parts import Answer, Chart, Number, Table, Tile
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """A browser that follows it loads nothing, whatever a page holds."""
@@ -108,10 +108,10 @@ def _legend(legend: Mapping[str, str]) -> str:
 
 
 def _table(table: Table, title: str) -> Iterator[str]:
-    numbers = [column.endswith(" ") for column in table.columns]
+    numbers = [isinstance(column, Number) for column in table.columns]
     columns = zip(table.columns, numbers, strict=True)
     yield f'<div class="scrolls" role="region" tabindex="0" aria-label="{escape(title)}: table"><table>'
-    heads = (f"<th scope=col{_aligned(right)}>{escape(c.strip())}</th>" for c, right in columns)
+    heads = (f"<th scope=col{_aligned(right)}>{escape(column)}</th>" for column, right in columns)
     yield f"<thead><tr>{''.join(heads)}</tr></thead><tbody>"
     for row in table.rows:
         first, *others = zip(row, numbers, strict=True)

@@ -31,12 +31,21 @@ class Chart:
     legend: Mapping[str, str] = field(default_factory=dict)
 
 
+class Number(str):
+    """The title of a column of numbers, which are aligned to the right."""
+
+
+def numbers(*titles: str) -> list[Number]:
+    """The titles of columns of numbers."""
+    return [Number(title) for title in titles]
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of text.
 
     Attributes:
-        columns: Their titles. Those that end with a space hold numbers, and are aligned to the right.
+        columns: Their titles.
         rows: The cells.
         more: How many rows were left out; zero or less: none.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from engine.nouns import counted
-from tools.report.answers.outcomes import failed_of
+from tools.report.answers.outcomes import failures
 from tools.report.parts import Tile
 from tools.report.warehouse import Warehouse
 from tools.report.words import duration, share
@@ -18,18 +18,16 @@ def tiles(warehouse: Warehouse) -> Sequence[Tile]:
 
 
 def _failed(warehouse: Warehouse) -> Tile:
-    day = warehouse.until - timedelta(days=1)
-    recent, all_runs = (
-        failed_of(
-            {
-                row["outcome"]: row["runs"]
-                for row in warehouse.rows(f"SELECT outcome, count(*) AS runs FROM runs WHERE {when} GROUP BY outcome")
-            }
-        )
-        for when in (f"expected_start_time >= TIMESTAMP '{day}'", warehouse.within)
+    day_ago = warehouse.until - timedelta(days=1)
+    day = failures(warehouse, f"expected_start_time >= TIMESTAMP '{day_ago}'")
+    period = failures(warehouse, warehouse.within)
+    detail = (
+        f"{day['failed']:,} of {counted(day['ended'], 'runs')}; "
+        f"{share(period['failed'], period['ended'])} in {warehouse.length} days"
     )
-    detail = f"{recent[0]:,} of {counted(recent[1], 'runs')}; {share(*all_runs)} in {warehouse.length} days"
-    return Tile("failed in the last 24 hours", share(*recent), detail, recent[0] > 0, "outcomes")
+    return Tile(
+        "failed in the last 24 hours", share(day["failed"], day["ended"]), detail, day["failed"] > 0, "outcomes"
+    )
 
 
 def _failing(warehouse: Warehouse) -> Tile:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.nouns import counted
-from tools.report.parts import Answer, Row, Table
+from tools.report.parts import Answer, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, minute, name
 
@@ -54,4 +54,4 @@ def _table(causes: Sequence[Row]) -> Table:
         ]
         for row in causes[:_ROWS]
     ]
-    return Table(["message", "runs ", "of", "last"], rows, more=len(causes) - _ROWS)
+    return Table(["message", *numbers("runs"), "of", "last"], rows, more=len(causes) - _ROWS)

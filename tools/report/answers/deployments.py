@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.nouns import counted
-from tools.report.parts import Answer, Chart, Row, Table
+from tools.report.parts import Answer, Chart, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, is_or_are, listed, minute, name, on, share
 
@@ -103,5 +103,11 @@ def _table(health: Sequence[Row]) -> Table:
         ]
         for row in health
     ]
-    columns = ["deployment", "health", "failures in a row ", "failure rate ", "runs ", "last success", "next run"]
+    columns = [
+        "deployment",
+        "health",
+        *numbers("failed in a row", "failure rate", "runs"),
+        "last success",
+        "next run",
+    ]
     return Table(columns, rows[:_ROWS], more=len(rows) - _ROWS)

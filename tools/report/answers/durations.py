@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tools.report.answers.percentiles import lines, ranges
-from tools.report.parts import Answer, Chart, Row, Table
+from tools.report.parts import Answer, Chart, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, duration, name, total
 
@@ -80,5 +80,5 @@ def _table(warehouse: Warehouse, figures: Sequence[Row]) -> Table:
         [name(row["label"]), cell(row["runs"]), *map(duration, row["p"]), duration(row["now"]), total(row["seconds"])]
         for row in figures[:_MOST]
     ]
-    columns = ["deployment", "runs ", "p50 ", "p90 ", "p99 ", f"p50 in {warehouse.recent_days} ", "in total "]
+    columns = ["deployment", *numbers("runs", "p50", "p90", "p99", f"p50 in {warehouse.recent_days}", "in total")]
     return Table(columns, rows, more=len(figures) - _MOST)

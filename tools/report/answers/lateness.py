@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from engine.nouns import counted
 from tools.report.answers.percentiles import lines
-from tools.report.parts import Answer, Chart, Row, Table
+from tools.report.parts import Answer, Chart, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, duration, name, share
 
@@ -81,4 +81,8 @@ def _table(figures: Sequence[Row]) -> Table:
         [name(row["label"]), cell(row["runs"]), share(row["late"], row["runs"]), *map(duration, row["p"])]
         for row in figures[:_ROWS]
     ]
-    return Table(["deployment", "runs ", "late ", "p50 ", "p90 ", "p99 "], rows, more=len(figures) - _ROWS)
+    return Table(
+        ["deployment", *numbers("runs", "late", "p50", "p90", "p99")],
+        rows,
+        more=len(figures) - _ROWS,
+    )

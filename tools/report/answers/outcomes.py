@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from engine.nouns import counted
-from tools.report.parts import Answer, Chart, Row, Table
+from tools.report.parts import Answer, Chart, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import on, share
 
@@ -30,6 +30,14 @@ def answer(warehouse: Warehouse) -> Answer:
         model="prefect__daily_metrics",
         charts=[_chart(warehouse, counts)] if counts else [],
         table=_table(counts) if counts else None,
+    )
+
+
+def failures(warehouse: Warehouse, condition: str) -> Row:
+    """How many runs `failed` out of those that `ended`, and when the `first` was due, of runs that meet a condition."""
+    return warehouse.row(
+        "SELECT count(*) FILTER (is_failed) AS failed, count(*) FILTER (is_failed OR outcome = 'completed') AS ended, "
+        f"min(expected_start_time) AS first FROM runs WHERE {condition}"
     )
 
 
@@ -60,15 +68,12 @@ def _finding(warehouse: Warehouse, counts: Sequence[Row], totals: Mapping[str, i
 
 
 def _before(warehouse: Warehouse) -> str:
-    """The share of the period before, of the same length."""
+    """The share of the period before, of the same length, if its first day has runs."""
     start = warehouse.since - timedelta(days=warehouse.length)
-    rows = warehouse.rows(
-        f"SELECT outcome, count(*) AS runs, min(expected_start_time) AS first FROM runs "
-        f"WHERE expected_start_time >= TIMESTAMP '{start}' AND NOT {warehouse.within} GROUP BY outcome"
-    )
-    failed, ended = failed_of({row["outcome"]: row["runs"] for row in rows})
-    covered = ended and min(row["first"] for row in rows) < start + timedelta(days=1)
-    return f", after {share(failed, ended)} in the {warehouse.length} days before" if covered else ""
+    row = failures(warehouse, f"expected_start_time >= TIMESTAMP '{start}' AND NOT {warehouse.within}")
+    if not row["ended"] or row["first"] >= start + timedelta(days=1):
+        return ""
+    return f", after {share(row['failed'], row['ended'])} in the {warehouse.length} days before"
 
 
 def _chart(warehouse: Warehouse, counts: Sequence[Row]) -> Chart:
@@ -94,6 +99,6 @@ def _table(counts: Sequence[Row]) -> Table:
     rows = []
     for period, outcomes in reversed(_by_period(counts).items()):
         failed, ended = failed_of(outcomes)
-        numbers = [f"{outcomes.get(name, 0):,}" for name in reversed(OUTCOMES)]
-        rows.append([period, f"{sum(outcomes.values()):,}", *numbers, share(failed, ended)])
-    return Table(["from", "runs ", *(f"{name} " for name in reversed(OUTCOMES)), "failure rate "], rows)
+        cells = [f"{outcomes.get(name, 0):,}" for name in reversed(OUTCOMES)]
+        rows.append([period, f"{sum(outcomes.values()):,}", *cells, share(failed, ended)])
+    return Table(["from", *numbers("runs", *reversed(OUTCOMES), "failure rate")], rows)

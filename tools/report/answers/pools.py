@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.nouns import counted
-from tools.report.parts import Answer, Chart, Row, Table
+from tools.report.parts import Answer, Chart, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, name, on, share, total
 
@@ -107,5 +107,5 @@ def _table(pools: Sequence[Row]) -> Table:
         ]
         for pool in pools[:_MOST]
     ]
-    columns = ["work pool", "limit ", "peak ", "days full ", "runs ", "started late ", "time running "]
+    columns = ["work pool", *numbers("limit", "peak", "days full", "runs", "started late", "time running")]
     return Table(columns, rows, more=len(pools) - _MOST)

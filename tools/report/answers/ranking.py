@@ -22,10 +22,10 @@ def bars(seconds: Iterable[tuple[str, str, float]], colors: Mapping[str, str], t
     """
     totals: dict[str, Parts] = {}
     for label, part, value in seconds:
-        parts = totals.setdefault(label, {})
+        parts = totals.setdefault(name(label), {})
         parts[part] = parts.get(part, 0) + value
     ranked = sorted(totals.items(), key=lambda one: (-sum(one[1].values()), one[0]))
-    shown = [(name(label), parts) for label, parts in ranked[:most]]
+    shown = ranked[:most]
     if others := ranked[most:]:
         sums = {part: sum(parts.get(part, 0) for _, parts in others) for part in colors}
         shown.append((f"{len(others):,} others", sums))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engine.nouns import counted
-from tools.report.parts import Answer, Row, Table
+from tools.report.parts import Answer, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import duration, is_or_are, minute, name
 
@@ -56,5 +56,5 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             name(row["work_pool_name"]),
         ]
 
-    columns = ["run", "deployment", "what", "for ", "usually below ", "since", "work pool"]
+    columns = ["run", "deployment", "what", *numbers("for", "usually below"), "since", "work pool"]
     return Table(columns, [line(row) for row in rows[:_ROWS]], more=len(rows) - _ROWS)

@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.nouns import counted
 from tools.report.answers.ranking import bars
-from tools.report.parts import Answer, Row, Table
+from tools.report.parts import Answer, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, name, share, total
 
@@ -51,4 +51,4 @@ def _table(rows: Sequence[Row]) -> Table:
         [name(row["label"]), cell(row["runs"]), total(row["seconds"]), share(row["failed"], row["ended"])]
         for row in rows[:_ROWS]
     ]
-    return Table(["tag", "runs ", "time running ", "failure rate "], lines, more=len(rows) - _ROWS)
+    return Table(["tag", *numbers("runs", "time running", "failure rate")], lines, more=len(rows) - _ROWS)

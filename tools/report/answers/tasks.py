@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tools.report.answers.ranking import bars
-from tools.report.parts import Answer, Row, Table
+from tools.report.parts import Answer, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, duration, name, share, total
 
@@ -62,5 +62,5 @@ def _table(rows: Sequence[Row]) -> Table:
         ]
         for row in rows[:_ROWS]
     ]
-    columns = ["task", "runs ", "in total ", "p50 ", "p90 ", "p99 ", "failure rate ", "retries "]
+    columns = ["task", *numbers("runs", "in total", "p50", "p90", "p99", "failure rate", "retries")]
     return Table(columns, lines, more=len(rows) - _ROWS)

@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.nouns import counted
 from tools.report.answers.ranking import bars
-from tools.report.parts import Answer, Chart, Row, Table
+from tools.report.parts import Answer, Chart, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, name, share, total
 
@@ -80,4 +80,4 @@ def _finding(times: Sequence[Row], waits: Sequence[Row]) -> str:
 def _table(waits: Sequence[Row]) -> Table:
     rows = sorted(waits, key=lambda row: -row["seconds"])
     lines = [[name(row["label"]), row["wait"], cell(row["runs"]), total(row["seconds"])] for row in rows[:_ROWS]]
-    return Table(["deployment", "waiting for", "runs ", "in total "], lines, more=len(rows) - _ROWS)
+    return Table(["deployment", "waiting for", *numbers("runs", "in total")], lines, more=len(rows) - _ROWS)

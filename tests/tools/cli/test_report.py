@@ -1,0 +1,26 @@
+"""`report` says what to do when it cannot write the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.cli import main, report
+
+
+def test_a_warehouse_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the file, and the option."""
+    missing = tmp_path / "my.duckdb"
+    assert main(["report", "--warehouse", str(missing)]) == 2
+    assert capsys.readouterr().err == f"there is no {missing}; name the DuckDB file of a sync: --warehouse FILE\n"
+
+
+def test_an_environment_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message is the command that installs it."""
+    monkeypatch.setattr(report, "_ENVIRONMENT", tmp_path / "python")
+    (tmp_path / "my.duckdb").touch()
+    assert main(["report", "--warehouse", str(tmp_path / "my.duckdb")]) == 2
+    assert capsys.readouterr().err.endswith("install them into .venv-dbt: make report\n")
