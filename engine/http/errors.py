@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from engine.authentication import is_given
 from engine.failures import Failure, NotFound, PastTheEnd, RequestRejected, Unauthorized
@@ -217,11 +217,13 @@ class ErrorMapping:
     def _redirect(self, url: str, response: RawResponse) -> tuple[str, str]:
         location = response.headers.get("Location", "")
         try:
-            target = urlsplit(location)
+            target = urlsplit(urljoin(url, location))
             shown, upgrade = f"{target.scheme}://{target.netloc}{target.path}", _same_but_https(url, location)
+            leaves = target[:2] != urlsplit(url)[:2]
         except ValueError:
-            shown, upgrade = "an invalid URL", False
-        what = f"{response.returned}, a redirect to {shown}; it is not followed, to keep the API key on this server"
+            shown, upgrade, leaves = "an invalid URL", False, False
+        why = ", to keep the API key on this server" if leaves else ""
+        what = f"{response.returned}, a redirect to {shown}; it is not followed{why}"
         if upgrade:
             return what, f"Write https:// in {self.named('api.base_url')}"
         return what, self._odd_url() or f"Check {self.named('api.base_url')}: it must be the URL of the API itself"

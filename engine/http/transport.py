@@ -10,9 +10,10 @@ import re
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from requests.adapters import ConnectTimeoutError as _NotConnected  # urllib3's own, under it
@@ -24,12 +25,14 @@ from engine.authentication.credentials import Credentials
 from engine.failures import Failure, ResponseTooLarge, ServerDown
 from engine.http.errors import RequestError
 from engine.http.proxies import Proxy, proxy_of
+from engine.http.redirects import redirect_target
 from engine.http.response import RawResponse
 from engine.requests import Request, url_below
 from engine.spec.dialect import Api
 
 _CHUNK: Final = 64 * 1024  # bytes at most; what has arrived is read at once, so that the bounds are checked in time
 _SMALL_CHUNK: Final = 1024
+_REDIRECTS: Final = 5  # requests for one response, at most
 _CONNECTIONS: Final = 32  # kept alive, for as many threads
 _TRANSIENT: Final = (requests.ConnectionError, requests.Timeout, _Urllib3Error)
 
@@ -109,11 +112,25 @@ class Transport:
             raise _transport_error(error) from error
 
     def _exchange(self, request: Request, credentials: Credentials, is_form: bool) -> RawResponse:
+        """Send a request, and again where a redirect says, if that is on the same server."""
+        url, query = self.url(request) or "", _query({**request.query, **credentials.query})
+        for _ in range(_REDIRECTS):
+            response = self._exchange_at(url, query, request, credentials, is_form)
+            target = redirect_target(request.endpoint.method, url, response)
+            if target is None:
+                return response
+            given = {name for name, _ in parse_qsl(urlsplit(target).query, keep_blank_values=True)}
+            url, query = target, [(name, value) for name, value in query if name not in given]
+        return response
+
+    def _exchange_at(
+        self, url: str, query: Sequence[tuple[str, str]], request: Request, credentials: Credentials, is_form: bool
+    ) -> RawResponse:
         started = time.monotonic()
         with self._session.request(
             request.endpoint.method,
-            self.url(request) or "",
-            params=_query({**request.query, **credentials.query}),
+            url,
+            params=query,
             data=request.body if is_form else None,
             json=None if is_form else request.body,
             headers=dict(credentials.headers),
@@ -152,7 +169,7 @@ def _chunks(raw: Any) -> Iterator[bytes]:
 
 
 class _Session(requests.Session):
-    """A session that ignores redirects, which could carry the API key to another host.
+    """A session that follows no redirect: one could carry the API key to another host.
 
     Even with ``allow_redirects=False``, requests reads the whole body of a redirect and fails if its target is invalid.
     """

@@ -78,6 +78,12 @@ def test_an_issue_that_changes_during_the_read_hides_no_other(github: GitHub) ->
     assert len(connected(github, "issues").sync()["issues"]) == 122
 
 
+def test_a_repository_that_is_renamed_during_the_sync_is_found(github: GitHub) -> None:
+    """The API redirects from the former name to the repository's number."""
+    github.renamed["acme/api"] = github.repositories[0]["id"]
+    assert len(connected(github, "issues").sync()["issues"]) == 122
+
+
 def test_requests_wait_for_the_rate_limit(github: GitHub) -> None:
     """A 403 means that a limit is used up if a header or the message says so."""
     github.faults.extend([throttled(github.now), secondary()])

@@ -254,11 +254,37 @@ def test_other_client_errors_are_not_retried(tmp_path: Path, loopback: Loopback,
     assert len(loopback.seen) == 1
 
 
-def test_a_redirect_is_not_followed(tmp_path: Path, loopback: Loopback) -> None:
+def test_a_redirect_on_the_same_server_is_followed(tmp_path: Path, loopback: Loopback) -> None:
+    """The request is sent again with its method, body and credentials, as for a resource that has a new name."""
+    moved = Reply(status=308, headers={"Location": "/api/renamed/filter?page=2#rows"})
+    loopback.answer = lambda seen: Reply([]) if "renamed" in seen.path else moved
+    run(tmp_path, loopback.url)
+    first, second = loopback.seen[:2]
+    assert (second.path, second.query) == ("/api/renamed/filter", {"page": ["2"]})
+    assert (second.method, second.json) == (first.method, first.json)
+    assert second.headers["Authorization"] == first.headers["Authorization"]
+
+
+@pytest.mark.parametrize("location", ["/api/orders/filter?again", "", "/api/orders/filter"])
+def test_redirects_that_lead_nowhere_are_a_failure(tmp_path: Path, loopback: Loopback, location: str) -> None:
+    """A server that redirects for ever is not asked for ever."""
+    loopback.answer = lambda seen: Reply(status=307, headers={"Location": location} if location else {})
+    assert "returned 307" in failure(tmp_path, loopback.url)
+    assert len(loopback.seen) <= 5
+
+
+def test_a_redirect_that_would_lose_the_body_is_not_followed(tmp_path: Path, loopback: Loopback) -> None:
+    """After 301 and 302, clients differ in what they send of a POST request."""
+    loopback.answer = lambda seen: Reply(status=301, headers={"Location": "/api/renamed"})
+    assert f"a redirect to {loopback.url}/renamed; it is not followed." in failure(tmp_path, loopback.url)
+    assert len(loopback.seen) == 1
+
+
+def test_a_redirect_to_another_server_is_not_followed(tmp_path: Path, loopback: Loopback) -> None:
     """The key could reach another host. The message names the target."""
     loopback.answer = lambda seen: Reply(status=307, headers={"Location": "https://elsewhere.test/api/x?y=1"})
     message = failure(tmp_path, loopback.url)
-    assert "redirect to https://elsewhere.test/api/x" in message
+    assert "redirect to https://elsewhere.test/api/x; it is not followed, to keep the API key" in message
     assert len(loopback.seen) == 1
 
 

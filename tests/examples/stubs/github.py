@@ -21,10 +21,14 @@ _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass
 class GitHub(Api):
-    """Two organizations, acme and acme-labs: their repositories, and the issues of each; None if they are disabled."""
+    """Two organizations, acme and acme-labs: their repositories, and the issues of each; None if they are disabled.
+
+    ``renamed``: the numbers of repositories by their former names.
+    """
 
     repositories: list[Json] = field(default_factory=list)
     issues: dict[str, list[Json] | None] = field(default_factory=dict)
+    renamed: dict[str, int] = field(default_factory=dict)
 
     def add_repository(self, full_name: str, *, has_issues: bool = True) -> None:
         """Add a repository of an owner."""
@@ -80,6 +84,9 @@ class GitHub(Api):
             address = self.url + path.replace("orgs", "organizations")
             return _page(address, self._repositories(organization[1], query), query)
         given = issues[1] if issues is not None else ""
+        if given in self.renamed:
+            address = f"{self.url}/repositories/{self.renamed[given]}/issues?{urlencode(seen.query, doseq=True)}"
+            raise Rejected(Reply({"message": "Moved Permanently"}, 301, headers={"Location": address}))
         repository = next((one for one in self.repositories if given in (one["full_name"], str(one["id"]))), None)
         if repository is None:
             raise _error(404, "Not Found")
