@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -27,6 +27,24 @@ from engine.sync.stream import StreamSync
 from engine.sync.writer import Writer
 
 _AHEAD: Final = 64  # full refreshes that are read before their rows are written
+
+
+@dataclass(frozen=True)
+class _Once:
+    """Passes each warning on once, whichever partitions have it."""
+
+    log: Log
+    warned: set[str] = field(default_factory=set)
+
+    def info(self, message: str) -> None:
+        """Log progress."""
+        self.log.info(message)
+
+    def warning(self, message: str) -> None:
+        """Log a warning that was not logged before."""
+        if message not in self.warned:
+            self.warned.add(message)
+            self.log.warning(message)
 
 
 @dataclass(frozen=True)
@@ -215,9 +233,10 @@ class StreamGroups:
             Failure: some streams failed, or the server has none of the endpoints.
         """
         outcomes = [group.outcome for group in self._groups]
-        warnings = (warning for outcome in outcomes for one in outcome.complete.values() for warning in one.report())
-        for warning in dict.fromkeys(warnings):
-            self._log.warning(warning)
+        log = _Once(self._log)
+        for outcome in outcomes:
+            for one in outcome.complete.values():
+                one.report(log)
         failure = failure_of(outcomes, self._noun)
         if failure is not None:
             raise failure

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from functools import cached_property
 
+from engine.log import Log
 from engine.nouns import counted
 from engine.reading.declared import made_by, read_by
 from engine.reading.full_refresh import WholeList
@@ -82,8 +83,8 @@ class StreamSync:
         """
         self._passes.reconcile()
 
-    def report(self) -> Iterator[str]:
-        """Warn of what is odd about the rows of this sync; yields the warnings about the columns of the table."""
+    def report(self, log: Log) -> None:
+        """Warn of what is odd about the rows of this sync. ``log``: of what is likely the same in other partitions."""
         if self._source.skipped and self._source.parent is not None:
             rows = counted(len(self._source.skipped), self._source.parent.stream.name)
             self._source.warning(f"skipped what belongs to {rows}, as answers declares")
@@ -92,16 +93,17 @@ class StreamSync:
                 f"its parent has more than {PARENTS_MAX:,} rows, too many to remember: each sync reads and sends all "
                 "their children"
             )
-        yield from self._source.mapping.mismatch_warnings()
+        for warning in self._source.mapping.mismatch_warnings():
+            log.warning(warning)
         if self._passes.has_no_dates:
-            self._source.warning(
-                "the server's responses have no Date header, so the newest cursor stands in for the time: the next "
-                "sync can send some rows twice"
+            log.warning(
+                f"{self.stream.name}: the server's responses have no Date header, so the newest cursor stands in for "
+                "the time: the next sync can send some rows twice"
             )
         if self._sender.without_cursor and self._sender.read == self._sender.without_cursor:
-            self._source.warning(
-                f"the cursor_field {self.stream.cursor_field} is NULL in every record, so each sync sends all of them; "
-                f"the first has the key {self._sender.first_without_cursor}"
+            log.warning(
+                f"{self.stream.name}: the cursor_field {self.stream.cursor_field} is NULL in every record, so each "
+                f"sync sends all of them; the first has the key {self._sender.first_without_cursor}"
             )
 
     def read_ahead(self, executor: Executor) -> None:
@@ -183,6 +185,9 @@ class StreamSync:
         self._save(rows)
 
     def _save(self, rows: WholeList) -> None:
+        if rows.is_unchanged and self._before.rows is not None and self._before.rows.versions is not None:
+            self._writer.save(self._before)
+            return
         self._writer.save(replace(self._before, rows=rows.state(self._writer.known_elsewhere())))
 
     @cached_property
