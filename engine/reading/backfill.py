@@ -79,7 +79,7 @@ def read_all(
 def existing(source: Source, keys: Sequence[Hashable]) -> set[Hashable]:
     """Those of the keys that the server still has a row for, by a lookup or else by the whole list."""
     if has_lookup(source):
-        batches = look_up(source, [str(key[0]) for key in keys if isinstance(key, tuple)], first_of_list(source))
+        batches = look_up(source, [key[0] for key in keys if isinstance(key, tuple)], first_of_list(source))
     else:
         batches = read_all(source)
     is_row = source.mapping.is_row

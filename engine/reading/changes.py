@@ -10,6 +10,7 @@ A pass can be interrupted and resumed: a position is the name of a step, a colon
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -38,7 +39,8 @@ from engine.requests import Record, Request
 from engine.rows.mapping import first_of, instant_reader
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows, Stream
 from engine.spec.records import Records
-from engine.state import Counter, Interval, fingerprint
+from engine.spec.types import INTEGERS
+from engine.state import Counter, Interval, KeyValue, fingerprint
 
 _MAX_REJECTED: Final = 20
 
@@ -66,7 +68,7 @@ class ChangesPass:
 
     source: Source
     since: datetime
-    open: frozenset[str] = frozenset()
+    open: frozenset[KeyValue] = frozenset()
     parent: ChangesPass | None = None
     parents: KnownParents = field(default_factory=KnownParents)
     parent_changed: Callable[[Record], bool] = lambda parent: True
@@ -339,28 +341,28 @@ class ChangesPass:
 
     def _no_longer_open(self, position: str | None) -> Iterator[Found]:
         """The rows that are open in the destination and were not found."""
-        keys = [key for key in sorted(self.open) if key > (position or "") and (key,) not in self.seen]
+        keys = [key for key in sorted(self.open, key=str) if str(key) > (position or "") and (key,) not in self.seen]
         return self.look_up(keys, position)
 
-    def look_up(self, keys: Sequence[str], position: str | None = None) -> Iterator[Found]:
+    def look_up(self, keys: Sequence[KeyValue], position: str | None = None) -> Iterator[Found]:
         """The rows with these keys. Those that are gone are asked for twice. Positions are keys that are done."""
         for group, batches in self._looked_up(keys):
             if batches is None:
-                self.source.warning(f"the server rejects the key {group[0][:100]!r} of a row; it stays as it is")
+                self.source.warning(f"the server rejects the key {str(group[0])[:100]!r} of a row; it stays as it is")
             else:
                 yield from (replace(batch, position=position) for batch in batches)
                 yield from self._unless_gone(group, {key for batch in batches for key, _ in batch.records}, position)
-            position = group[-1]
+            position = str(group[-1])
             yield Batch((), self._began, position)
 
-    def _unless_gone(self, keys: Sequence[str], found: set[Hashable], position: str | None) -> Iterator[Found]:
+    def _unless_gone(self, keys: Sequence[KeyValue], found: set[Hashable], position: str | None) -> Iterator[Found]:
         """The rows that a lookup did not find: the records of those that a second one finds, and the deleted ones."""
         for batch in self._records_of([key for key in keys if (key,) not in found]):
             found.update(key for key, _ in batch.records)
             yield replace(batch, position=position)
         yield from (DeletedRow((key,)) for key in keys if (key,) not in found)
 
-    def _looked_up(self, keys: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[Batch] | None]]:
+    def _looked_up(self, keys: Sequence[KeyValue]) -> Iterator[tuple[Sequence[KeyValue], Sequence[Batch] | None]]:
         """The keys in groups, each with its records. None: the server rejects this key, which halving a group finds.
 
         Raises:
@@ -384,7 +386,7 @@ class ChangesPass:
             self._rejected = 0
             yield group, batches
 
-    def _records_of(self, keys: Sequence[str]) -> Iterator[Batch]:
+    def _records_of(self, keys: Sequence[KeyValue]) -> Iterator[Batch]:
         return look_up(self.source, keys, first_of_list(self.source))
 
     # --- the change feed ---------------------------------------------------------------------------------------------
@@ -417,7 +419,7 @@ class ChangesPass:
         looked_up = set(self.open)
         at, last = split(position)
         for page in self._feed_pages(feed, at):
-            keys = _keys_named_on(page, feed)
+            keys = self._keys_named_on(page, feed)
             done = next((number for number, key in enumerate(keys, start=1) if _mark(key) == last), 0)
             unseen = [key for key in keys[done:] if (key,) not in self.seen and key not in looked_up]
             looked_up.update(unseen)
@@ -465,7 +467,7 @@ class ChangesPass:
             paths = " or ".join(path.text for path in feed.paths)
             self.source.warning(f"{feed.endpoint} returned {counted(records, 'records')}, none with a value at {paths}")
 
-    def _look_up_named(self, feed: ChangeFeed, keys: Sequence[str]) -> Iterator[Batch]:
+    def _look_up_named(self, feed: ChangeFeed, keys: Sequence[KeyValue]) -> Iterator[Batch]:
         """The records of these keys. Keys that the server rejects are left out, which halving the request finds.
 
         A position is the fingerprint of the last key that is done.
@@ -481,23 +483,37 @@ class ChangesPass:
             last = _mark(group[-1])
             yield Batch((), self._began, last)
 
-    def _has_form_of_key(self, key: str) -> bool:
-        """Whether a string can be a key: if the stream's keys are UUIDs, it is one."""
-        return _is_uuid(key) or not self._keys_are_uuids
+    def _keys_named_on(self, page: ListPage, feed: ChangeFeed) -> Sequence[KeyValue]:
+        """The keys that a page of a change feed names, each once."""
+        names = map(first_of(feed.names), _records_on(page, feed))
+        named = [str(name) for name in names if type(name) in (str, int)]
+        keys = [text.removeprefix(feed.prefix) for text in named if text.startswith(feed.prefix)]
+        return list(dict.fromkeys(int(key) if self._keys_are_integers and _is_integer(key) else key for key in keys))
+
+    @property
+    def _keys_are_integers(self) -> bool:
+        stream = self.source.stream
+        return stream.fields[stream.primary_key[0]].type in INTEGERS
+
+    def _has_form_of_key(self, key: KeyValue) -> bool:
+        """Whether a value can be a key: if the stream's keys are integers or UUIDs, it is one."""
+        if self._keys_are_integers:
+            return isinstance(key, int)
+        return _is_uuid(str(key)) or not self._keys_are_uuids
 
     @cached_property
     def _keys_are_uuids(self) -> bool:
         """Whether the stream's keys are UUIDs, by one that is known or else by the first in its list."""
         keys = chain(self.seen, (key for batch in read_all(self.source, ahead=False) for key, _ in batch.records))
-        known = chain(self.open, (str(key[0]) for key in keys if isinstance(key, tuple)))
-        return _is_uuid(next(known, ""))
+        known = chain(self.open, (key[0] for key in keys if isinstance(key, tuple)))
+        return _is_uuid(str(next(known, "")))
 
-    def _ignore(self, feed: ChangeFeed, keys: Sequence[str]) -> None:
+    def _ignore(self, feed: ChangeFeed, keys: Sequence[KeyValue]) -> None:
         if keys and not self.source.has_ignored:
             self.source.has_ignored = True
             self.source.warning(
-                f"{feed.endpoint} names keys that are none of {self.source.stream.name}, such as {keys[0][:100]!r}; "
-                "they are ignored"
+                f"{feed.endpoint} names keys that are none of {self.source.stream.name}, such as "
+                f"{str(keys[0])[:100]!r}; they are ignored"
             )
 
     # --- what reconciliation can do without --------------------------------------------------------------------------
@@ -555,19 +571,16 @@ def _newest(page: ListPage, instant_at: Callable[[Record], datetime | None] | No
     return max((at for at in instants if at is not None), default=EARLIEST)
 
 
-def _keys_named_on(page: ListPage, feed: ChangeFeed) -> Sequence[str]:
-    """The keys that a page of a change feed names, each once."""
-    names = map(first_of(feed.names), _records_on(page, feed))
-    prefixed = [name for name in names if isinstance(name, str) and name.startswith(feed.prefix)]
-    return list(dict.fromkeys(name.removeprefix(feed.prefix) for name in prefixed))
-
-
 def _records_on(page: ListPage, feed: ChangeFeed) -> Iterator[Record]:
     """The records of a page of a change feed that count."""
     return (record for _, record in page.new if all(condition.holds(record) for condition in feed.where))
 
 
-def _mark(key: str) -> str:
+def _is_integer(text: str) -> bool:
+    return re.fullmatch("-?[0-9]{1,18}", text) is not None
+
+
+def _mark(key: KeyValue) -> str:
     """A fingerprint of a key, which can be of any length."""
     return fingerprint({"": key}).hex()
 

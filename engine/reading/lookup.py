@@ -19,6 +19,7 @@ from engine.requests import KeyedRecord, Request, leaves_its_place
 from engine.spec.dialect import Lookup
 from engine.spec.formats import JSON
 from engine.spec.records import WHOLE
+from engine.state import KeyValue
 
 _SIZE: Final = 100  # keys per request
 _AT_ONCE: Final = 20  # rows with a request each
@@ -44,7 +45,7 @@ def lookup_size(source: Source) -> int:
     return max(1, min(_SIZE, (style.page_size or _SIZE + 1) - 1))
 
 
-def look_up(source: Source, keys: Sequence[str], listed: Callable[[], Sequence[KeyedRecord]]) -> Iterator[Batch]:
+def look_up(source: Source, keys: Sequence[KeyValue], listed: Callable[[], Sequence[KeyedRecord]]) -> Iterator[Batch]:
     """The records that have one of these keys.
 
     Args:
@@ -85,7 +86,7 @@ def _row(source: Source, declared: Lookup, request: Request, of: Hashable) -> Li
 
 
 def _each(
-    source: Source, declared: Lookup, keys: Sequence[str], listed: Callable[[], Sequence[KeyedRecord]]
+    source: Source, declared: Lookup, keys: Sequence[KeyValue], listed: Callable[[], Sequence[KeyedRecord]]
 ) -> Iterator[Batch]:
     """The records of rows that are requested one by one, several at once."""
     found = set[Hashable]()
@@ -100,12 +101,12 @@ def _each(
         _check_finds_listed(source, declared, listed)
 
 
-def _pages(source: Source, declared: Lookup, keys: Sequence[str]) -> Iterator[ListPage]:
+def _pages(source: Source, declared: Lookup, keys: Sequence[KeyValue]) -> Iterator[ListPage]:
     """The response for each key that has one."""
     requests = [(key, _request(source, declared).bind({"key": key})) for key in keys]
     for key, request in requests:
         if leaves_its_place(request.endpoint.path, {"key": key}):
-            raise RequestRejected(f"{source.stream.name}: the key {key[:100]!r} cannot be part of a path.")
+            raise RequestRejected(f"{source.stream.name}: the key {str(key)[:100]!r} cannot be part of a path.")
     listed = _row if declared.returns_one else _list
     lists = (listed(source, declared, request, (key,)) for key, request in requests)
     for page in source.read(lists, width=source.concurrency):
@@ -121,12 +122,12 @@ def _check_finds_listed(source: Source, declared: Lookup, listed: Callable[[], S
         Failure: it finds none of them, or others in their place.
     """
     rows = listed()[:_LISTED]
-    keys = [str(key[0]) for key, _ in rows if isinstance(key, tuple)]
+    keys = [key[0] for key, _ in rows if isinstance(key, tuple)]
     are_right = [page.new[0][0] == page.list_request.of for page in _pages(source, declared, keys) if page.new]
     source.finds_by_key = bool(are_right) and all(are_right)
     if keys and not source.finds_by_key:
         raise Failure(
             f"{source.stream.name}: {declared.endpoint} finds none of the rows that {source.what} lists, such as "
-            f"{keys[0][:100]!r}, so nothing is concluded from those that it does not find. Compare lookup in "
+            f"{str(keys[0])[:100]!r}, so nothing is concluded from those that it does not find. Compare lookup in "
             "streams.yaml with what the server accepts."
         )

@@ -12,7 +12,7 @@ from engine.reading.known_keys import KnownKeys
 from engine.reading.known_parents import KnownParents
 from engine.requests import Record
 from engine.rows.mapping import RowMapping
-from engine.state import RECENT_MAX, Counter, Key, PassState, StreamState, fingerprint
+from engine.state import RECENT_MAX, Counter, Key, KeyValue, PassState, StreamState, fingerprint
 
 CLOCK_RESOLUTION: Final = timedelta(seconds=2)  # a Date header has no fractions of a second
 
@@ -63,7 +63,7 @@ class Window:
         """The greatest cursor that was read, if cursors are no instants."""
         self._open = set(before.open)
         self._listed = set(before.open)
-        self._unlisted: set[str] = set()
+        self._unlisted: set[KeyValue] = set()
         self._recent: dict[bytes, datetime] = {}
         self._not_written: dict[bytes, datetime] = {}
         self._parents: set[bytes] = set()
@@ -130,7 +130,7 @@ class Window:
         self._close(key[0])
         self.keys.forget(key)
 
-    def _close(self, key: str) -> None:
+    def _close(self, key: KeyValue) -> None:
         self._open.discard(key)
         self._unlisted.discard(key)
 
@@ -151,7 +151,7 @@ class Window:
         self.keys.listed()
 
     @property
-    def open(self) -> frozenset[str]:
+    def open(self) -> frozenset[KeyValue]:
         """The keys of the rows that are open, as far as this pass has read."""
         return frozenset(self._open)
 

@@ -23,7 +23,7 @@ from engine.spec.dialect import Field, Spec, Stream
 from engine.spec.partition_rules import PARTITION_RULES
 from engine.spec.request_rules import API_RULES, REQUEST_RULES, names
 from engine.spec.selection import WORDS, select
-from engine.spec.types import CURSOR_TYPES, FROM_TEXT, KEY_TYPES, TIME_FORMATS
+from engine.spec.types import CURSOR_TYPES, FROM_TEXT, INTEGERS, KEY_TYPES, TIME_FORMATS
 from engine.spec.violations import Violation, Violations
 from engine.variables import VariableError
 
@@ -426,9 +426,10 @@ def a_feed_of_records_has_no_prefix(stream: Stream, at: Node) -> Violations:
 
 
 def lookup_needs_a_plain_key(stream: Stream, at: Node) -> Violations:
-    """A lookup sends a list of strings, one for each row."""
+    """A lookup sends one value for each row."""
     if stream.incremental is not None and stream.incremental.lookup is not None and not _has_plain_key(stream):
-        yield Violation(at.at("primary_key"), "rows can be looked up only by a primary key of one STRING column")
+        message = "rows can be looked up only by a primary key of one column, a STRING or an integer"
+        yield Violation(at.at("primary_key"), message)
 
 
 def one_row_has_one_record(stream: Stream, at: Node) -> Violations:
@@ -440,7 +441,7 @@ def one_row_has_one_record(stream: Stream, at: Node) -> Violations:
 
 
 def _has_plain_key(stream: Stream) -> bool:
-    return len(stream.primary_key) == 1 and _type_of(stream, stream.primary_key[0]) in ("STRING", None)
+    return len(stream.primary_key) == 1 and _type_of(stream, stream.primary_key[0]) in ("STRING", *INTEGERS, None)
 
 
 def optional_query_needs_reconcile(stream: Stream, at: Node) -> Violations:

@@ -45,6 +45,8 @@ PARTITION_TYPES: Final = get_args(PartitionColumnType)
 KEY_TYPES: Final = frozenset({"STRING", "SHORT", "INT", "LONG", "NAIVE_DATE", "NAIVE_DATETIME", "UTC_DATETIME"})
 """The column types that compare and hash exactly, as a primary key must."""
 
+INTEGERS: Final = frozenset({"SHORT", "INT", "LONG"})
+
 Start = datetime | timedelta
 """Where a list begins: an instant, or a time before now."""
 

@@ -116,6 +116,9 @@ class ReconcileState:
 
 Key = tuple[Any, ...]
 
+KeyValue = str | int
+"""The value of a primary key of one column by which rows are looked up."""
+
 
 @dataclass(frozen=True)
 class KnownRows:
@@ -172,7 +175,7 @@ class StreamState:
     since: datetime | None = None
     recent: frozenset[bytes] = frozenset()
     current_pass: PassState | None = None
-    open: frozenset[str] = frozenset()
+    open: frozenset[KeyValue] = frozenset()
     reconcile: ReconcileState | None = None
     covered: Covered = field(default_factory=dict)
     rows: KnownRows | None = None
@@ -443,19 +446,22 @@ def _unpack_keys(packed: Any) -> list[Key]:
     return [(key,) for key in _unpacked(packed)] if isinstance(packed, str) else [tuple(key) for key in packed]
 
 
-def _pack(keys: frozenset[str]) -> Any:
+def _pack(keys: Collection[KeyValue]) -> Any:
     """Keys as a list. UUIDs, which can be many, as the base64 of their bytes: 22 characters each."""
+    listed = sorted(keys, key=str)
     try:
-        parts = [uuid.UUID(k) for k in sorted(keys)]
+        parts = [uuid.UUID(str(key)) for key in listed]
     except ValueError:
-        return sorted(keys)
-    if {str(part) for part in parts} != keys:  # not in the canonical form, which unpacking would return
-        return sorted(keys)
+        return listed
+    if [str(part) for part in parts] != listed:  # not in the canonical form, which unpacking would return
+        return listed
     return _joined([part.bytes for part in parts])
 
 
-def _unpack(packed: Any) -> frozenset[str]:
-    return frozenset(map(str, packed) if isinstance(packed, list) else _unpacked(packed))
+def _unpack(packed: Any) -> frozenset[KeyValue]:
+    if not isinstance(packed, list):
+        return frozenset(_unpacked(packed))
+    return frozenset(key if type(key) is int else str(key) for key in packed)
 
 
 def _unpacked(packed: str) -> list[str]:

@@ -19,7 +19,7 @@ from engine.reading.reconcile import known_until
 from engine.reading.source import Source
 from engine.reading.window import StateAhead, Window
 from engine.requests import Record
-from engine.state import Keys, PassState, ReconcileState, StreamState, with_intervals
+from engine.state import Keys, KeyValue, PassState, ReconcileState, StreamState, with_intervals
 from engine.sync.reconciliation import Reconciliation
 from engine.sync.sender import Sender
 from engine.sync.writer import StreamWriter
@@ -38,7 +38,7 @@ class Passes:
     """
 
     def __init__(
-        self, source: Source, sender: Sender, writer: StreamWriter, opened: Mapping[str, frozenset[str]]
+        self, source: Source, sender: Sender, writer: StreamWriter, opened: Mapping[str, frozenset[KeyValue]]
     ) -> None:
         self._source = source
         self._stream = source.stream
@@ -204,7 +204,9 @@ class Passes:
             after = replace(after, reconcile=ReconcileState(window.start, previous, newest=window.newest), newest=None)
         return after
 
-    def _changes_pass(self, source: Source, since: datetime, opened: frozenset[str], window: Window) -> ChangesPass:
+    def _changes_pass(
+        self, source: Source, since: datetime, opened: frozenset[KeyValue], window: Window
+    ) -> ChangesPass:
         """The pass over the changes of a stream and, for the children that it reads, over those of its parent."""
         if source.stream.incremental is None or source.stream.incremental.open is None:
             opened = frozenset()  # a state of an earlier release can have the keys of all rows there

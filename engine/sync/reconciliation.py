@@ -213,7 +213,7 @@ class Reconciliation:
     def _delete_missing(self, due: Slice, position: str | None) -> None:
         """Delete the rows that the list no longer has. An interruption leaves those that are not done as missing."""
         keys = self._window.keys.missing
-        lookups = self._changes.look_up([str(key[0]) for key in keys]) if self._has_lookups else None
+        lookups = self._changes.look_up([key[0] for key in keys]) if self._has_lookups else None
         found: Iterator[Batch | DeletedRow] = map(DeletedRow, keys) if lookups is None else lookups
         for one in found:
             if isinstance(one, DeletedRow):

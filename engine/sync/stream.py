@@ -14,7 +14,7 @@ from engine.reading.full_refresh import WholeList
 from engine.reading.source import Source
 from engine.reading.spool import Spool
 from engine.rows.mapping import Row
-from engine.state import PARENTS_MAX, Keys, StreamState
+from engine.state import PARENTS_MAX, Keys, KeyValue, StreamState
 from engine.sync.passes import Passes
 from engine.sync.sender import Sender
 from engine.sync.writer import StreamWriter
@@ -29,7 +29,7 @@ class StreamSync:
         opened: The keys of rows that were open before this sync, by stream.
     """
 
-    def __init__(self, source: Source, writer: StreamWriter, opened: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, source: Source, writer: StreamWriter, opened: Mapping[str, frozenset[KeyValue]]) -> None:
         self.stream = source.stream
         self._source = source
         self._writer = writer

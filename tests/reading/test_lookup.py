@@ -80,7 +80,7 @@ class Orders:
         """Whether a row of the list fits the query."""
         if "id" in query:
             self.looked_up.append(query["id"][0])
-            return bool(row["id"] in query["id"])
+            return str(row["id"]) in query["id"]
         made = datetime.fromisoformat(row["made"])
         since = [datetime.fromisoformat(text.replace("Z", "+00:00")) for text in query.get("made_since", [])]
         return row["state"] in query.get("state", [row["state"]]) and all(made >= one for one in since)
@@ -226,6 +226,35 @@ def test_a_feed_of_rows_that_are_never_found_is_a_failure(tmp_path: Path, server
     )
     with pytest.raises(Failure, match=r"Compare lookup in streams\.yaml"):
         synced(server, tmp_path, text, recorder)
+
+
+@pytest.mark.parametrize("lookup", [{"endpoint": "GET /orders/$(key)", "records": "$"}, {"query": {"id": "$keys"}}])
+def test_keys_can_be_integers(tmp_path: Path, server: Orders, lookup: dict[str, Any]) -> None:
+    """Those of open rows, and those that a change feed names as numbers or as text. Others are ignored."""
+    text = edited(
+        STREAMS,
+        replace={
+            "streams.orders.fields.id": {"path": "$.id", "type": "LONG"},
+            "streams.orders.incremental.lookup": lookup,
+        },
+    )
+    numbers = {f"{number}": row for number, row in enumerate(server.rows.values(), start=7)}
+    server.rows = {key: {**row, "id": int(key)} for key, row in numbers.items()}
+    recorder, _ = synced(server, tmp_path, text)
+    server.change("8", state="done")
+    del server.rows["9"]
+    synced(server, tmp_path, text, recorder)
+    assert {key: row["state"] for key, row in alive(recorder, "orders").items()} == {
+        **dict.fromkeys((7, 10, 11, 12), "open"),
+        8: "done",
+    }
+    server.change("8", state="paid")
+    server.change("10", state="lost")
+    named: list[Any] = ["8", 10, "o1", "9", None, 8.5, "1e3"]
+    server.events = [{"id": f"e{number}", "of": key} for number, key in enumerate(named)]
+    _, log = synced(server, tmp_path, text, recorder)
+    assert (alive(recorder, "orders")[8]["state"], alive(recorder, "orders")[10]["state"]) == ("paid", "lost")
+    assert "names keys that are none of orders, such as 'o1'" in " ".join(log.warnings)
 
 
 def test_one_key_in_the_query_returns_a_list(tmp_path: Path, server: Orders, recorder: Recorder) -> None:

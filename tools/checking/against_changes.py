@@ -87,6 +87,6 @@ def _find(source: Source, key: Hashable) -> None:
         Failure: the server does not find it.
     """
     assert isinstance(key, tuple)
-    batches = look_up(source, [str(key[0])], first_of_list(source))
+    batches = look_up(source, [key[0]], first_of_list(source))
     if not any(key == found for batch in batches for found, _ in batch.records):
         raise Failure(f"{source.stream.name}: the row {key[0]!r}, which the list has, is not found by its key")
