@@ -32,6 +32,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
         missing: How many rows the first sync does not send.
         not_found: How many of the rows that changed the last sync does not send.
         failure: The last words of a tool that fails.
+        lines: How many lines its file has, without settings and columns.
+        all_lines: How many with them.
     """
 
     rows: Sequence[int]
@@ -40,6 +42,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     missing: int = 0
     not_found: int = 0
     failure: str = ""
+    lines: int = 0
+    all_lines: int = 0
 
     @property
     def works(self) -> bool:

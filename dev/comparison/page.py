@@ -161,7 +161,6 @@ def _note(tool: str, name: str) -> str:
 
 REASONS: Final[Mapping[str, str]] = {
     "stripe": "four more requests ask for events, which name changes of rows that were created long ago",
-    "hubspot": "an empty page confirms the end of a search, where the others take a short page for the last",
 }
 
 

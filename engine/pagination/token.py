@@ -62,7 +62,8 @@ class Token(Ends):
     total: ResponsePlace | None = key(
         RESPONSE_PLACE,
         "Where the response has the total number of records in the list. The read starts over until it has that many. "
-        "Any further token is ignored: some servers end with one that they reject.",
+        "Any further token is ignored: some servers end with one that they reject. With `last`, it is the number of "
+        "records from the page's first one on: a page that has all of them, and is not full, is the last.",
         default=None,
     )
     endpoint: Endpoint | None = key(
@@ -125,6 +126,8 @@ class _TokenPaginator:
         self._seen.update(k for k, _ in new)
         token = self._token_in(page)
         total = count_at(style.total, page)
+        if style.last is not None and total is not None:
+            token, total = None if self._has_all(page, total) else token, None
         missing = total - self._rows_before - len(self._seen) if total is not None else None
         if token is None and missing is not None and missing > 0:
             self._start_round()
@@ -137,6 +140,10 @@ class _TokenPaginator:
             if page.is_secret(str(token)):
                 self.position = None
         return new
+
+    def _has_all(self, page: Page, total: int) -> bool:
+        """Whether no record follows a page. A full one is not believed: some servers count only those of a page."""
+        return total <= len(page.records) and (self._size is None or len(page.records) < self._size)
 
     def _check_end(self, page: Page) -> Request | None:
         """The request that confirms that this page is the last, if its place in the list leaves a doubt."""

@@ -228,6 +228,18 @@ def test_the_last_record_names_the_next_page() -> None:
         assert (paginator.request, number) == (None, requests)
 
 
+@pytest.mark.parametrize(("totals", "requests"), [((3, 1), 2), ((3, 3), 3), ((2, 1), 2), ((None, None), 3)], ids=str)
+def test_a_total_of_what_the_request_has_ends_the_list_of_the_last_record(totals: Any, requests: int) -> None:
+    """A full page is not believed, and a total of the whole list spares nothing but ends nothing too early."""
+    style = Token(last=compile_path("$.id"), query={"after": "$token"}, total=in_response("$.total"), page_size=2)
+    paginator, number = style.paginate(FIRST), 0
+    for keys, total in (([1, 2], totals[0]), ([3], totals[1]), ([], 0)):
+        if paginator.request is not None:
+            number += 1
+            paginator.advance(Page([(key, {"id": key}) for key in keys], {"total": total}))
+    assert (paginator.request, number) == (None, requests)
+
+
 @pytest.mark.parametrize(
     ("pages", "words"),
     [
