@@ -13,10 +13,12 @@ from datetime import date
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from dev.benchmarks.results import PEERS, pins
 from dev.comparison.apis import CASES
-from dev.comparison.measure import OURS, TOOLS, Api, Results, run
+from dev.comparison.files import OURS, TOOLS, lines_of
+from dev.comparison.measure import Api, Results, run
 from dev.comparison.page import page
 from dev.testbed.prefect_server import PROJECT
 
@@ -33,14 +35,13 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.only) - set(CASES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(CASES)}")
-    names = [] if given.page else given.only or list(CASES)
     known = load()
-    measured = {name: _compared(name, known.apis.get(name) if given.ours else None) for name in names}
-    apis = {**known.apis, **measured}
-    today = date.today().isoformat() if measured and not given.ours else known.date
-    results = Results(today, pins(PEERS), {name: apis[name] for name in CASES if name in apis})
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
-    PAGE.write_text(page(results), "utf-8")
+    for name in [] if given.page else given.only or list(CASES):
+        api = _compared(name, known.apis.get(name) if given.ours else None)
+        today = known.date if given.ours else date.today().isoformat()
+        known = Results(today, pins(PEERS), {**known.apis, name: api})
+        _publish(known)  # at once: a later API may fail
+    _publish(known)
     print(f"Wrote {', '.join(str(path.relative_to(PROJECT)) for path in (RESULTS, PAGE))}")
     return 0
 
@@ -48,6 +49,20 @@ def main() -> int:
 def load() -> Results:
     """The results so far."""
     return msgspec.json.decode(RESULTS.read_bytes(), type=Results) if RESULTS.exists() else Results("", "", {})
+
+
+def _publish(results: Results) -> None:
+    """Write the results, with the files as long as they are now, and the page."""
+    apis = {name: _with_lines(name, results.apis[name]) for name in CASES if name in results.apis}
+    results = replace(results, apis=apis)
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
+    PAGE.write_text(page(results), "utf-8")
+
+
+def _with_lines(name: str, api: Api) -> Api:
+    lengths = {tool: lines_of(tool, name) for tool in api.tools}
+    tools = {tool: replace(one, lines=lengths[tool][0], all_lines=lengths[tool][1]) for tool, one in api.tools.items()}
+    return replace(api, tools=tools)
 
 
 def _compared(name: str, known: Api | None) -> Api:

@@ -14,11 +14,10 @@ from typing import Final
 import msgspec
 
 from dev.comparison.case import Case, Records
+from dev.comparison.files import OURS, TOOLS
 from dev.testbed.loopback import Loopback
 from dev.testbed.prefect_server import PROJECT
 
-OURS: Final = "ours"
-TOOLS: Final[Mapping[str, str]] = {OURS: ".venv", "dlt": ".venv-bench", "airbyte": ".venv-bench"}
 BETWEEN: Final = timedelta(hours=1)
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
-from dev.comparison.measure import OURS, TOOLS, Api, Results
-from dev.testbed.prefect_server import PROJECT
+from dev.comparison.files import OURS, TOOLS, note_of
+from dev.comparison.measure import Api, Results
 
-HERE: Final = Path(__file__).parent
 NAMES: Final[Mapping[str, str]] = {OURS: "Connector", "dlt": "dlt", "airbyte": "Airbyte"}
 
 _PAGE: Final = """\
@@ -64,7 +60,7 @@ def page(results: Results) -> str:
         works=_works(apis),
         rows=_table(("One change", "Rows it touches"), apis, _rows),
         requests=_table((), apis, _requests),
-        lines=_table((), apis, lambda name, api: [_lines(tool, name) for tool in TOOLS]),
+        lines=_table((), apis, _lines),
         notes="\n".join(f"- {line}" for line in _notes(apis)),
         better="\n".join(f"- {line}" for line in better(apis)),
         date=results.date,
@@ -104,57 +100,15 @@ def _requests(name: str, api: Api) -> Sequence[str]:
     return [" / ".join(f"{count:,}" for count in api.tools[tool].requests) for tool in TOOLS]
 
 
-# --- the files -------------------------------------------------------------------------------------------------------
-
-
-def path_of(tool: str, name: str) -> Path:
-    """The file of a tool for an API."""
-    if tool == OURS:
-        return PROJECT / "examples" / name / "streams.yaml"
-    return HERE / tool / f"{name}{'.py' if tool == 'dlt' else '.yaml'}"
-
-
-def _lines(tool: str, name: str) -> str:
-    text = path_of(tool, name).read_text("utf-8")
-    if tool == "dlt":
-        text = text.replace(ast.get_docstring(ast.parse(text), clean=False) or "", "").replace('""""""', "")
-        text = text.replace("from __future__ import annotations", "")
-    code = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if tool != OURS:
-        return str(len(code))
-    return f"{len(_without_columns(code))} ({len(code)})"
-
-
-def _without_columns(lines: Sequence[str]) -> Sequence[str]:
-    """The lines of streams.yaml that neither declare settings nor columns."""
-    kept, within = [], -1
-    for line in lines:
-        indent = len(line) - len(line.lstrip())
-        if within >= 0 and indent > within:
-            continue
-        within = indent if re.match(r" *(fields|configuration):", line) else -1
-        if within < 0:
-            kept.append(line)
-    return kept
+def _lines(name: str, api: Api) -> Sequence[str]:
+    """Those of the connector also with settings and columns, which the others do not have."""
+    return [f"{one.lines}" if tool != OURS else f"{one.lines} ({one.all_lines})" for tool, one in api.tools.items()]
 
 
 def _notes(apis: Mapping[str, Api]) -> Sequence[str]:
-    """What the peers' files say at their beginning."""
-    return [
-        f"{api.title}, {NAMES[tool]}: {note}"
-        for name, api in apis.items()
-        for tool in TOOLS
-        if (note := _note(tool, name))
-    ]
-
-
-def _note(tool: str, name: str) -> str:
-    text = path_of(tool, name).read_text("utf-8")
-    if tool == OURS:
-        return ""
-    if tool == "dlt":
-        return " ".join((ast.get_docstring(ast.parse(text)) or "").split())
-    return text.partition("\n")[0].removeprefix("#").strip() if text.startswith("#") else ""
+    """What the files of the other tools say."""
+    notes = ((api.title, tool, note_of(tool, name)) for name, api in apis.items() for tool in TOOLS)
+    return [f"{title}, {NAMES[tool]}: {note}" for title, tool, note in notes if note]
 
 
 # --- what others do better -------------------------------------------------------------------------------------------
