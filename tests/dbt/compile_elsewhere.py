@@ -57,6 +57,10 @@ def install(name: str, tables: dict[str, list[str]]) -> None:
         Relation = BackquotedRelation if name in ("bigquery", "databricks") else BaseRelation
 
         @classmethod
+        def quote(cls, identifier: str) -> str:
+            return f"{cls.Relation.quote_character}{identifier}{cls.Relation.quote_character}"
+
+        @classmethod
         def date_function(cls) -> str:
             return "now()"
 
