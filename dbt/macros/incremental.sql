@@ -22,3 +22,11 @@
     ) as built on built.source_relation = synced.source_relation
     where built.since is null or synced._fivetran_synced >= built.since
 {%- endmacro %}
+
+
+{# Deletes the rows of runs that were deleted after they were built. For a post-hook of an incremental model. #}
+{% macro delete_deleted_runs() -%}
+    {%- set key = dbt.concat(['source_relation', "'/'", 'flow_run_id']) -%}
+    delete from {{ this }}
+    where {{ key }} in (select {{ key }} from {{ ref('int_prefect__flow_runs') }} where is_deleted)
+{%- endmacro %}

@@ -3,7 +3,8 @@
     materialized='incremental',
     incremental_strategy=prefect.replaces_rows(),
     unique_key='state_time_id',
-    on_schema_change='append_new_columns'
+    on_schema_change='append_new_columns',
+    post_hook="{{ prefect.delete_deleted_runs() }}"
 ) }}
 
 with states as (
@@ -103,5 +104,5 @@ select
     totals.is_final,
     totals.last_synced_at
 from totals
-left join {{ ref('prefect__flow_runs_enhanced') }} as runs
+inner join {{ ref('prefect__flow_runs_enhanced') }} as runs
     on runs.source_relation = totals.source_relation and runs.flow_run_id = totals.flow_run_id
