@@ -67,8 +67,7 @@ def test_the_connector_runs_from_any_folder(forks: Forks, tmp_path: Path) -> Non
     done = run(
         forks,
         tmp_path,
-        "import sys; sys.path.append(sys.argv[1]); import connector\n"
-        "print([table['table'] for table in connector.schema({})])",
+        "sys.path.append(sys.argv[1]); import connector\nprint([table['table'] for table in connector.schema({})])",
         project.folder,
     )
     assert b"['flow_runs', 'flows', 'deployments', 'task_runs'," in done.stdout, done.stderr
@@ -79,15 +78,22 @@ def test_an_installed_package_named_engine_is_not_imported(forks: Forks, tmp_pat
     impostor = tmp_path / "site" / "engine"
     impostor.mkdir(parents=True)
     (impostor / "__init__.py").write_text("raise RuntimeError('the wrong engine')")
-    code = "import sys; sys.path[:0] = [sys.argv[1]]; sys.path.append(sys.argv[2]); import connector; print('right')"
+    code = "sys.path[:0] = [sys.argv[1]]; sys.path.append(sys.argv[2]); import connector; print('right')"
     done = run(forks, tmp_path, code, tmp_path / "site", PROJECT)
     assert done.stdout == b"right\n", done.stderr
 
 
+FORGET_THE_ENGINE = """
+import sys
+for name in [name for name in sys.modules if name.partition(".")[0] == "engine"]:
+    del sys.modules[name]
+"""
+
+
 def run(forks: Forks, folder: Path, code: str, *arguments: Path) -> subprocess.CompletedProcess[bytes]:
-    """Run lines of Python in a folder."""
+    """Run lines of Python in a folder, in a process that has not imported an engine."""
     script = folder / "script.py"
-    script.write_text(code, "utf-8")
+    script.write_text(f"{FORGET_THE_ENGINE}\n{code}", "utf-8")
     return forks.python(str(script), *map(str, arguments), folder=folder, environment=os.environ)
 
 
