@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +59,7 @@ def page() -> str:
     return "\n".join([_text("introduction.md"), *_Page(sections(), examples()).sections_text()])
 
 
+@cache
 def examples() -> Mapping[str, str]:
     """The example of each section that is about a block, by the section's title: YAML from the top of a file."""
     found: dict[str, str] = yaml.safe_load(_text("examples.yaml"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from dev.testbed.loopback import Loopback, rows_by_offset
 from tests.forks import Forks
 from tests.readme import PROJECT
 from tests.shop import STREAMS, orders
+from tools.cli import main
 
 NOTE = "🚀 naïve ‮ Привет"
 OPENAPI: dict[str, Any] = {
@@ -87,20 +90,26 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def command(folder: Path, arguments: Sequence[str]) -> list[str]:
-    """The command line."""
+    """The arguments of `python -m engine`."""
     configuration = ["--configuration", str(folder / "configuration.json")]
     given = [one for text in arguments for one in (configuration if text == "{configuration}" else [text])]
-    return ["-m", "engine", *(text.replace("{folder}", str(folder)) for text in given)]
+    return [text.replace("{folder}", str(folder)) for text in given]
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_a_terminal_that_is_not_utf_8(forks: Forks, folder: Path, arguments: list[str], encoding: str) -> None:
+def test_a_terminal_that_is_not_utf_8(
+    folder: Path, arguments: list[str], encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What it cannot show is an escape, and JSON is still JSON."""
-    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    done = forks.python(*command(folder, arguments), folder=PROJECT, environment=environment)
-    printed = done.stdout.decode(encoding)
-    assert "Traceback" not in done.stderr.decode(encoding)
+    monkeypatch.chdir(PROJECT)
+    content = io.BytesIO()
+    terminal = io.TextIOWrapper(content, encoding)
+    monkeypatch.setattr("sys.stdout", terminal)
+    with suppress(SystemExit):  # of --help
+        main(command(folder, arguments))
+    terminal.flush()
+    printed = content.getvalue().decode(encoding)
     assert printed
     if "json" in arguments:
         assert json.loads(printed)["findings"]
@@ -117,7 +126,8 @@ def test_a_pipe_that_is_closed_early(forks: Forks, folder: Path, arguments: list
     """As by head: the command ends in silence."""
     reading, writing = os.pipe()
     os.close(reading)
-    done = forks.python(*command(folder, arguments), folder=PROJECT, environment=os.environ, stdout=writing)
+    engine = ["-m", "engine", *command(folder, arguments)]
+    done = forks.python(*engine, folder=PROJECT, environment=os.environ, stdout=writing)
     os.close(writing)
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
