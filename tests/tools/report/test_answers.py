@@ -32,6 +32,8 @@ def test_the_failure_rate_is_of_runs_that_succeeded_or_failed() -> None:
     assert found.finding == "2 of 8 runs failed (25%). The most on Nov 25: 2 of 8."
     assert sum(row["value"] for row in found.charts[0].rows) == len(states)
     assert found.table is not None and found.table.rows == [["2026-11-25", "10", "1", "6", "1", "1", "1", "25%"]]
+    (tile, *_) = tiles(warehouse([run(state) for state in states]))
+    assert (tile.value, tile.detail) == ("25%", "2 of 8 runs; 25% in 7 days")
 
 
 def test_the_period_before_is_compared_only_if_its_runs_are_all_there() -> None:

@@ -44,10 +44,11 @@ class Elements(HTMLParser):
 
 
 def page(*names: str) -> str:
-    """A page of runs of flows with these names, all of which failed, without drawings."""
-    found = warehouse([run("FAILED", flow_name=name, flow_run_name=name) for name in names])
+    """A page of runs with these names, all of which failed, without drawings."""
+    failing = [{"flow_name": name, "deployment_name": name, "health": "failing", "failure_streak": 1} for name in names]
+    found = warehouse([run("FAILED", flow_name=name, state_message=name) for name in names], deployment_health=failing)
     given = [(answer, [(chart, ("", "")) for chart in answer.charts]) for answer in answers(found)]
-    return render(Page(summary="6 runs", as_of="now", source=names[0] if names else "a.db"), tiles(found), given)
+    return render(Page(summary=names[0], as_of=names[0], source=names[0]), tiles(found), given)
 
 
 def test_names_are_text() -> None:
