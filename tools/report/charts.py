@@ -20,6 +20,8 @@ NARROW: Final = 350
 
 _LINE: Final = 26  # pixels of a line of bars or cells
 _HEIGHT: Final = 210  # of other charts
+_LABEL: Final = 72  # of a label of a period, with space around it
+_NAME: Final = 320  # of a name, at most
 _TICKS: Final = (0.01, 0.1, 1, 10, 60, 600, 3_600, 36_000, 360_000, 3_600_000)  # seconds
 _DURATION: Final = (
     "datum.value < 60 ? datum.value + ' s' : datum.value < 3600 ? datum.value / 60 + ' min' : datum.value / 3600 + ' h'"
@@ -63,9 +65,9 @@ def _base(chart: Chart, height: float | altair.Step) -> altair.Chart:
     return altair.Chart(altair.Data(values=rows)).properties(height=height)
 
 
-def _periods(chart: Chart, width: int) -> altair.X:
-    """An axis with a place for each period, also for those without rows."""
-    every = -(-len(chart.periods) // (width // 75))
+def _periods(chart: Chart, room: float) -> altair.X:
+    """An axis with a place for each period, also for those without rows, and labels for which there is room."""
+    every = -(-len(chart.periods) // int(room // _LABEL))
     said = _HOUR if len(chart.periods[0]) < 10 else _MONTH if len({day[8:] for day in chart.periods}) == 1 else _DAY
     axis = altair.Axis(values=list(chart.periods[::every]), grid=False, labelAngle=0, labelExpr=said)
     scale = altair.Scale(domain=list(chart.periods), paddingInner=0.15, paddingOuter=0)
@@ -75,7 +77,7 @@ def _periods(chart: Chart, width: int) -> altair.X:
 def _names(chart: Chart, width: int) -> altair.Y:
     """A line for each name, in the order of the rows."""
     names = list(dict.fromkeys(row["name"] for row in chart.rows))
-    axis = altair.Axis(labelLimit=min(0.5 * width, 320), labelColor="var(--text)", grid=False)
+    axis = altair.Axis(labelLimit=min(0.5 * width, _NAME), labelColor="var(--text)", grid=False)
     return altair.Y("name:N", sort=names, axis=axis, scale=altair.Scale(paddingInner=0.3, paddingOuter=0.1))
 
 
@@ -107,7 +109,8 @@ def _columns(chart: Chart, width: int) -> altair.Chart:
 def _cells(chart: Chart, width: int) -> altair.Chart:
     """A cell for each `name` and `at`."""
     marks = _base(chart, altair.Step(_LINE)).mark_rect()
-    return marks.encode(x=_periods(chart, width), y=_names(chart, width), color=_color(), description="tip:N")
+    periods = _periods(chart, width - min(0.5 * width, _NAME))
+    return marks.encode(x=periods, y=_names(chart, width), color=_color(), description="tip:N")
 
 
 def _lines(chart: Chart, width: int) -> altair.LayerChart:

@@ -14,6 +14,7 @@ from tools.report.parts import Answer, Chart, Number, Table, Tile
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """A browser that follows it loads nothing, whatever a page holds."""
 
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 _UNIT: Final = re.compile(r"(\d) (d|h|min|s)\b")
 
 Drawn = Sequence[tuple[Chart, tuple[str, str]]]
@@ -111,16 +112,17 @@ def _table(table: Table, title: str) -> Iterator[str]:
     numbers = [isinstance(column, Number) for column in table.columns]
     columns = zip(table.columns, numbers, strict=True)
     yield f'<div class="scrolls" role="region" tabindex="0" aria-label="{escape(title)}: table"><table>'
-    heads = (f"<th scope=col{_aligned(right)}>{escape(column)}</th>" for column, right in columns)
+    heads = (f"<th scope=col{_kind(column, right)}>{escape(column)}</th>" for column, right in columns)
     yield f"<thead><tr>{''.join(heads)}</tr></thead><tbody>"
     for row in table.rows:
         first, *others = zip(row, numbers, strict=True)
-        cells = (f"<td{_aligned(right)}>{escape(text)}</td>" for text, right in others)
+        cells = (f"<td{_kind(text, right)}>{escape(text)}</td>" for text, right in others)
         yield f"<tr><th scope=row>{escape(first[0])}</th>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
     if table.more > 0:
         yield f'<p class="note">and {table.more:,} more</p>'
 
 
-def _aligned(right: bool) -> str:
-    return " class=n" if right else ""
+def _kind(text: str, is_number: bool) -> str:
+    """The class of a cell: numbers are aligned to the right, and neither they nor times have line breaks."""
+    return " class=n" if is_number else " class=t" if _TIME.fullmatch(text) else ""
