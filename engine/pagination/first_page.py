@@ -20,7 +20,7 @@ from engine.requests import Page, Request
 
 _MORE: Final = ("hasmore", "hasnext", "hasnextpage", "hasmoreitems", "hasmoreresults", "more", "morefollows")
 _NO_MORE: Final = ("islast", "last", "lastpage", "islastpage", "end", "isend", "endoflist", "done", "complete")
-_PAGES: Final = re.compile("page|pagin|paging|meta|cursor|links", re.IGNORECASE)
+_PAGES: Final = re.compile("page|pagin|meta|cursor|links", re.IGNORECASE)
 _NEXT: Final = re.compile(r"[\w@-]{0,40}(next|token|cursor|continuation)[\w@-]{0,40}", re.IGNORECASE | re.ASCII)
 _DEEPEST: Final = 4
 _SHOWN: Final = 3

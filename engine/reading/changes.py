@@ -429,13 +429,17 @@ class ChangesPass:
             yield Batch((), page.asked_at, at)
 
     def _rows_in(self, feed: ChangeFeed, path: JsonPath) -> Iterator[Batch]:
-        """The rows whose records the change feed has. It is read in one go, so that no older record follows a newer."""
+        """The rows whose records the change feed has. It is read in one go, so that no older record follows a newer.
+
+        Rows that this pass has read or looked up are as they are now, or gone.
+        """
         newest: dict[Hashable, datetime | None] = {}
+        looked_up = {(key,) for key in self.open}
         for page in self._feed_pages(feed, None):
             rows: dict[Hashable, Record] = {}
             for record in map(path.get, _records_on(page, feed)):
                 key = self._key_of(record)
-                if key is None or (key in self.seen and key not in newest):
+                if key is None or key in looked_up or (key in self.seen and key not in newest):
                     continue
                 cursor = self.source.mapping.cursor(record)
                 if key not in newest or (cursor or EARLIEST) > (newest[key] or EARLIEST):

@@ -418,11 +418,16 @@ def open_rows_and_change_feed_need_a_lookup(stream: Stream, at: Node) -> Violati
             yield Violation(block.at(name), message, at_key=True)
 
 
-def a_feed_of_records_has_no_prefix(stream: Stream, at: Node) -> Violations:
-    """It is a prefix of the key that a record names."""
+def a_feed_of_records_names_none(stream: Stream, at: Node) -> Violations:
+    """A prefix is that of a key, and a record does not show whether its row still exists."""
     feed = at.at("incremental", "change_feed")
-    if stream.incremental is not None and feed.get("record") is not None and feed.get("prefix") is not None:
+    if stream.incremental is None or feed.get("record") is None:
+        return
+    if feed.get("prefix") is not None:
         yield Violation(feed.at("prefix"), "only names has a prefix; where selects records", at_key=True)
+    if stream.deleted == "soft_delete":
+        message = "with soft_delete, a change feed needs names: a record can be that of a row that is gone"
+        yield Violation(feed.at("record"), message, at_key=True)
 
 
 def lookup_needs_a_plain_key(stream: Stream, at: Node) -> Violations:
@@ -818,7 +823,7 @@ STREAM_RULES: Final = (
     a_parent_is_a_stream_or_values,
     incremental_needs_changes,
     open_rows_and_change_feed_need_a_lookup,
-    a_feed_of_records_has_no_prefix,
+    a_feed_of_records_names_none,
     lookup_needs_a_plain_key,
     one_row_has_one_record,
     optional_query_needs_reconcile,

@@ -199,6 +199,24 @@ def test_a_record_that_a_query_found_is_not_replaced(tmp_path: Path, charges: Re
     assert state_of(recorder, "charges")["ch2"] == "paid"
 
 
+def test_a_row_that_is_gone_does_not_come_back(tmp_path: Path, charges: Recorded) -> None:
+    """It was open, and its last event is older than its end."""
+    opened = {
+        "open": {"field": "$.state", "values": "new", "query": {"state": "$open"}},
+        "lookup": {"query": {"id": "$keys"}},
+    }
+    text = edited(
+        UNDATED,
+        replace={"streams.charges.incremental.changes.endpoint": "GET /charges"},
+        add={f"streams.charges.incremental.{name}": block for name, block in opened.items()},
+    )
+    recorder, _ = synced(charges, tmp_path, text)
+    del charges.lists["charges"][0]
+    charges.lists["events"] = {"data": [event(1, "ch0", "paid"), event(2, "ch1", "old")]}
+    synced(charges, tmp_path, text, recorder)
+    assert state_of(recorder, "charges") == {"ch1": "new"}
+
+
 def test_events_about_something_else_are_ignored(tmp_path: Path, charges: Recorded) -> None:
     """Those that where excludes, and those without a record or a key."""
     recorder, _ = synced(charges, tmp_path, FEED)
