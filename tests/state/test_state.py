@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.state import (
     Interval,
     Keys,
     KnownRows,
+    PartitionState,
     PassState,
     ReconcileState,
     State,
@@ -50,6 +52,36 @@ def test_a_person_can_read_it() -> None:
         "api": "http://127.0.0.1:4200/api",
         "streams": {"flows": {"since": "2024-05-01T10:00:00.000005Z", "recent": ""}},
     }
+
+
+def test_the_states_of_partitions_survive_in_a_version_of_their_own() -> None:
+    """An earlier release would read such a connection as one that has not synced yet, so it must not load it."""
+    state = (
+        replace(State(API), partitioned_by=("workspace_id",))
+        .with_stream("accounts", StreamState(SINCE))
+        .with_partition("w1", PartitionState("production"))
+        .with_stream("flows", StreamState(SINCE, keys=Keys(frozenset({("a",)}))), "w1")
+        .with_partition("w2", PartitionState("gone", is_gone=True))
+    )
+    document = json.loads(json.dumps(state.dump()))
+    assert document["version"] == 5
+    assert document["partitions"]["w2"] == {"name": "gone", "gone": True, "streams": {}}
+    assert load_state(document, API) == state
+    assert load_state({**document, "partitions": {}}, API).partitions == {}
+    damage: list[dict[str, Any]] = [{"partitions": None}, {"partitions": {"w1": {}}}, {"partitioned_by": None}]
+    for broken in damage:
+        with pytest.raises(StateError):
+            load_state({**document, **broken}, API)
+
+
+def test_partitions_share_the_room_for_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of a stream in all partitions take no more of the state than those of one connection."""
+    monkeypatch.setattr("engine.state.KEYS_SIZE", 100)
+    state = replace(State(API), partitioned_by=("workspace_id",))
+    for partition in ("w1", "w2"):
+        state = state.with_stream("flows", StreamState(SINCE, keys=Keys(frozenset({("k" * 60,)}))), partition)
+    streams = [one["streams"]["flows"] for one in state.dump()["partitions"].values()]
+    assert ["keys" in stream for stream in streams] == [True, False]
 
 
 UUIDS = frozenset(str(uuid.UUID(int=n * 7919 << 64)) for n in range(1000))
