@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 
 from engine.failures import RequestRejected
 from engine.http.client import Client
+from engine.instants import shifted
 from engine.log import Log
 from engine.pagination import with_page_size
 from engine.pagination.single import Single
@@ -41,6 +43,8 @@ def first_rows(
     parents: Sequence[Record] | None = None,
 ) -> list[Record]:
     """Read the first rows of a stream, with one request, or with another if the server rejects so small a page.
+
+    Of a stream that is read in windows, they are those of the last window: there can be none from long ago.
 
     For a child stream: one request for the first rows of its parent, and one for the children of each.
 
@@ -80,6 +84,7 @@ def sample(
         parent = spec.parent_of(stream)
         parents = first_rows(client, spec, parent, rows, log, on_request) if parent else stream.parent.records[:rows]
     small = stream if stream.where else _with_pages_of(rows, stream)  # the first records may be no rows
+    stream, small = _newest_window(stream, client.now), _newest_window(small, client.now)
     with PageReader(client, 1, on_request) as pages:
         try:
             return _sample(pages, spec, small, rows, log, parents, second_page)
@@ -115,6 +120,13 @@ def _sample(
     if second_page:
         next(of_parents, None)
     return Sample(found[:rows])
+
+
+def _newest_window(stream: Stream, now: datetime) -> Stream:
+    start = stream.begins(now)
+    if stream.windows is None or start is None:
+        return stream
+    return replace(stream, start=max(start, shifted(now, -stream.windows.at_most)))
 
 
 def why_empty(stream: Stream) -> str:

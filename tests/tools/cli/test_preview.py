@@ -59,6 +59,17 @@ def test_one_request_for_the_requested_rows(tmp_path: Path, capsys: pytest.Captu
     assert sorted(path.name for path in tmp_path.iterdir()) == ["configuration.json", "streams.yaml"]
 
 
+def test_the_newest_window_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first ones of a list that is read in windows can be empty."""
+    windows = {"from": "2001-01-01", "windows": "7d", "query": {"after": "$from", "before": "$to"}}
+    text = edited(STREAMS, add={f"streams.orders.{name}": value for name, value in windows.items()})
+    text = edited(text, replace={"streams.orders.endpoint": "GET /orders"}, remove=["streams.orders.body"])
+    with Loopback(lambda seen: Reply(orders(3) if seen.query["after"][0] > "2026-01" else [])) as loopback:
+        assert preview(tmp_path, loopback, "orders", "--json", text=text) == 0
+        assert len(loopback.seen) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
 def test_verbose_shows_the_request_and_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Requests go to stderr, so that a pipe has only rows."""
     text = edited(STREAMS, add={"streams.orders.body.token": "${api_key}"})
