@@ -30,7 +30,7 @@ class MovingServer:
         url: The URL of the Prefect API.
         kill_at: The number of the part at which an executor is killed, if one is.
         job: The Spark job.
-        parts: The ends of the parts that were requested, in their order.
+        parts: The bounds of the parts that were requested, in their order.
         changed: The runs that changed.
         killed: The executor that was killed.
     """
@@ -38,7 +38,7 @@ class MovingServer:
     url: str
     kill_at: int | None = None
     job: subprocess.Popen[str] | None = None
-    parts: list[str] = field(default_factory=list)
+    parts: list[tuple[str, str]] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     killed: int | None = None
     _runs: list[Json] = field(default_factory=list)
@@ -46,7 +46,6 @@ class MovingServer:
 
     def __post_init__(self) -> None:
         self._api = PrefectApi(self.url)
-        self._session = requests.Session()
 
     def reopen(self, every: int) -> None:
         """Reopen four of so many finished runs, so that every part has open ones."""
@@ -61,8 +60,8 @@ class MovingServer:
         bounds = (seen.json or {}).get("flow_runs", {}).get("expected_start_time", {})
         if self.job is not None and seen.path.endswith("/flow_runs/filter") and "before_" in bounds:
             with self._lock:
-                if bounds["before_"] not in self.parts:
-                    self.parts.append(bounds["before_"])
+                if bounds["before_"] not in {end for _, end in self.parts}:
+                    self.parts.append((bounds.get("after_", ""), bounds["before_"]))
                     self._at_a_part(len(self.parts) - 1)
         target = self.url.removesuffix("/api") + seen.path
         given = requests.request(
@@ -71,27 +70,28 @@ class MovingServer:
         return Reply(status=given.status_code, body=given.content, headers={"Date": given.headers["Date"]})
 
     def _at_a_part(self, number: int) -> None:
-        self._change(self.parts[number])
+        self._change(*self.parts[number])
         if number >= 2:
-            self._change(self.parts[number - 2])
+            self._change(*self.parts[number - 2])
         if number == self.kill_at and self.job is not None:
             self.killed = next(executors_of(self.job.pid))
             os.kill(self.killed, signal.SIGKILL)
 
-    def _change(self, end: str) -> None:
+    def _change(self, start: str, end: str) -> None:
         """Make a change of every kind among the runs of a part, each of them of a run that has not changed yet."""
-        start = max((part for part in self.parts if part < end), default="")
         runs = [run for run in self._runs if start <= run["expected_start_time"] < end]
         untouched = [run for run in runs if run["id"] not in self.changed]
         opened = [run["id"] for run in untouched if run["state_type"] == "RUNNING"][:2]
         completed = [run["id"] for run in untouched if run["state_type"] == "COMPLETED"][:2]
-        for run, state in zip(opened[:1] + completed, ("COMPLETED", "RUNNING", "FAILED"), strict=False):
-            self._api.set_state(run, {"type": state})
+        for run in opened[:1]:
+            self._api.set_state(run, {"type": "COMPLETED"})
         for run in opened[1:]:
             self._api.call("DELETE", f"/flow_runs/{run}")
-        if runs:
-            when = {"type": "SCHEDULED", "state_details": {"scheduled_time": runs[0]["expected_start_time"]}}
-            self._api.make_flow_run({"flow_id": runs[0]["flow_id"], "name": "dated earlier", "state": when})
+        for run, state in zip(completed, ("RUNNING", "FAILED"), strict=False):
+            self._api.set_state(run, {"type": state})
+        for run in runs[:1]:
+            when = {"type": "SCHEDULED", "state_details": {"scheduled_time": run["expected_start_time"]}}
+            self._api.make_flow_run({"flow_id": run["flow_id"], "name": "dated earlier", "state": when})
         self.changed |= {*opened, *completed}
 
     def settle(self) -> None:
