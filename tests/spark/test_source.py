@@ -79,7 +79,7 @@ def test_the_partitions_of_a_connection_are_read_in_parts(session: SparkSession,
 
 
 def test_no_secret_shows(
-    session: SparkSession, options: dict[str, str], capfd: pytest.CaptureFixture[str], tmp_path: Path
+    session: SparkSession, options: dict[str, str], capfd: pytest.CaptureFixture[str], spark_log: Path
 ) -> None:
     """Not in the plan, in what travels to the executors, in the logs, nor in the error of a failed task."""
     session.dataSource.register(RestStreams)
@@ -96,7 +96,7 @@ def test_no_secret_shows(
     with pytest.raises(Exception, match="http://127") as failure:  # no such server
         session.read.format(FORMAT).options(**gone).load().collect()
     session.sparkContext.setLogLevel("WARN")
-    shown = "".join(capfd.readouterr()) + str(failure.value)
+    shown = "".join(capfd.readouterr()) + str(failure.value) + spark_log.read_text("utf-8")
     assert "== Physical Plan ==" in shown
     assert "TaskSetManager" in shown  # the log of Spark
     assert "Connection refused" in shown
