@@ -94,10 +94,11 @@ def test_it_is_small_and_hard_names_are_text(report: Report) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    """A Chromium."""
+    """A Chromium, and a folder for how the page looks in it."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     return found
 
 
@@ -105,6 +106,7 @@ def browse(browser: str, page: Path, profile: Path, *options: str, size: str = "
     """Open a page in a browser without a window; returns what it prints, and its console."""
     options += ("--disable-background-networking", "--disable-component-update", "--no-first-run", "--no-sandbox")
     options += ("--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr", "--allow-file-access-from-files")
+    options += ("--host-resolver-rules=MAP * ~NOTFOUND",)  # no network
     options += (f"--user-data-dir={profile}", f"--window-size={size}")
     command = [browser, "--headless=new", *options, page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -122,7 +124,6 @@ def test_a_browser_shows_it_and_loads_nothing(report: Report, browser: str, tmp_
     tried = report.path.with_name("tried.html")
     tried.write_text(report.path.read_text("utf-8").replace("<main>", "<main><img src=http://127.0.0.1:9/>"), "utf-8")
     assert "Content Security Policy" in browse(browser, tried, tmp_path, "--dump-dom")[1]
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for name, options in (("light", ()), ("dark", ("--blink-settings=preferredColorScheme=0",))):
         file = SCREENSHOTS / f"{name}.png"
         file.unlink(missing_ok=True)
