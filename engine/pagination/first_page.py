@@ -56,7 +56,7 @@ class FirstPage:
         Raises:
             ReadFailure: the response says that there are more pages.
         """
-        if _says_more(page.document):
+        if says_more(page.document):
             raise ReadFailure(f"the response says that there are more pages, and {self._missing(page)}")
         if self._size is None or self._size < 2 or len(page.records) < self._size or _is_there(place, page):
             return None
@@ -92,7 +92,7 @@ def says_no_more(document: Any) -> bool:
     return False
 
 
-def _says_more(document: Any) -> bool:
+def says_more(document: Any) -> bool:
     """Whether a response says, at its top or beside other words about pages, that there is another page."""
     said = (place for place, name, value in _properties(document) if _plain(name) in _MORE and value is True)
     return any(len(place) == 1 or _PAGES.search(place[-2]) for place in said)

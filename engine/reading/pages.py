@@ -28,10 +28,11 @@ from engine.http.client import Client
 from engine.http.decoding import UnexpectedShape
 from engine.http.error_body import ErrorInBody, error_in
 from engine.http.threads import DaemonThreads, Turns
-from engine.jsonpath import PARENT, JsonPath, leading_steps
+from engine.jsonpath import PARENT, JsonPath, getter, leading_steps
 from engine.log import one_line
 from engine.pagination import Pagination, Paginator
 from engine.pagination.counts import as_count
+from engine.pagination.first_page import says_more
 from engine.pagination.windows import WindowsPaginator
 from engine.requests import KeyedRecord, Page, Record, Request, Response
 from engine.spec.dialect import Count
@@ -414,16 +415,27 @@ def children_in(parent: Record, records: Records) -> Sequence[dict[str, Any]]:
     """The records inside a parent record; none if the parent has null or nothing there.
 
     Raises:
-        ReadFailure: the parent has something else there.
+        ReadFailure: the parent has something else there, or says that there is more than it has.
     """
-    values = [value for path in records.paths if (value := path.get(parent)) is not None]
-    if not values:
+    path = next((path for path in records.paths if path.get(parent) is not None), None)
+    if path is None:
         return []
-    found = records.at(values[0])
+    if says_more(_around(parent, path)):
+        raise ReadFailure(
+            f"the parent's record has only the first page of the list at {path.text}: give the stream an endpoint, "
+            "which is read to its end"
+        )
+    found = records.at(path.get(parent))
     if found is not None and all(isinstance(record, dict) for record in found):
         return found
     wanted = "list of objects" if records.list else records.noun
     raise ReadFailure(f"the parent's record has no {wanted} at {_either(records.paths)}")
+
+
+def _around(parent: Record, path: JsonPath) -> Any:
+    """The object within a record that has a list; None if that is the record itself."""
+    steps, is_whole = leading_steps(path.text)
+    return getter(steps[:-1])(parent) if is_whole and len(steps) > 1 else None
 
 
 def _count_at(path: JsonPath, document: Any) -> int:

@@ -446,7 +446,8 @@ class Parent:
     The request has values of the parent's record as `$parent.id`, in the endpoint's path as `$(parent.id)`, or as
     `$(+parent.id)` if a slash in the value separates segments of the path. A stream without an endpoint of its own
     takes its records out of the parent's. In that case, and whenever a request is made for a single parent, fields can
-    reach the parent's record as `$parent.id`, too. `$parent.$parent` is the parent's.
+    reach the parent's record as `$parent.id`, too. `$parent.$parent` is the parent's. A list in the parent's record
+    that is only its first page (`has_more: true` beside it) is a failure.
 
     In place of a stream, the parent can be a list of values, usually from a setting. Each is `$parent.value`.
     """

@@ -132,6 +132,30 @@ def test_the_records_of_a_parent_can_be_entries(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("beside", "is_whole"),
+    [
+        ({"has_more": True}, False),
+        ({"pageInfo": {"hasNextPage": True}}, False),
+        ({"has_more": False, "pageInfo": {"hasNextPage": False}, "total": 1}, True),
+    ],
+)
+def test_a_record_can_have_only_the_first_page_of_a_list(tmp_path: Path, beside: Any, is_whole: bool) -> None:
+    """The others would be missing in silence. What the record says of itself is not about the list."""
+    text = edited(
+        REFRESHED,
+        add={"streams.comments": {**COMMENTS, "records": "$.comments.nodes"}},
+    )
+    text = edited(text, remove=["streams.comments.endpoint"])
+    server = Server(issues=[{"id": "i1", "more": True, "comments": {"nodes": [{"id": "c1"}], **beside}}])
+    if is_whole:
+        recorder, _ = synced(server, tmp_path, text)
+        assert alive(recorder, "comments").keys() == {"c1"}
+        return
+    with pytest.raises(Failure, match=r"only the first page of the list at \$\.comments\.nodes: give the"):
+        synced(server, tmp_path, text)
+
+
 def test_presence_is_true_or_false(tmp_path: Path) -> None:
     """A null is no value."""
     fields = {"id": "$.id", "is_pull_request": {"present": "$.pull_request", "type": "BOOLEAN"}}
