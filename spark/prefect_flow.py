@@ -37,14 +37,14 @@ def read_part(part: Part, to: Path) -> list[PartRow]:
 
 @flow
 def backfill(name: str, folder: Path, state: Path) -> None:
-    """Write the history of a stream to Parquet, and the state with which the connector goes on."""
-    connected = resolved(STREAMS, {})
+    """Write the history of a stream to Parquet, and update the state with which the connector goes on."""
+    connected, before = resolved(STREAMS, {}), json.loads(state.read_text()) if state.exists() else {}
     made = plan(connected, name, StandardLog(), recent=timedelta(hours=24))
-    hand_over(connected, made, ())  # fails before anything is read
+    hand_over(connected, made, (), before)  # fails before anything is read
     folder.mkdir(parents=True)
     files = [folder / f"{number:05}.parquet" for number in range(len(made.parts))]
     opened = [row for rows in read_part.map(made.parts, files).result() for row in rows]
-    state.write_text(json.dumps(hand_over(connected, made, opened)))
+    state.write_text(json.dumps(hand_over(connected, made, opened, before)))
 
 
 if __name__ == "__main__":
