@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,24 +39,24 @@ Query = Callable[[str], list[dict[str, Any]]]
 
 
 @contextmanager
-def in_duckdb(warehouse: Path, folder: Path) -> Iterator[Query]:
+def in_duckdb(warehouse: Path, folder: Path, variables: Mapping[str, Any]) -> Iterator[Query]:
     """Build the package on a copy of a warehouse, and query the models."""
     copy = folder / "warehouse.db"
     shutil.copy(warehouse, copy)
-    variables = {**ALL_TABLES, "prefect_schema": "tester"}
+    variables = {**variables, "prefect_schema": "tester"}
     assert build(folder / "dbt", "duckdb", variables, {"PREFECT_WAREHOUSE": str(copy)}) == []
     yield lambda sql: query_duckdb(copy, sql)
 
 
 @contextmanager
-def in_postgres(warehouse: Path, folder: Path) -> Iterator[Query]:
+def in_postgres(warehouse: Path, folder: Path, variables: Mapping[str, Any]) -> Iterator[Query]:
     """Build the package on the same rows in PostgreSQL, and query the models."""
     with Postgres() as postgres:
         database = postgres.create("warehouse")
         copy_to_postgres(warehouse, "tester", database, folder)
         url = urlsplit(database)
         settings = {"PGHOST": str(url.hostname), "PGPORT": str(url.port), "PGUSER": str(url.username)}
-        assert build(folder / "dbt", "postgres", STATES, {**settings, "PGDATABASE": "warehouse"}) == []
+        assert build(folder / "dbt", "postgres", variables, {**settings, "PGDATABASE": "warehouse"}) == []
         yield lambda sql: query_postgres(database, sql)
 
 
@@ -91,7 +91,8 @@ def test_it_builds_on_what_the_connector_copied(copies: dict[int, Copied], tmp_p
     if major == 2 and postgres_installed() is None:
         pytest.skip("needs PostgreSQL")
     copied = copies[major]
-    with (in_duckdb if major == 3 else in_postgres)(copied.warehouse, tmp_path) as query:
+    where, variables = (in_duckdb, ALL_TABLES) if major == 3 else (in_postgres, STATES)
+    with where(copied.warehouse, tmp_path, variables) as query:
         assert_figures(query, copied.flow_runs, copied.deployments)
         for sql in queries():
             query(sql.replace("from prefect__", "from analytics_prefect.prefect__"))
@@ -113,7 +114,7 @@ def test_a_long_history(request: pytest.FixtureRequest, tmp_path: Path) -> None:
         folder = tmp_path / where.__name__
         folder.mkdir()
         began = time.monotonic()
-        with where(project.folder / "files" / "warehouse.db", folder) as query:
+        with where(project.folder / "files" / "warehouse.db", folder, {}) as query:
             print(f"{where.__name__}: {time.monotonic() - began:.0f} s")
             assert_figures(query, flow_runs, deployments)
 
