@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 # Prefect has an environment of its own, and an interpreter of its own if need be: Prefect 2 does not install on every
-# Python.
+# Python. dbt, which is as slow to support the newest Python, runs on the same.
 PREFECT_PYTHON ?= $(PYTHON)
 UV_VERSION = 0.13.9
 # How many tests run at a time. Those that need no Prefect wait more than they compute.
@@ -141,7 +141,7 @@ ENGINE_TOOLS = $(shell sed -nE 's/^((pytest|hypothesis|duckdb|jsonschema)==[^ ]+
 	$(call environment,.venv-prefect-2,$(PREFECT_PYTHON),--require-hashes -r $<,Prefect 2)
 
 .venv-dbt/.done: dbt/requirements.txt dbt/requirements-dialects.txt | .venv-uv/.done
-	$(call environment,.venv-dbt,$(PYTHON),--require-hashes --no-deps $(patsubst %,-r %,$(filter %.txt,$^)),dbt and the \
+	$(call environment,.venv-dbt,$(PREFECT_PYTHON),--require-hashes --no-deps $(patsubst %,-r %,$(filter %.txt,$^)),dbt and the \
 	  tools of reports)
 
 # Spark 4.3 needs Python 3.11.
