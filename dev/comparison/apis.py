@@ -34,14 +34,16 @@ def _stripe() -> Case:
         api.add_invoice(number, at, lines=1 + 110 * number)
 
     def change() -> Mapping[tuple[str, str], str]:
-        api.add_invoice(7, api.ago(HOUR / 2), lines=2)
-        lines = {("invoice_line_items", str(line["id"])): str(line["id"]) for line in api.lines["in_00007"]}
-        return {("invoices", "in_00007"): "in_00007", **lines}
+        api.now -= HOUR / 2
+        api.change("customer.updated", "customers", "cus_00100", email="ada@acme.test")
+        api.now += HOUR / 2
+        return {("customers", "cus_00100"): "ada@acme.test"}
 
     lines = frozenset(str(line["id"]) for lines in api.lines.values() for line in lines)
     keys = {name: _ids(records) for name, records in api.lists.items()} | {"invoice_line_items": lines}
     tables = {name: Table() for name in keys}
-    return Case("Stripe", api, {"api_key": stripe.KEY}, tables, keys, change, "an invoice of two lines is made")
+    words = "a customer of 100 days ago changes"
+    return Case("Stripe", api, {"api_key": stripe.KEY}, tables, keys, change, words)
 
 
 def _github() -> Case:

@@ -105,22 +105,33 @@ def _lines(name: str, api: Api) -> Sequence[str]:
     return [f"{one.lines}" if tool != OURS else f"{one.lines} ({one.all_lines})" for tool, one in api.tools.items()]
 
 
+_OWN_NOTES: Final[Mapping[str, str]] = {
+    "hubspot": "Associations have no time of change, so those of a deal that changed are all sent.",
+    "stripe": "Deleted customers become deleted rows.",
+}
+
+
 def _notes(apis: Mapping[str, Api]) -> Sequence[str]:
-    """What the files of the other tools say."""
-    notes = ((api.title, tool, note_of(tool, name)) for name, api in apis.items() for tool in TOOLS)
+    """What the files of the other tools say, and what is to be said about the connector's."""
+    notes = (
+        (api.title, tool, _OWN_NOTES.get(name, "") if tool == OURS else note_of(tool, name))
+        for name, api in apis.items()
+        for tool in TOOLS
+    )
     return [f"{title}, {NAMES[tool]}: {note}" for title, tool, note in notes if note]
 
 
 # --- what others do better -------------------------------------------------------------------------------------------
 
 REASONS: Final[Mapping[str, str]] = {
-    "stripe": "four more requests ask for events, which name changes of rows that were created long ago",
+    "stripe": "each stream requests its own events as well as new rows, and then the rows that events name. dlt requests "
+    "all events at once; both take the copies of rows that events hold, which can be older than the rows",
 }
 
 
 def better(apis: Mapping[str, Api]) -> Sequence[str]:
     """Where another tool sends fewer rows or requests than the connector, and why."""
-    return [f"{api.title}: {REASONS[name]}" for name, api in apis.items() if fewer(api)]
+    return [f"{api.title}: {REASONS[name]}." for name, api in apis.items() if fewer(api)]
 
 
 def fewer(api: Api) -> bool:
