@@ -124,7 +124,7 @@ def _notes(apis: Mapping[str, Api]) -> Sequence[str]:
 # --- what others do better -------------------------------------------------------------------------------------------
 
 REASONS: Final[Mapping[str, str]] = {
-    "stripe": "each stream requests its own events as well as new rows, and then the rows that events name. dlt requests "
+    "stripe": "each stream requests its own events, new rows, and then the rows that events name. dlt requests "
     "all events at once; both take the copies of rows that events hold, which can be older than the rows",
 }
 
