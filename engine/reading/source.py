@@ -390,7 +390,9 @@ def sources(
     def source(name: str, built: dict[str, Source]) -> Source:
         if name not in built:
             stream = spec.streams[name]
-            mapping = None if mappings is None else mappings.setdefault(name, mappings.get(name) or RowMapping(stream))
+            if mappings is not None and name not in mappings:
+                mappings[name] = RowMapping(stream)
+            mapping = mappings[name] if mappings is not None else None
             built[name] = Source(spec, stream, parent_of(stream, built), pages, log, lists, mapping)
         return built[name]
 

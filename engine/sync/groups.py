@@ -130,10 +130,7 @@ class StreamGroups:
         before = self._writer.state.streams_of(key)
         opened = {name: stream.open for name, stream in before.items()}
         source = sources(self._resolved.spec, pages, log, [stream.name for stream in streams], mappings)
-        syncs = [
-            StreamSync(source[stream.name], self._writer.of(stream, partition), opened)  # one a line
-            for stream in streams
-        ]
+        syncs = [StreamSync(source[stream.name], self._writer.of(stream, partition), opened) for stream in streams]
         return StreamGroup(syncs, Outcome(self._resolved, log, name, warned))
 
     def run(self, background: Executor) -> None:
@@ -196,9 +193,8 @@ class StreamGroups:
         """Send the tables again of which not all rows are known that partitions have there."""
         names = {one.stream.name: None for group in self._partitions for one in group.syncs if one.is_postponed}
         for name in names:
-            self._send_table(
-                [(group, one) for group in self._partitions for one in group.syncs if one.stream.name == name]
-            )
+            every = [(group, one) for group in self._partitions for one in group.syncs]
+            self._send_table([(group, one) for group, one in every if one.stream.name == name])
 
     def _send_table(self, ones: Sequence[tuple[StreamGroup, StreamSync]]) -> None:
         """Truncate a table and send the rows of all partitions, once all their lists were read to their ends."""

@@ -91,8 +91,7 @@ class Writer:
     def save(self, stream: StreamWriter, state: StreamState) -> None:
         """Note the state of a stream, which covers only rows that were written. A checkpoint follows when it is due."""
         self.state = self.state.with_stream(stream.name, state, stream.partition)
-        if self.is_due():
-            self.checkpoint()
+        self.checkpoint_if_due()
 
     def progress(self, stream: StreamWriter, state: Callable[[], StreamState]) -> bool:
         """Like :meth:`save`, for every batch of a pass: the state is made when it is needed.
@@ -100,26 +99,32 @@ class Writer:
         Returns whether a checkpoint followed.
         """
         self._progress[stream] = state
-        if not self.is_due():
-            return False
-        self.checkpoint()
-        return True
+        return self.checkpoint_if_due()
 
     def wait(self, waiting: _Waiting) -> None:
         """Write rows once a checkpoint lists them: together with those of others, as soon as one is due."""
         self._waiting.append(waiting)
-        if self.is_due(sum(one.rows for one in self._waiting)):
-            self.write_waiting()
+        self.checkpoint_if_due()
 
     def write_waiting(self) -> None:
         """Write the rows that wait for a checkpoint that lists them."""
         waiting, self._waiting = self._waiting, []
         for one in waiting:
-            self.save(one.stream, one.listing())
+            self.state = self.state.with_stream(one.stream.name, one.listing(), one.stream.partition)
         if waiting:
             self.checkpoint()
         for one in waiting:
             one.write()
+
+    def checkpoint_if_due(self) -> bool:
+        """Checkpoint if that is due, and write the rows that wait for it. Returns whether it was."""
+        if not self.is_due(sum(one.rows for one in self._waiting)):
+            return False
+        if self._waiting:
+            self.write_waiting()
+        else:
+            self.checkpoint()
+        return True
 
     def is_due(self, waiting: int = 0) -> bool:
         """Whether a checkpoint is due, once so many waiting rows are written too."""
@@ -301,8 +306,7 @@ class PartitionWriter(StreamWriter):
 
     def checkpoint_rows(self) -> None:
         """Nothing before a checkpoint is due: there can be many partitions."""
-        if self.is_due():
-            self.checkpoint()
+        self._writer.checkpoint_if_due()
 
     checkpoint_pass = checkpoint_rows
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
+from engine.spec.partitions import Partition
 from engine.state import State, StreamState
 from engine.sync.writer import Writer
 from tests.shop import Recorder
@@ -38,3 +40,24 @@ def test_nothing_new_is_no_checkpoint() -> None:
     writer.of(FLOWS).progress(lambda: at(1))
     writer.checkpoint()
     assert recorder.operations == []
+
+
+def test_rows_that_wait_are_written_by_the_next_checkpoint_that_is_due() -> None:
+    """Whatever it is due for. A sync of hours that is killed must not have left them until its end."""
+    recorder, partitions = Recorder(), [Partition(key, columns={"workspace_id": key}) for key in ("w1", "w2")]
+    state = replace(State("http://127.0.0.1/api"), partitioned_by=("workspace_id",))
+    writer = Writer(recorder, state, 2, 60.0)
+    first, second = (writer.of(FLOWS, partition) for partition in partitions)
+
+    def write() -> None:
+        first.upsert({"id": "a"})
+        first.save(at(2))
+
+    first.write_once_listed(1, lambda: at(1), write)
+    assert recorder.operations == []
+    second.upsert({"id": "b"})
+    second.save(at(3))
+    assert [name for name, _ in recorder.operations] == ["upsert", "checkpoint", "upsert"]
+    writer.checkpoint()
+    since = {key: one["streams"]["flows"]["since"][14:16] for key, one in recorder.state["partitions"].items()}
+    assert since == {"w1": "02", "w2": "03"}
