@@ -1,6 +1,13 @@
-"""How many random cases a test tries: as many as it says in `make test`, a tenth of them in `make unit`."""
+"""How many cases a test tries: as many as it says in `make test`; in `make unit` a tenth, of a few tests a third."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import cycle, product
+from typing import TypeVar
+
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 QUICK_SHARE = 10
 quick = False
@@ -12,3 +19,13 @@ times = 1
 def cases(number: int) -> int:
     """The number of cases to try, where ``number`` is that of a thorough run."""
     return max(1, number * times // (QUICK_SHARE if quick else 1))
+
+
+def pairs(first: Iterable[First], second: Sequence[Second]) -> list[tuple[First, Second]]:
+    """Each value with each; in a quick run each value of the first with one of the second, which take turns."""
+    return [*zip(first, cycle(second))] if quick else [*product(first, second)]
+
+
+def some(places: Sequence[First]) -> Sequence[First]:
+    """All places at which something can happen; in a quick run every third."""
+    return places[::3] if quick else places

@@ -9,6 +9,7 @@ import pytest
 
 from dev.testbed.loopback import Answerer, Reply, Seen
 from engine.failures import Failure
+from tests.effort import pairs
 from tests.hostile.misbehaviors import NOT_FOUND, PROXY_PAGE, SERVER_ERROR, after_each, numbered, on, respond
 from tests.hostile.model import FINAL, TABLES, Model, paused_query
 from tests.hostile.prefect import prefect
@@ -319,8 +320,7 @@ LONG_READS: dict[Callable[[World], None], str] = {
 }
 
 
-@pytest.mark.parametrize("reading", LONG_READS)
-@pytest.mark.parametrize("stopped", [by_a_limit, by_a_failure, by_a_kill])
+@pytest.mark.parametrize(("reading", "stopped"), pairs(LONG_READS, [by_a_limit, by_a_failure, by_a_kill]))
 def test_a_long_read_ends_though_each_sync_is_stopped(
     world: World, model: Model, reading: Callable[[World], None], stopped: Callable[[World, int], type[BaseException]]
 ) -> None:
@@ -444,8 +444,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("broken", BROKEN)
-@pytest.mark.parametrize("which", [fail_feed, paused_query])
+@pytest.mark.parametrize(("broken", "which"), pairs(BROKEN, [fail_feed, paused_query]))
 def test_what_is_dispensable_may_fail_in_every_way(
     world: World, model: Model, which: Callable[[Seen], bool], broken: str
 ) -> None:
@@ -474,8 +473,7 @@ def test_what_is_dispensable_may_fail_in_every_way(
 DEPEND = {"runs": {"steps"}, "pools": {"queues"}}
 
 
-@pytest.mark.parametrize("failing", TABLES)
-@pytest.mark.parametrize("broken", ["500", "418", "422", "a web page"])
+@pytest.mark.parametrize(("failing", "broken"), pairs(TABLES, ["500", "418", "422", "a web page"]))
 def test_the_failure_of_one_stream_is_not_that_of_others(world: World, model: Model, failing: str, broken: str) -> None:
     """The others are read, written and checkpointed. Then the sync fails, and its message names what failed."""
     path = "/queues/filter" if failing == "queues" else f"/api/{failing}/"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dev.testbed.loopback import Answerer, Reply, Seen
+from tests.effort import some
 from tests.hostile.api import Misbehavior
 from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, both, dated, numbered, respond
 from tests.hostile.model import STREAMS, Model
@@ -135,7 +136,7 @@ def test_a_reconciliation_that_fails_undoes_nothing(server: InProcess, model: Mo
     assert world.warehouse.tables["runs"][first]["state"] == "RUNNING"
 
 
-@pytest.mark.parametrize("requests", range(1, 24))
+@pytest.mark.parametrize("requests", some(range(1, 24)))
 def test_children_of_rows_that_change_between_two_parts_of_a_pass_arrive(
     server: InProcess, model: Model, requests: int
 ) -> None:
@@ -168,7 +169,7 @@ def test_children_of_rows_that_change_between_two_parts_of_a_pass_arrive(
     assert not world.wrong("steps")
 
 
-@pytest.mark.parametrize("requests", range(8, 43, 3))
+@pytest.mark.parametrize("requests", some(range(8, 43, 3)))
 def test_a_pass_over_children_of_children_goes_on_where_it_stopped(
     server: InProcess, model: Model, requests: int
 ) -> None:
