@@ -162,12 +162,15 @@ def test_credentials_that_are_rejected_with_another_status_end_the_sync(tmp_path
     """At once, with the name of the setting and the server's words, without the key."""
     text = edited(
         declaring({**REJECTED, "words": "$.errors[*].message"}),
+        replace={"streams.repos.sync_mode": "incremental", "streams.repos.fields": UPDATED},
         add={
             "configuration.api_key": {"description": "A key.", "secret": True},
             "api.authentication": {"style": "bearer", "token": "${api_key}"},
+            "streams.repos.cursor_field": "updated",
         },
     )
-    other = {**parsed(text)["streams"]["repos"], "endpoint": "GET /other", "description": "One row each."}
+    # Full refreshes begin after incremental streams, and several at once.
+    other = {**parsed(REPOS)["streams"]["repos"], "endpoint": "GET /other", "description": "One row each."}
     server = Server(repos=SAID, other=[])
     with InProcess(server) as loopback, pytest.raises(Unauthorized) as caught:
         resolved = connection(tmp_path, loopback.url, edited(text, add={"streams.other": other}), api_key="k3y-7")
