@@ -70,6 +70,15 @@ def test_windows_without_data_are_empty(paypal: PayPal, since: timedelta) -> Non
     assert example.sync() == {}
 
 
+def test_disputes_are_read_whole_after_half_a_year(paypal: PayPal) -> None:
+    """The API refuses an earlier time. What has not changed is not sent."""
+    example = connected(paypal, "disputes")
+    example.sync()
+    paypal.now += 200 * DAY
+    paypal.add_dispute(7, paypal.ago(190 * DAY))
+    assert example.sync() == {"disputes": ["PP-D-00007"]}
+
+
 def test_a_token_that_was_revoked_is_renewed(paypal: PayPal) -> None:
     """During a sync: the request is sent again with the new one."""
     revoked: list[str] = []

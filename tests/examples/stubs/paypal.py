@@ -9,7 +9,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from dev.testbed.loopback import Reply, Seen
@@ -130,8 +130,10 @@ class PayPal(Api):
     def _disputes(self, seen: Seen) -> Reply:
         query = parameters(seen, ("page_size", "update_time_after", "next_page_token"), _unknown)
         size, at = _number(query, "page_size", 10, 50), _number(query, "next_page_token", 0, 2**31)
-        after = _instant(query, "update_time_after") if "update_time_after" in query else datetime.min
-        found = [one for one in self.disputes if _parsed(one["update_time"]) >= after.replace(tzinfo=timezone.utc)]
+        after = _instant(query, "update_time_after") if "update_time_after" in query else None
+        if after is not None and after < self.ago(180 * DAY):
+            raise Rejected(_invalid("update_time_after must be within the last 180 days"))
+        found = [one for one in self.disputes if after is None or _parsed(one["update_time"]) >= after]
         found.sort(key=lambda one: str(one["update_time"]), reverse=True)
         links = [{"href": f"{self.url}/v1/customer/disputes", "rel": "self", "method": "GET"}]
         if at + size < len(found):
