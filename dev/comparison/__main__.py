@@ -19,28 +19,35 @@ from dev.benchmarks.results import PEERS, pins
 from dev.comparison.apis import CASES
 from dev.comparison.files import OURS, TOOLS, lines_of
 from dev.comparison.measure import Api, Results, run
+from dev.comparison.mistakes import outcomes
 from dev.comparison.page import page
 from dev.testbed.prefect_server import PROJECT
 
 RESULTS: Final = PROJECT / "docs" / "comparison.json"
 PAGE: Final = RESULTS.with_suffix(".md")
+_MISTAKES: Final = "mistakes"
 
 
 def main() -> int:
     """Compare the tools on the APIs that the command line names, or on all; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make comparison", description="Compare the connector with other tools.")
-    parser.add_argument("only", nargs="*", metavar="API", help=f"{', '.join(CASES)}; default: all")
+    names = [*CASES, _MISTAKES]
+    parser.add_argument("only", nargs="*", metavar="API", help=f"{', '.join(names)}; default: all")
     parser.add_argument("--ours", action="store_true", help="measure only the connector; the other results stay")
     parser.add_argument("--page", action="store_true", help="measure nothing; rewrite the page from the results")
     given = parser.parse_args()
-    if unknown := set(given.only) - set(CASES):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(CASES)}")
+    if unknown := set(given.only) - set(names):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
     known = load()
-    for name in [] if given.page else given.only or list(CASES):
-        api = _compared(name, known.apis.get(name) if given.ours else None)
-        today = known.date if given.ours else date.today().isoformat()
-        known = Results(today, pins(PEERS), {**known.apis, name: api})
-        _publish(known)  # at once: a later API may fail
+    for name in [] if given.page else given.only or [*CASES, *([] if given.ours else [_MISTAKES])]:
+        if name == _MISTAKES:
+            known = replace(known, mistakes=outcomes())
+        else:
+            api = _compared(name, known.apis.get(name) if given.ours else None)
+            known = replace(known, apis={**known.apis, name: api})
+        if not given.ours:
+            known = replace(known, date=date.today().isoformat(), versions=pins(PEERS))
+        _publish(known)  # at once: what comes next may fail
     _publish(known)
     print(f"Wrote {', '.join(str(path.relative_to(PROJECT)) for path in (RESULTS, PAGE))}")
     return 0
@@ -48,7 +55,7 @@ def main() -> int:
 
 def load() -> Results:
     """The results so far."""
-    return msgspec.json.decode(RESULTS.read_bytes(), type=Results) if RESULTS.exists() else Results("", "", {})
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Results) if RESULTS.exists() else Results("", "")
 
 
 def _publish(results: Results) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from dev.comparison.case import Case, Records
-from dev.comparison.files import OURS, TOOLS
+from dev.comparison.files import OURS, TOOLS, path_of
 from dev.testbed.loopback import Loopback
 from dev.testbed.prefect_server import PROJECT
 
@@ -90,15 +90,20 @@ def run(tool: str, name: str, case: Case) -> Result:
     """Let a tool sync three times, each in a process of its own, over the loopback interface."""
     with Loopback(case.api) as server, tempfile.TemporaryDirectory() as folder:
         case.api.url = server.url
-        task = {"name": name, "url": server.url, "folder": folder, "settings": case.settings}
+        task = {"file": str(path_of(tool, name)), "url": server.url, "folder": folder, "settings": case.settings}
 
         def sync() -> Records:
-            return _process(tool, {**task, "now": case.api.now.isoformat()}, Path(folder))
+            return synced(tool, {**task, "now": case.api.now.isoformat()}, Path(folder))
 
         return measure(case, sync, mapped=tool == OURS)
 
 
-def _process(tool: str, task: Mapping[str, object], folder: Path) -> Records:
+def synced(tool: str, task: Mapping[str, object], folder: Path) -> Records:
+    """Run one sync in a process; returns the records that it sends.
+
+    Raises:
+        ToolFailed: the sync failed.
+    """
     python = str(PROJECT / TOOLS[tool] / "bin" / "python")
     command = [python, "-m", "dev.comparison.tools", tool, json.dumps(task)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
@@ -117,9 +122,21 @@ class Api(msgspec.Struct, frozen=True):
     tools: Mapping[str, Result]
 
 
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What comes of a mistake: the last words of a tool that fails, or how many rows it does not send."""
+
+    said: str
+    missing: int = 0
+
+
 class Results(msgspec.Struct, frozen=True):
-    """All results, the date when they were measured, and the versions of the other tools."""
+    """All results, the date when they were measured, and the versions of the other tools.
+
+    Attributes:
+        mistakes: What comes of mistakes, by tool.
+    """
 
     date: str
     versions: str
-    apis: Mapping[str, Api]
+    apis: Mapping[str, Api] = {}
+    mistakes: Mapping[str, Mapping[str, Outcome]] = {}

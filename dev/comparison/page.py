@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dev.comparison.files import OURS, TOOLS, note_of
-from dev.comparison.measure import Api, Results
+from dev.comparison.measure import Api, Outcome, Results
 
 NAMES: Final[Mapping[str, str]] = {OURS: "Connector", "dlt": "dlt", "airbyte": "Airbyte"}
+
+_WORDS: Final = 200  # characters of a message
 
 _PAGE: Final = """\
 # Compared with dlt and Airbyte
@@ -22,7 +24,8 @@ changes, and one after a change. The files are those in [examples](../examples/R
 
 ## Rows
 
-The rows that the third sync sends for one change. {works}
+The rows that the third sync sends for one change.
+{works}
 
 {rows}
 
@@ -39,6 +42,13 @@ Without comments and blank lines. The connector's files also declare settings an
 descriptions, which the others do not: all its lines are in parentheses.
 
 {lines}
+
+## Mistakes
+
+What the tools say if there is a mistake in Slack's file or settings. The connector reports the first and the third before
+it sends a request, and `python -m engine validate` does so without the settings.
+
+{mistakes}
 
 ## Notes
 
@@ -61,6 +71,7 @@ def page(results: Results) -> str:
         rows=_table(("One change", "Rows it touches"), apis, _rows),
         requests=_table((), apis, _requests),
         lines=_table((), apis, _lines),
+        mistakes=_mistakes(results.mistakes),
         notes="\n".join(f"- {line}" for line in _notes(apis)),
         better="\n".join(f"- {line}" for line in better(apis)),
         date=results.date,
@@ -76,9 +87,10 @@ def _table(more: Sequence[str], apis: Mapping[str, Api], cells: Callable[[str, A
 
 def _works(apis: Mapping[str, Api]) -> str:
     """In how many APIs each tool finds every row."""
-    counts = {tool: sum(api.tools[tool].works for api in apis.values()) for tool in TOOLS}
-    read = ", ".join(f"{NAMES[tool]} {count}" for tool, count in counts.items())
-    return f"All rows arrive, those of the first sync and those that changed, of so many APIs: {read}."
+    counts = {NAMES[tool]: sum(api.tools[tool].works for api in apis.values()) for tool in TOOLS}
+    if set(counts.values()) == {len(apis)}:
+        return "All tools send every row in the first sync, and every row that changed."
+    return f"Nothing is missing in so many APIs: {', '.join(f'{tool} {count}' for tool, count in counts.items())}."
 
 
 def _rows(name: str, api: Api) -> Sequence[str]:
@@ -98,6 +110,19 @@ def _sent(api: Api, tool: str) -> str:
 
 def _requests(name: str, api: Api) -> Sequence[str]:
     return [" / ".join(f"{count:,}" for count in api.tools[tool].requests) for tool in TOOLS]
+
+
+def _mistakes(mistakes: Mapping[str, Mapping[str, Outcome]]) -> str:
+    rows = [("Mistake", *NAMES.values()), ("---",) * (1 + len(NAMES))]
+    rows += [(mistake, *(_comes_to(said[tool]) for tool in TOOLS)) for mistake, said in mistakes.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _comes_to(outcome: Outcome) -> str:
+    if outcome.said:
+        words = outcome.said if len(outcome.said) <= _WORDS else f"{outcome.said[:_WORDS]} ..."
+        return f"fails: `{words.replace('`', '').replace('|', '')}`"
+    return f"succeeds, without {outcome.missing} rows" if outcome.missing else "succeeds, with all rows"
 
 
 def _lines(name: str, api: Api) -> Sequence[str]:

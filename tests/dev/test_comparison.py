@@ -31,6 +31,13 @@ def test_every_tool_has_a_file_and_a_result_for_every_api() -> None:
         assert all(path_of(tool, name).exists() for tool in TOOLS)
 
 
+def test_the_connector_reports_every_mistake() -> None:
+    """Other tools succeed with some, without the rows."""
+    for mistake, outcomes in RESULTS.mistakes.items():
+        assert list(outcomes) == list(TOOLS)
+        assert outcomes[OURS].said, mistake
+
+
 def test_the_page_says_where_another_tool_is_better_and_why() -> None:
     """An API where another tool sends fewer rows or requests has a reason, and no other has."""
     assert {name for name, api in RESULTS.apis.items() if fewer(api)} == set(REASONS)
@@ -39,7 +46,11 @@ def test_the_page_says_where_another_tool_is_better_and_why() -> None:
 def synced(name: str, case: Case, folder: Path) -> Result:
     """What the connector sends and requests, without processes and sockets."""
     with InProcess(case.api):
-        return measure(case, lambda: ours.sync(name, InProcess.url, "", str(folder), case.settings), mapped=True)
+        return measure(
+            case,
+            lambda: ours.sync(str(path_of(OURS, name)), InProcess.url, "", str(folder), case.settings),
+            mapped=True,
+        )
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,4 +1,4 @@
-"""A paginator in Python: the ones of dlt find no place in a list of filters."""
+"""A paginator in Python: dlt's own cannot put the last id into a list of filters."""
 
 from __future__ import annotations
 

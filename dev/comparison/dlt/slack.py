@@ -1,8 +1,15 @@
-"""One time for all channels: older messages of a channel that is new are not found."""
+"""One time for all channels: older messages of a channel that is new are not found. Errors are raised in Python."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from requests import Response
+
+
+def raise_errors(response: Response) -> None:
+    if not response.json()["ok"]:
+        raise ValueError(response.json()["error"])
 
 
 def config(url: str, token: str) -> dict[str, Any]:
@@ -13,6 +20,7 @@ def config(url: str, token: str) -> dict[str, Any]:
             "write_disposition": "merge",
             "endpoint": {
                 "params": {"limit": 200},
+                "response_actions": [raise_errors],
                 "paginator": {"type": "cursor", "cursor_path": "response_metadata.next_cursor"},
             },
         },
@@ -37,6 +45,7 @@ def config(url: str, token: str) -> dict[str, Any]:
                     "response_actions": [
                         {"content": "not_in_channel", "action": "ignore"},
                         {"content": "channel_not_found", "action": "ignore"},
+                        raise_errors,
                     ],
                 },
             },

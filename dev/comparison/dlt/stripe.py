@@ -1,4 +1,4 @@
-"""What changes after its creation is in events, in one more resource; its table is chosen in Python."""
+"""One more resource has the events, which name changes. Their tables are chosen in Python."""
 
 from __future__ import annotations
 

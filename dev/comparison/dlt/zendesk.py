@@ -1,4 +1,4 @@
-"""A paginator in Python: the last page has a link as well, and another flag says that it is the last."""
+"""A paginator in Python: the last page has a link, too, and only a flag says that it is the last."""
 
 from __future__ import annotations
 

@@ -18,23 +18,21 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 
-MANIFESTS = Path(__file__).parents[1] / "airbyte"
 
-
-def sync(name: str, url: str, now: str, folder: str, settings: Mapping[str, str]) -> list[tuple[str, Any]]:
+def sync(file: str, url: str, now: str, folder: str, settings: Mapping[str, str]) -> list[tuple[str, Any]]:
     """Read all streams, incrementally if they can be, from the states of the last sync, at the time of the server."""
-    logger, file = logging.getLogger("airbyte"), Path(folder, "state.json")
+    logger, saved = logging.getLogger("airbyte"), Path(folder, "state.json")
     logger.setLevel(logging.ERROR)
     config = {"api_url": url, **settings}
-    manifest = yaml.safe_load((MANIFESTS / f"{name}.yaml").read_text("utf-8"))
-    known = json.loads(file.read_text("utf-8")) if file.exists() else []
+    manifest = yaml.safe_load(Path(file).read_text("utf-8"))
+    known = json.loads(saved.read_text("utf-8")) if saved.exists() else []
     state = [AirbyteStateMessageSerializer.load(one) for one in known]
     with time_machine.travel(now):
         catalog = _catalog(ConcurrentDeclarativeSource(None, config, state, source_config=manifest), config)
         source = ConcurrentDeclarativeSource(catalog, config, state, source_config=manifest)
         messages = list(source.read(logger, config, catalog, state))
     states = {one.state.stream.stream_descriptor.name: one.state for one in messages if one.type is Type.STATE}
-    file.write_text(json.dumps([AirbyteStateMessageSerializer.dump(one) for one in states.values()]), "utf-8")
+    saved.write_text(json.dumps([AirbyteStateMessageSerializer.dump(one) for one in states.values()]), "utf-8")
     return [(one.record.stream, one.record.data) for one in messages if one.type is Type.RECORD]
 
 

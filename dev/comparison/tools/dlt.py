@@ -1,8 +1,8 @@
-"""dlt with its declarative REST source. The records are those that it hands to a destination."""
+"""dlt with a configuration of its REST source. The records are those that it hands to a destination."""
 
 from __future__ import annotations
 
-import importlib
+import runpy
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +11,7 @@ import time_machine
 from dlt.sources.rest_api import rest_api_source
 
 
-def sync(name: str, url: str, now: str, folder: str, settings: Mapping[str, str]) -> list[tuple[str, Any]]:
+def sync(file: str, url: str, now: str, folder: str, settings: Mapping[str, str]) -> list[tuple[str, Any]]:
     """Run a pipeline, which keeps its state in a folder, at the time of the server."""
     sent: list[tuple[str, Any]] = []
     dlt.config["runtime.dlthub_telemetry"] = False
@@ -21,7 +21,7 @@ def sync(name: str, url: str, now: str, folder: str, settings: Mapping[str, str]
         sent.extend((table["name"], record) for record in records)
 
     with time_machine.travel(now):
-        config = importlib.import_module(f"dev.comparison.dlt.{name}").config(url, **settings)
-        pipeline = dlt.pipeline(name, pipelines_dir=folder, destination=keep)
-        pipeline.run(rest_api_source(config, name=name)).raise_on_failed_jobs()
+        config = runpy.run_path(file)["config"](url, **settings)
+        pipeline = dlt.pipeline("comparison", pipelines_dir=folder, destination=keep)
+        pipeline.run(rest_api_source(config, name="comparison")).raise_on_failed_jobs()
     return sent

@@ -1,4 +1,4 @@
-"""The connector with the API's file in examples/."""
+"""The connector with a streams.yaml."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any
 from dev.benchmarks.destinations import Counting
 from engine.spec.load import resolve
 from engine.sync import sync as run
-
-EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 class Sent(Counting):
@@ -38,10 +36,10 @@ class Errors:
         print(message, file=sys.stderr)
 
 
-def sync(name: str, url: str, now: str, folder: str, settings: Mapping[str, str]) -> list[tuple[str, Any]]:
+def sync(file: str, url: str, now: str, folder: str, settings: Mapping[str, str]) -> list[tuple[str, Any]]:
     """Sync an API with the state that the last sync left in a folder. The time is the server's."""
-    file, destination = Path(folder, "state.json"), Sent()
-    state = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    run(resolve(EXAMPLES / name / "streams.yaml", {"api_url": url, **settings}), state, destination, Errors())
-    file.write_text(json.dumps(destination.state), "utf-8")
+    saved, destination = Path(folder, "state.json"), Sent()
+    state = json.loads(saved.read_text("utf-8")) if saved.exists() else {}
+    run(resolve(Path(file), {"api_url": url, **settings}), state, destination, Errors())
+    saved.write_text(json.dumps(destination.state), "utf-8")
     return destination.sent
