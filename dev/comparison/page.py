@@ -45,8 +45,8 @@ descriptions, which the others do not: all its lines are in parentheses.
 
 ## Mistakes
 
-What the tools say if there is a mistake in Slack's file or settings. The connector reports the first and the third before
-it sends a request, and `python -m engine validate` does so without the settings.
+What the tools say if there is a mistake in Slack's file or settings. The connector reports the first and the third
+before it sends a request, as `python -m engine validate` does.
 
 {mistakes}
 
