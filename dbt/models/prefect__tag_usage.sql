@@ -22,9 +22,9 @@ with runs as (
 
 tagged as (
 
-    select distinct source_relation, flow_run_id, tag
+    select distinct source_relation, flow_run_id, tag_name
     from (
-        {{ prefect.json_elements('runs', ['source_relation', 'flow_run_id'], 'tags', 'tag') }}
+        {{ prefect.json_elements('runs', ['source_relation', 'flow_run_id'], 'tags', 'tag_name') }}
     ) as tags_of_runs
 
 ),
@@ -34,7 +34,7 @@ used as (
     select
         runs.source_relation,
         runs.scheduled_date as date_day,
-        tagged.tag,
+        tagged.tag_name,
         {{ prefect.count_if('not runs.is_deleted') }} as runs,
         {{ prefect.count_if("not runs.is_deleted and runs.state_type = 'COMPLETED'") }} as completed_runs,
         {{ prefect.count_if('not runs.is_deleted and runs.is_failed') }} as failed_runs,
@@ -45,18 +45,18 @@ used as (
         max(runs._fivetran_synced) as last_synced_at
     from runs
     left join tagged on tagged.source_relation = runs.source_relation and tagged.flow_run_id = runs.flow_run_id
-    group by runs.source_relation, runs.scheduled_date, tagged.tag
+    group by runs.source_relation, runs.scheduled_date, tagged.tag_name
 
 )
 
 select
     {{ dbt.hash(dbt.concat([
         'source_relation', "'|'", 'cast(date_day as ' ~ dbt.type_string() ~ ')', "'|'",
-        "case when tag is null then 'untagged' else " ~ dbt.concat(["'tag '", 'tag']) ~ ' end'
+        "case when tag_name is null then 'untagged' else " ~ dbt.concat(["'tag '", 'tag_name']) ~ ' end'
     ])) }} as tag_usage_id,
     source_relation,
     date_day,
-    tag,
+    tag_name,
     runs,
     completed_runs,
     failed_runs,

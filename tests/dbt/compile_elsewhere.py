@@ -107,13 +107,17 @@ def compile_for(dialect: str, folder: Path) -> None:
 
 
 def mistakes(dialect: str, folder: Path) -> list[str]:
-    """What sqlglot says about each file that it cannot parse."""
+    """What sqlglot says about each file that it cannot parse, and names that are reserved words."""
+    reserved = {word.lower() for word in sqlglot.Dialect.get_or_raise(dialect).generator_class.RESERVED_KEYWORDS}
     found = []
     for path in sorted(folder.rglob("compiled/**/*.sql")):
         try:
-            sqlglot.parse_one(path.read_text(), dialect=dialect)
+            names = sqlglot.parse_one(path.read_text(), dialect=dialect).find_all(sqlglot.exp.Identifier)
         except sqlglot.errors.SqlglotError as error:
-            found.append(f"{dialect}: {path.name}: {error}")
+            found.append(f"{dialect}: {path.name}: {error}\n")
+            continue
+        words = {name.name for name in names if not name.quoted and name.name.lower() in reserved}
+        found += [f"{dialect}: {path.name}: {word} is a reserved word\n" for word in sorted(words)]
     return found
 
 

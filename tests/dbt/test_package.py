@@ -64,7 +64,7 @@ def assert_figures(query: Query, flow_runs: list[Json], deployments: list[Json])
     """Three models have the rows and figures that the API's answers give."""
     for model, keys, expected in (
         ("prefect__daily_metrics", ["date_day"], recomputed.daily_metrics(flow_runs)),
-        ("prefect__tag_usage", ["date_day", "tag"], recomputed.tag_usage(flow_runs)),
+        ("prefect__tag_usage", ["date_day", "tag_name"], recomputed.tag_usage(flow_runs)),
         ("prefect__deployment_health", ["deployment_id"], recomputed.deployment_health(deployments, flow_runs)),
     ):
         rows = query(f"SELECT * FROM analytics_prefect.{model}")

@@ -11,7 +11,7 @@ from engine.nouns import singular
 from engine.spec.dialect import Spec, Stream
 
 HEADER: Final = "Generated from streams.yaml by `python -m engine generate`."
-PREFIXED: Final = frozenset({"id", "name", "type", "status", "timestamp", "message", "trigger"})
+PREFIXED: Final = frozenset({"id", "name", "type", "status", "timestamp", "message", "trigger", "tag", "permissions"})
 """Columns that are named after their table in a staging model: `id` of flows is `flow_id`. Some are reserved words."""
 
 RENAMED: Final[Mapping[str, str]] = {

@@ -6,7 +6,7 @@ with found as (
     union all
     select 'stuck', count(distinct source_relation), count(*) from {{ ref('prefect', 'prefect__stuck_runs') }}
     union all
-    select 'tags', count(distinct source_relation), sum(runs) from {{ ref('prefect', 'prefect__tag_usage') }} where tag = 'team'
+    select 'tags', count(distinct source_relation), sum(runs) from {{ ref('prefect', 'prefect__tag_usage') }} where tag_name = 'team'
     union all
     select 'deployments', count(distinct source_relation), count(*) from {{ ref('prefect', 'prefect__deployment_health') }}
 

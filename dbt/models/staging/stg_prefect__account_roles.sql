@@ -8,7 +8,7 @@ select
     updated_at,
     account_id,
     account_role_name,
-    permissions,
+    account_role_permissions,
     is_system_role,
     _fivetran_synced
 from {{ ref('base_prefect__account_roles') }}

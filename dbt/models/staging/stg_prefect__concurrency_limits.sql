@@ -6,7 +6,7 @@ select
     concurrency_limit_id,
     created_at,
     updated_at,
-    tag,
+    concurrency_limit_tag,
     concurrency_limit,
     active_slots,
     _fivetran_synced

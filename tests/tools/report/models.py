@@ -36,7 +36,8 @@ _MODELS: Final[Mapping[str, str]] = {
         duration_seconds_p90 DOUBLE, duration_seconds_p99 DOUBLE""",
     "work_pool_load": """work_pool_name VARCHAR, date_day DATE, peak_running_runs INT, concurrency_limit INT,
         started_runs INT, late_runs INT, run_seconds DOUBLE""",
-    "tag_usage": """date_day DATE, tag VARCHAR, runs INT, completed_runs INT, failed_runs INT, run_seconds DOUBLE""",
+    "tag_usage": """date_day DATE, tag_name VARCHAR, runs INT, completed_runs INT, failed_runs INT,
+        run_seconds DOUBLE""",
 }
 
 

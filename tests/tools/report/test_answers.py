@@ -170,9 +170,9 @@ def test_the_tag_that_takes_the_most_is_named() -> None:
     """Of all the time, not of the sum of tags: a run can have several."""
     usage = {"date_day": (NOW - DAY).date(), "runs": 1, "completed_runs": 1, "failed_runs": 0, "run_seconds": 60.0}
     runs = [run(), run()]
-    found = tags.answer(warehouse(runs, tag_usage=[{**usage, "tag": "team:a"}, {**usage, "tag": None}]))
+    found = tags.answer(warehouse(runs, tag_usage=[{**usage, "tag_name": "team:a"}, {**usage, "tag_name": None}]))
     assert found.finding == "team:a takes the most time: 60 s of 2 min (50%), in 1 run."
-    assert tags.answer(warehouse(runs, tag_usage=[{**usage, "tag": None}])).finding == "No run has a tag."
+    assert tags.answer(warehouse(runs, tag_usage=[{**usage, "tag_name": None}])).finding == "No run has a tag."
 
 
 def test_the_longest_stuck_run_is_named() -> None:

@@ -13,8 +13,8 @@ from tools.report.words import cell, name, share, total
 
 _ROWS: Final = 20
 _TAGS: Final = """
-SELECT coalesce(tag, '(no tag)') AS label, tag IS NULL AS untagged, sum(runs) AS runs, sum(run_seconds) AS seconds,
-    sum(failed_runs) AS failed, sum(failed_runs + completed_runs) AS ended
+SELECT coalesce(tag_name, '(no tag)') AS label, tag_name IS NULL AS untagged, sum(runs) AS runs,
+    sum(run_seconds) AS seconds, sum(failed_runs) AS failed, sum(failed_runs + completed_runs) AS ended
 FROM prefect__tag_usage WHERE date_day >= DATE '{since}' AND date_day <= DATE '{until}'
 GROUP BY ALL HAVING sum(runs) > 0 ORDER BY seconds DESC, label
 """
