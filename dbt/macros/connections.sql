@@ -5,9 +5,15 @@
     columns: the columns in the table, and the names that they get.
 #}
 {% macro connections(table, columns) %}
-    {%- set found = [] -%}
-    {%- for relation in prefect.relations(table) -%}
-        {%- do found.append(prefect.rows_of(relation, columns)) -%}
+    {%- set found, types = [], {} -%}
+    {%- set relations = prefect.relations(table) -%}
+    {%- for relation in relations -%}
+        {%- for column in adapter.get_columns_in_relation(relation) -%}
+            {%- do types.update({column.name | lower: column.data_type}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for relation in relations -%}
+        {%- do found.append(prefect.rows_of(relation, columns, types)) -%}
     {%- endfor -%}
     {{- found | join('\nunion all\n') if found else prefect.no_rows(columns) -}}
 {% endmacro %}
@@ -34,7 +40,8 @@
     {{- return(present) -}}
 {% endmacro %}
 
-{% macro rows_of(relation, columns) %}
+{# The rows of one connection. A column that it lacks has the type that the others give it. #}
+{% macro rows_of(relation, columns, types) %}
     {%- set quoted = {} -%}
     {%- for column in adapter.get_columns_in_relation(relation) -%}
         {%- do quoted.update({column.name | lower: adapter.quote(column.name)}) -%}
@@ -46,11 +53,12 @@
     select
         cast({{ origin }} as {{ dbt.type_string() }}) as source_relation
         {%- for name, staged in columns.items() %},
-        {{ quoted.get(name, 'cast(null as ' ~ dbt.type_string() ~ ')') }} as {{ staged }}
+        {{ quoted.get(name, 'cast(null as ' ~ types.get(name, dbt.type_string()) ~ ')') }} as {{ staged }}
         {%- endfor %}
     from {{ relation }}
 {%- endmacro %}
 
+{# The rows of a table that no connection has. #}
 {% macro no_rows(columns) %}
     select
         cast(null as {{ dbt.type_string() }}) as source_relation
