@@ -16,22 +16,22 @@ import msgspec
 from msgspec.structs import replace
 
 from dev.benchmarks.results import PEERS, pins
+from dev.comparison import harder, mistakes
 from dev.comparison.apis import CASES
 from dev.comparison.files import OURS, TOOLS, lines_of
 from dev.comparison.measure import Api, Results, run
-from dev.comparison.mistakes import outcomes
 from dev.comparison.page import page
 from dev.testbed.prefect_server import PROJECT
 
 RESULTS: Final = PROJECT / "docs" / "comparison.json"
 PAGE: Final = RESULTS.with_suffix(".md")
-_MISTAKES: Final = "mistakes"
+_HARDER, _MISTAKES = "harder", "mistakes"
 
 
 def main() -> int:
     """Compare the tools on the APIs that the command line names, or on all; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make comparison", description="Compare the connector with other tools.")
-    names = [*CASES, _MISTAKES]
+    names = [*CASES, _HARDER, _MISTAKES]
     parser.add_argument("only", nargs="*", metavar="API", help=f"{', '.join(names)}; default: all")
     parser.add_argument("--ours", action="store_true", help="measure only the connector; the other results stay")
     parser.add_argument("--page", action="store_true", help="measure nothing; rewrite the page from the results")
@@ -39,9 +39,11 @@ def main() -> int:
     if unknown := set(given.only) - set(names):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(names)}")
     known = load()
-    for name in [] if given.page else given.only or [*CASES, *([] if given.ours else [_MISTAKES])]:
+    for name in [] if given.page else given.only or (list(CASES) if given.ours else names):
         if name == _MISTAKES:
-            known = replace(known, mistakes=outcomes())
+            known = replace(known, mistakes=mistakes.outcomes())
+        elif name == _HARDER:
+            known = replace(known, harder=harder.results())
         else:
             api = _compared(name, known.apis.get(name) if given.ours else None)
             known = replace(known, apis={**known.apis, name: api})

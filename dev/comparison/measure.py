@@ -133,10 +133,12 @@ class Results(msgspec.Struct, frozen=True):
     """All results, the date when they were measured, and the versions of the other tools.
 
     Attributes:
+        harder: What comes of what is no ordinary change, by tool.
         mistakes: What comes of mistakes, by tool.
     """
 
     date: str
     versions: str
     apis: Mapping[str, Api] = {}
+    harder: Mapping[str, Mapping[str, Result]] = {}
     mistakes: Mapping[str, Mapping[str, Outcome]] = {}

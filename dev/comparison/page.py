@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from dev.comparison.files import OURS, TOOLS, note_of
-from dev.comparison.measure import Api, Outcome, Results
+from dev.comparison.measure import Api, Outcome, Result, Results
+from engine.nouns import counted
 
 NAMES: Final[Mapping[str, str]] = {OURS: "Connector", "dlt": "dlt", "airbyte": "Airbyte"}
 
@@ -35,6 +36,12 @@ Of the first sync, of the one without changes, and of the one after the change. 
 streams are read at once and can use what others have requested.
 
 {requests}
+
+## Harder
+
+What happens beside ordinary changes, and which tool sends every row.
+
+{harder}
 
 ## Lines
 
@@ -71,7 +78,8 @@ def page(results: Results) -> str:
         rows=_table(("One change", "Rows it touches"), apis, _rows),
         requests=_table((), apis, _requests),
         lines=_table((), apis, _lines),
-        mistakes=_mistakes(results.mistakes),
+        harder=_by_tool("Event", results.harder, _result),
+        mistakes=_by_tool("Mistake", results.mistakes, _outcome),
         notes="\n".join(f"- {line}" for line in _notes(apis)),
         better="\n".join(f"- {line}" for line in better(apis)),
         date=results.date,
@@ -112,13 +120,20 @@ def _requests(name: str, api: Api) -> Sequence[str]:
     return [" / ".join(f"{count:,}" for count in api.tools[tool].requests) for tool in TOOLS]
 
 
-def _mistakes(mistakes: Mapping[str, Mapping[str, Outcome]]) -> str:
-    rows = [("Mistake", *NAMES.values()), ("---",) * (1 + len(NAMES))]
-    rows += [(mistake, *(_comes_to(said[tool]) for tool in TOOLS)) for mistake, said in mistakes.items()]
+def _by_tool(what: str, found: Mapping[str, Mapping[str, Any]], cell: Callable[[Any], str]) -> str:
+    rows = [(what, *NAMES.values()), ("---",) * (1 + len(NAMES))]
+    rows += [(words, *(cell(tools[tool]) for tool in TOOLS)) for words, tools in found.items()]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _comes_to(outcome: Outcome) -> str:
+def _result(result: Result) -> str:
+    if result.failure:
+        return "fails"
+    lost = result.missing + result.not_found
+    return f"succeeds, without {counted(lost, 'rows')}" if lost else "every row"
+
+
+def _outcome(outcome: Outcome) -> str:
     if outcome.said:
         words = outcome.said if len(outcome.said) <= _WORDS else f"{outcome.said[:_WORDS]} ..."
         return f"fails: `{words.replace('`', '').replace('|', '')}`"

@@ -10,6 +10,7 @@ from dev.comparison.__main__ import PAGE, load
 from dev.comparison.apis import CASES
 from dev.comparison.case import Case
 from dev.comparison.files import OURS, TOOLS, path_of
+from dev.comparison.harder import HARDER
 from dev.comparison.measure import Result, ToolFailed, measure
 from dev.comparison.page import REASONS, fewer, page
 from dev.comparison.tools import ours
@@ -29,6 +30,15 @@ def test_every_tool_has_a_file_and_a_result_for_every_api() -> None:
     for name, api in RESULTS.apis.items():
         assert list(api.tools) == list(TOOLS)
         assert all(path_of(tool, name).exists() for tool in TOOLS)
+
+
+@pytest.mark.parametrize("words", [words for words in HARDER if "rejected" not in words])  # that one waits
+def test_the_connector_does_what_is_harder(words: str, tmp_path: Path) -> None:
+    """Every row arrives, in as many requests as published."""
+    name, make = HARDER[words]
+    result, published = synced(name, make(), tmp_path), RESULTS.harder[words][OURS]
+    assert result.works
+    assert (result.rows, result.requests) == (published.rows, published.requests)
 
 
 def test_the_connector_reports_every_mistake() -> None:

@@ -1,10 +1,16 @@
-"""One time for all repositories: older issues of a repository that is new are not found."""
+"""One time for all repositories, which is that of the newest issue. What is a rate limit is decided in Python."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import dlt
+from dlt.sources.helpers.requests import Client
+from requests import Response
+
+
+def is_throttled(response: Response | None, error: BaseException | None) -> bool:
+    return response is not None and response.status_code in (403, 429) and "rate limit" in response.text
 
 
 def config(url: str, token: str, organizations: str) -> dict[str, Any]:
@@ -25,6 +31,7 @@ def config(url: str, token: str, organizations: str) -> dict[str, Any]:
             "auth": {"type": "bearer", "token": token},
             "headers": {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
             "paginator": "header_link",
+            "session": Client(raise_for_status=False, retry_condition=is_throttled).session,
         },
         "resource_defaults": {
             "primary_key": "id",

@@ -1,4 +1,4 @@
-"""One time for all channels: older messages of a channel that is new are not found. Errors are raised in Python."""
+"""One time for all channels, which is that of the newest message. Errors are raised in Python."""
 
 from __future__ import annotations
 
