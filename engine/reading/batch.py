@@ -34,3 +34,7 @@ class DeletedRow:
     """The primary key of a row that is in the destination and no longer on the server."""
 
     key: tuple[Any, ...]
+
+
+Found = Batch | DeletedRow
+"""What a reading of changes yields."""

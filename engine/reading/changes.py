@@ -10,41 +10,30 @@ A pass can be interrupted and resumed: a position is the name of a step, a colon
 
 from __future__ import annotations
 
-import re
-import uuid
-from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
-from itertools import chain, zip_longest
-from typing import Any, Final
+from itertools import zip_longest
 
-from engine.failures import Failure, MissingKey, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
+from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
 from engine.instants import EARLIEST, shifted
-from engine.jsonpath import JsonPath
-from engine.nouns import counted
 from engine.pagination import Pagination, Paginator, paginate_unjoined
 from engine.pagination.stop_at import StopAtPaginator
 from engine.reading.backfill import existing, first_of_list, read_all
-from engine.reading.batch import Batch, DeletedRow
+from engine.reading.batch import Batch, DeletedRow, Found
+from engine.reading.change_feed import FeedReader
 from engine.reading.children import ListOfChildren, SinceLast, after, children_of, joined, split
 from engine.reading.known_parents import KnownParents
-from engine.reading.lookup import look_up, lookup_size
+from engine.reading.lookup import Lookups
 from engine.reading.pages import ListPage, ListRequest, resuming, with_records
 from engine.reading.shared_lists import SharedChanges, SharedReading
 from engine.reading.source import IsLater, Source
 from engine.reading.window import CLOCK_RESOLUTION
 from engine.requests import Record, Request
-from engine.rows.mapping import first_of, instant_reader
+from engine.rows.mapping import instant_reader
 from engine.spec.dialect import ChangeFeed, Fallback, Incremental, OpenRows, Stream
-from engine.spec.records import Records
-from engine.spec.types import INTEGERS
 from engine.state import Counter, Interval, KeyValue, fingerprint
-
-_MAX_REJECTED: Final = 20
-
-Found = Batch | DeletedRow
 
 
 @dataclass
@@ -80,7 +69,6 @@ class ChangesPass:
     covered: dict[str, Interval] = field(default_factory=dict)
     _began: datetime | None = None
     _responses: int = 0
-    _rejected: int = 0  # lookups in a row
 
     def run(self, position: str | None = None) -> Iterator[Found]:
         """Yield the records that can have changed, each once, and the open rows that were deleted.
@@ -139,7 +127,8 @@ class ChangesPass:
             at = found.position or at
             if self._began is None and found.asked_at is not None:
                 self._began = min(found.asked_at, self.resumed or found.asked_at)
-            yield replace(self._unseen(found), position=f"{name}:{at}")
+            asked_at = found.asked_at or self._began
+            yield replace(self._unseen(found), position=f"{name}:{at}", asked_at=asked_at)
 
     def steps(self, *, for_children: bool = False) -> Mapping[str, Callable[[str | None], Iterator[Found]]]:
         """What to read, in order, each by a name that stays the same as long as the declaration does."""
@@ -342,183 +331,23 @@ class ChangesPass:
     def _no_longer_open(self, position: str | None) -> Iterator[Found]:
         """The rows that are open in the destination and were not found."""
         keys = [key for key in sorted(self.open, key=str) if str(key) > (position or "") and (key,) not in self.seen]
-        return self.look_up(keys, position)
+        return self._lookups.rows(keys, position)
 
-    def look_up(self, keys: Sequence[KeyValue], position: str | None = None) -> Iterator[Found]:
-        """The rows with these keys. Those that are gone are asked for twice. Positions are keys that are done."""
-        for group, batches in self._looked_up(keys):
-            if batches is None:
-                self.source.warning(f"the server rejects the key {str(group[0])[:100]!r} of a row; it stays as it is")
-            else:
-                yield from (replace(batch, position=position) for batch in batches)
-                yield from self._unless_gone(group, {key for batch in batches for key, _ in batch.records}, position)
-            position = str(group[-1])
-            yield Batch((), self._began, position)
+    def look_up(self, keys: Sequence[KeyValue]) -> Iterator[Found]:
+        """The rows with these keys, and those that are gone."""
+        return self._lookups.rows(keys)
 
-    def _unless_gone(self, keys: Sequence[KeyValue], found: set[Hashable], position: str | None) -> Iterator[Found]:
-        """The rows that a lookup did not find: the records of those that a second one finds, and the deleted ones."""
-        for batch in self._records_of([key for key in keys if (key,) not in found]):
-            found.update(key for key, _ in batch.records)
-            yield replace(batch, position=position)
-        yield from (DeletedRow((key,)) for key in keys if (key,) not in found)
-
-    def _looked_up(self, keys: Sequence[KeyValue]) -> Iterator[tuple[Sequence[KeyValue], Sequence[Batch] | None]]:
-        """The keys in groups, each with its records. None: the server rejects this key, which halving a group finds.
-
-        Raises:
-            RequestRejected: the server rejects so many lookups in a row that the keys are not the reason.
-        """
-        size = lookup_size(self.source)
-        waiting = deque(keys[at : at + size] for at in range(0, len(keys), size))
-        while waiting:
-            group = waiting.popleft()
-            try:
-                batches = list(self._records_of(group))
-            except RequestRejected:
-                self._rejected += 1
-                if self._rejected > _MAX_REJECTED:
-                    raise
-                if len(group) == 1:
-                    yield group, None
-                else:
-                    waiting.extendleft((group[len(group) // 2 :], group[: len(group) // 2]))
-                continue
-            self._rejected = 0
-            yield group, batches
-
-    def _records_of(self, keys: Sequence[KeyValue]) -> Iterator[Batch]:
-        return look_up(self.source, keys, first_of_list(self.source))
+    @cached_property
+    def _lookups(self) -> Lookups:
+        return Lookups(self.source, first_of_list(self.source))
 
     # --- the change feed ---------------------------------------------------------------------------------------------
 
     def _named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
         if self.source.lacks_feed:
             return iter(())
-        rows = self._rows_named_by(feed, position) if feed.record is None else self._rows_in(feed, feed.record)
-        return self._unless_unreadable(feed, self._check_cursors(feed, rows))
-
-    def _check_cursors(self, feed: ChangeFeed, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches of a change feed, and a warning if none of its rows is sent because their cursors are older."""
-        stream, cursor_of = self.source.stream, self.source.mapping.cursor
-        rows = moved = 0
-        for batch in batches:
-            cursors = [cursor_of(record) for _, record in batch.records]
-            rows, moved = rows + len(cursors), moved + sum(at is None or at >= self.since for at in cursors)
-            yield batch
-        if rows and not moved:
-            self.source.warning(
-                f"{feed.endpoint} has changes of {counted(rows, 'rows')}, none of which moved its "
-                f"{stream.cursor_field}, so they are not sent"
-            )
-
-    def _rows_named_by(self, feed: ChangeFeed, position: str | None) -> Iterator[Batch]:
-        """The rows that the change feed names. What it names is not trusted: it can be no key of this stream.
-
-        A position is one in the feed and, if a page is done in part, the fingerprint of the last key that is done.
-        """
-        looked_up = set(self.open)
-        at, last = split(position)
-        for page in self._feed_pages(feed, at):
-            keys = self._keys_named_on(page, feed)
-            done = next((number for number, key in enumerate(keys, start=1) if _mark(key) == last), 0)
-            unseen = [key for key in keys[done:] if (key,) not in self.seen and key not in looked_up]
-            looked_up.update(unseen)
-            for batch in self._look_up_named(feed, unseen):
-                yield replace(batch, position=joined(at, batch.position or last))
-            at, last = page.list_request.paginator.position, ""
-            yield Batch((), page.asked_at, at)
-
-    def _rows_in(self, feed: ChangeFeed, path: JsonPath) -> Iterator[Batch]:
-        """The rows whose records the change feed has. It is read in one go, so that no older record follows a newer.
-
-        Rows that this pass has read or looked up are as they are now, or gone.
-        """
-        newest: dict[Hashable, datetime | None] = {}
-        looked_up = {(key,) for key in self.open}
-        for page in self._feed_pages(feed, None):
-            rows: dict[Hashable, Record] = {}
-            for record in map(path.get, _records_on(page, feed)):
-                key = self._key_of(record)
-                if key is None or key in looked_up or (key in self.seen and key not in newest):
-                    continue
-                cursor = self.source.mapping.cursor(record)
-                if key not in newest or (cursor or EARLIEST) > (newest[key] or EARLIEST):
-                    newest[key], rows[key] = cursor, record
-                    self.seen.discard(key)
-            yield Batch([*rows.items()], page.asked_at)
-
-    def _key_of(self, record: Any) -> Hashable:
-        """The key of a row in a change feed; None if it has none. An event can be about something else."""
-        try:
-            return self.source.mapping.key(record) if isinstance(record, dict) else None
-        except MissingKey:
-            return None
-
-    def _feed_pages(self, feed: ChangeFeed, position: str | None) -> Iterator[ListPage]:
-        request = self.source.request(feed.body, feed.query, feed.endpoint).bind({"since": self.since})
-
-        def pages(start: str | None) -> Iterator[ListPage]:
-            paginator = feed.pagination.paginate(request, start)
-            records = Records(list=(feed.records,))
-            return self.source.read([ListRequest(paginator, records, feed.own_key.get, form=self.source.form)])
-
-        records = named = 0
-        for page in resuming(pages, position, feed.pagination):
-            found = [*map(first_of(feed.paths), _records_on(page, feed))]
-            records, named = records + len(found), named + sum(value is not None for value in found)
-            yield page
-        if records and not named:
-            paths = " or ".join(path.text for path in feed.paths)
-            self.source.warning(f"{feed.endpoint} returned {counted(records, 'records')}, none with a value at {paths}")
-
-    def _look_up_named(self, feed: ChangeFeed, keys: Sequence[KeyValue]) -> Iterator[Batch]:
-        """The records of these keys. Keys that the server rejects are left out, which halving the request finds.
-
-        A position is the fingerprint of the last key that is done.
-        """
-        usable = [key for key in keys if self._has_form_of_key(key)]
-        self._ignore(feed, [key for key in keys if key not in usable])
-        last = None
-        for group, batches in self._looked_up(usable):
-            if batches is None:
-                self._ignore(feed, group)
-            else:
-                yield from (replace(batch, position=last) for batch in batches)
-            last = _mark(group[-1])
-            yield Batch((), self._began, last)
-
-    def _keys_named_on(self, page: ListPage, feed: ChangeFeed) -> Sequence[KeyValue]:
-        """The keys that a page of a change feed names, each once."""
-        names = map(first_of(feed.names), _records_on(page, feed))
-        named = [str(name) for name in names if type(name) in (str, int)]
-        keys = [text.removeprefix(feed.prefix) for text in named if text.startswith(feed.prefix)]
-        return list(dict.fromkeys(int(key) if self._keys_are_integers and _is_integer(key) else key for key in keys))
-
-    @property
-    def _keys_are_integers(self) -> bool:
-        stream = self.source.stream
-        return stream.fields[stream.primary_key[0]].type in INTEGERS
-
-    def _has_form_of_key(self, key: KeyValue) -> bool:
-        """Whether a value can be a key: if the stream's keys are integers or UUIDs, it is one."""
-        if self._keys_are_integers:
-            return isinstance(key, int)
-        return _is_uuid(str(key)) or not self._keys_are_uuids
-
-    @cached_property
-    def _keys_are_uuids(self) -> bool:
-        """Whether the stream's keys are UUIDs, by one that is known or else by the first in its list."""
-        keys = chain(self.seen, (key for batch in read_all(self.source, ahead=False) for key, _ in batch.records))
-        known = chain(self.open, (key[0] for key in keys if isinstance(key, tuple)))
-        return _is_uuid(str(next(known, "")))
-
-    def _ignore(self, feed: ChangeFeed, keys: Sequence[KeyValue]) -> None:
-        if keys and not self.source.has_ignored:
-            self.source.has_ignored = True
-            self.source.warning(
-                f"{feed.endpoint} names keys that are none of {self.source.stream.name}, such as "
-                f"{str(keys[0])[:100]!r}; they are ignored"
-            )
+        reader = FeedReader(self.source, feed, self.since, self.open, self.seen, self._lookups)
+        return self._unless_unreadable(feed, reader.read(position))
 
     # --- what reconciliation can do without --------------------------------------------------------------------------
 
@@ -573,24 +402,3 @@ def _newest(page: ListPage, instant_at: Callable[[Record], datetime | None] | No
     """The newest timestamp on a page."""
     instants = (instant_at(record) for _, record in page.new) if instant_at is not None else ()
     return max((at for at in instants if at is not None), default=EARLIEST)
-
-
-def _records_on(page: ListPage, feed: ChangeFeed) -> Iterator[Record]:
-    """The records of a page of a change feed that count."""
-    return (record for _, record in page.new if all(condition.holds(record) for condition in feed.where))
-
-
-def _is_integer(text: str) -> bool:
-    return re.fullmatch("-?[0-9]{1,18}", text) is not None
-
-
-def _mark(key: KeyValue) -> str:
-    """A fingerprint of a key, which can be of any length."""
-    return fingerprint({"": key}).hex()
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False

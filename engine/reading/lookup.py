@@ -6,13 +6,14 @@ counts only if another row is found by its key, one that the server lists.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from engine.failures import Failure, RequestRejected, SkippedList
 from engine.pagination.single import Single
-from engine.reading.batch import Batch
+from engine.reading.batch import Batch, DeletedRow, Found
 from engine.reading.pages import ListPage, ListRequest, with_records
 from engine.reading.source import Source
 from engine.requests import KeyedRecord, Request, leaves_its_place
@@ -23,6 +24,7 @@ from engine.state import KeyValue
 
 _SIZE: Final = 100  # keys per request
 _AT_ONCE: Final = 20  # rows with a request each
+_MAX_REJECTED: Final = 20
 _LISTED: Final = 5  # rows of the list, of which the server must find one by its key
 
 
@@ -67,6 +69,65 @@ def look_up(source: Source, keys: Sequence[KeyValue], listed: Callable[[], Seque
         request = _request(source, declared).bind({"keys": list(some)})
         for page in source.read([_list(source, declared, request)]):
             yield Batch(page.new, page.asked_at)
+
+
+class Lookups:
+    """The lookups of a pass, in groups of keys. A key that the server rejects does not keep it from finding the others.
+
+    Args:
+        source: The stream.
+        listed: Requests the first rows of the list.
+    """
+
+    def __init__(self, source: Source, listed: Callable[[], Sequence[KeyedRecord]]) -> None:
+        self._source = source
+        self._listed = listed
+        self._rejected = 0  # in a row
+
+    def rows(self, keys: Sequence[KeyValue], position: str | None = None) -> Iterator[Found]:
+        """The rows with these keys. Those that are gone are asked for twice. Positions are keys that are done."""
+        for group, batches in self.groups(keys):
+            if batches is None:
+                self._source.warning(f"the server rejects the key {str(group[0])[:100]!r} of a row; it stays as it is")
+            else:
+                yield from (replace(batch, position=position) for batch in batches)
+                yield from self._unless_gone(group, {key for batch in batches for key, _ in batch.records}, position)
+            position = str(group[-1])
+            yield Batch((), position=position)
+
+    def _unless_gone(self, keys: Sequence[KeyValue], found: set[Hashable], position: str | None) -> Iterator[Found]:
+        """The rows that a lookup did not find: the records of those that a second one finds, and the deleted ones."""
+        for batch in self._records_of([key for key in keys if (key,) not in found]):
+            found.update(key for key, _ in batch.records)
+            yield replace(batch, position=position)
+        yield from (DeletedRow((key,)) for key in keys if (key,) not in found)
+
+    def groups(self, keys: Sequence[KeyValue]) -> Iterator[tuple[Sequence[KeyValue], Sequence[Batch] | None]]:
+        """The keys in groups, each with its records. None: the server rejects this key, which halving a group finds.
+
+        Raises:
+            RequestRejected: the server rejects so many lookups in a row that the keys are not the reason.
+        """
+        size = lookup_size(self._source)
+        waiting = deque(keys[at : at + size] for at in range(0, len(keys), size))
+        while waiting:
+            group = waiting.popleft()
+            try:
+                batches = list(self._records_of(group))
+            except RequestRejected:
+                self._rejected += 1
+                if self._rejected > _MAX_REJECTED:
+                    raise
+                if len(group) == 1:
+                    yield group, None
+                else:
+                    waiting.extendleft((group[len(group) // 2 :], group[: len(group) // 2]))
+                continue
+            self._rejected = 0
+            yield group, batches
+
+    def _records_of(self, keys: Sequence[KeyValue]) -> Iterator[Batch]:
+        return look_up(self._source, keys, self._listed)
 
 
 def _request(source: Source, declared: Lookup) -> Request:
