@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -135,7 +136,8 @@ def _result(result: Result) -> str:
 
 def _outcome(outcome: Outcome) -> str:
     if outcome.said:
-        words = outcome.said if len(outcome.said) <= _WORDS else f"{outcome.said[:_WORDS]} ..."
+        said = re.sub(" at 0x[0-9a-f]+", "", outcome.said)
+        words = said if len(said) <= _WORDS else f"{said[:_WORDS]} ..."
         return f"fails: `{words.replace('`', '').replace('|', '')}`"
     return f"succeeds, without {outcome.missing} rows" if outcome.missing else "succeeds, with all rows"
 

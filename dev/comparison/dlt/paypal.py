@@ -67,14 +67,8 @@ def config(url: str, client_id: str, client_secret: str, start_date: str) -> dic
                 "primary_key": "dispute_id",
                 "endpoint": {
                     "path": "customer/disputes",
-                    "params": {
-                        "page_size": 50,
-                        "update_time_after": {
-                            "type": "incremental",
-                            "cursor_path": "update_time",
-                            "initial_value": f"{start_date}T00:00:00.000Z",
-                        },
-                    },
+                    "params": {"page_size": 50},  # the filter reaches back 180 days, and has no place for "none"
+                    "incremental": {"cursor_path": "update_time"},
                     "data_selector": "items",
                     "paginator": {"type": "json_link", "next_url_path": "$.links[?(@.rel == 'next')].href"},
                 },
