@@ -47,6 +47,8 @@ class Passes:
         self._opened = opened
         self._window: Window | None = None
         self._changes: ChangesPass | None = None  # of this sync, if it has read changes
+        if source.parent is not None and writer.state.since is None:  # it will read the whole list instead
+            source.parent.children.discard(source.stream.name)
 
     @property
     def has_no_dates(self) -> bool:

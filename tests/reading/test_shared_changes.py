@@ -145,3 +145,14 @@ def test_one_response_with_a_wrong_date_is_requested_again(tmp_path: Path) -> No
     _, log = synced(server, tmp_path, text, recorder)
     assert not log.warnings
     assert [operation[0] for operation in recorder.operations].count("upsert") == 2
+
+
+def test_a_stream_that_is_new_reads_no_changes_that_could_be_shared(tmp_path: Path) -> None:
+    """So they are not requested a second time for it. It reads the whole list."""
+    server = Issues()
+    without_changes = edited(TWO_QUERIES, add={"streams.changes.enabled": False})
+    recorder, _ = synced(server, tmp_path, edited(without_changes, add={"streams.comments.enabled": False}))
+    asked(server)
+    synced(server, tmp_path, without_changes, recorder)
+    assert asked(server) == 3
+    assert len(alive(recorder, "comments")) == 3
