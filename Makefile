@@ -8,7 +8,7 @@ PREFECT_PYTHON ?= $(PYTHON)
 UV_VERSION = 0.13.9
 # How many tests run at a time. Those that need no Prefect wait more than they compute.
 WORKERS ?= 3
-UNIT_WORKERS ?= 4
+UNIT_WORKERS ?= 6
 PYTEST = .venv/bin/python -m pytest --dist loadgroup --no-loadscope-reorder
 # Those that need neither the Connector SDK nor a server.
 ENGINE_TESTS = tests/fuzz tests/http tests/pagination tests/reading tests/rows tests/spec tests/state tests/sync

@@ -19,6 +19,7 @@ from engine.instants import format_instant, parse_instant
 from engine.parts import Part, PartRow, Plan, hand_over, plan, read, with_share
 from engine.spec.load import ResolvedSpec
 from engine.sync import sync
+from tests.effort import pairs
 from tests.in_process import InProcess
 from tests.reading.model import FINAL, OPEN, START, STREAMS, Model
 from tests.shop import KEYSET, Lines, Recorder, connection
@@ -315,8 +316,7 @@ CHANGES: dict[str, Callable[[Model, float], None]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("when", ["before its part is read", "after its part was read"])
+@pytest.mark.parametrize(("change", "when"), pairs(CHANGES, ["before its part is read", "after its part was read"]))
 def test_no_change_falls_between_the_parts_and_the_connector(
     connected: Callable[..., Copied], change: str, when: str
 ) -> None:

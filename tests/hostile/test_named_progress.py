@@ -64,8 +64,7 @@ def test_a_pass_ends_though_rows_keep_coming(world: World, model: Model, reading
     assert not world.wrong("runs")
 
 
-@pytest.mark.parametrize("stream", ["logs", "events"])
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("stream", "first"), pairs(["logs", "events"], [True, False]))
 def test_logs_and_events_end_though_more_keep_coming(server: InProcess, stream: str, first: bool) -> None:
     """The project's tables that grow fastest: in a first pass, and in a pass over changes."""
     world = prefect(server, stream, batch_size="10")
@@ -110,7 +109,7 @@ NAMES: dict[str, Any] = {
 @pytest.mark.parametrize("name", NAMES)
 def test_an_event_that_names_something_else_blocks_nothing(world: World, model: Model, name: str) -> None:
     """Anyone can emit events. The other rows that events name arrive, and the next sync does not read them again."""
-    world.sync()
+    only(world, "runs").sync()
     model.wait(3600)
     run = next(key for key, row in model.tables["runs"].items() if row["state"] == "FAILED")
     model.notify(NAMES[name])
@@ -126,7 +125,7 @@ def test_an_event_that_names_something_else_blocks_nothing(world: World, model: 
 
 def test_a_key_that_only_the_server_refuses_blocks_no_other(world: World, model: Model) -> None:
     """A key can have the right form and be refused: the others of the same lookup arrive."""
-    world.sync()
+    only(world, "runs").sync()
     model.wait(3600)
     refused, *runs = [key for key, row in model.tables["runs"].items() if row["state"] in FINAL]
     model.notify(f"run.{refused}")
@@ -330,8 +329,7 @@ def test_a_long_read_ends_though_each_sync_is_stopped(
     assert not world.wrong(LONG_READS[reading])
 
 
-@pytest.mark.parametrize("events_a_page", [4, 50])
-@pytest.mark.parametrize("stopped", [by_a_limit, by_a_kill])
+@pytest.mark.parametrize(("events_a_page", "stopped"), pairs([4, 50], [by_a_limit, by_a_kill]))
 def test_a_change_feed_is_read_though_each_sync_is_stopped(
     world: World, model: Model, events_a_page: int, stopped: Callable[[World, int], type[BaseException]]
 ) -> None:
@@ -404,8 +402,7 @@ def test_a_rate_limit_slows_a_sync_and_does_not_end_it(world: World, model: Mode
 LAST, FIRST = "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"
 
 
-@pytest.mark.parametrize("instant", [LAST, FIRST])
-@pytest.mark.parametrize("rows", [1, 9])
+@pytest.mark.parametrize(("instant", "rows"), pairs([LAST, FIRST], [1, 9]))
 def test_every_instant_that_a_server_can_hold_is_read(world: World, model: Model, instant: str, rows: int) -> None:
     """Alone and as a tie of more rows than a page holds, in a first pass and in reconciliation."""
     only(world, "runs")

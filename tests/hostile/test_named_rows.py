@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from dev.testbed.loopback import Answerer, Reply, Seen
 from engine.declare.problems import SpecError
 from tests import effort
+from tests.effort import pairs
 from tests.hostile.misbehaviors import (
     NOT_FOUND,
     PROXY_PAGE,
@@ -56,13 +58,12 @@ CHILDREN = {"steps": "/steps/", "queues": "/queues/filter"}
 PASSING = {"a proxy's": PROXY_PAGE, "the API's": NOT_FOUND, "empty": Reply(status=404)}
 
 
-@pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("reply", PASSING)
-@pytest.mark.parametrize("stream", CHILDREN)
+@pytest.mark.parametrize(("which", "first"), pairs(product(CHILDREN, PASSING), [True, False]))
 def test_a_passing_404_deletes_and_loses_no_children(
-    world: World, model: Model, stream: str, reply: str, first: bool
+    world: World, model: Model, which: tuple[str, str], first: bool
 ) -> None:
     """A rollout's 404 for the children of a parent that is still there is no proof that the parent is gone."""
+    stream, reply = which
     if not first:
         world.sync()
         model.wait(3600)
@@ -121,8 +122,7 @@ def test_a_re_sync_of_children_whose_endpoint_is_not_found_deletes_nothing(world
 # --- orders that move -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3])
-@pytest.mark.parametrize("stream", ["pools", "queues"])
+@pytest.mark.parametrize(("stream", "share"), pairs(["pools", "queues"], [0.1, 0.3]))
 def test_no_live_row_is_deleted_or_missed_while_a_list_moves(
     world: World, model: Model, stream: str, share: float
 ) -> None:
@@ -243,8 +243,7 @@ def test_pages_with_a_total_prove_nothing_while_rows_come_and_go(world: World, m
 # --- what no query found ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reply", [NOT_FOUND, PROXY_PAGE, Reply({"detail": "extra"}, 422)], ids=["404", "proxy", "422"])
-@pytest.mark.parametrize("syncs", [1, 3])
+@pytest.mark.parametrize(("reply", "syncs"), pairs([NOT_FOUND, PROXY_PAGE, Reply({"detail": "extra"}, 422)], [1, 3]))
 def test_reconciliation_finds_what_a_query_missed_before_it_worked(
     world: World, model: Model, reply: Reply, syncs: int
 ) -> None:
@@ -267,8 +266,7 @@ def test_reconciliation_finds_what_a_query_missed_before_it_worked(
     assert not world.wrong("steps")
 
 
-@pytest.mark.parametrize("hours", [1, 30])
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("hours", "first"), pairs([1, 30], [True, False]))
 def test_reconciliation_finds_what_a_wrong_clock_hid(world: World, model: Model, hours: float, first: bool) -> None:
     """One sync's dates are ahead. What changes before that time is not found by any query, and still arrives."""
     if not first:
@@ -356,8 +354,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("deleted", ["keep", "soft_delete"])
+@pytest.mark.parametrize(("count", "deleted"), pairs(COUNTS, ["keep", "soft_delete"]))
 def test_a_count_gates_nothing(world: World, model: Model, count: str, deleted: str) -> None:
     """Reconciliation finds edits, and deletions where they are promised, if counts fail or lie."""
     only(world, "runs", "notes")
@@ -399,8 +396,7 @@ CHANGED: dict[Callable[[World], None], tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGED)
-@pytest.mark.parametrize("child", [False, True])
+@pytest.mark.parametrize(("change", "child"), pairs(CHANGED, [False, True]))
 def test_a_stream_that_was_changed_is_read_again(
     world: World, model: Model, change: Callable[[World], None], child: bool
 ) -> None:
@@ -442,8 +438,7 @@ def test_the_keyset_field_is_changed_during_a_first_pass(world: World, model: Mo
     assert not world.wrong("runs")
 
 
-@pytest.mark.parametrize("stopped_at", [None, 3, 9])
-@pytest.mark.parametrize("stream", ["notes", "runs"])
+@pytest.mark.parametrize(("stopped_at", "stream"), pairs([None, 3, 9], ["notes", "runs"]))
 def test_a_historical_re_sync_deletes_what_is_gone(
     world: World, model: Model, stream: str, stopped_at: int | None
 ) -> None:

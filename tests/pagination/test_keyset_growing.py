@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from engine.pagination.paginator import IsLater
 from engine.pagination.slices import Slices
 from engine.pagination.tie_breaker import TieBreaker
 from engine.requests import Page, Record, Request
-from tests.effort import cases
+from tests.effort import cases, pairs
 
 BEGAN = datetime(2024, 5, 1, tzinfo=timezone.utc)
 REQUEST = Request(Endpoint("POST", "/rows"))
@@ -105,13 +105,14 @@ def whole(later: IsLater | None = is_later, position: str | None = None) -> list
 
 PAST = [-10.0 * n for n in range(1, 1000)]
 FUTURE = [YEAR * n for n in range(1, 30)] + [0.5 * n for n in range(1, 60)]
+LISTS = {"past": PAST, "past and future": PAST + FUTURE, "future": FUTURE, "empty": [], "one": [-1.0]}
 
 
-@pytest.mark.parametrize("arriving", [0, 1, 2, 19, 20, 30, 100])
-@pytest.mark.parametrize("seconds_per_request", [0.05, 0.2, 1, 7])
-@pytest.mark.parametrize("existing", [PAST, PAST + FUTURE, FUTURE, [], [-1.0]], ids=str)
-def test_the_requests_depend_on_what_existed(arriving: int, seconds_per_request: float, existing: list[float]) -> None:
+@pytest.mark.parametrize(("growth", "name"), pairs(product([0, 1, 2, 19, 20, 30, 100], [0.05, 0.2, 1, 7]), [*LISTS]))
+def test_the_requests_depend_on_what_existed(growth: tuple[int, float], name: str) -> None:
     """However many rows arrive meanwhile, and however far ahead others are dated."""
+    arriving, seconds_per_request = growth
+    existing = LISTS[name]
     server = Server(existing, arriving, seconds=seconds_per_request)
     assert read(server, whole()) == set(range(len(existing)))
     pages = len(existing) / (SIZE - 1)

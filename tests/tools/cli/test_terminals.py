@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dev.testbed.loopback import Loopback, rows_by_offset
+from tests.effort import pairs, some
 from tests.forks import Forks
 from tests.readme import PROJECT
 from tests.shop import STREAMS, orders
@@ -96,12 +97,10 @@ def command(folder: Path, arguments: Sequence[str]) -> list[str]:
     return [text.replace("{folder}", str(folder)) for text in given]
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_a_terminal_that_is_not_utf_8(
-    folder: Path, arguments: list[str], encoding: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("name", "encoding"), pairs(COMMANDS, ["cp1252", "ascii"]))
+def test_a_terminal_that_is_not_utf_8(folder: Path, name: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it cannot show is an escape, and JSON is still JSON."""
+    arguments = COMMANDS[name]
     monkeypatch.chdir(PROJECT)
     content = io.BytesIO()
     terminal = io.TextIOWrapper(content, encoding)
@@ -121,12 +120,12 @@ def test_a_terminal_that_is_not_utf_8(
         assert "\\U0001f680" in lines[0]
 
 
-@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_a_pipe_that_is_closed_early(forks: Forks, folder: Path, arguments: list[str]) -> None:
+@pytest.mark.parametrize("name", some([*COMMANDS]))
+def test_a_pipe_that_is_closed_early(forks: Forks, folder: Path, name: str) -> None:
     """As by head: the command ends in silence."""
     reading, writing = os.pipe()
     os.close(reading)
-    engine = ["-m", "engine", *command(folder, arguments)]
+    engine = ["-m", "engine", *command(folder, COMMANDS[name])]
     done = forks.python(*engine, folder=PROJECT, environment=os.environ, stdout=writing)
     os.close(writing)
     assert b"Traceback" not in done.stderr
