@@ -33,8 +33,9 @@ from tests.specs import edited, reconciled_by_every_sync
 
 pytestmark = pytest.mark.long
 
-RUNS, PAGE = (500, 5) if effort.quick else (4000, 40)  # as many pages either way
+RUNS, PAGE = (300, 5) if effort.quick else (4000, 40)  # many pages either way
 KILLS = effort.cases(50)
+PATIENCE = 0.15 if effort.quick else 0.35  # seconds in which a sync is killed
 TICK = 20  # seeded runs per instant
 
 
@@ -63,7 +64,7 @@ class Killed:
         kills = 0
         while kills < KILLS:
             began = self._begin()
-            time.sleep(dice.uniform(0, 0.35))
+            time.sleep(dice.uniform(0, PATIENCE))
             with suppress(ProcessLookupError):
                 os.kill(began, signal.SIGKILL)
             kills += self._ended() == -9

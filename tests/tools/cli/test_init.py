@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,12 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "engine", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a new project have the compiled modules of this one: its processes would compile them again."""
+    monkeypatch.setattr(shutil, "ignore_patterns", lambda *names: None)
 
 
 def test_a_new_project_validates_and_syncs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
