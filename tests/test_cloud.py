@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tests.fivetran.comparison import differences, in_recorder
 from tests.hostile.account import AccountWarehouse
 from tests.readme import PROJECT
 from tests.shop import Lines, Recorder
-from tests.specs import shipped
+from tests.specs import shipped, shipped_with
 
 Json = dict[str, Any]
 ROWS = 5
@@ -175,6 +176,14 @@ def server() -> Iterator[Loopback]:
         yield loopback
 
 
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The streams of Prefect Cloud, which are read faster than all."""
+    path = tmp_path / "streams.yaml"
+    path.write_text(shipped_with(*STREAMS), "utf-8")
+    return path
+
+
 def settings(server: Loopback) -> dict[str, str]:
     url = server.url.removesuffix("/api") + WORKSPACE
     return {"api_url": url, "api_key": "pnu_key", "batch_size": "2", "streams": ", ".join(STREAMS)}
@@ -205,18 +214,18 @@ def test_every_row_and_column_arrives(server: Loopback) -> None:
     assert sum(seen.path == ACCOUNT for seen in server.seen) == 1
 
 
-def test_the_setup_tests_pass(server: Loopback) -> None:
+def test_the_setup_tests_pass(server: Loopback, file: Path) -> None:
     """They read a small page of each table, and the account's object."""
     lines = Lines()
-    for test in setup_tests(PROJECT / "streams.yaml", lines):
+    for test in setup_tests(file, lines):
         assert test.run(settings(server)) is None, test.label
     assert lines.warnings == []
 
 
-def test_every_column_is_filled_by_some_row(server: Loopback) -> None:
+def test_every_column_is_filled_by_some_row(server: Loopback, file: Path) -> None:
     """A path that no record has would leave its column NULL unnoticed."""
     recorder = Recorder()
-    sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, recorder, Lines())
+    sync(resolve(file, settings(server)), {}, recorder, Lines())
     empty = {
         f"{name}.{column}"
         for name in STREAMS
@@ -226,7 +235,7 @@ def test_every_column_is_filled_by_some_row(server: Loopback) -> None:
     assert empty == set()
 
 
-def test_tables_without_access_are_skipped(server: Loopback) -> None:
+def test_tables_without_access_are_skipped(server: Loopback, file: Path) -> None:
     """A workspace's key has no access to the account. With all tables selected, the workspace's tables arrive."""
 
     def answer(seen: Seen) -> Reply:
@@ -234,17 +243,17 @@ def test_tables_without_access_are_skipped(server: Loopback) -> None:
 
     server.answer = answer
     recorder, lines = Recorder(), Lines()
-    sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, recorder, lines)
+    sync(resolve(file, settings(server)), {}, recorder, lines)
     above = {name for name, (path, _, _) in LISTS.items() if not path.startswith(WORKSPACE)} | {"accounts"}
     assert set(recorder.tables) == set(STREAMS) - above
     assert {line.partition(":")[0] for line in lines.warnings} == above
     assert all("this API key has no access; skipping" in line for line in lines.warnings)
 
 
-def test_a_table_that_was_synced_and_is_no_longer_accessible_is_a_failure(server: Loopback) -> None:
+def test_a_table_that_was_synced_and_is_no_longer_accessible_is_a_failure(server: Loopback, file: Path) -> None:
     """The key has lost a permission, and skipping the table would leave it stale without a failure."""
     recorder = Recorder()
-    resolved = resolve(PROJECT / "streams.yaml", settings(server))
+    resolved = resolve(file, settings(server))
     sync(resolved, {}, recorder, Lines())
     respond = server.answer
 
@@ -256,12 +265,12 @@ def test_a_table_that_was_synced_and_is_no_longer_accessible_is_a_failure(server
         sync(resolved, recorder.state, recorder, Lines())
 
 
-def test_a_key_without_any_access_is_a_failure(server: Loopback) -> None:
+def test_a_key_without_any_access_is_a_failure(server: Loopback, file: Path) -> None:
     """It is not a successful sync of nothing. A key that the server does not accept at all is a failure at once."""
     for status in (401, 403):
         server.answer = lambda seen, status=status: Reply({"detail": "no"}, status)  # type: ignore[misc]
         with pytest.raises(Unauthorized):
-            sync(resolve(PROJECT / "streams.yaml", settings(server)), {}, Recorder(), Lines())
+            sync(resolve(file, settings(server)), {}, Recorder(), Lines())
 
 
 # --- workspaces ------------------------------------------------------------------------------------------------------
@@ -273,11 +282,11 @@ def of_all_workspaces(seen: Seen) -> Reply:
     return cloud(replace(seen, path=path))
 
 
-def test_each_workspace_of_an_account_arrives(server: Loopback) -> None:
+def test_each_workspace_of_an_account_arrives(server: Loopback, file: Path) -> None:
     """With its id in front of each row, in the tables that a workspace has; those of the account are read once."""
     server.answer = of_all_workspaces
     recorder, lines = AccountWarehouse(), Lines()
-    resolved = resolve(PROJECT / "streams.yaml", {**settings(server), "workspaces": "space-1, Space 2, w-3"})
+    resolved = resolve(file, {**settings(server), "workspaces": "space-1, Space 2, w-3"})
     sync(resolved, {}, recorder, lines)
     assert lines.warnings == []
     of_account = {"workspaces", "accounts", "account_memberships", "account_roles", "workspace_roles"}
@@ -295,12 +304,12 @@ def test_each_workspace_of_an_account_arrives(server: Loopback) -> None:
     assert sum(seen.path == ACCOUNT for seen in server.seen) == 1
 
 
-def test_the_setup_tests_find_the_workspaces(server: Loopback) -> None:
+def test_the_setup_tests_find_the_workspaces(server: Loopback, file: Path) -> None:
     """They read a table of each, and name a workspace that is not there without repeating its name."""
     server.answer = of_all_workspaces
     for selected, wrong in (("all", None), ("-space-1", None), ("w-1, s3cret", "workspaces: item 2 is none of the")):
         lines = Lines()
-        *first, last = setup_tests(PROJECT / "streams.yaml", lines)
+        *first, last = setup_tests(file, lines)
         for test in first:
             assert test.run({**settings(server), "workspaces": selected}) is None
         found = last.run({**settings(server), "workspaces": selected})
