@@ -161,13 +161,10 @@ class FeedReader:
         return stream.fields[stream.primary_key[0]].type in INTEGERS
 
     def _has_form_of_key(self, key: KeyValue) -> bool:
-        """Whether a value can be a key: if the stream's keys are integers or UUIDs, it is one.
-
-        Where each key has a request of its own, a wrong UUID spoils no other, and is not worth a look at the list.
-        """
+        """Whether a value can be a key: if the stream's keys are integers or UUIDs, it is one."""
         if self._keys_are_integers:
             return isinstance(key, int)
-        return _is_uuid(str(key)) or self.lookups.are_one_by_one or not self._keys_are_uuids
+        return _is_uuid(str(key)) or not self._keys_are_uuids
 
     @cached_property
     def _keys_are_uuids(self) -> bool:

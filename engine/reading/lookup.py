@@ -84,11 +84,6 @@ class Lookups:
         self._listed = listed
         self._rejected = 0  # in a row
 
-    @property
-    def are_one_by_one(self) -> bool:
-        """Whether each key has a request of its own."""
-        return _declared(self._source).is_of_one
-
     def rows(self, keys: Sequence[KeyValue], position: str | None = None) -> Iterator[Found]:
         """The rows with these keys. Those that are gone are asked for twice. Positions are keys that are done."""
         for group, batches in self.groups(keys):

@@ -94,7 +94,6 @@ def test_changes_of_old_rows_are_found_by_events(stripe: Stripe) -> None:
     assert example.column("charges", "amount_refunded")["ch_00002"] == 1999
     assert example.column("charges", "disputed") == {"ch_00000": None, "ch_00001": True, "ch_00002": None}
     assert example.column("invoices", "status")["in_00001"] == "void"
-    assert [example.requests.count(f"GET /{name}") for name in ("charges", "refunds", "customers")] == [1, 1, 1]
     assert [path for path in example.requests if "/ch_" in path] == ["GET /charges/ch_00001", "GET /charges/ch_00002"]
 
     stripe.now += 30 * MINUTE

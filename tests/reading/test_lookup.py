@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -255,6 +256,22 @@ def test_keys_can_be_integers(tmp_path: Path, server: Orders, lookup: dict[str, 
     _, log = synced(server, tmp_path, text, recorder)
     assert (alive(recorder, "orders")[8]["state"], alive(recorder, "orders")[10]["state"]) == ("paid", "lost")
     assert "names keys that are none of orders, such as 'o1'" in " ".join(log.warnings)
+
+
+def test_a_feed_of_all_kinds_of_keys_hides_no_row(tmp_path: Path, server: Orders) -> None:
+    """Keys of another form than the stream's are not looked up: a server may reject each, and so many end a feed."""
+    keys = [str(UUID(int=number)) for number in range(len(server.rows))]
+    server.rows = {key: {**row, "id": key} for key, row in zip(keys, server.rows.values(), strict=True)}
+    for row in server.rows.values():
+        row["state"] = "done"
+    recorder, _ = synced(server, tmp_path, STREAMS)
+    server.change(keys[1], state="paid")
+    server.events = [{"id": f"e{number}", "of": f"invoice-{number}"} for number in range(30)]
+    server.events.append({"id": "e30", "of": keys[1]})
+    server.instead = {event["of"]: Reply({"error": "no UUID"}, 400) for event in server.events[:30]}
+    synced(server, tmp_path, STREAMS, recorder)
+    assert alive(recorder, "orders")[keys[1]]["state"] == "paid"
+    assert server.looked_up == [keys[1]]
 
 
 def test_one_key_in_the_query_returns_a_list(tmp_path: Path, server: Orders, recorder: Recorder) -> None:
