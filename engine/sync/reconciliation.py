@@ -100,18 +100,22 @@ class Reconciliation:
         self._sender.release(self._window)
         self._writer.save(state)
 
-    def _done(self, now: datetime, following: ReconcileState) -> StreamState:
-        """The state after a reading of the whole list. ``following``: the next round, if there are rounds."""
-        if self._stream.reconcile is not None:
-            return self._after(following)
-        keys, total = self._window.keys, self._total
-        surplus = total - len(keys) if total is not None and keys.are_complete else 0
-        if surplus > 0:
+    def _surplus(self, due: Slice) -> Surplus | None:
+        """How wrong the server's count is, after a reading of the list that met exactly the rows that were known.
+
+        Only such a reading, begun and ended between two counts that agree, proves a count wrong: with rows that came or
+        went meanwhile, it would later hide as many deleted ones. Without proof, what was known stays.
+        """
+        before, total, known = self._writer.state.surplus, self._total, len(self._window.keys)
+        if total is None or (total == known and before is None):
+            return before
+        if due.before.began != due.now or self._source.count() != total:
+            return before
+        if total > known:
             self._source.warning(
-                f"the server counts {counted(total or 0, 'rows')}, but its list has {len(keys):,}; the list is believed"
+                f"the server counts {counted(total, 'rows')}, but its list has {known:,}; the list is believed"
             )
-        is_wrong = surplus != 0 or not keys.are_complete
-        return replace(self._after(None), surplus=Surplus(surplus, now) if is_wrong else None)
+        return Surplus(total - known, due.now) if total != known else None
 
     # --- the slice ---------------------------------------------------------------------------------------------------
 
@@ -133,8 +137,14 @@ class Reconciliation:
                 return again
             self._delete_missing(due, position)
         self._sender.release(self._window)
-        following = due.next_round(self._window.newest) if due.ended else due.state(position)
-        self._save(self._done(due.now, following) if due.ended else self._after(following))
+        if not due.ended:
+            self._save(self._after(due.state(position)))
+        elif self._stream.reconcile is not None:
+            self._save(self._after(due.next_round(self._window.newest)))
+        elif (sent, deleted) == (self._sender.sent, self._sender.deleted):
+            self._save(replace(self._after(None), surplus=self._surplus(due)))
+        else:
+            self._save(self._after(None))
         found = counted(self._sender.sent - sent, "changes")
         self._source.info(f"reconciled {counted(due.rows, 'rows')}: {found} that no query had found")
         if self._sender.deleted > deleted:
@@ -228,7 +238,8 @@ class Reconciliation:
         Raises:
             Failure: a limit does not allow for it.
         """
-        if self._writer.start_over(Surplus(0, due.now) if self._stream.reconcile is None else None):
+        too_many = Surplus(0, due.now) if self._stream.reconcile is None else None  # so that not each sync does this
+        if self._writer.start_over(too_many):
             self._source.info(
                 "there are too many rows to know which are gone: the next sync truncates the table and reads the list "
                 "from the start, as in all partitions"
@@ -252,7 +263,8 @@ class Reconciliation:
             self._sender.truncate()
             self._sender.write(rows)
         window.written()
-        self._writer.save(self._done(due.now, ReconcileState(due.now, due.before.began)))
+        following = ReconcileState(due.now, due.before.began) if self._stream.reconcile is not None else None
+        self._writer.save(replace(self._after(following), surplus=None if window.keys.are_complete else too_many))
         self._writer.checkpoint()
 
     def _check_limit(self) -> None:

@@ -275,7 +275,8 @@ def assert_deleted_as_promised(rows: dict[str, Rows], records: dict[str, list[An
     gone = {table: rows[table].keys() - {record["id"] for record in records[table]} for table in TABLES}
     for table in ("flows", "deployments"):
         assert gone[table]
-        assert all(rows[table][key]["_fivetran_deleted"] for key in gone[table])
+        kept = [rows[table][key] for key in gone[table] if not rows[table][key]["_fivetran_deleted"]]
+        assert not kept, (table, kept)
     runs = [rows["flow_runs"][key] for key in gone["flow_runs"]]
     assert {run["_fivetran_deleted"] for run in runs} == {True, False}  # some of each are gone
     for run in runs:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import product
 
 import pytest
 
 from dev.testbed.loopback import Answerer, Reply, Seen
 from tests.hostile.api import Misbehavior
-from tests.hostile.misbehaviors import on, respond
+from tests.hostile.misbehaviors import after_each, numbered, on, respond
 from tests.hostile.model import STREAMS, Model
 from tests.hostile.world import World
 from tests.in_process import InProcess
@@ -64,6 +66,30 @@ def test_deleted_rows_are_found_though_the_count_never_agrees(world: World) -> N
     synced(world)
     assert not world.wrong("notes")
     assert synced(world) == 0
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_list_that_changed_while_it_was_counted_and_read_proves_no_count_wrong(world: World, at: int) -> None:
+    """A row comes or goes after one of the requests. Otherwise, as many deleted rows would be hidden for a day."""
+    model = world.api
+    model.misbehaviors.clear()
+    for _ in range(2):
+        synced(world)
+
+    def delete(number: int = 0) -> None:
+        del model.tables["notes"][list(model.tables["notes"])[number]]
+
+    acts: list[Callable[[], object]] = [partial(model.add, "notes"), delete]
+    for which, act in product((0, -1), acts):
+        delete(which)
+        model.misbehaviors = [after_each(numbered(at), act)]
+        synced(world)
+        delete(which)
+        for _ in range(3):  # the first can find nothing: one row more than known, and one less
+            synced(world)
+        assert not world.wrong("notes")
+        for _ in range(3):
+            model.add("notes")
 
 
 def test_a_count_that_never_moves_hides_a_deleted_row_for_a_day(world: World) -> None:
