@@ -201,7 +201,8 @@ Streams = Mapping[str, StreamState]
 class PartitionState:
     """The state of one partition.
 
-    ``name``: what it was called. ``is_gone``: whether the list of partitions no longer has it, which has been reported.
+    ``name``: what it was called. ``is_gone``: whether the list of partitions no longer has it, which has been reported,
+    or its rows are being deleted for that.
     """
 
     name: str = ""

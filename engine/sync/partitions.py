@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from engine.failures import Failure
@@ -67,14 +67,16 @@ class KnownPartitions:
             Failure: their list could not be read, has none, or has none of a name that is selected.
         """
         found = self._find()
-        gone = {key: one for key, one in self._writer.state.partitions.items() if key not in {p.key for p in found}}
+        there = {one.key for one in found}
+        gone = {key: one for key, one in self._writer.state.partitions.items() if key not in there}
         names = {name for key, one in gone.items() for name in (key, one.name)}
         chosen = selected_partitions(self._resolved, self._declared, found, names)
         self._log.info(f"{len(chosen):,} of {counted(len(found), self._declared.noun)} selected")
+        self._note_returned(there)
         state = replace(self._writer.state, partitioned_by=tuple(self._declared.columns))
         for one in chosen:
             before = state.partitions.get(one.key, PartitionState())
-            state = state.with_partition(one.key, replace(before, name=one.name, is_gone=False))
+            state = state.with_partition(one.key, replace(before, name=one.name))
         self._writer.state = state
         self._note_gone(gone)
         return chosen
@@ -96,15 +98,33 @@ class KnownPartitions:
         """Keep the rows of partitions that are gone, or soft-delete them, as declared."""
         if gone and self._declared.gone == "soft_delete":  # one reading proves nothing
             there = {one.key for one in self._find()}
-            for key in [key for key in gone if key not in there]:
-                self._delete(key, gone[key])
+            self._delete([key for key in gone if key not in there])
             return
         for key, one in gone.items():
             if not one.is_gone:
                 self._log.warning(f"{self._named(key, one)} is gone; its rows stay as they are")
                 self._writer.state = self._writer.state.with_partition(key, replace(one, is_gone=True))
 
-    def _delete(self, key: str, gone: PartitionState) -> None:
+    def _note_returned(self, there: Collection[str]) -> None:
+        """Read on those that were gone. Of those whose rows were being deleted, delete all: a new reading follows."""
+        returned = {key: one for key, one in self._writer.state.partitions.items() if one.is_gone and key in there}
+        if self._declared.gone == "soft_delete":
+            self._delete([*returned])
+            return
+        for key, one in returned.items():
+            self._writer.state = self._writer.state.with_partition(key, replace(one, is_gone=False))
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        """Soft-delete the rows of partitions. The state says so first: if the sync is killed, some can be deleted."""
+        partitions = {key: replace(self._writer.state.partitions[key], is_gone=True) for key in keys}
+        for key, gone in partitions.items():
+            self._writer.state = self._writer.state.with_partition(key, gone)
+        if keys:
+            self._writer.checkpoint()
+        for key, gone in partitions.items():
+            self._delete_rows(key, gone)
+
+    def _delete_rows(self, key: str, gone: PartitionState) -> None:
         """Soft-delete the rows of a partition, as far as the state knows them."""
         partition = Partition(key, (gone.name,), columns=columns_of(key, self._declared))
         deleted, kept = 0, []

@@ -202,6 +202,24 @@ def test_rows_of_a_workspace_that_is_gone_are_soft_deleted_if_declared(server: I
     assert "w3" not in world.warehouse.state["partitions"]
 
 
+@pytest.mark.parametrize("at", [5, 25])
+def test_a_workspace_that_returns_after_half_of_its_rows_were_deleted_is_read_again(
+    server: InProcess, account: Account, at: int
+) -> None:
+    """The sync that deletes them is killed, and the destination keeps what it wrote."""
+    text = edited(PARTITIONED, add={**SOFT, "api.partitions.gone": "soft_delete"})
+    world = AccountWorld(server, account, text)
+    world.sync()
+    model = account.models.pop("w3")
+    world.warehouse.drops, world.warehouse.killed_at = False, at
+    assert world.sync(stopped_by=(Killed,), checkpoint_rows=10_000)
+    assert world.all_wrong() != {}
+    account.models["w3"], world.warehouse.killed_at = model, None
+    account.wait(60)
+    world.sync()
+    assert world.all_wrong() == {}
+
+
 def test_workspaces_are_read_at_the_same_time_within_the_concurrency(server: InProcess, account: Account) -> None:
     """The first requests of two of them wait for each other. No more are in flight than the API allows."""
     both, lock = Barrier(2, timeout=30), Lock()
