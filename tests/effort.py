@@ -1,4 +1,4 @@
-"""How many cases a test tries: as many as it says in `make test`; in `make unit` a tenth, of a few tests a third."""
+"""How many cases a test tries: all in `make test`; in `make unit` a tenth, a third, or pairs of values."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ RUNS = 3000
 PAGE = PROJECT / "docs" / "scale.md"
 FIGURES = re.compile(r"(?<=<!-- spark -->\n).*?(?=<!-- /spark -->)", re.DOTALL)
 HEAD = """\
-| executors | parts | rows by Spark | doubles | rows by the connector | changed meanwhile | gaps | wrong values |
+| executors | parts | rows by Spark | duplicates | rows by the connector | changed meanwhile | gaps | wrong values |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 """
 
@@ -46,7 +46,7 @@ class Figures:
     executors: str
     parts: int
     rows: int
-    doubles: int
+    duplicates: int
     synced: int
     changed: int
     gaps: int
@@ -146,11 +146,11 @@ def test_no_gap_and_no_double(executors: str, tmp_path: Path, figures: list[Figu
     wrong = differences("flow_runs", by_key, records)
     gaps = {record["id"] for record in records} ^ by_key.keys()
     ((synced,),) = project.query("SELECT count(*) FROM flow_runs")
-    doubles = (read - ids) + (len(rows) - len(by_key))
+    duplicates = (read - ids) + (len(rows) - len(by_key))
     figures.append(
-        Figures(executors, len(moving.parts), read, doubles, synced, len(moving.changed), len(gaps), len(wrong))
+        Figures(executors, len(moving.parts), read, duplicates, synced, len(moving.changed), len(gaps), len(wrong))
     )
-    assert (doubles, gaps, wrong) == (0, set(), [])
+    assert (duplicates, gaps, wrong) == (0, set(), [])
     assert read > RUNS * 0.9
     assert synced < RUNS / 2
     assert len(moving.parts) > 6
