@@ -103,7 +103,7 @@ class WholeList:
 
         A sync that is killed may have written some of them, so the next one sends and deletes them whatever they are.
         """
-        known, found = self._known_versions, self._versions
+        known, found = {} if self._known is None else self._known.versions, self._versions
         if known is None or found is None or not _can_be_kept(found, elsewhere):
             return KnownRows("")
         unchanged = {key: version for key, version in known.items() if found.get(key) == version}

@@ -209,6 +209,9 @@ class StreamGroups:
             if not unread:
                 ones[0][1].truncate_table()
                 for one, rows in lists:
+                    one.list_all(rows)
+                self._writer.checkpoint()
+                for one, rows in lists:
                     one.send_all(rows)
                 return
         for group, one in ones:

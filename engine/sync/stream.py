@@ -126,16 +126,19 @@ class StreamSync:
         Returns False if which rows are gone is not known, and the table has rows of other partitions, too.
         """
         deleted, is_first = rows.deleted(), self._before.rows is None
-        if deleted is None and not is_first and self._writer.partition is not None:
+        is_alone = self._writer.partition is None
+        if deleted is None and not is_first and not is_alone:
             return False
         elsewhere = self._writer.known_elsewhere()
         meanwhile, after = (
             replace(self._before, rows=state) for state in (rows.state_meanwhile(elsewhere), rows.state(elsewhere))
         )
-        changed = rows.changed() if is_first or self._writer.partition is None else self._kept(rows)
+        changed = rows.changed() if is_alone else self._kept(rows)
+        if is_first:
+            self._sender.truncate()
 
         def write() -> None:
-            if deleted is None:
+            if deleted is None and not is_first:
                 self._sender.truncate()
             for key in deleted or ():
                 self._sender.delete_key(key)
@@ -143,7 +146,7 @@ class StreamSync:
             self._waiting = 0
             self._writer.save(after)
 
-        if is_first:
+        if is_first and is_alone:  # if the sync is killed, the next one truncates the table again
             write()
         else:
             self._writer.write_once_listed(self._waiting, lambda: meanwhile, write)
@@ -177,6 +180,11 @@ class StreamSync:
     def whole_list(self) -> WholeList:
         """All rows of a full refresh, for a table of which it is not known which rows it has."""
         return WholeList(self._source, None)
+
+    def list_all(self, rows: WholeList) -> None:
+        """Note the rows that are about to be sent to a table that was truncated."""
+        listed = rows.state_meanwhile(self._writer.known_elsewhere())
+        self._writer.save(replace(self._writer.state, rows=listed))
 
     def send_all(self, rows: WholeList) -> None:
         """Send all rows, to a table that was truncated."""

@@ -473,6 +473,31 @@ def test_a_sync_that_is_killed_anywhere_loses_nothing(server: InProcess) -> None
         assert world.all_wrong() == {}, at
 
 
+@pytest.mark.parametrize("is_sent_again", [False, True])
+def test_a_row_that_a_killed_sync_wrote_and_that_is_gone_is_deleted(
+    server: InProcess, is_sent_again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its table is not truncated again: be it new, or one of too many rows that was sent again."""
+    monkeypatch.setattr("engine.reading.full_refresh.KNOWN_MAX", 6)
+    for at in range(8, 26, 3):
+        account = Account("w1", "w2", "w3")
+        world = AccountWorld(server, account, streams="tags")
+        tables = [model.tables["tags"] for model in account.models.values()]
+        if is_sent_again:
+            account.models["w2"].add("tags")
+            world.sync()
+            for tags in tables:
+                tags.popitem()
+        world.warehouse.drops, world.warehouse.killed_at = False, at
+        world.sync(stopped_by=(Killed,), checkpoint_rows=7)
+        world.warehouse.killed_at = None
+        for tags in tables:
+            for key in [*tags][:3]:
+                del tags[key]
+        world.sync()
+        assert not world.wrong("tags"), at
+
+
 @pytest.mark.parametrize("seed", range(cases(10)))
 def test_workspaces_that_change_at_random_arrive(server: InProcess, seed: int) -> None:
     """Rows, failures of single workspaces, kills, new workspaces and selections, in any order."""
