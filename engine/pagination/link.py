@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlen
 from engine.declare.blocks import key
 from engine.declare.response import RESPONSE_PLACE, ResponsePlace
 from engine.declare.types import Endpoint
-from engine.declare.values import Integer
+from engine.declare.values import Boolean, Integer
 from engine.failures import ReadFailure
 from engine.pagination.ends import Ends, value_at
 from engine.pagination.first_page import FirstPage
@@ -41,6 +41,12 @@ class Link(Ends):
         RESPONSE_PLACE,
         "Where the response has the link: a URL, or its path and query. Without it, the `Link` header is read.",
         default=None,
+    )
+    as_is: bool = key(
+        Boolean(),
+        "Whether a link is followed with its own parameters alone, for servers that reject those of the first page "
+        "beside its token.",
+        default=False,
     )
     page_size: int | None = key(Integer(1), PAGE_SIZE, default=None)
 
@@ -125,8 +131,9 @@ class _LinkPaginator:
     def _go_to(self, path: str, query: str) -> None:
         self.position = _position(path, query)
         own = self._template.written_out()
-        query_of_link = parse_qs(query, keep_blank_values=True)
-        self.request = replace(own, endpoint=replace(own.endpoint, path=path), query={**own.query, **query_of_link})
+        kept = {} if self._style.as_is else own.query
+        linked = {**kept, **parse_qs(query, keep_blank_values=True)}
+        self.request = replace(own, endpoint=replace(own.endpoint, path=path), query=linked)
 
 
 def _position(path: str, query: str) -> str:

@@ -138,6 +138,16 @@ def test_a_link_to_another_server_is_a_failure(link: str) -> None:
         Link().paginate(GET).advance(page([1], None, link, HERE))
 
 
+def test_a_link_can_be_followed_as_it_is() -> None:
+    """A server may reject the filters of the first page beside the token in its link, as Shopify does."""
+    style = Link(as_is=True)
+    paginator = style.paginate(GET)
+    assert sent(paginator.request).query == {"sort": "id"}
+    paginator.advance(page([1], None, "?page_info=x", HERE))
+    assert sent(paginator.request).query == {"page_info": ["x"]}
+    assert sent(style.paginate(GET, paginator.position).request) == sent(paginator.request)
+
+
 def test_an_empty_page_with_the_link_just_followed_is_the_end() -> None:
     """Some servers link the last page to itself. It is a circle if the response says that there are more pages."""
     paginator = Link().paginate(GET)
