@@ -19,6 +19,7 @@ from dev.testbed.everything import EVENTS, make_everything
 from dev.testbed.history import History, make_history
 from dev.testbed.prefect_server import PrefectServer, environment_of
 from tests import effort
+from tests.forks import FORKS, Forks
 from tests.readme import PROJECT
 
 pytest_plugins = ["tests.scenarios", "tests.copies", "tests.workers"]
@@ -33,6 +34,13 @@ def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A new folder, as pytest's own fixture, which goes through the folders of all tests before to find a free name."""
     name = re.sub(r"\W", "_", request.node.name)[:30]
     return tmp_path_factory.mktemp(f"{name}-{os.getpid()}-{next(_numbers)}", numbered=False)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Forks:
+    """Runs `fivetran` and the engine's commands without a wait for an interpreter."""
+    FORKS.start()
+    return FORKS
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +135,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_sessionfinish() -> None:
     """Spare it the rest as well: pytest collects five times before it ends."""
+    FORKS.end()
     gc.freeze()
 
 

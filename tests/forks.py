@@ -1,6 +1,6 @@
 """Python commands, each in a fork of one process that has imported what they need: none waits for an interpreter.
 
-python -m tests.forks SOCKET MODULE...
+python -m tests.forks LISTENER MODULE...
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO
+from select import select
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO, Final
 
 PROJECT = Path(__file__).resolve().parents[1]
 PATIENCE = 120  # seconds
 
 
 class Forks:
-    """Runs commands one after the other, as a context manager.
+    """Runs commands, also several at a time and for forks of this process.
 
     Args:
         modules: What the commands import. They get their own copy, as it is after the import.
@@ -33,21 +34,29 @@ class Forks:
 
     def __init__(self, *modules: str) -> None:
         self._modules = modules
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Forks:
-        self._socket, theirs = socket.socketpair()
-        self._socket.settimeout(PATIENCE)
-        with theirs:
-            command = [sys.executable, "-m", "tests.forks", str(theirs.fileno()), *self._modules]
-            self._process = subprocess.Popen(command, cwd=PROJECT, pass_fds=[theirs.fileno()], start_new_session=True)
-        self._lines = self._socket.makefile("r", encoding="utf-8")
-        return self
+    def start(self) -> None:
+        """Start the process that imports the modules, unless it has been started. It ends with this one."""
+        if self._process is not None:
+            return
+        self._folder = TemporaryDirectory(prefix="forks-")
+        self._address = str(Path(self._folder.name) / "socket")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self._address)
+            listener.listen(100)
+            command = [sys.executable, "-m", "tests.forks", str(listener.fileno()), *self._modules]
+            self._process = subprocess.Popen(
+                command, cwd=PROJECT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], start_new_session=True
+            )
 
-    def __exit__(self, *exception: object) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)  # it has nothing to lose
-        self._process.wait()
-        self._lines.close()
-        self._socket.close()
+    def end(self) -> None:
+        """End the process and the commands that it runs."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)  # it has nothing to lose
+            self._process.communicate()
+            self._folder.cleanup()
+            self._process = None
 
     def python(
         self,
@@ -73,10 +82,17 @@ class Forks:
             given.seek(0)
             out = printed.fileno() if stdout is None else stdout
             err = out if stderr == subprocess.STDOUT else complained.fileno()
-            socket.send_fds(self._socket, [b"\0"], [given.fileno(), out, err])
-            self._socket.sendall(json.dumps([arguments, str(folder), dict(environment)]).encode() + b"\n")
-            code = int(self._lines.readline())
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(PATIENCE)
+                connection.connect(self._address)
+                socket.send_fds(connection, [b"\0"], [given.fileno(), out, err])
+                connection.sendall(json.dumps([arguments, str(folder), dict(environment)]).encode() + b"\n")
+                code = int(connection.recv(10))
             return subprocess.CompletedProcess(arguments, code, _content(printed), _content(complained))
+
+
+FORKS: Final = Forks("fivetran_connector_sdk", "engine.setup_form", "engine.sync", "tools.cli")
+"""Of `fivetran`, of a connector, whose engine is a link to this one, and of the engine's commands."""
 
 
 def end_threads() -> None:
@@ -90,19 +106,32 @@ def _content(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def _serve(connection: socket.socket) -> None:
-    """Fork for each command. A fork returns, and so ends as any Python does."""
-    lines = connection.makefile("r", encoding="utf-8")
-    while files := socket.recv_fds(connection, 1, 3)[1]:
+def _serve(listener: socket.socket) -> None:
+    """Fork for each command, until nobody is left to send one. A fork returns, and so ends as any Python does."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that report how a command ended
+    while listener in select([listener, sys.stdin], [], [])[0]:
+        connection, _ = listener.accept()
+        with connection:
+            if not os.fork():
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                listener.close()
+                _answer(connection)
+                return
+
+
+def _answer(connection: socket.socket) -> None:
+    """Run one command in a fork, and report how it ended."""
+    files = socket.recv_fds(connection, 1, 3)[1]
+    with connection.makefile("r", encoding="utf-8") as lines:
         arguments, folder, environment = json.loads(lines.readline())
-        child = os.fork()
-        if not child:
-            _run(arguments, folder, environment, files)
-            break
-        for file in files:
-            os.close(file)
-        _, status = os.waitpid(child, 0)
-        connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    command = os.fork()
+    if not command:
+        connection.close()
+        _run(arguments, folder, environment, files)
+        return
+    _, status = os.waitpid(command, 0)
+    connection.sendall(b"%d" % os.waitstatus_to_exitcode(status))
+    os._exit(0)
 
 
 def _run(arguments: Sequence[str], folder: str, environment: Mapping[str, str], files: Sequence[int]) -> None:
@@ -131,5 +160,5 @@ if __name__ == "__main__":
         importlib.import_module(module)
     end_threads()
     gc.freeze()
-    with socket.socket(fileno=int(sys.argv[1])) as connection:
-        _serve(connection)
+    with socket.socket(fileno=int(sys.argv[1])) as listener:
+        _serve(listener)

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from engine.spec.configuration import check_configuration
-from tests.fivetran.project import IMPORTED
 from tests.forks import Forks
 from tests.readme import CONTRIBUTING, OPERATIONS, PROJECT, README, blocks
 from tests.specs import shipped
@@ -69,18 +68,17 @@ def test_engine_commands_run(tmp_path: Path, configurations: dict[int, Path]) ->
         assert done.returncode == 0, command + done.stdout + done.stderr
 
 
-def test_fivetran_options_exist(tmp_path: Path) -> None:
+def test_fivetran_options_exist(forks: Forks, tmp_path: Path) -> None:
     """Every option given to `fivetran` is one that it knows. (The tests of tests/fivetran run `fivetran debug`.)"""
     commands = [
         shlex.split(re.sub(r"<(\w+)>", r"\1", command)) for command in COMMANDS if command.startswith("fivetran")
     ]
     assert len(commands) >= 3
     fivetran = str(Path(sys.executable).with_name("fivetran"))
-    with Forks(*IMPORTED) as forks:
-        for _, subcommand, *options in commands:
-            done = forks.python(fivetran, subcommand, "--help", folder=tmp_path, environment=os.environ)
-            assert done.returncode == 0
-            assert [word for word in options if word.startswith("--") and word not in done.stdout.decode()] == []
+    for _, subcommand, *options in commands:
+        done = forks.python(fivetran, subcommand, "--help", folder=tmp_path, environment=os.environ)
+        assert done.returncode == 0
+        assert [word for word in options if word.startswith("--") and word not in done.stdout.decode()] == []
 
 
 def test_the_error_message_is_what_validate_prints(

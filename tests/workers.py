@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.forks import end_threads
+from tests.forks import FORKS, end_threads
 
 Group = Sequence[pytest.Item]
 """Tests that share a fixture, or a single test: what a worker takes at a time."""
@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Replace pytest's loop over all tests."""
     if config.getoption("--forks") and not config.option.collectonly:
+        FORKS.start()  # its imports take as long as the collection
         config.pluginmanager.register(Workers(config.getoption("--forks")))
 
 

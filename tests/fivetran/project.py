@@ -20,8 +20,6 @@ from tests.forks import Forks
 from tests.specs import edited
 
 PROJECT = Path(__file__).resolve().parents[2]
-IMPORTED = ("fivetran_connector_sdk", "engine.setup_form", "engine.sync")
-"""What `fivetran` and the connector import, for forks. A project's engine is a link to this one."""
 SHIPPED = ("connector.py", "engine", "streams.yaml", "schemas", "pyproject.toml")
 
 

@@ -73,12 +73,6 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks("tools.cli") as forks:
-        yield forks
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A streams.yaml, a wrong one, an OpenAPI document and a configuration, with a server of emoji."""
