@@ -33,27 +33,6 @@ class Sample:
     only_page: int | None = None
 
 
-def first_rows(
-    client: Client,
-    spec: Spec,
-    stream: Stream,
-    rows: int,
-    log: Log,
-    on_request: Callable[[Request], None] | None = None,
-    parents: Sequence[Record] | None = None,
-) -> list[Record]:
-    """Read the first rows of a stream, with one request, or with another if the server rejects so small a page.
-
-    Of a stream that is read in windows, they are those of the last window: there can be none from long ago.
-
-    For a child stream: one request for the first rows of its parent, and one for the children of each.
-
-    Raises:
-        Failure: the server did not return a list.
-    """
-    return sample(client, spec, stream, rows, log, on_request, parents).rows
-
-
 def sample(
     client: Client,
     spec: Spec,
@@ -65,7 +44,11 @@ def sample(
     *,
     second_page: bool = False,
 ) -> Sample:
-    """Read the first rows of a stream, as :func:`first_rows` does.
+    """Read the first rows of a stream, with one request, or with another if the server rejects so small a page.
+
+    Of a stream that is read in windows, they are those of the last window: there can be none from long ago.
+
+    For a child stream: one request for the first rows of its parent, and one for the children of each.
 
     Args:
         client: Sends the requests.
@@ -82,7 +65,7 @@ def sample(
     """
     if parents is None and stream.parent is not None:
         parent = spec.parent_of(stream)
-        parents = first_rows(client, spec, parent, rows, log, on_request) if parent else stream.parent.records[:rows]
+        parents = sample(client, spec, parent, rows, log, on_request).rows if parent else stream.parent.records[:rows]
     small = stream if stream.where else _with_pages_of(rows, stream)  # the first records may be no rows
     stream, small = _newest_window(stream, client.now), _newest_window(small, client.now)
     with PageReader(client, 1, on_request) as pages:

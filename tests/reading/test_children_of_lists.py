@@ -20,7 +20,7 @@ from tests.reading.test_children_since import STREAMS, Forge, at
 from tests.shop import Lines, Recorder
 from tests.specs import edited
 from tools.json_schema import configuration_schema
-from tools.sample import first_rows
+from tools.sample import sample
 
 OF_VALUES = edited(
     STREAMS,
@@ -115,7 +115,7 @@ def test_the_setting_is_in_the_form_the_tests_and_the_schema(tmp_path: Path) -> 
         assert not forge.asked()
         resolved = resolve(path, settings)
         with Client(resolved, Lines()) as client:
-            rows = first_rows(client, resolved.spec, resolved.spec.streams["issues"], 3, Lines())
+            rows = sample(client, resolved.spec, resolved.spec.streams["issues"], 3, Lines()).rows
     assert [row["id"] for row in rows] == ["acme/api#0", "acme/api#1", "acme/web#0"]
     assert [field.name for field in form_fields(resolved.spec)] == ["api_url", "repositories"]
     pattern = configuration_schema(resolved.spec.configuration, "Shop")["properties"]["repositories"]["pattern"]

@@ -16,7 +16,7 @@ from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Spec, Stream
 from tools.checking.against_changes import check_changes
 from tools.checking.findings import Level, Place, StreamFindings
-from tools.sample import Sample, first_rows, sample, why_empty
+from tools.sample import Sample, sample, why_empty
 
 _ROWS: Final = 2
 _USUAL_SIZE: Final = 10  # records on a page, or a multiple of it, if the server decides
@@ -90,7 +90,7 @@ def _parents(
     if parent is None:
         return stream.parent.records[:1]
     if parent.name not in sampled:
-        sampled[parent.name] = first_rows(client, spec, parent, _ROWS, log)
+        sampled[parent.name] = sample(client, spec, parent, _ROWS, log).rows
     conditions = stream.parent.where
     return [row for row in sampled[parent.name] if all(condition.holds(row) for condition in conditions)][:1]
 

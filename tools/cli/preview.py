@@ -18,7 +18,7 @@ from engine.spec.dialect import Stream
 from tools.cli.options import CONFIGURATION, FILE_OPTION, add_command, positive, streams_file
 from tools.cli.target import StderrLog, chosen, first_partition, resolved_spec
 from tools.cli.terminal import TerminalStyle, aligned, clean, cut, to_json, width
-from tools.sample import first_rows, why_empty
+from tools.sample import sample, why_empty
 
 _EXAMPLES = """\
 examples:
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             line = f"{request.endpoint.method} {client.url(request)}{query}{body}"
             print(clean(client.redact(line)), file=sys.stderr)
 
-        records = first_rows(client, resolved.spec, stream, options.rows, log, show if options.verbose else None)
+        records = sample(client, resolved.spec, stream, options.rows, log, show if options.verbose else None).rows
     for record in records:
         mapping.key(record)
     rows = [{**columns, **mapping.row(record), **columns} for record in records]
