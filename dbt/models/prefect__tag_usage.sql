@@ -1,22 +1,9 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy=prefect.replaces_rows(),
-    unique_key='tag_usage_id',
-    on_schema_change='append_new_columns'
-) }}
-
+-- A table, not incremental: a tag that was taken off the last of its runs must not keep them.
 with runs as (
 
     select *
     from {{ ref('int_prefect__flow_runs') }}
-    {% if is_incremental() -%}
-    where scheduled_date in (
-        select scheduled_date
-        from (
-            {{ prefect.not_built(ref('int_prefect__flow_runs'), 'last_synced_at') }}
-        ) as changed
-    )
-    {%- endif %}
+    where not is_deleted
 
 ),
 
@@ -35,14 +22,13 @@ used as (
         runs.source_relation,
         runs.scheduled_date as date_day,
         tagged.tag_name,
-        {{ prefect.count_if('not runs.is_deleted') }} as runs,
-        {{ prefect.count_if("not runs.is_deleted and runs.state_type = 'COMPLETED'") }} as completed_runs,
-        {{ prefect.count_if('not runs.is_deleted and runs.is_failed') }} as failed_runs,
-        {{ prefect.count_if('not runs.is_deleted and not runs.is_final') }} as open_runs,
-        {{ prefect.count_if('not runs.is_deleted and runs.retry_count > 0') }} as retried_runs,
-        count(distinct case when not runs.is_deleted then runs.flow_id end) as flows,
-        sum(case when not runs.is_deleted then runs.run_seconds else 0 end) as run_seconds,
-        max(runs._fivetran_synced) as last_synced_at
+        count(*) as runs,
+        {{ prefect.count_if("runs.state_type = 'COMPLETED'") }} as completed_runs,
+        {{ prefect.count_if('runs.is_failed') }} as failed_runs,
+        {{ prefect.count_if('not runs.is_final') }} as open_runs,
+        {{ prefect.count_if('runs.retry_count > 0') }} as retried_runs,
+        count(distinct runs.flow_id) as flows,
+        sum(runs.run_seconds) as run_seconds
     from runs
     left join tagged on tagged.source_relation = runs.source_relation and tagged.flow_run_id = runs.flow_run_id
     group by runs.source_relation, runs.scheduled_date, tagged.tag_name
@@ -64,6 +50,5 @@ select
     retried_runs,
     cast(failed_runs as {{ prefect.type_double() }}) / nullif(completed_runs + failed_runs, 0) as failure_rate,
     flows,
-    run_seconds,
-    last_synced_at
+    run_seconds
 from used

@@ -25,6 +25,9 @@ INSERT INTO flow_run_states
 INSERT INTO flow_runs SELECT * REPLACE ('r9' AS id, 's7' AS state_id) FROM flow_runs WHERE id = 'r2';
 INSERT INTO flow_run_states
     VALUES ('s7', 'r9', 'RUNNING', 'Running', '2026-03-10 09:00:00', '2026-03-12 11:00:00', false);
+-- without a tag that no other run of the day has
+UPDATE analytics_several.flow_runs SET tags = '["team"]', _fivetran_synced = '2026-03-12 11:00:00'
+    WHERE workspace_id = 'w2';
 """
 
 
