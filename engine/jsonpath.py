@@ -47,12 +47,26 @@ class JsonPath:
     there is no such list. Which of both holds is a matter of what the path means, not of how it is spelled.
 
     ``key``: the name, if the path is a single name (``$.a``). ``is_single``: whether it matches at most one place.
+    ``chooses``: whether it does so if each condition in it (``$.a[?(@.b == 1)].c``) holds for one item.
     """
 
     text: str
     get: Getter
     key: str | None = None
     is_single: bool = True
+    chooses: bool = False
+
+    def one(self, record: Any) -> Any:
+        """What :attr:`get` returns. Of a path that chooses, its one match instead of a list, and None for no match.
+
+        >>> path = compile_path("$.links[?(@.rel == 'next')].href")
+        >>> path.one({"links": [{"rel": "self", "href": "/1"}, {"rel": "next", "href": "/2"}]})
+        '/2'
+        """
+        found = self.get(record)
+        if self.chooses and isinstance(found, list) and len(found) < 2:
+            return found[0] if found else None
+        return found
 
     def __repr__(self) -> str:
         return f"JsonPath({self.text!r})"
@@ -83,17 +97,17 @@ def compile_path(text: str) -> JsonPath:
     beside = _BESIDE.match(text)
     if beside is not None:
         return _beside(beside[0], text)
-    steps, get, is_single = _compiled(text, text)
+    steps, get, is_single, chooses = _compiled(text, text)
     name = steps[0] if steps and len(steps) == 1 and isinstance(steps[0], str) else None
-    return JsonPath(text, get, name, is_single)
+    return JsonPath(text, get, name, is_single, chooses)
 
 
 def _beside(name: str, text: str) -> JsonPath:
     """A path into what a record holds beside its own properties."""
-    steps, get, is_single = _compiled(f"${text[len(name) :]}", text)
+    steps, get, is_single, chooses = _compiled(f"${text[len(name) :]}", text)
     if steps is not None:
         return JsonPath(text, getter((name, *steps)))
-    return JsonPath(text, lambda record: get(record.get(name)), is_single=is_single)
+    return JsonPath(text, lambda record: get(record.get(name)), is_single=is_single, chooses=chooses)
 
 
 def leading_steps(text: str) -> tuple[Steps, bool]:
@@ -151,19 +165,20 @@ def getter(steps: Steps) -> Getter:
     return get
 
 
-def _compiled(text: str, written: str) -> tuple[Steps | None, Getter, bool]:
-    """The steps of a path of names and indexes, the function that reads the path, and whether it is single.
+def _compiled(text: str, written: str) -> tuple[Steps | None, Getter, bool, bool]:
+    """The steps of a path of names and indexes, the function that reads the path, whether it is single, or chooses.
 
     ``written``: the path in streams.yaml, of which ``text`` can be the end.
     """
     steps, plain = _plain_steps(text)
     if plain:
-        return steps, getter(steps), True
+        return steps, getter(steps), True, False
     parsed = _parsed(text, written)
     place = _place(parsed)
     if place is not None:
-        return place, getter(place), True
-    return None, _finder(parsed), _is_single(parsed)
+        return place, getter(place), True, False
+    is_single = _is_single(parsed)
+    return None, _finder(parsed), is_single, not is_single and _is_single(parsed, but_for_conditions=True)
 
 
 @cache
@@ -247,14 +262,17 @@ def _place(parsed: Any) -> Steps | None:
     return None
 
 
-def _is_single(parsed: Any) -> bool:
+def _is_single(parsed: Any, *, but_for_conditions: bool = False) -> bool:
     """Whether a parsed path has at most one match, whatever the record: a place, or a function of single places."""
     from jsonpath_ng.ext.arithmetic import Operation
+    from jsonpath_ng.ext.filter import Filter
     from jsonpath_ng.ext.iterable import Len, Path
     from jsonpath_ng.jsonpath import Child, Fields, Index, JSONPath, Parent, Root, This
 
     if isinstance(parsed, (Child, Operation)):
-        return _is_single(parsed.left) and _is_single(parsed.right)
+        return all(_is_single(one, but_for_conditions=but_for_conditions) for one in (parsed.left, parsed.right))
+    if isinstance(parsed, Filter):
+        return but_for_conditions
     if isinstance(parsed, (Fields, Index)):
         return _place(parsed) is not None
     return isinstance(parsed, (Root, This, Parent, Len, Path)) or not isinstance(parsed, JSONPath)

@@ -29,7 +29,7 @@ class ResponsePlace:
         """
         if self.header is not None:
             return headers.get(self.header)
-        return None if self.path is None else self.path.get(document())
+        return None if self.path is None else self.path.one(document())
 
     @property
     def where(self) -> str:

@@ -105,12 +105,10 @@ class _LinkPaginator:
         if is_last:
             return None
         link = page.next_link if place is None else value_at(place, page)
-        if link in (None, "", []):
+        if link in (None, ""):
             if is_last is False:
                 raise ReadFailure("there are more pages, and there is no link to the next one")
             return None
-        if isinstance(link, list) and len(link) == 1:  # of a path with a filter: $.links[?(@.rel == 'next')].href
-            (link,) = link
         if not isinstance(link, str):
             raise ReadFailure("the link to the next page is not a string")
         ends_in_itself = not page.records and link == self._last_link

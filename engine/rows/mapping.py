@@ -13,6 +13,7 @@ from engine.nouns import counted
 from engine.requests import Record
 from engine.rows.types import Rounded, TypeMismatch, converter, unchanged_type
 from engine.spec.dialect import Field, Stream
+from engine.spec.records import values_at
 
 Row = dict[str, Any]
 
@@ -159,18 +160,21 @@ def _key_of(paths: tuple[JsonPath, ...]) -> str | None:
 
 def _value_of(field: Field) -> Getter:
     if field.present is not None:
-        get = field.present.get
-        return lambda record: get(record) is not None
+        present = field.present
+        return lambda record: any(value is not None for value in values_at(present, record))
     if not field.path:
         return lambda record: field.value
-    return first_of(field.path)
+    return first_of(field.path, is_json=field.type == "JSON")
 
 
-def first_of(paths: tuple[JsonPath, ...]) -> Getter:
-    """A function that returns the first value other than null at one of several paths."""
-    if len(paths) == 1:
-        return paths[0].get
-    getters = [path.get for path in paths]
+def first_of(paths: tuple[JsonPath, ...], *, is_json: bool = False) -> Getter:
+    """A function that returns the first value other than null at one of several paths.
+
+    ``is_json``: whether all matches of a path are wanted, also of one that chooses.
+    """
+    getters = [path.one if path.chooses and not is_json else path.get for path in paths]
+    if len(getters) == 1:
+        return getters[0]
 
     def get(record: Any) -> Any:
         for getter in getters:

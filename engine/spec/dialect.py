@@ -382,7 +382,11 @@ class Field:
     required_one_of: ClassVar = ("path", "value", "present")
 
     path: tuple[JsonPath, ...] = key(
-        OneOrMore(JSON_PATH), "JSONPath of the value. Of several paths, the first non-null value wins.", default=()
+        OneOrMore(JSON_PATH),
+        "JSONPath of the value. Of several paths, the first non-null value wins. A path with a condition, such as "
+        "`$.custom[?(@.name == 'Priority')].value`, leads to the value of the item that fulfills it; in a JSON column, "
+        "to a list, as `$.tags[*].label` does.",
+        default=(),
     )
     value: Any = key(Scalar(), "A constant, the same in every row, in place of a path.", default=None)
     present: JsonPath | None = key(

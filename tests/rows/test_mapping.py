@@ -43,6 +43,27 @@ def test_the_first_of_several_paths_that_has_a_value(tmp_path: Path) -> None:
     assert rows.row({"id": "1", "schedules": []})["s"] is None
 
 
+def test_a_condition_chooses_an_item(tmp_path: Path) -> None:
+    """A column has the value of the one item that fulfills it, NULL if none does, and a JSON column all of them."""
+    path = "$.custom[?(@.name == 'Size')].value"
+    rows = mapping(
+        tmp_path,
+        f'id: $.id\nsize: {{path: ["{path}", $.size], type: INT}}\nall: {{path: "{path}", type: JSON}}\n'
+        f"has_size: {{present: \"{path}\", type: BOOLEAN}}\nhas_any: {{present: '$.custom[*]', type: BOOLEAN}}",
+    )
+    size = {"name": "Size", "value": 7}
+    cases = [
+        ([{"name": "Color", "value": "red"}, size], (7, [7], True, True)),
+        ([{"name": "Color"}], (3, [], False, True)),
+        ([], (3, [], False, False)),
+        ([size, size], (None, [7, 7], True, True)),
+    ]
+    for custom, expected in cases:
+        row = rows.row({"id": "1", "custom": custom, "size": 3})
+        assert (row["size"], row["all"], row["has_size"], row["has_any"]) == expected
+    assert "1 value did not fit INT" in rows.mismatch_warnings()[0]
+
+
 def test_type_mismatches_are_counted_by_column_without_values(tmp_path: Path) -> None:
     """One warning per column: how many, what they became, and the key of the first row."""
     rows = mapping(tmp_path, "id: $.id\nn: {path: $.n, type: INT}\ns: $.s")
