@@ -46,6 +46,10 @@ class RequestRejected(Failure):
     """The server rejects the request as malformed or invalid (400 or 422)."""
 
 
+class ChangesExpired(Failure):
+    """The server no longer knows what has changed since the last pass, as streams.yaml declares of its response."""
+
+
 class DeclaredAnswer(Failure):
     """streams.yaml declares that a rejection stands for a list or page without records, or for a list to skip.
 

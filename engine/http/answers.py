@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
-from engine.failures import EmptyList, Failure, RequestRejected, SkippedList, Unauthorized
+from engine.failures import ChangesExpired, EmptyList, Failure, RequestRejected, SkippedList, Unauthorized
 from engine.http.decoding import NotJson, decode
 from engine.http.error_body import words_of
 from engine.http.errors import ErrorMapping, RequestError
@@ -60,6 +60,8 @@ class DeclaredAnswers:
             return EmptyList(message)
         if rule.means == "skip":
             return SkippedList(message)
+        if rule.means == "expired":
+            return ChangesExpired(message)
         if is_unauthorized:
             return Unauthorized(message, 401)
         if response.status == 401:

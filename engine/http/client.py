@@ -177,7 +177,7 @@ class Client:
             NotFound: 404 or 405, or the path goes above the root of the server.
             Unauthorized: 401 or 403.
             RequestRejected: 400 or 422.
-            EmptyList, SkippedList, PastTheEnd: streams.yaml declares that this response means so.
+            EmptyList, SkippedList, PastTheEnd, ChangesExpired: streams.yaml declares that this response means so.
             ServerDown: no connection to the server, at the last attempt.
             LimitReached: the sync has reached a limit of ``api.limits``: requests or duration.
             Failure: any other lasting failure, or a transient one that outlasted all attempts.

@@ -207,6 +207,9 @@ class ErrorMapping:
                 f"Compare the stream {stream} in streams.yaml (and {self.named('api.pagination')}) with what the "
                 "server accepts",
             )
+        if status == 410:
+            declare = "declare it: answers: {status: 410, means: expired}"
+            return what, f"If the API no longer knows what has changed since so long ago, {declare}"
         return what, self._odd_url()
 
     def _odd_url(self) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from itertools import zip_longest
 
-from engine.failures import Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
+from engine.failures import ChangesExpired, Failure, NotFound, OrderMoved, RequestRejected, Unauthorized, ends_sync
 from engine.instants import EARLIEST, shifted
 from engine.pagination import Pagination, Paginator, paginate_unjoined
 from engine.pagination.stop_at import StopAtPaginator
@@ -377,8 +377,8 @@ class ChangesPass:
             self.source.warning(f"{feed.endpoint} cannot be read; {rest}. {failure}")
 
     def _check_dispensable(self, failure: Failure) -> None:
-        """Raise the failure again if it would meet every stream, or if nothing else finds what it hides."""
-        if ends_sync(failure) or not self.reconciled:
+        """Raise a failure again that would meet every stream, or that only reading the whole list makes up for."""
+        if ends_sync(failure) or isinstance(failure, ChangesExpired) or not self.reconciled:
             raise failure
 
     def _what_becomes_of(self, changes: str) -> str:

@@ -13,7 +13,7 @@ from engine.declare.values import Choice, Integer, OneOrMore, Scalar, Text
 from engine.jsonpath import JsonPath
 from engine.spec.records import fits, values_at
 
-Meaning = Literal["wait", "empty", "skip", "unauthorized", "failure"]
+Meaning = Literal["wait", "empty", "skip", "expired", "unauthorized", "failure"]
 
 MEANINGS: Final[Mapping[str, str]] = {
     "wait": "the server throttles requests. The request is sent again until it is accepted, for at most "
@@ -22,6 +22,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "with `windows`, that of a window",
     "skip": "the list cannot be read. The rows of the stream or, for a child stream, those of this parent stay as they "
     "are, with a warning; a full refresh then deletes nothing",
+    "expired": "the server no longer knows what has changed since the last sync. The whole list is read and sent "
+    "again, after a truncate if the stream marks deleted rows",
     "unauthorized": "the server rejects the credentials, as status 401 does. A token of `oauth2` or `login` is renewed "
     "once; then the sync ends, and the failure names the settings of the credentials",
     "failure": "the stream fails at once, without another attempt",

@@ -603,6 +603,15 @@ def answers_have_what_their_meaning_uses(spec: Spec, at: Node) -> Violations:
                 yield Violation(node.at(name), f"only means: {' or '.join(meanings)} has {name}", at_key=True)
 
 
+def only_changes_expire(spec: Spec, at: Node) -> Violations:
+    """A stream that reads its whole list asks for no changes, so the server cannot have forgotten them."""
+    for name, stream in _entries(spec.streams):
+        for number, answer in _numbered(stream.answers):
+            if answer.means == "expired" and stream.incremental is None:
+                node = at.at("streams", name, "answers", number, "means")
+                yield Violation(node, "changes expire, and this stream reads its whole list at each sync")
+
+
 def _requests_of_changes(stream: Node) -> Iterator[Node]:
     """The blocks of a stream that can have records of their own: its lookup, its queries and their fallbacks."""
     block = stream.get("incremental")
@@ -846,6 +855,7 @@ SPEC_RULES: Final = (
     one_stream_fills_a_table,
     answers_compare_one_value,
     answers_have_what_their_meaning_uses,
+    only_changes_expire,
     records_are_in_one_place,
 )
 RELATION_RULES: Final = (

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from engine.failures import Failure
+from engine.failures import ChangesExpired, Failure
 from engine.instants import EARLIEST
 from engine.nouns import counted
 from engine.reading.backfill import read_all
@@ -47,8 +47,8 @@ class Passes:
         self._opened = opened
         self._window: Window | None = None
         self._changes: ChangesPass | None = None  # of this sync, if it has read changes
-        if source.parent is not None and writer.state.since is None:  # it will read the whole list instead
-            source.parent.children.discard(source.stream.name)
+        if writer.state.since is None:
+            self._leave_parent()
 
     @property
     def has_no_dates(self) -> bool:
@@ -66,6 +66,16 @@ class Passes:
         Raises:
             Failure: the pass could not be completed. The writer's state has what was sent.
         """
+        try:
+            self._run_from(before)
+        except ChangesExpired as expired:
+            if before.since is None:  # not changes were read, but the whole list
+                raise
+            self._source.log.warning(f"{expired} The whole list is read again.")
+            self._start_over(before, is_truncated=self._writer.partition is None)
+
+    def _run_from(self, before: StreamState) -> None:
+        """Read all changes, or the whole list if the state is ahead of the server's clock."""
         for _ in range(_AHEAD_BELIEVED):  # one response with a wrong date proves nothing
             try:
                 self._run(before)
@@ -77,11 +87,21 @@ class Passes:
             f"the saved state is ahead of the server's clock (last sync started after {since:%Y-%m-%d %H:%M:%S} UTC); "
             "one of the two is wrong, so changes cannot be determined and the whole list is re-sent"
         )
-        begun = PassState(since or EARLIEST, None)  # so it does not begin with a truncate: the rows are there
-        kept = replace(
-            StreamState(), open=before.open, keys=before.keys, made_by=before.made_by, read_by=before.read_by
-        )
-        self._run(replace(kept, current_pass=begun))
+        self._start_over(before, is_truncated=False)
+
+    def _start_over(self, before: StreamState, *, is_truncated: bool) -> None:
+        """Read the whole list again. Unless it begins with a truncate, the rows that are in the table stay."""
+        self._leave_parent()
+        fresh = StreamState(made_by=before.made_by, read_by=before.read_by)
+        if not is_truncated:
+            since = before.since or (before.current_pass and before.current_pass.began)
+            fresh = replace(fresh, open=before.open, keys=before.keys, current_pass=PassState(since or EARLIEST, None))
+        self._run(fresh)
+
+    def _leave_parent(self) -> None:
+        """Keep the parent from holding its changes for this stream, which reads the whole list instead."""
+        if self._source.parent is not None:
+            self._source.parent.children.discard(self._stream.name)
 
     def _run(self, before: StreamState) -> None:
         is_first = before.since is None
