@@ -64,6 +64,7 @@ class Window:
         self._open = set(before.open)
         self._listed = set(before.open)
         self._unlisted: set[KeyValue] = set()
+        self._closing: set[KeyValue] = set()  # no longer open, but not written yet
         self._recent: dict[bytes, datetime] = {}
         self._not_written: dict[bytes, datetime] = {}
         self._parents: set[bytes] = set()
@@ -133,6 +134,9 @@ class Window:
     def _close(self, key: KeyValue) -> None:
         self._open.discard(key)
         self._unlisted.discard(key)
+        if key in self._listed:
+            self._listed.discard(key)
+            self._closing.add(key)
 
     @property
     def unlisted_count(self) -> int:
@@ -197,6 +201,7 @@ class Window:
     def written(self) -> None:
         """Note that the rows which were new have been written."""
         self.keys.written()
+        self._closing.clear()
         self._recent |= self._not_written
         self._not_written.clear()
         if len(self._recent) > 2 * RECENT_MAX:
@@ -292,13 +297,14 @@ class Window:
 
     def checkpoint_state(self, position: str | None) -> StreamState:
         """The state in the middle of this pass. ``position``: where the pass can be resumed, if it can."""
+        opened = frozenset(self._open | self._listed | self._closing)
         if self.start is None:
-            return replace(self._before, open=self._before.open | self._open, keys=self.keys.state())
+            return replace(self._before, open=opened, keys=self.keys.state())
         recent = [*self._before.recent, *self._recent][-RECENT_MAX:]
         return replace(
             self._before,
             current_pass=PassState(self.start, position, self.last),
-            open=self._before.open | self._open,
+            open=opened,
             keys=self.keys.state(),
             parents=self.parents.so_far(),
             recent=frozenset(recent),

@@ -129,3 +129,21 @@ def test_a_pass_goes_on_though_what_is_said_about_it_has_changed() -> None:
         before = len(model.requests)
         world.sync()
         assert "after_" in model.requests[before].json["runs"]["expected"]
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_a_run_that_was_sent_as_finished_stays_though_the_pass_was_stopped(at: int) -> None:
+    """It is gone from the server once the pass is resumed. If it was sent as open, its row is deleted."""
+    model = Model().filled()
+    with InProcess(model.answer) as server:
+        world = World(server, model, RUNS, streams="runs")
+        world.sync()
+        run = next(key for key, row in model.tables["runs"].items() if row["state"] == "RUNNING")
+        model.move_run(run, "COMPLETED")
+        model.misbehaviors = [respond(FAILED, numbered(at, 100))]
+        world.may_fail()
+        model.misbehaviors.clear()
+        model.delete_run(run)
+        world.sync()
+        row = world.warehouse.tables["runs"][run]
+        assert (row["state"], row["deleted"]) == (("RUNNING", True) if at == 1 else ("COMPLETED", False))
