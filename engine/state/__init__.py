@@ -150,10 +150,14 @@ class Keys:
 
 @dataclass(frozen=True)
 class Surplus:
-    """By how many ``rows`` the server's count exceeds its list, as a reading of the whole list at ``found`` showed."""
+    """By how many ``rows`` the server's count exceeds its list, as a reading of the whole list at ``found`` showed.
+
+    ``is_sure``: whether that can be relied on. A list that is older than the count shows too few.
+    """
 
     rows: int
     found: datetime
+    is_sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -378,7 +382,7 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
     if stream.rows is not None:
         document["rows"] = _dump_rows(stream.rows)
     if stream.surplus is not None:
-        document["surplus"] = {"rows": stream.surplus.rows, "found": format_instant(stream.surplus.found)}
+        document["surplus"] = _dump_surplus(stream.surplus)
     newest = format_instant(stream.newest) if stream.newest is not None else None
     parents = _joined(sorted(stream.parents)) or None
     others = {
@@ -432,8 +436,13 @@ def _keys(document: Mapping[str, Any]) -> Keys:
     return Keys(found, missing, unsure)
 
 
+def _dump_surplus(surplus: Surplus) -> dict[str, Any]:
+    found = format_instant(surplus.found)
+    return {"rows": surplus.rows, "found": found, **({} if surplus.is_sure else {"sure": False})}
+
+
 def _surplus(document: Mapping[str, Any]) -> Surplus:
-    return Surplus(int(document["rows"]), parse_instant(document["found"]))
+    return Surplus(int(document["rows"]), parse_instant(document["found"]), document.get("sure") is not False)
 
 
 def _pack_keys(keys: Collection[Key]) -> Any:

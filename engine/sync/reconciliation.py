@@ -13,7 +13,7 @@ from engine.nouns import counted
 from engine.reading.backfill import read_all
 from engine.reading.batch import Batch, DeletedRow
 from engine.reading.changes import ChangesPass
-from engine.reading.deletions import may_have_deleted
+from engine.reading.deletions import may_have_deleted, surplus_shown
 from engine.reading.reconcile import IsDelivered, Slice, is_delivered, parent_changed
 from engine.reading.source import Source
 from engine.reading.spool import Spool
@@ -107,7 +107,7 @@ class Reconciliation:
         went meanwhile, it would later hide as many deleted ones. Without proof, what was known stays.
         """
         before, total, known = self._writer.state.surplus, self._total, len(self._window.keys)
-        if total is None or (total == known and before is None):
+        if total is None or (total == known and before is None) or self._window.keys.missing:
             return before
         if due.before.began != due.now or self._source.count() != total:
             return before
@@ -115,7 +115,7 @@ class Reconciliation:
             self._source.warning(
                 f"the server counts {counted(total, 'rows')}, but its list has {known:,}; the list is believed"
             )
-        return Surplus(total - known, due.now) if total != known else None
+        return surplus_shown(total - known, before, due.now, self._source.lookback)
 
     # --- the slice ---------------------------------------------------------------------------------------------------
 
@@ -221,8 +221,11 @@ class Reconciliation:
         return keys.are_complete and (due.before.again or self._has_lookups or not keys.missing)
 
     def _delete_missing(self, due: Slice, position: str | None) -> None:
-        """Delete the rows that the list no longer has. An interruption leaves those that are not done as missing."""
-        keys = self._window.keys.missing
+        """Delete the rows that the list no longer has. An interruption leaves those that are not done as missing.
+
+        A row that this sync has found was there just now. The list can be older, so the next reading decides.
+        """
+        keys = [key for key in self._window.keys.missing if key not in self._changes.seen]
         lookups = self._changes.look_up([key[0] for key in keys]) if self._has_lookups else None
         found: Iterator[Batch | DeletedRow] = map(DeletedRow, keys) if lookups is None else lookups
         for one in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -59,5 +60,21 @@ def after_each(which: Which, act: Callable[[], object]) -> Misbehavior:
         if which(seen):
             act()
         return reply
+
+    return misbehave
+
+
+def outdated(api: Api, which: Which) -> Misbehavior:
+    """Respond to some requests with the rows as they are now, like a cache or a replica that is behind."""
+    before = deepcopy(api.tables)
+
+    def misbehave(seen: Seen, answer: Answerer) -> Reply:
+        if not which(seen):
+            return answer(seen)
+        now, api.tables = api.tables, before
+        try:
+            return answer(seen)
+        finally:
+            api.tables = now
 
     return misbehave

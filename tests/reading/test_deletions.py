@@ -11,7 +11,7 @@ import pytest
 
 from dev.testbed.loopback import Answerer, Reply, Seen
 from tests.hostile.api import Misbehavior
-from tests.hostile.misbehaviors import after_each, numbered, on, respond
+from tests.hostile.misbehaviors import after_each, numbered, on, outdated, respond
 from tests.hostile.model import STREAMS, Model
 from tests.hostile.world import World
 from tests.in_process import InProcess
@@ -28,6 +28,10 @@ def counting(more: int) -> Misbehavior:
     return misbehave
 
 
+def of_whole_list(seen: Seen) -> bool:
+    return (seen.json or {}).get("sort") == "ID_DESC"
+
+
 @pytest.fixture
 def world() -> Iterator[World]:
     """A connection of notes, of which the server counts two more than it lists."""
@@ -42,7 +46,7 @@ def synced(world: World, hours: float = 1) -> int:
     world.api.wait(hours * 3600)
     first = len(world.api.requests)
     world.sync()
-    return sum((seen.json or {}).get("sort") == "ID_DESC" for seen in world.api.requests[first:])
+    return sum(map(of_whole_list, world.api.requests[first:]))
 
 
 def test_a_count_that_never_agrees_does_not_let_every_sync_read_the_list(world: World) -> None:
@@ -90,6 +94,46 @@ def test_a_list_that_changed_while_it_was_counted_and_read_proves_no_count_wrong
         assert not world.wrong("notes")
         for _ in range(3):
             model.add("notes")
+
+
+def test_a_list_that_is_older_than_the_count_proves_no_count_wrong(world: World) -> None:
+    """It still has rows that are gone."""
+    for more in (0, 2):
+        world.api.misbehaviors = [counting(more)]
+        for _ in range(2):
+            synced(world)
+        world.api.misbehaviors.append(outdated(world.api, of_whole_list))
+        del world.api.tables["notes"][next(iter(world.api.tables["notes"]))]
+        assert synced(world) > 0
+        world.api.misbehaviors.pop()
+        synced(world)
+        assert not world.wrong("notes")
+
+
+def test_a_count_that_is_too_low_is_believed_once_two_readings_show_it(world: World) -> None:
+    """Then the list is read once a day, also if it shows fewer rows too many than before."""
+    for more in (-1, 3, 1):
+        world.api.misbehaviors = [counting(more)]
+        pages = [synced(world) > 0 for _ in range(5)]
+        assert pages[-2:] == [False, False], more
+    assert synced(world, 24) > 0
+    assert synced(world) == 0
+
+
+def test_a_row_that_was_found_just_now_is_not_gone_from_a_list_that_is_older(world: World) -> None:
+    """Once the row is gone indeed, the next reading finds that."""
+    world.api.misbehaviors.clear()
+    for _ in range(2):
+        synced(world)
+    behind = outdated(world.api, of_whole_list)
+    added = world.api.add("notes")
+    world.api.misbehaviors = [behind, counting(1)]
+    assert synced(world) > 0
+    assert not world.deleted_by_mistake(["notes"])
+    world.api.misbehaviors.clear()
+    del world.api.tables["notes"][added]
+    synced(world)
+    assert not world.wrong("notes")
 
 
 def test_a_count_that_never_moves_hides_a_deleted_row_for_a_day(world: World) -> None:
