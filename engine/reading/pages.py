@@ -379,9 +379,13 @@ def _records_in(document: Any, records: Records) -> Sequence[dict[str, Any]]:
                 raise UnexpectedShape(f"a list at {path.text} whose items are not all objects ({hint})")
             return found
     _raise_error_in(document)
-    if any(_is_null(document, path) for path in records.paths):
+    left_out = next((path for path in records.paths if _leaves_out(document, path)), None)
+    if (left_out and records.absent_if_empty) or any(_is_null(document, path) for path in records.paths):
         return []
-    raise UnexpectedShape(f"{_shape(document)}, and no {records.noun} at {_either(records.paths)}")
+    hint = ""
+    if left_out and records.list:
+        hint = f" (if it is left out when empty: `records: {{list: {left_out.text}, absent_if_empty: true}}`)"
+    raise UnexpectedShape(f"{_shape(document)}, and no {records.noun} at {_either(records.paths)}{hint}")
 
 
 def _raise_error_in(document: Any, records: Sequence[Any] | None = None) -> None:
@@ -399,6 +403,21 @@ def _is_null(document: Any, path: JsonPath) -> bool:
             return False
         document = document[step]
     return document is None
+
+
+def _leaves_out(document: Any, path: JsonPath) -> bool:
+    """Whether a response lacks the property at a path, or one on the way to it, and has no other records beside it."""
+    for step in leading_steps(path.text)[0]:
+        if not isinstance(document, dict):
+            return False
+        if step not in document:
+            return not any(map(_has_records, document.values()))
+        document = document[step]
+    return False
+
+
+def _has_records(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
 
 
 def _shape(document: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from engine.declare.blocks import key
 from engine.declare.types import JSON_PATH
-from engine.declare.values import OneOrMore, Scalar
+from engine.declare.values import Boolean, OneOrMore, Scalar
 from engine.jsonpath import KEY, VALUE, JsonPath, compile_path
 
 _FIRST = "Of several paths, the first that leads to one is used; a response of any other shape is a failure, never an "
@@ -37,6 +37,13 @@ class Records:
     )
     values: tuple[JsonPath, ...] = key(
         OneOrMore(JSON_PATH), 'JSONPath of a list of plain values, such as `["red", "blue"]`.', default=()
+    )
+
+    absent_if_empty: bool = key(
+        Boolean(),
+        "Whether the server leaves them out of a response if there are none, as in `{}`. A response that has other "
+        "records instead is a failure.",
+        default=False,
     )
 
     @property

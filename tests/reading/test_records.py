@@ -113,6 +113,30 @@ def test_another_shape_is_a_failure(tmp_path: Path, records: Any, answer: Any, w
         synced(Server(rates=answer), tmp_path, text)
 
 
+def test_a_list_can_be_left_out_when_it_is_empty(tmp_path: Path) -> None:
+    """Declared, the rows that it had are deleted. Otherwise it is a failure, which says what to declare."""
+    text = edited(RATES, replace={"streams.rates.records": "$.data.rates", "streams.rates.fields": {"id": "$.id"}})
+    declared = edited(text, replace={"streams.rates.records": {"list": "$.data.rates", "absent_if_empty": True}})
+    server = Server(rates={"data": {"rates": [{"id": "EUR"}]}})
+    recorder, _ = synced(server, tmp_path, declared)
+    empty: list[Any] = [{}, {"data": {}}, {"data": {"count": 0, "links": []}}]
+    for nothing in empty:
+        server.lists["rates"] = nothing
+        with pytest.raises(Failure, match=r"`records: \{list: \$.data.rates, absent_if_empty: true\}`"):
+            synced(server, tmp_path, text)
+    synced(server, tmp_path, declared, recorder)
+    assert not alive(recorder, "rates")
+
+
+@pytest.mark.parametrize("answer", [{"rate": [{"id": "EUR"}]}, {"rates": "none"}, [], "", {"error": "no such account"}])
+def test_a_list_that_is_not_left_out_but_elsewhere_is_a_failure(tmp_path: Path, answer: Any) -> None:
+    """A path that is misspelt does not make every list empty, nor does an error."""
+    records = {"list": "$.rates", "absent_if_empty": True}
+    text = edited(RATES, replace={"streams.rates.records": records, "streams.rates.fields": {"id": "$.id"}})
+    with pytest.raises(Failure):
+        synced(Server(rates=answer), tmp_path, text)
+
+
 def test_the_records_of_a_parent_can_be_entries(tmp_path: Path) -> None:
     """A stream without an endpoint takes them out of its parent's record; a parent without any has no rows."""
     labels = {
