@@ -24,6 +24,7 @@ _RFC_1123: Final = re.compile(
     rf"(?:[a-z]{{3,9}}, ?)?(\d{{1,2}})[ -]({'|'.join(_MONTHS)})[ -](\d{{4}}) (\d\d):(\d\d)(?::(\d\d))? ?({_OFFSET})?",
     re.ASCII | re.IGNORECASE,
 )
+_DOTNET: Final = re.compile(r"/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/", re.ASCII)  # the offset changes nothing
 _NUMBER: Final = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,30})?", re.ASCII)
 _DIGITS: Final = Context(prec=100)
 
@@ -31,8 +32,9 @@ _DIGITS: Final = Context(prec=100)
 def parse_datetime(text: str) -> datetime:
     """Parse a date and time, with or without an offset. Digits after the microseconds are cut.
 
-    It is in ISO 8601, with ``T``, ``t`` or a space between date and time, or in RFC 1123, as in HTTP headers. The
-    offset can be ``Z``, ``z``, ``UTC`` or ``GMT``.
+    It is in ISO 8601, with ``T``, ``t`` or a space between date and time, in RFC 1123, as in HTTP headers, or in
+    milliseconds since 1970, as servers in .NET write them: ``/Date(1777629600000+0000)/``. The offset can be ``Z``,
+    ``z``, ``UTC`` or ``GMT``.
 
     Raises:
         ValueError: the string has another form.
@@ -53,6 +55,9 @@ def by_pattern(text: str) -> datetime:
         year, _, month, day, hour, minute, second, fraction, offset = iso.groups()
         clock = hour, minute or "0", second or "0", f"{(fraction or '')[:6]:0<6}"
         return _combined(int(year), int(month), int(day), clock, offset)
+    dotnet = _DOTNET.fullmatch(text)
+    if dotnet is not None:
+        return from_epoch(dotnet[1], EPOCH_UNITS["epoch_milliseconds"])
     rfc = _RFC_1123.fullmatch(text)
     if rfc is None:
         raise ValueError("neither ISO 8601 nor RFC 1123")

@@ -78,6 +78,8 @@ SPELLINGS = [
     "Fri, 1 May 2026 10:00 +0000",
     "01 May 2026 12:00:00 +0200",
     "Friday, 01-May-2026 10:00:00 GMT",
+    "/Date(1777629600000)/",
+    "/Date(1777629600000+1300)/",
 ]
 
 
@@ -110,7 +112,7 @@ def test_a_time_without_an_offset_needs_one(text: str) -> None:
     "text",
     ["", "2026-05-01", "2026-05-01T25:00:00Z", "2026-05-01T10:61:00Z", "2026-13-01T10:00:00Z", "05/01/2026 10:00:00Z",
      "2026-05-01T10:00:00 PST", "1777629600", "Fri, 32 May 2026 10:00:00 GMT", "2026-05-01T24:00:01Z",
-     "２０２６-05-01T10:00:00Z"],
+     "２０２６-05-01T10:00:00Z", "/Date(10:00)/", "Date(1777629600000)"],
 )  # fmt: skip
 def test_anything_else_is_no_instant(text: str) -> None:
     """Nothing is guessed."""

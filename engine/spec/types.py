@@ -30,8 +30,8 @@ COLUMN_TYPES: Final[Mapping[str, str]] = {
     "DOUBLE": "a 64-bit number. One with more digits is rounded, which the log counts",
     "NAIVE_DATE": "a date, such as 2024-05-01",
     "NAIVE_DATETIME": "a date and time without an offset",
-    "UTC_DATETIME": "an instant, stored in UTC: a date and time with its offset, in ISO 8601 or RFC 1123. Anything "
-    "else needs `format` or `timezone`",
+    "UTC_DATETIME": "an instant, stored in UTC: a date and time with its offset, in ISO 8601 or RFC 1123, or "
+    "`/Date(1714557600000)/`. Anything else needs `format` or `timezone`",
     "BINARY": "bytes, as a base64 string",
     "XML": "an XML string",
 }
