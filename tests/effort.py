@@ -1,4 +1,4 @@
-"""How many cases a test tries: all in `make test`; in `make unit` a tenth, a third, or pairs of values."""
+"""How many cases a test tries: all in `make test`; in `make unit` a twentieth, a third, or pairs of values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 First = TypeVar("First")
 Second = TypeVar("Second")
 
-QUICK_SHARE = 10
+QUICK_SHARE = 20
 quick = False
 """Set by the option ``--quick`` before any test is imported."""
 times = 1
