@@ -6,18 +6,24 @@ most tests that need no server.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
+import time
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from multiprocessing import Pipe, Value
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Final, NoReturn
 
 import pytest
 
 from tests.forks import FORKS, end_threads
+
+_PATIENCE: Final = 60.0  # seconds that an interrupted worker has for the fixtures that it tears down
+_DIES_WITH_ITS_PARENT: Final = 1  # PR_SET_PDEATHSIG of Linux
 
 Group = Sequence[pytest.Item]
 """Tests that share a fixture, or a single test: what a worker takes at a time."""
@@ -31,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Replace pytest's loop over all tests."""
     if config.getoption("--forks") and not config.option.collectonly:
+        if config.option.usepdb or config.option.trace:
+            raise pytest.UsageError("a debugger needs all tests in one process: add --forks 0")
         FORKS.start()  # its imports take as long as the collection
         config.pluginmanager.register(Workers(config.getoption("--forks")))
 
@@ -50,21 +58,26 @@ class Workers:
         session.config.pluginmanager.getplugin("terminalreporter").showfspath = False  # files take turns
         groups, taken = _groups(session.items), Value("i", 0)
         end_threads()
-        workers = [Worker(session, groups, taken) for _ in range(self._number)]
+        sys.stdout.flush()  # or each worker prints it once more
+        workers: list[Worker] = []
         try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # until all workers can be ended
+            for _ in range(self._number):
+                workers.append(Worker(session, groups, taken))
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             self._report(session, {worker.messages: worker for worker in workers})
         finally:
-            for worker in workers:
-                worker.end()
+            _end(workers)
         return True
 
     def _report(self, session: pytest.Session, workers: dict[Any, Worker]) -> None:
         """Report until all workers are done.
 
         Raises:
-            Interrupted: a worker crashed.
+            Interrupted: a worker crashed, or no worker reported some test.
             Failed: so many tests failed that no other is to start.
         """
+        unreported = {test.nodeid for test in session.items}
         while workers:
             for messages in wait([*workers]):
                 worker = workers[messages]
@@ -72,10 +85,15 @@ class Workers:
                     worker.report()
                 except EOFError:
                     raise session.Interrupted(f"the process of {worker.test} crashed") from None
+                unreported.discard(worker.reported)
                 if worker.is_done:
                     del workers[messages]
                 if session.shouldfail:
                     raise session.Failed(session.shouldfail)
+                if session.shouldstop:
+                    raise session.Interrupted(session.shouldstop)
+        if unreported:
+            raise session.Interrupted(f"no worker ran {min(unreported)}")
 
 
 def _groups(tests: Sequence[pytest.Item]) -> list[Group]:
@@ -93,23 +111,17 @@ class Worker:
     Attributes:
         messages: What it reports.
         test: The test that it runs.
+        reported: The last test that it ran to its end.
         is_done: Whether it has run its last test.
     """
 
     def __init__(self, session: pytest.Session, groups: Sequence[Group], taken: Any) -> None:
         self._hook, self._config = session.config.hook, session.config
         self.messages, theirs = Pipe(duplex=False)
-        self.test, self.is_done = "", False
+        self.test, self.reported, self.is_done, self._has_ended = "", "", False, False
         self._process = os.fork()
         if not self._process:
-            try:
-                _work(session, _taken(groups, taken), theirs)
-            except (KeyboardInterrupt, BrokenPipeError):
-                pass  # it is not needed any more
-            except BaseException:
-                traceback.print_exc(file=sys.__stderr__)
-            finally:
-                os._exit(0)
+            _be_worker(session, _taken(groups, taken), theirs)
         theirs.close()
 
     def report(self) -> None:
@@ -117,25 +129,79 @@ class Worker:
 
         Raises:
             EOFError: the worker crashed.
+            pytest.exit.Exception: a test ended the run.
         """
         name, about = self.messages.recv()
         if name == "report":
             report = self._hook.pytest_report_from_serializable(config=self._config, data=about)
             self._hook.pytest_runtest_logreport(report=report)
+            self.reported = report.nodeid if report.when == "teardown" else self.reported
         elif name == "warning":
+            about["warning_message"] = _warning(*about["warning_message"])
             self._hook.pytest_warning_recorded.call_historic(kwargs=about)
         elif name == "started":
-            self.test = about["nodeid"]
-            self._hook.pytest_runtest_logstart(**about)
+            self.test = about
+        elif name == "exit":
+            pytest.exit(*about)
+        elif name == "crashed":
+            self._config.get_terminal_writer().line(f"\n{about}")
+            raise EOFError
         else:
             self.is_done = True
 
-    def end(self) -> None:
-        """Wait for its end, and for no test that is not needed any more."""
+    def interrupt(self) -> None:
+        """Let it tear down what it set up, and run no other test."""
         self.messages.close()
         if not self.is_done:
             os.kill(self._process, signal.SIGINT)
-        os.waitpid(self._process, 0)
+
+    def has_ended(self) -> bool:
+        """Whether its process has ended."""
+        self._has_ended = self._has_ended or os.waitpid(self._process, os.WNOHANG)[0] != 0
+        return self._has_ended
+
+    def kill(self) -> None:
+        """End its process."""
+        if not self.has_ended():
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+
+
+def _end(workers: Sequence[Worker]) -> None:
+    """Wait for the end of all, and for no test that is not needed any more. Another Ctrl-C kills them."""
+    deadline = time.monotonic() + _PATIENCE
+    try:
+        for worker in workers:
+            worker.interrupt()
+        while not all(worker.has_ended() for worker in workers) and time.monotonic() < deadline:
+            time.sleep(0.005)
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def _be_worker(session: pytest.Session, tests: Iterator[pytest.Item], messages: Connection) -> NoReturn:
+    """Run tests, and end without a return to pytest."""
+    try:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_DIES_WITH_ITS_PARENT, signal.SIGKILL)
+        signal.signal(signal.SIGINT, _interrupt_once)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        _work(session, tests, messages)
+    except (KeyboardInterrupt, BrokenPipeError):
+        pass  # it is not needed any more
+    except pytest.exit.Exception as end:
+        messages.send(("exit", (end.msg, end.returncode)))
+    except BaseException:
+        messages.send(("crashed", traceback.format_exc()))
+    finally:
+        os._exit(0)
+
+
+def _interrupt_once(number: int, frame: object) -> None:
+    """Interrupt the test, and not the teardown of its fixtures: Ctrl-C reaches a worker, and its parent follows."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _taken(groups: Sequence[Group], taken: Any) -> Iterator[pytest.Item]:
@@ -164,7 +230,8 @@ def _work(session: pytest.Session, tests: Iterator[pytest.Item], messages: Conne
             test = following
     finally:
         session._setupstate.teardown_exact(None)
-    messages.send(("done", {}))
+        sys.stdout.flush()
+    messages.send(("done", None))
 
 
 class _Messenger:
@@ -174,13 +241,20 @@ class _Messenger:
         self._config, self._messages = config, messages
         self._tw = terminal._tw  # pytest colors messages as this does
 
-    def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
-        self._messages.send(("started", {"nodeid": nodeid, "location": location}))
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._messages.send(("started", nodeid))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         about = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         self._messages.send(("report", about))
 
     def pytest_warning_recorded(self, warning_message: Any, when: str, nodeid: str, location: Any) -> None:
-        about = {"warning_message": warning_message, "when": when, "nodeid": nodeid, "location": location}
+        name, text = warning_message.category.__name__, str(warning_message.message)
+        parts = (text, name, warning_message.filename, warning_message.lineno)
+        about = {"warning_message": parts, "when": when, "nodeid": nodeid, "location": location}
         self._messages.send(("warning", about))
+
+
+def _warning(message: str, category: str, filename: str, line: int) -> warnings.WarningMessage:
+    """A warning from what pytest shows of it. The rest, such as a socket that was left open, cannot be sent."""
+    return warnings.WarningMessage(message, type(category, (Warning,), {}), filename, line)
