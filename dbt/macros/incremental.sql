@@ -5,8 +5,8 @@
 
 
 {#
-    The rows of a relation that this incremental model may not have: of each connection, those synced since its newest row
-    here, less a margin for rows that Fivetran loads late.
+    The rows of a relation, as `synced`, that this incremental model may not have: of each connection, those synced since
+    its newest row here, less a margin for rows that Fivetran loads late. Ends with conditions, to which `or` adds others.
 
     newest: this model's column with the instant at which its rows were synced.
 #}
@@ -24,9 +24,12 @@
 {%- endmacro %}
 
 
+{# What identifies a run among those of all connections. #}
+{% macro run_key(qualifier='') %}{{ return(dbt.concat([qualifier ~ 'source_relation', "'/'", qualifier ~ 'flow_run_id'])) }}{% endmacro %}
+
+
 {# Deletes the rows of runs that were deleted after they were built. For a post-hook of an incremental model. #}
 {% macro delete_deleted_runs() -%}
-    {%- set key = dbt.concat(['source_relation', "'/'", 'flow_run_id']) -%}
     delete from {{ this }}
-    where {{ key }} in (select {{ key }} from {{ ref('int_prefect__flow_runs') }} where is_deleted)
+    where {{ prefect.run_key() }} in (select {{ prefect.run_key() }} from {{ ref('int_prefect__flow_runs') }} where is_deleted)
 {%- endmacro %}

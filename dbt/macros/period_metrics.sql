@@ -3,7 +3,8 @@
     deployment.
 
     Percentiles cannot be added up, so each grouping has rows of its own. Runs that are deleted keep their group, with counts of
-    0, so that an incremental build replaces it. Durations and lateness have a query each because Redshift does not sort
+    0, so that an incremental build replaces it. It builds the periods with runs that were synced since, and those whose number
+    of runs is another: a re-sync deletes runs and leaves their _fivetran_synced as it was. Durations and lateness have a query each because Redshift does not sort
     by two columns in one.
 #}
 {% macro period_metrics(period) %}
@@ -18,6 +19,18 @@ with runs as (
         from (
             {{ prefect.not_built(ref('int_prefect__flow_runs'), 'last_synced_at') }}
         ) as changed
+        union all
+        select built.{{ date }}
+        from {{ this }} as built
+        inner join (
+            select
+                source_relation,
+                {{ prefect.period_start(period, 'expected_start_time') }} as {{ date }},
+                {{ prefect.count_if('not is_deleted') }} as runs
+            from {{ ref('int_prefect__flow_runs') }}
+            group by 1, 2
+        ) as present on present.source_relation = built.source_relation and present.{{ date }} = built.{{ date }}
+        where built.grouped_by = 'workspace' and built.runs <> present.runs
     )
     {%- endif %}
 

@@ -14,8 +14,8 @@ from dbt.cli.main import dbtRunner
 
 CHANGES = """
 SET schema = 'analytics_one';
--- deleted
-UPDATE flow_runs SET _fivetran_deleted = true, _fivetran_synced = '2026-03-12 11:00:00' WHERE id = 'r1';
+-- deleted by a re-sync, which leaves the other column as it was
+UPDATE flow_runs SET _fivetran_deleted = true WHERE id = 'r1';
 -- retried, and tagged otherwise
 UPDATE flow_runs SET state_type = 'RUNNING', state_name = 'Retrying', state_id = 's6', end_time = NULL, run_count = 2,
     tags = '["other"]', _fivetran_synced = '2026-03-12 11:00:00' WHERE id = 'r2';
@@ -25,6 +25,9 @@ INSERT INTO flow_run_states
 INSERT INTO flow_runs SELECT * REPLACE ('r9' AS id, 's7' AS state_id) FROM flow_runs WHERE id = 'r2';
 INSERT INTO flow_run_states
     VALUES ('s7', 'r9', 'RUNNING', 'Running', '2026-03-10 09:00:00', '2026-03-12 11:00:00', false);
+-- deleted
+UPDATE analytics_several.flow_runs SET _fivetran_deleted = true, _fivetran_synced = '2026-03-12 11:00:00'
+    WHERE workspace_id = 'w1';
 -- without a tag that no other run of the day has
 UPDATE analytics_several.flow_runs SET tags = '["team"]', _fivetran_synced = '2026-03-12 11:00:00'
     WHERE workspace_id = 'w2';

@@ -9,6 +9,8 @@ with flow_runs as (
 
     {% if is_incremental() -%}
     {{ prefect.not_built(ref('base_prefect__flow_runs'), '_fivetran_synced') }}
+        -- A re-sync marks all runs that are gone as deleted, and leaves their _fivetran_synced as it was.
+        or (synced.is_deleted and {{ prefect.run_key('synced.') }} in (select {{ prefect.run_key() }} from {{ this }} where not is_deleted))
     {%- else -%}
     select *
     from {{ ref('base_prefect__flow_runs') }}
