@@ -206,7 +206,7 @@ MISTAKES = [
         "is: [not_in_channel, channel_not_found], means: skip",
         "is: [not_in_channel, channel_not_found], means: ignore",
         "streams.messages.answers.means",
-        '"ignore" is not a meaning; known: wait, empty, skip, unauthorized, failure',
+        '"ignore" is not a meaning; known: wait, empty, skip, expired, unauthorized, failure',
     ),
     (
         "slack",

@@ -125,20 +125,20 @@ def test_a_429_is_waited_out_and_no_row_is_lost(tmp_path: Path, loopback: Loopba
 
 @pytest.mark.scenario("lasting-failure")
 def test_a_429_that_lasts_ends_the_sync_and_moves_no_state(tmp_path: Path, loopback: Loopback) -> None:
-    """After throttled_max. The failure says what the server requested and which key to raise."""
+    """After throttled_max, not after the attempts of a failure. The failure says what the server requested."""
     good = rows_by_offset(orders(25))
     loopback.answer = lambda seen: Reply(status=429) if (seen.json or {}).get("offset", 0) > 0 else good(seen)
     recorder = Recorder()
-    text = edited(ORDERS_ONLY, replace={"api.retry.throttled_max": "200ms"})
+    text = edited(ORDERS_ONLY, replace={"api.retry.throttled_max": "200ms", "api.retry.attempts": 1})
     with pytest.raises(
         Failure,
         match=r"^orders: POST /orders/filter .*offset=9.* at http://127.*: returned 429 Too Many Requests; rate limits "
-        r"would hold up the request for 0 s, more than throttled_max \(0 s\); the server requests no particular wait\. "
-        r"Sync less often, or raise api\.retry\.throttled_max in streams\.yaml\.$",
+        r"would hold up the request for \d+ s, more than throttled_max \(0 s\); the server requests no particular "
+        r"wait\. Sync less often, or raise api\.retry\.throttled_max in streams\.yaml\.$",
     ):
         sync(connection(tmp_path, loopback.url, text, batch_size="10"), {}, recorder, Lines())
     assert "since" not in recorder.state["streams"]["orders"]
-    assert len([s for s in loopback.seen if (s.json or {}).get("offset", 0) > 0]) > 4
+    assert len([s for s in loopback.seen if (s.json or {}).get("offset", 0) > 0]) > 1
 
 
 @pytest.mark.parametrize("times", [1, 2])
