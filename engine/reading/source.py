@@ -69,7 +69,7 @@ class Source:
         own = spec.lookback_of(stream)
         self.lookback: timedelta = own if parent is None else max(own, parent.lookback)
         """How far back each pass looks: children as far as their parent, whose changes lead to them."""
-        self.settling = own / 10
+        self.settling = spec.settling_of(stream)
         """How long children can become visible after their parent changed."""
         self._can_skip = any(answer.means == "skip" for answer in (*stream.answers, *spec.api.answers))
         self.form = stream.form or spec.api.form

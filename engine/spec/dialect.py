@@ -964,3 +964,7 @@ class Spec:
     def lookback_of(self, stream: Stream) -> timedelta:
         """How far back a stream looks for changes."""
         return self.api.lookback if stream.lookback is None else stream.lookback
+
+    def settling_of(self, stream: Stream) -> timedelta:
+        """How long children can become visible after their parent changed."""
+        return self.lookback_of(stream) / 10

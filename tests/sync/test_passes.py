@@ -82,6 +82,21 @@ def test_children_of_a_stream_that_remembers_all_its_keys_arrive(server: InProce
     assert not world.wrong("marks")
 
 
+def test_children_that_become_visible_within_half_a_minute_arrive(server: InProcess, model: Model) -> None:
+    """Whenever the sync comes: a run that has just changed is asked for its steps again."""
+    world = connected(server, model, STREAMS, "runs", "steps")
+    world.sync()
+    for seconds in (1, 15, 29):
+        model.wait(3600)
+        model.move_run(next(reversed(model.tables["runs"])), "FAILED")
+        model.hide("steps", next(reversed(model.tables["steps"])), None, 29)
+        model.wait(seconds)
+        world.sync()
+        model.wait(29)
+        world.sync()
+        assert not world.wrong("steps"), seconds
+
+
 def test_deletions_can_be_switched_off(server: InProcess, model: Model) -> None:
     """The keys that the state remembers are dropped then."""
     world = connected(server, model, STREAMS, "notes")

@@ -22,7 +22,8 @@ def promise(spec: Spec, stream: Stream) -> Iterator[str]:
     if stream.sync_mode == "full_refresh":
         yield from _full_refresh(spec, stream)
         return
-    visible = f"within {_span(spec.lookback_of(stream))}"
+    is_settled = _reads_each_version_once(spec, stream)
+    visible = f"within {_span(spec.settling_of(stream) if is_settled else spec.lookback_of(stream))}"
     if stream.has_instants:
         visible += f" of its `{stream.cursor_field}`"
     elif stream.cursor_field is not None:
@@ -79,7 +80,7 @@ def _found(spec: Spec, stream: Stream, incremental: Incremental) -> Iterator[str
         each = f"each row of {stream.parent.stream}" if stream.parent.stream else "each value in the settings"
         yield f"{every_change}, for which {each} is asked, and all rows of a new one"
     elif stream.source is not None:
-        yield f"{every_change} in rows that belong to {_read_parents(spec, stream.source)}"
+        yield f"{every_change} in rows that belong to {_read_parents(spec, stream, stream.source)}"
     for query in incremental.changes:
         if query is not stream.query_of_each_parent:
             yield query.finds or every_change
@@ -88,14 +89,22 @@ def _found(spec: Spec, stream: Stream, incremental: Incremental) -> Iterator[str
         yield f"{words}, if the server has `{incremental.change_feed.endpoint}`"
 
 
-def _read_parents(spec: Spec, declared: Parent | Related) -> str:
+def _read_parents(spec: Spec, stream: Stream, declared: Parent | Related) -> str:
     """The rows of another stream whose children each sync reads."""
     parent = spec.streams[declared.name]
-    if declared.moves_cursor and parent.cursor_field is not None:
+    if _reads_each_version_once(spec, stream):
         return f"changed {declared.name}"
     if parent.incremental is None:
         return f"any of {declared.name}"
     return f"changed {'or open ' if parent.incremental.open else ''}{declared.name}"
+
+
+def _reads_each_version_once(spec: Spec, stream: Stream) -> bool:
+    """Whether the children of a row of another stream are read once for each change of that row."""
+    declared, parent = stream.source, spec.streams.get(stream.source.name) if stream.source is not None else None
+    if declared is None or parent is None or stream.incremental is None or stream.asks_each_parent:
+        return False
+    return declared.moves_cursor and parent.cursor_field is not None
 
 
 def _reconciled(spec: Spec, stream: Stream, reconcile: Reconcile) -> str:

@@ -83,6 +83,12 @@ NOT_RECONCILED = edited(MODEL, remove=["streams.runs.incremental.reconcile"])
             "Within 24 hours, reconciliation reads the rows of those runs whose change no query found.",
         ),
         (CHILDREN, "steps", "Rows that are deleted on the server stay."),
+        (
+            CHILDREN,
+            "steps",
+            "A sync can miss a change that does not become visible within 30 seconds of its `updated`.",
+        ),
+        (STILL, "steps", "A sync can miss a change that does not become visible within 5 minutes of its `updated`."),
         (STILL, "steps", "  - every change that moves `updated` in rows that belong to changed or open runs"),
         (
             VISITS,
