@@ -198,6 +198,13 @@ class Window:
         """Whether the destination is known to have this version of a row."""
         return version in self._before.recent or version in self._recent
 
+    def start_over(self) -> None:
+        """Note that the whole list is about to be sent to an empty table: no version of a row is there."""
+        self.keys.start_over()
+        self._before = replace(self._before, recent=frozenset())
+        self._recent.clear()
+        self._parents.clear()
+
     def written(self) -> None:
         """Note that the rows which were new have been written."""
         self.keys.written()

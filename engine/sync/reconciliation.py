@@ -251,15 +251,17 @@ class Reconciliation:
         self._check_limit()
         self._source.info("re-sending the whole list to soft-delete rows that are gone")
         mapping, window = self._source.mapping, self._window
-        window.keys.start_over()
+        window.start_over()
         spool: Spool[Row] = Spool()
         with spool as rows:
             try:
                 for batch in read_all(self._source, is_later=window.is_later):
                     records = [keyed for keyed in batch.records if mapping.is_row(keyed[1])]
-                    for key, record in records:
+                    new = [mapping.row(record) for _, record in records]
+                    for (key, record), row in zip(records, new, strict=True):
                         window.observe(key, record)
-                    rows.extend([mapping.row(record) for _, record in records])
+                        window.is_new(row, mapping.cursor(record))
+                    rows.extend(new)
                     self._source.progress.read(len(batch.records), batch.counted)
             except LimitReached as failure:
                 raise LimitReached(f"{failure} {self._in_one_sync}, or declare `deleted: keep`.") from None

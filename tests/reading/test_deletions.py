@@ -175,6 +175,24 @@ def test_a_list_of_more_rows_than_the_state_has_keys_of_is_sent_again_once_a_day
     assert truncates == [1, 0, 1, 0]
 
 
+def test_a_row_that_the_list_lacks_when_it_is_sent_again_arrives_with_the_next_sync(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though this sync has sent it before the truncate, and it has not changed since."""
+    monkeypatch.setattr("engine.reading.known_keys.KEYS_MAX", 4)
+    for _ in range(2):
+        synced(world)
+    world.api.wait(25 * 3600)
+    world.api.misbehaviors.append(outdated(world.api, of_whole_list))
+    world.api.add("notes")
+    world.sync()
+    assert world.warehouse.count("truncate") == 1
+    world.api.misbehaviors.pop()
+    world.api.wait(60)
+    world.sync()
+    assert not world.wrong("notes")
+
+
 # --- streams whose rows have open states, or keys of several columns --------------------------------------------------
 
 
