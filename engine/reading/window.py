@@ -68,6 +68,7 @@ class Window:
         self._recent: dict[bytes, datetime] = {}
         self._not_written: dict[bytes, datetime] = {}
         self._parents: set[bytes] = set()
+        self._has_deleted = False
         self._newest = before.newest if before.since is None else None
         self._newest_parent: datetime | None = None
         self._is_dated = False
@@ -128,7 +129,9 @@ class Window:
 
     def deleted(self, key: Key) -> None:
         """Note that a row was deleted."""
+        self._has_deleted = True
         self._close(key[0])
+        self._closing.discard(key[0])
         self.keys.forget(key)
 
     def _close(self, key: KeyValue) -> None:
@@ -269,6 +272,11 @@ class Window:
 
     # --- states ------------------------------------------------------------------------------------------------------
 
+    @property
+    def _recent_before(self) -> frozenset[bytes]:
+        """The versions that the destination had and has; none once a row was deleted, whose version can be one."""
+        return frozenset() if self._has_deleted else self._before.recent
+
     def _next_since(self) -> datetime | None:
         """From where the next pass looks for changes: the start of this one minus the lookback.
 
@@ -289,7 +297,7 @@ class Window:
         recent = [version for version, at in self._recent.items() if at >= floor]
         recent = [*recent, *self._parents][:RECENT_MAX]
         if self._before.current_pass is not None:
-            recent += list(self._before.recent)[: RECENT_MAX - len(recent)]
+            recent += list(self._recent_before)[: RECENT_MAX - len(recent)]
         return replace(
             self._before,
             since=self._next_since(),
@@ -307,7 +315,7 @@ class Window:
         opened = frozenset(self._open | self._listed | self._closing)
         if self.start is None:
             return replace(self._before, open=opened, keys=self.keys.state())
-        recent = [*self._before.recent, *self._recent][-RECENT_MAX:]
+        recent = [*self._recent_before, *self._recent][-RECENT_MAX:]
         return replace(
             self._before,
             current_pass=PassState(self.start, position, self.last),

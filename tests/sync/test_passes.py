@@ -13,7 +13,7 @@ from tests.effort import some
 from tests.hostile.api import Misbehavior
 from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, both, dated, numbered, respond
 from tests.hostile.model import STREAMS, Model
-from tests.hostile.world import World
+from tests.hostile.world import Killed, World
 from tests.in_process import InProcess
 from tests.specs import edited
 
@@ -149,6 +149,28 @@ def test_a_reconciliation_that_fails_undoes_nothing(server: InProcess, model: Mo
     assert state["since"] > model.at(minutes=10)
     assert state["reconcile"]["position"]
     assert world.warehouse.tables["runs"][first]["state"] == "RUNNING"
+
+
+@pytest.mark.parametrize("seconds", [10, 3600])
+def test_an_open_row_that_a_killed_sync_deleted_is_sent_again_when_it_returns(server: InProcess, seconds: int) -> None:
+    """Though it has not changed since it was sent, just now or long ago: it was hidden for a moment."""
+    for killed_at in range(3, 6):
+        model = Model().filled()
+        world = connected(server, model, STREAMS, "runs")
+        hidden = model.make_run("RUNNING")
+        model.wait(seconds)
+        for _ in range(2):
+            world.sync()
+            model.wait(60)
+        row = model.tables["runs"].pop(hidden)
+        model.make_run()
+        world.warehouse.killed_at = killed_at
+        world.sync(stopped_by=(Killed,), checkpoint_rows=1)
+        world.warehouse.killed_at = None
+        model.tables["runs"][hidden] = row
+        for _ in range(2):  # the first goes on behind the open rows
+            world.sync()
+        assert not world.wrong("runs"), killed_at
 
 
 @pytest.mark.parametrize("requests", some(range(1, 24)))
