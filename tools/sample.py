@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -31,6 +31,10 @@ class Sample:
 
     rows: list[Record]
     only_page: int | None = None
+
+
+class _NextRejected(RequestRejected):
+    """The server accepts the first page, so not its size is wrong, but what the request of the second has."""
 
 
 def sample(
@@ -71,8 +75,8 @@ def sample(
     with PageReader(client, 1, on_request) as pages:
         try:
             return _sample(pages, spec, small, rows, log, parents, second_page)
-        except RequestRejected:
-            if small == stream:
+        except RequestRejected as rejected:
+            if small == stream or isinstance(rejected, _NextRejected):
                 raise
             return _sample(pages, spec, stream, rows, log, parents, second_page)
 
@@ -90,7 +94,7 @@ def _sample(
     if source.parent is None or parents is None:
         batches = read_all(source, ahead=False)
         batch = next(batches, Batch())
-        following = [*islice(batches, 1)] if second_page else None
+        following = _following(batches) if second_page else None
         found = [record for _, record in batch.records if source.mapping.is_row(record)][:rows]
         is_only = following is not None and not any(one.records for one in following)
         return Sample(found, len(batch.records) if is_only else None)
@@ -103,6 +107,14 @@ def _sample(
     if second_page:
         next(of_parents, None)
     return Sample(found[:rows])
+
+
+def _following(batches: Iterator[Batch]) -> Sequence[Batch]:
+    """The second page, if there is one."""
+    try:
+        return [*islice(batches, 1)]
+    except RequestRejected as rejected:
+        raise _NextRejected(str(rejected)) from None
 
 
 def _newest_window(stream: Stream, now: datetime) -> Stream:

@@ -772,3 +772,17 @@ def test_the_next_page_is_where_the_token_leads(
         text = edited(CURSOR, replace={"streams.orders.pagination.token": token}) if token != "$.next" else CURSOR
         assert check(tmp_path, loopback, text=text) == code
     assert words in capsys.readouterr().out
+
+
+def test_a_rejected_second_page_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A list that fits a page of the declared size is not read with that size instead, which would hide it."""
+
+    def answer(seen: Seen) -> Reply:
+        if "cursor" in seen.query:
+            return Reply({"detail": "no filter beside a cursor"}, 400)
+        size = seen.json["limit"]
+        return Reply({"results": orders(20)[:size], **({"next": "c"} if size < 20 else {})})
+
+    with Loopback(answer) as loopback:
+        assert check(tmp_path, loopback, text=CURSOR) == 1
+    assert "no filter beside a cursor" in capsys.readouterr().out
