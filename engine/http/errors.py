@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -233,12 +234,14 @@ class ErrorMapping:
 
     def credentials_remedy(self, status: int) -> str:
         """What to do about a 401 or 403, with the setting that was used and those that were set in vain."""
-        styles = self._api.authentication
-        if not styles:
+        styles, in_headers = self._api.authentication, self._keys_in_headers
+        if not styles and not in_headers:
             return "The server requires authentication; add api.authentication to streams.yaml"
-        if self._style is None:
+        if styles and self._style is None:
             return f"The server requires authentication; set {self.named('api.authentication')}"
-        setting = self.named(f"api.authentication[{self._style}]" if len(styles) > 1 else "api.authentication")
+        part = f"api.authentication[{self._style}]" if len(styles) > 1 else "api.authentication"
+        names = dict.fromkeys([*self._resolved.settings_behind(part), *in_headers])
+        setting = f"{' and '.join(names)} in the configuration" if names else self.named(part)
         unused = [
             self.settings_behind(f"api.authentication[{index}]")
             for index, style in enumerate(styles)
@@ -247,6 +250,12 @@ class ErrorMapping:
         note = f"; {' and '.join(unused)} is set too, and not used" if unused else ""
         is_valid, has = ("are valid", "have") if " and " in setting else ("is valid", "has")
         return f"Check that {setting} {is_valid if status == 401 else f'{has} the required permission'}{note}"
+
+    @property
+    def _keys_in_headers(self) -> Sequence[str]:
+        """The secret settings in `api.headers`: an API can need a second key beside that of its authentication."""
+        declared = self._resolved.spec.configuration
+        return [name for name in self._resolved.settings_behind("api.headers") if declared[name].secret]
 
     def excerpt(self, text: str) -> str:
         """The start of what the server sent. Secrets are removed first: the cut could leave half of one."""

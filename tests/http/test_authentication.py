@@ -113,6 +113,19 @@ def test_a_401_names_the_setting_that_was_used(
     assert hint in str(caught.value)
 
 
+def test_a_403_names_a_second_key_in_a_header(tmp_path: Path, loopback: Loopback) -> None:
+    """Either can be wrong. A version, which is no secret, cannot."""
+    settings = {
+        "configuration.app_key": {"description": "The application's key.", "secret": True},
+        "configuration.since": {"description": "The version."},
+        "api.headers": {"X-App-Key": "${app_key}", "X-Version": "${since}"},
+    }
+    loopback.answer = lambda seen: Reply({"detail": "no"}, status=403)
+    text = edited(FULL_SHOP, add=settings)
+    with pytest.raises(Unauthorized, match="Check that api_key and app_key in the configuration have the required"):
+        run(full_shop(tmp_path, loopback.url, text, api_key="k3y", app_key="s3cond", since="v1"))
+
+
 @pytest.mark.parametrize(
     ("text", "headers"),
     [
