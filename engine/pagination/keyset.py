@@ -54,9 +54,10 @@ _TIED: Final = "+"  # in no position of another style
 class Keyset(Placed):
     """Each page starts where the last one ended, by a filter on a timestamp that never changes for a row.
 
-    The request has its inclusive bounds, `$from` and `$to`, and names the ascending sort by that timestamp. `$size` is
-    sent as `limit`, unless the request writes it out. If more rows share a timestamp than fit a page, they are read as
-    `tie_breaker` says.
+    The request has its inclusive bounds, `$from` and, if the server has it, `$to`, and names the ascending sort by that
+    timestamp. `$size` is sent as `limit`, unless the request writes it out. If more rows share a timestamp than fit a
+    page, they are read as `tie_breaker` says. An incremental stream can be read by its `cursor_field`: a row that
+    changes meanwhile comes later in the list, or in the next sync.
     """
 
     resumable: ClassVar[bool] = True

@@ -32,6 +32,9 @@ class Link(Ends):
     The link's path and parameters are used, with those of the stream's `query` that it lacks. The request goes to this
     server, whatever host the link names: a server behind a proxy may not know its own address, and the API key must not
     be sent to another. A link to another path on another host is a failure.
+
+    Links to numbered pages are no better than `page_number` without a `total`: rows deleted during the read can hide
+    others.
     """
 
     resumable: ClassVar[bool] = False

@@ -39,7 +39,8 @@ class PageNumber(Counted):
     They are sent as `page` and `page_size`, in the body of a POST request or the query of a GET request, unless the
     request writes them out: `query: {per_page: $size}`. The order must be stable: name a sort in the stream's body or
     query. Pages do not overlap, so rows inserted or deleted during the read can hide others. With `total`, the read
-    starts over until it has as many rows as the server counts. If the server has another style, prefer that.
+    starts over until it has as many rows as the server counts. If the server has another style, prefer that, unless
+    its links or tokens are page numbers, too.
     """
 
     usual: ClassVar[Mapping[str, str]] = {"size": "page_size", "page": "page"}
