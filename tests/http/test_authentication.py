@@ -210,12 +210,15 @@ def test_threads_share_a_csrf_token(tmp_path: Path, loopback: Loopback) -> None:
 
 @pytest.mark.parametrize("status", [404, 403, 422])
 def test_a_server_without_csrf_protection(tmp_path: Path, loopback: Loopback, status: int) -> None:
-    """No token is fetched. If a 403 has another cause, the failure quotes that response."""
+    """No token is fetched. If a 403 has another cause, the failure quotes that response, which is requested once."""
     run(full_shop(tmp_path, loopback.url))
     assert "/api/token" not in {seen.path for seen in loopback.seen}
+    loopback.seen.clear()
     loopback.answer = lambda seen: Reply({"detail": "Not yours."}, status=status if "token" in seen.path else 403)
     with pytest.raises(Unauthorized, match=r"returned 403 Forbidden: .*Not yours\."):
         run(full_shop(tmp_path, loopback.url))
+    paths = [seen.path for seen in loopback.seen]
+    assert len(paths) == len(set(paths)), paths
 
 
 @pytest.mark.parametrize("answer", [{"token": None}, {"token": "a\nb"}, {"token": ""}, {}, []])

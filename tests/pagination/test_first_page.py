@@ -77,6 +77,10 @@ def test_what_proves_nothing_is_the_end(style: Token | Link, second: Page) -> No
     [
         (TOKEN, page(3)),
         (TOKEN, page(4, {"paging": None})),
+        (
+            Token(token=in_response("$.paging[*].next"), query={"after": "$token"}, page_size=4),
+            page(4, {"paging": None}),
+        ),
         (TOKEN, page(4, {"paging": {"next": ""}})),
         (LINK, page(4, {"links": {"next": None}})),
         (Token(token=in_response("X-Next"), query={"after": "$token"}), page(10)),
@@ -91,7 +95,7 @@ def test_what_proves_nothing_is_the_end(style: Token | Link, second: Page) -> No
             page(4, {"n": 4}),
         ),
     ],
-    ids=["short", "null above", "empty", "null", "no size", "one row", "more", "end", "total"],
+    ids=["short", "null above", "null above any", "empty", "null", "no size", "one row", "more", "end", "total"],
 )
 def test_no_second_request_confirms_what_is_clear(style: Token | Link, first: Page) -> None:
     """A page that is not full, a response that says there is no other, and a size that the server decides."""

@@ -176,9 +176,10 @@ def test_a_page_can_be_empty_if_others_follow() -> None:
             assert [key for key, _ in paginator.advance(page(keys, document))] == keys
         assert paginator.request is None
         paginator = style.paginate(GET)
+        for _ in range(100):
+            paginator.advance(page([], {"pages": 10**9, "more": True}))
         with pytest.raises(ReadFailure, match="101 pages in a row are empty"):
-            for _ in range(101):
-                paginator.advance(page([], {"pages": 10**9, "more": True}))
+            paginator.advance(page([], {"pages": 10**9, "more": True}))
 
 
 def test_a_number_of_pages_that_is_too_low_is_not_believed() -> None:

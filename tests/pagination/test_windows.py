@@ -12,6 +12,7 @@ import pytest
 from dev.testbed.loopback import Reply, Seen
 from engine.failures import Failure, LimitReached
 from engine.instants import format_instant, parse_instant
+from engine.pagination.windows import Windows
 from engine.sync import sync
 from tests.in_process import InProcess
 from tests.shop import Lines, Recorder, connection
@@ -113,6 +114,13 @@ def test_windows_that_are_read_at_once_are_not_more(tmp_path: Path, days: int) -
         synced(bank, tmp_path, Recorder(), {**start, **concurrency})
         sent.append(sum(seen.query["page"] == ["1"] for seen in bank.seen))
     assert sent == [sent[0]] * 4
+
+
+@pytest.mark.parametrize(("days", "parts"), [(0, 1), (6, 1), (30, 3), (99, 3)])
+def test_a_time_of_several_windows_is_cut_into_as_many_parts_as_are_read_at_once(days: int, parts: int) -> None:
+    """So the requests of a long history do not wait for each other."""
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    assert len(Windows(at_most=7 * DAY).parts(now - days * DAY, now, most=3)) == parts
 
 
 def test_a_window_that_is_refused_is_halved(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ class Forge:
         self.now = START
         self.issues: dict[str, list[dict[str, Any]]] = {}
         self.missing: set[str] = set()
+        self.missing_once: set[str] = set()
         self.refuse: Callable[[str], bool] = lambda path: False
         self.seen: list[tuple[str, str | None]] = []
         for name in names:
@@ -85,7 +86,8 @@ class Forge:
         self.seen.append((path, since and since[:10]))
         if self.refuse(path):
             return Reply({}, 403, headers=date)
-        if path in self.missing:
+        if path in self.missing or path in self.missing_once:
+            self.missing_once.discard(path)
             return Reply({"message": "Not Found"}, 404, headers=date)
         if not path:
             return Reply([{"id": name, "full_name": name} for name in self.issues], headers=date)
@@ -193,6 +195,18 @@ def test_a_parent_that_was_skipped_is_read_from_the_beginning(tmp_path: Path) ->
     synced(forge, tmp_path, text, recorder)
     assert forge.asked()["acme/web/issues"] is None
     assert alive(recorder, "issues")["acme/web#0"]["updated"] == START + timedelta(days=0.5)
+
+
+def test_a_parent_whose_children_were_found_at_the_second_request_is_known(tmp_path: Path) -> None:
+    """Its list was read to its end, so the next pass asks only for what has changed since."""
+    forge = Forge("acme/api", "acme/web")
+    forge.missing_once = {"acme/web/issues"}
+    recorder, _ = synced(forge, tmp_path, STREAMS)
+    assert alive(recorder, "issues").keys() == {f"acme/{repo}#{n}" for repo in ("api", "web") for n in (0, 1)}
+    forge.asked()
+    synced(forge, tmp_path, STREAMS, recorder)
+    since = "2025-12-31"
+    assert forge.asked() == {"": None, "acme/api/issues": since, "acme/web/issues": since}
 
 
 def test_each_parent_can_be_read_newest_first(tmp_path: Path) -> None:

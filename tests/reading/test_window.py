@@ -62,6 +62,22 @@ def test_the_newest_change_that_is_known_is_never_an_older_one_than_before() -> 
     assert changes.newest == minutes(30)
 
 
+def test_the_newest_change_of_a_first_pass_is_remembered_until_reconciliation_begins() -> None:
+    """If the clock was ahead of it, later changes are among the rows that look as if they had been read."""
+    state = one_pass(StreamState(), 0, {"a": minutes(-3), "b": minutes(-9)})[1]
+    assert state.newest == minutes(-3)
+    assert one_pass(state, 10, {"c": minutes(5)})[1].newest == minutes(-3)
+
+
+def test_a_row_that_is_closed_before_it_was_written_need_not_be_listed() -> None:
+    """Rows that wait for the state to list them cost a checkpoint."""
+    changes = Window(StreamState(), LOOKBACK, is_open=lambda record: bool(record["open"]))
+    changes.observe(("a",), {"open": True})
+    changes.observe(("b",), {"open": True})
+    changes.observe(("a",), {"open": False})
+    assert (changes.unlisted_count, changes.open) == (1, frozenset(["b"]))
+
+
 def test_a_row_that_becomes_visible_late_is_sent() -> None:
     """Its cursor is before the start of the last pass, but within the lookback."""
     _, state = one_pass(StreamState(), 0, {})

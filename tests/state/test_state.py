@@ -253,6 +253,7 @@ def test_the_state_stays_under_16_kilobytes() -> None:
         {"since": "0001-01-01T00:00:00+23:00"},
         {"since": format_instant(SINCE), "pass": {"began": format_instant(SINCE), "position": 5}},
         {"since": format_instant(SINCE), "made_by": ["x"]},
+        {"since": format_instant(SINCE), "recent": "AAAA#AAAA"},
     ],
 )
 def test_a_state_of_wrong_values_is_refused(stream: dict[str, Any]) -> None:
