@@ -53,6 +53,7 @@ class ChangesPass:
         last: The greatest cursor of the rows so far, if cursors are no instants: what ``$since`` is then.
         seen: The keys of all records that the pass found.
         covered: For each query that was read to its end, the interval of ``filters_by`` in which it found every row.
+        left_out: The failures of what could not be read and is left to reconciliation.
     """
 
     source: Source
@@ -67,6 +68,7 @@ class ChangesPass:
     last: Counter = None
     seen: set[Hashable] = field(default_factory=set)
     covered: dict[str, Interval] = field(default_factory=dict)
+    left_out: list[Failure] = field(default_factory=list)
     _began: datetime | None = None
     _responses: int = 0
 
@@ -79,10 +81,14 @@ class ChangesPass:
         return self._shared() if self._can_share(position) else self._run(position)
 
     def run_for_children(self, stream: str, position: str | None) -> Iterator[Found]:
-        """The same for a stream that reads the children of these rows. What another stream has found will do."""
+        """The same for a stream that reads the children of these rows.
+
+        What another stream has found will do, unless it left to reconciliation what these rows need.
+        """
         self.source.children.discard(stream)
         found = self.source.changes
-        if position is None and found is not None and found.since <= self.since and found.found.join():
+        is_whole = found is not None and (self.reconciled or not found.left_out)
+        if position is None and found is not None and is_whole and found.since <= self.since and found.found.join():
             yield from found.found.read()
             self.covered.update(found.covered)
         else:
@@ -96,7 +102,7 @@ class ChangesPass:
         # The last passes of those streams began at the same time, but by other estimates of the server's clock.
         self.since = shifted(self.since, -CLOCK_RESOLUTION)
         reading = SharedReading(self._run(for_children=True))
-        self.source.changes = SharedChanges(self.since, reading, self.covered)
+        self.source.changes = SharedChanges(self.since, reading, self.covered, self.left_out)
         reading.join()
         return reading.read()
 
@@ -380,6 +386,7 @@ class ChangesPass:
         """Raise a failure again that would meet every stream, or that only reading the whole list makes up for."""
         if ends_sync(failure) or isinstance(failure, ChangesExpired) or not self.reconciled:
             raise failure
+        self.left_out.append(failure)
 
     def _what_becomes_of(self, changes: str) -> str:
         return f"reconciliation finds {changes}" if self.reconciled else f"nothing else finds {changes}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
+from engine.failures import Failure
 from engine.reading.batch import Batch, DeletedRow
 from engine.state import Interval
 
@@ -109,8 +110,12 @@ class SharedReading(Generic[Item]):
 
 @dataclass(frozen=True)
 class SharedChanges:
-    """What a pass over the changes of a stream since an instant finds, and the intervals that it covers at its end."""
+    """What a pass over the changes of a stream since an instant finds.
+
+    ``covered``: the intervals that it covers at its end. ``left_out``: the failures of what is left to reconciliation.
+    """
 
     since: datetime
     found: SharedReading[Batch | DeletedRow]
     covered: Mapping[str, Interval]
+    left_out: Sequence[Failure]

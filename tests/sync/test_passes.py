@@ -230,12 +230,13 @@ def test_a_pass_over_children_of_children_goes_on_where_it_stopped(
 
 
 @pytest.mark.parametrize("path", ["/events/filter", "PAUSED_DESC"])
+@pytest.mark.parametrize("streams", [["steps"], ["runs", "steps"]])
 def test_children_that_are_not_reconciled_need_everything_that_finds_their_parents(
-    server: InProcess, model: Model, path: str
+    server: InProcess, model: Model, path: str, streams: list[str]
 ) -> None:
     """If a change feed or an optional query fails, the reconciliation of the parents does not find their children."""
     text = edited(STREAMS, replace={"streams.steps.incremental": {}})
-    world = connected(server, model, text, "steps")
+    world = connected(server, model, text, *streams)
     world.sync()
     model.wait(600)
     run = next(key for key, run in model.tables["runs"].items() if run["state"] == "COMPLETED")
