@@ -22,7 +22,8 @@ examples:
 Builds the models of dbt/ in the file, into the schema analytics_prefect, and writes one page that loads nothing.
 Needs dbt and altair: `make report` installs them into .venv-dbt. Exit code 0: written. 2: the page could not be made.
 """
-_ENVIRONMENT: Final = PROJECT / ".venv-dbt" / "bin" / "python"
+_ENVIRONMENT: Final = PROJECT / ".venv-dbt"
+_DAYS_MAX: Final = 3650
 
 
 def add_to(commands: Any) -> None:
@@ -35,8 +36,8 @@ def add_to(commands: Any) -> None:
     ):
         said = f"{what} (default: files/{file})"
         parser.add_argument(name, type=Path, default=Path("files") / file, metavar="FILE", help=said)
-    days = "the days before the last sync (default: 28)"
-    parser.add_argument("--days", type=positive, default=28, metavar="N", help=days)
+    days = f"the days before the last sync, at most {_DAYS_MAX:,} (default: 28)"
+    parser.add_argument("--days", type=_days, default=28, metavar="N", help=days)
     parser.add_argument("--no-build", action="store_true", help="use the models of dbt/ that are in the file")
     parser.set_defaults(run=run)
 
@@ -53,10 +54,16 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
+def _days(text: str) -> int:
+    if positive(text) > _DAYS_MAX:
+        raise argparse.ArgumentTypeError(f"expected at most {_DAYS_MAX:,}")
+    return int(text)
+
+
 def _interpreter() -> Path:
     """The interpreter that has dbt and altair."""
-    if _ENVIRONMENT.exists():
-        return _ENVIRONMENT
+    if (_ENVIRONMENT / ".done").exists():  # which `make` writes last
+        return _ENVIRONMENT / "bin" / "python"
     if all(importlib.util.find_spec(name) for name in ("altair", "dbt", "duckdb", "vl_convert")):
         return Path(sys.executable)
     raise CommandError("the report needs dbt and altair; install them into .venv-dbt: make report")

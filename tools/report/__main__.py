@@ -34,11 +34,25 @@ def main() -> int:
     except (NoModels, NotBuilt, duckdb.Error) as error:
         print(f"{options.warehouse}: {error}", file=sys.stderr)
         return 2
+    try:
+        _write(options.output, page)
+    except OSError as error:
+        print(f"cannot write {options.output}: {error.strerror}", file=sys.stderr)
+        return 2
     for answer in found:
         print(f"{answer.title}: {answer.finding}")
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(page, "utf-8")
     return 0
+
+
+def _write(output: Path, page: str) -> None:
+    """Write the page whole, or leave what is there."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    part = output.with_name(f".{output.name}.part")
+    try:
+        part.write_text(page, "utf-8")
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from tools.report.page import Page, render
 from tools.report.parts import Answer
 from tools.report.tiles import tiles
 from tools.report.warehouse import Warehouse
-from tools.report.words import day, minute
+from tools.report.words import between, minute
 
 
 def html(warehouse: Warehouse, answers: Iterable[Answer], source: str) -> str:
@@ -19,7 +19,7 @@ def html(warehouse: Warehouse, answers: Iterable[Answer], source: str) -> str:
         "SELECT count(*) AS runs, count(DISTINCT (source_relation, flow_id)) AS flows FROM runs "
         f"WHERE {warehouse.within}"
     )
-    period = f"{day(warehouse.since)} to {day(warehouse.until)}, {warehouse.until.year}"
+    period = between(warehouse.since, warehouse.until)
     page = Page(
         summary=f"{counted(row['runs'], 'runs')} of {counted(row['flows'], 'flows')}, {period}",
         as_of=minute(warehouse.until),

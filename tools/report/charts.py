@@ -22,7 +22,7 @@ _LINE: Final = 26  # pixels of a line of bars or cells
 _HEIGHT: Final = 210  # of other charts
 _LABEL: Final = 72  # of a label of a period, with space around it
 _NAME: Final = 320  # of a name, at most
-_TICKS: Final = (0.01, 0.1, 1, 10, 60, 600, 3_600, 36_000, 360_000, 3_600_000)  # seconds
+_TICKS: Final = (0.01, 0.1, 1, 10, 60, 600, *(3_600 * 10**power for power in range(7)))  # seconds
 _DURATION: Final = (
     "datum.value < 60 ? datum.value + ' s' : datum.value < 3600 ? datum.value / 60 + ' min' : datum.value / 3600 + ' h'"
 )

@@ -8,20 +8,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
+from tools.report.warehouse import first_day
+
 PROJECT: Final = Path(__file__).resolve().parents[2]
-SCHEMA: Final = "analytics_prefect"
-"""The schema of the models: that of dbt/profiles.yml, and the suffix of dbt/dbt_project.yml."""
 
 _CONNECTIONS: Final = """
 SELECT table_schema FROM information_schema.columns
 WHERE table_name = 'flow_runs' AND column_name = '_fivetran_synced' ORDER BY table_schema
 """
 _SHOWN: Final = 15  # lines of dbt's output
+_RESERVED: Final = frozenset({"main", "system", "temp"})  # names of DuckDB's own, which files cannot have
 
 
 class NotBuilt(RuntimeError):
@@ -29,12 +31,16 @@ class NotBuilt(RuntimeError):
 
 
 def build(warehouse: Path, days: int) -> None:
-    """Build the models, as of the last sync, in the file with the tables.
+    """Build the models from scratch, as of the last sync, in the file with the tables.
+
+    What an earlier build left there can be of a file with another name, or of connections that it no longer has.
 
     Raises:
-        NotBuilt: the file has no flow runs, or dbt failed.
+        NotBuilt: the file has no flow runs or a name that DuckDB reserves, or dbt failed.
         duckdb.Error: it is not a DuckDB file, or another process uses it.
     """
+    if warehouse.stem in _RESERVED:
+        raise NotBuilt(f'DuckDB has a catalog of its own called "{warehouse.stem}"; rename the file')
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         given = variables(connection, days)
     with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +59,7 @@ def build(warehouse: Path, days: int) -> None:
 def _command(given: Mapping[str, Any]) -> Sequence[str]:
     dbt, project = Path(sys.executable).with_name("dbt"), PROJECT / "dbt"
     places = ["--project-dir", str(project), "--profiles-dir", str(project), "--target", "duckdb"]
-    return [str(dbt), "--quiet", "--no-use-colors", "run", *places, "--vars", json.dumps(given)]
+    return [str(dbt), "--quiet", "--no-use-colors", "run", "--full-refresh", *places, "--vars", json.dumps(given)]
 
 
 def _settings(folder: str) -> Mapping[str, str]:
@@ -67,20 +73,21 @@ def variables(connection: duckdb.DuckDBPyConnection, days: int) -> Mapping[str, 
     if not schemas:
         raise NotBuilt("the warehouse has no table flow_runs that a sync wrote")
     tables = {row[0] for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+    now = _last_synced(connection, schemas)
     return {
         "prefect_schema": schemas[0],
         "prefect_sources": [{"schema": schema} for schema in schemas] if len(schemas) > 1 else [],
         "prefect__using_flow_run_states": "flow_run_states" in tables,
-        "prefect__recent_days": days,
-        "prefect__now": _last_synced(connection, schemas),
+        "prefect__recent_days": days if now is None else (now.date() - first_day(now.date(), days)).days + 1,
+        "prefect__now": now and f"{now:%Y-%m-%d %H:%M:%S}",
     }
 
 
-def _last_synced(connection: duckdb.DuckDBPyConnection, schemas: Sequence[str]) -> str | None:
-    """When a sync last wrote a run, in UTC."""
+def _last_synced(connection: duckdb.DuckDBPyConnection, schemas: Sequence[str]) -> datetime | None:
+    """When a sync last wrote a run, in UTC, without an offset."""
     tables = " UNION ALL ".join(f"SELECT _fivetran_synced AS synced FROM {_quoted(one)}.flow_runs" for one in schemas)
     connection.execute("SET TimeZone = 'UTC'")
-    row = connection.execute(f"SELECT strftime(max(synced), '%Y-%m-%d %H:%M:%S') FROM ({tables})").fetchone()
+    row = connection.execute(f"SELECT CAST(max(synced) AS TIMESTAMP) FROM ({tables})").fetchone()
     return row[0] if row else None
 
 

@@ -23,7 +23,7 @@ def _failed(warehouse: Warehouse) -> Tile:
     period = failures(warehouse, warehouse.within)
     detail = (
         f"{day['failed']:,} of {counted(day['ended'], 'runs')}; "
-        f"{share(period['failed'], period['ended'])} in {warehouse.length} days"
+        f"{share(period['failed'], period['ended'])} in {counted(warehouse.length, 'days')}"
     )
     return Tile(
         "failed in the last 24 hours", share(day["failed"], day["ended"]), detail, day["failed"] > 0, "outcomes"

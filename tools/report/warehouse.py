@@ -12,10 +12,12 @@ from typing import Any, Final, Literal
 
 import duckdb
 
-from engine.nouns import counted
-from tools.report.models import SCHEMA
+from tools.report.words import in_days
 
 Grain = Literal["day", "week", "month"]
+
+SCHEMA: Final = "analytics_prefect"
+"""The schema of the models: that of dbt/profiles.yml, and the suffix of dbt/dbt_project.yml."""
 
 _ENHANCED: Final = "prefect__flow_runs_enhanced"
 _COLUMNS: Final = 35  # periods that a chart has room for
@@ -86,8 +88,7 @@ class Warehouse:
     @cached_property
     def since(self) -> datetime:
         """The start of the period: a midnight, at which the first column of a chart begins."""
-        first = self.until.date() - timedelta(days=self.days - 1)
-        return datetime.combine(_first_day(first, self.grain), time.min)
+        return datetime.combine(first_day(self.until.date(), self.days), time.min)
 
     @property
     def length(self) -> int:
@@ -102,12 +103,12 @@ class Warehouse:
     @property
     def recent_days(self) -> str:
         """How people call the time since then."""
-        return f"the last {counted(max(1, round(self.length / 4)), 'days')}"
+        return f"the last {in_days(max(1, round(self.length / 4)))}"
 
     @property
     def grain(self) -> Grain:
         """What a chart over time has a place for."""
-        return "day" if self.days <= _COLUMNS else "week" if self.days <= 7 * _COLUMNS else "month"
+        return _grain(self.days)
 
     @property
     def within(self) -> str:
@@ -118,10 +119,19 @@ class Warehouse:
     def periods(self) -> list[str]:
         """The days, weeks (from Monday) or months of the period, by their first days, as ISO dates."""
         days = (self.since.date() + timedelta(days=number) for number in range(self.length))
-        return list(dict.fromkeys(str(_first_day(day, self.grain)) for day in days))
+        return list(dict.fromkeys(str(_start(day, self.grain)) for day in days))
 
 
-def _first_day(day: date, grain: Grain) -> date:
+def first_day(last: date, days: int) -> date:
+    """The first day of a period of so many days, or of the week or month in which that is if charts show those."""
+    return _start(last - timedelta(days=days - 1), _grain(days))
+
+
+def _grain(days: int) -> Grain:
+    return "day" if days <= _COLUMNS else "week" if days <= 7 * _COLUMNS else "month"
+
+
+def _start(day: date, grain: Grain) -> date:
     if grain == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if grain == "month" else day
@@ -150,7 +160,7 @@ def of(connection: duckdb.DuckDBPyConnection, days: int) -> Warehouse:
         [_ENHANCED, SCHEMA],
     ).fetchone()
     if found is None:
-        raise NoModels(f"there is no {_ENHANCED} in the warehouse")
+        raise NoModels(f"there is no {_ENHANCED} in the warehouse; leave out --no-build")
     schema = '"{}"'.format(found[0].replace('"', '""'))
     connection.execute(f"SET schema = {schema}")
     warehouse = Warehouse(connection, days, found[0])

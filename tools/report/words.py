@@ -68,6 +68,25 @@ def day(moment: date | datetime) -> str:
     return f"{moment:%b} {moment.day}"
 
 
+def between(first: date, last: date) -> str:
+    """A period by its first and last days.
+
+    >>> between(date(2026, 1, 2), date(2026, 11, 3)), between(date(2026, 12, 20), date(2027, 1, 16))
+    ('Jan 2 to Nov 3, 2026', 'Dec 20, 2026 to Jan 16, 2027')
+    """
+    year = f", {first.year}" if first.year < last.year else ""
+    return f"{day(first)}{year} to {day(last)}, {last.year}"
+
+
+def in_days(days: int) -> str:
+    """The length of a period, after "the" or "the last".
+
+    >>> in_days(1), in_days(28)
+    ('day', '28 days')
+    """
+    return "day" if days == 1 else f"{days:,} days"
+
+
 def minute(moment: datetime | None) -> str:
     """An instant in UTC, to the minute.
 

@@ -16,11 +16,21 @@ def test_a_warehouse_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().err == f"there is no {missing}; name the DuckDB file of a sync: --warehouse FILE\n"
 
 
+def test_a_period_without_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten years have room in a chart, and no calendar has a million."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", "--days", "3651"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith("argument --days: expected at most 3,650\n")
+
+
 def test_an_environment_that_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message is the command that installs it."""
-    monkeypatch.setattr(report, "_ENVIRONMENT", tmp_path / "python")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").touch()  # an installation that was interrupted
+    monkeypatch.setattr(report, "_ENVIRONMENT", tmp_path)
     (tmp_path / "my.duckdb").touch()
     assert main(["report", "--warehouse", str(tmp_path / "my.duckdb")]) == 2
     assert capsys.readouterr().err.endswith("install them into .venv-dbt: make report\n")

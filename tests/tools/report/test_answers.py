@@ -55,7 +55,8 @@ HEALTHY: Row = {"flow_name": "etl", "deployment_name": "a", "health": "healthy",
 @pytest.mark.parametrize(
     ("changes", "finding"),
     [
-        ([{}], "The last run of each deployment succeeded, of 1."),
+        ([{}], "The last run of the only deployment succeeded."),
+        ([{}, {}], "The last run of each of the 2 deployments succeeded."),
         ([{}, {"health": "paused"}], "No deployment is failing."),
         ([{}, {"health": "failing", "failure_streak": 3}], "1 of 2 deployments is failing: etl / a, 3 times in a row."),
         ([{"health": "late"}], "No deployment is failing. etl / a is late."),
@@ -118,7 +119,9 @@ def test_the_hour_at_which_runs_are_late_is_named() -> None:
     assert found.finding.endswith(
         "100% of them were due between 15:00 and 15:59 UTC, when one run in ten is late by 2 min."
     )
-    assert lateness.answer(warehouse([run()])).finding == "None of 1 run started more than 30 seconds late."
+    assert lateness.answer(warehouse([run()] * 2)).finding == "None of 2 runs started more than 30 seconds late."
+    once = lateness.answer(warehouse([run(), run(lateness_seconds=120.0)]))
+    assert once.finding == "1 of 2 runs started more than 30 seconds late (50%)."
 
 
 def test_what_runs_waited_for_is_summed_up() -> None:
@@ -166,6 +169,30 @@ def test_a_pool_that_reached_its_limit_is_named() -> None:
     assert pools.answer(warehouse([run()], work_pool_load=endless)).finding.startswith("No work pool has a limit.")
 
 
+def test_what_has_not_run_yet_has_no_bar() -> None:
+    """Tags and tasks of runs that have just started."""
+    tag = {"date_day": NOW.date(), "tag_name": "a", "runs": 1, "completed_runs": 0, "failed_runs": 0, "run_seconds": 0}
+    task = {"flow_name": "etl", "task_key": "load", "task_runs": 1, "failed_task_runs": 0, "crashed_task_runs": 0}
+    found = warehouse([run("RUNNING")], tag_usage=[tag], task_hotspots=[{**task, "run_seconds": 0.0, "retries": 0}])
+    for answer, finding in (
+        (tags.answer(found), "No run with a tag ran in this period."),
+        (tasks.answer(found), "No task ran in this period."),
+    ):
+        assert (answer.finding, answer.charts) == (finding, []) and answer.table is not None
+
+
+def test_one_run_is_no_plural() -> None:
+    """The first report of a new connection reads as well as any other; so does one over a day."""
+    of_today = warehouse([run(due=NOW - HOUR)], days=1)
+    assert tiles(of_today)[0].detail == "0 of 1 run; 0% in 1 day"
+    found = [answer(warehouse([run()])).finding for answer in (outcomes.answer, durations.answer, lateness.answer)]
+    assert found == ["The only run that ended succeeded.", "The only run took 60 s.", "The only run started 3 s late."]
+    failed = causes.answer(warehouse([run("FAILED", state_message="boom")]))
+    assert failed.finding == "The only run that failed says “boom”."
+    (line,) = {row["tip"] for row in durations.answer(warehouse([run()])).charts[0].rows if row["name"] == "p50"}
+    assert line == "Nov 25: p50 of 1 run was 60 s"
+
+
 def test_the_tag_that_takes_the_most_is_named() -> None:
     """Of all the time, not of the sum of tags: a run can have several."""
     usage = {"date_day": (NOW - DAY).date(), "runs": 1, "completed_runs": 1, "failed_runs": 0, "run_seconds": 60.0}
@@ -182,9 +209,11 @@ def test_the_longest_stuck_run_is_named() -> None:
     rows = [{**row, "stuck_seconds": 90_000.0, "usual_seconds_p99": 600.0}, {**row, "stuck_seconds": 60.0}]
     found = stuck.answer(warehouse([run()], stuck_runs=rows))
     assert found.finding == (
-        "2 runs are stuck. The longest is amber-otter of etl / a: running too long, for 25 h; "
+        "2 runs are stuck. The longest is amber-otter of etl / a, running too long for 25 h; "
         "99 of 100 take less than 10 min."
     )
+    one = stuck.answer(warehouse([run()], stuck_runs=rows[1:]))
+    assert one.finding.startswith("1 run is stuck: amber-otter of etl / a, running too long for 60 s")
 
 
 def test_a_warehouse_without_runs_has_answers() -> None:

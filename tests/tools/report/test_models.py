@@ -38,6 +38,30 @@ def test_several_connections_are_united() -> None:
     assert found["prefect__now"] == "2026-11-26 01:00:00"
 
 
+def test_models_look_back_as_far_as_the_page() -> None:
+    """Which begins with a whole week if its charts show weeks."""
+    assert variables(synced("tester"), 28)["prefect__recent_days"] == 28
+    assert variables(synced("tester"), 180)["prefect__recent_days"] == 186
+
+
+def test_models_are_built_from_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier build of a file left counts twice once it has another name. If dbt fails, its output is shown."""
+    (tmp_path / "dbt").write_text('#!/bin/sh\necho "$@"\nexit 1\n', "utf-8")
+    (tmp_path / "dbt").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with duckdb.connect(str(tmp_path / "warehouse.db")) as connection:
+        connection.execute("CREATE TABLE flow_runs AS SELECT now() AS _fivetran_synced")
+    with pytest.raises(NotBuilt, match=r"dbt failed:\n--quiet .*run --full-refresh"):
+        build(tmp_path / "warehouse.db", 28)
+
+
+def test_a_name_that_duckdb_reserves(tmp_path: Path) -> None:
+    """No query can say which catalog it means."""
+    duckdb.connect(str(tmp_path / "main.db")).close()
+    with pytest.raises(NotBuilt, match="rename the file"):
+        build(tmp_path / "main.db", 28)
+
+
 def test_a_file_that_no_sync_wrote(tmp_path: Path) -> None:
     """It says so before dbt starts."""
     with pytest.raises(NotBuilt, match="no table flow_runs"):

@@ -92,6 +92,14 @@ def test_it_is_small_and_hard_names_are_text(report: Report) -> None:
     assert "价格 🚀" in found.text and "\u202e" not in html and "\x07" not in html
 
 
+def test_a_page_that_cannot_be_written(report: Report, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The message says why, and nothing is left."""
+    arguments = ["report", "--no-build", "--warehouse", str(report.warehouse), "--output", str(tmp_path)]
+    assert main(arguments) == 2
+    assert capfd.readouterr().err == f"cannot write {tmp_path}: Is a directory\n"
+    assert not list(tmp_path.parent.glob(".*.part"))
+
+
 @pytest.fixture(scope="module")
 def browser() -> str:
     """A Chromium, and a folder for how the page looks in it."""

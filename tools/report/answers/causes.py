@@ -41,7 +41,8 @@ def _finding(causes: Sequence[Row]) -> str:
     first, failed = causes[0], sum(row["runs"] for row in causes)
     if failed > 1 == first["runs"]:
         return f"{failed:,} runs failed, each for a reason of its own."
-    return f"{first['runs']:,} of {counted(failed, 'runs')} that failed say “{name(first['message'])}”."
+    which = "The only run that failed says" if failed == 1 else f"{first['runs']:,} of {failed:,} runs that failed say"
+    return f"{which} “{name(first['message'])}”."
 
 
 def _table(causes: Sequence[Row]) -> Table:

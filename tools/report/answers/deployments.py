@@ -47,7 +47,9 @@ def _finding(health: Sequence[Row]) -> str:
         return "There are no deployments."
     found = {kind: [row for row in health if row["health"] == kind] for kind in _HEALTH}
     failing, late = found["failing"], found["late"]
-    text = f"The last run of each deployment succeeded, of {len(health):,}."
+    text = "The last run of the only deployment succeeded."
+    if len(health) > 1:
+        text = f"The last run of each of the {len(health):,} deployments succeeded."
     if failing:
         of = f"{len(failing):,} of {counted(len(health), 'deployments')} {is_or_are(failing)} failing"
         text = f"{of}: {listed([_streak(row) for row in failing])}."

@@ -56,6 +56,8 @@ def _finding(warehouse: Warehouse, ran: Row, figures: Sequence[Row]) -> str:
     if not ran["runs"]:
         return "No run has run to its end in this period."
     p50, p90, p99 = map(duration, ran["p"])
+    if ran["runs"] == 1:
+        return f"The only run took {p50}."
     text = f"Half of the runs take less than {p50}, nine of ten less than {p90}, and 99 of 100 less than {p99}."
     slower = max(filter(_is_slower, figures), key=_added, default=None)
     if slower is None:

@@ -44,11 +44,13 @@ def _finding(hours: Sequence[Row]) -> str:
     runs, late = sum(row["runs"] for row in hours), sum(row["late"] for row in hours)
     if not runs:
         return "No run started in this period."
+    if runs == 1:
+        return f"The only run started {duration(hours[0]['p90'])} late."
     if not late:
-        return f"None of {counted(runs, 'runs')} started more than 30 seconds late."
-    text = f"{late:,} of {counted(runs, 'runs')} started more than 30 seconds late ({share(late, runs)})."
+        return f"None of {runs:,} runs started more than 30 seconds late."
+    text = f"{late:,} of {runs:,} runs started more than 30 seconds late ({share(late, runs)})."
     worst = max(hours, key=lambda row: row["late"])
-    if worst["late"] < _PEAK * late:
+    if worst["late"] < max(2, _PEAK * late):
         return text
     of_them = (
         f"{share(worst['late'], late)} of them were due between {worst['hour']:02}:00 and {worst['hour']:02}:59 UTC"
@@ -63,7 +65,8 @@ def _by_hour(hours: Sequence[Row]) -> Chart:
             "value": row["late"],
             "order": 0,
             "color": "series-1",
-            "tip": f"{row['hour']:02}:00: {row['late']:,} of {row['runs']:,} runs late; p90 {duration(row['p90'])}",
+            "tip": f"{row['hour']:02}:00: {row['late']:,} of {counted(row['runs'], 'runs')} late; "
+            f"p90 {duration(row['p90'])}",
         }
         for row in hours
     ]

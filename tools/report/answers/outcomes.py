@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine.nouns import counted
 from tools.report.parts import Answer, Chart, Row, Table, numbers
 from tools.report.warehouse import Warehouse
-from tools.report.words import on, share
+from tools.report.words import in_days, on, share
 
 OUTCOMES: Final = ("failed", "crashed", "cancelled", "completed", "open")
 """From the bottom of a column: failures stand on the axis, so that those of several days can be compared."""
@@ -59,7 +59,7 @@ def _finding(warehouse: Warehouse, counts: Sequence[Row], totals: Mapping[str, i
     if not ended:
         return "No run ended in this period."
     if not failed:
-        return f"None of the {counted(ended, 'runs')} that ended failed."
+        return "The only run that ended succeeded." if ended == 1 else f"None of the {ended:,} runs that ended failed."
     text = f"{failed:,} of {counted(ended, 'runs')} failed ({share(failed, ended)}){_before(warehouse)}."
     worst, outcomes = max(_by_period(counts).items(), key=lambda one: failed_of(one[1]))
     bad, of = failed_of(outcomes)
@@ -73,7 +73,7 @@ def _before(warehouse: Warehouse) -> str:
     row = failures(warehouse, f"expected_start_time >= TIMESTAMP '{start}' AND NOT {warehouse.within}")
     if not row["ended"] or row["first"] >= start + timedelta(days=1):
         return ""
-    return f", after {share(row['failed'], row['ended'])} in the {warehouse.length} days before"
+    return f", after {share(row['failed'], row['ended'])} in the {in_days(warehouse.length)} before"
 
 
 def _chart(warehouse: Warehouse, counts: Sequence[Row]) -> Chart:

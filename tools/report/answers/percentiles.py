@@ -25,9 +25,9 @@ def lines(warehouse: Warehouse, seconds: str, title: str) -> Chart:
         found.pop()  # a day that is not over has no percentiles that can be compared
     rows: list[dict[str, Any]] = []
     for row in found:
-        when, runs = on(row["period"], warehouse.grain), row["runs"]
+        when, runs = on(row["period"], warehouse.grain), counted(row["runs"], "runs")
         for number, (percentile, value) in enumerate(zip(NAMES, row["p"], strict=True), start=1):
-            tip = f"{when}: {percentile} of {runs:,} runs was {duration(value)}"
+            tip = f"{when}: {percentile} of {runs} was {duration(value)}"
             rows.append({"at": str(row["period"]), "name": percentile, "value": max(value, _LEAST), "tip": tip})
             rows[-1] |= {"color": f"series-{number}", "last": row is found[-1]}
     return Chart(

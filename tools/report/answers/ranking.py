@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from engine.nouns import counted
 from tools.report.parts import Chart
 from tools.report.words import name, total
 
 Parts = dict[str, float]
 
 
-def bars(seconds: Iterable[tuple[str, str, float]], colors: Mapping[str, str], title: str, most: int = 10) -> Chart:
-    """Stacked bars of seconds.
+def bars(
+    seconds: Iterable[tuple[str, str, float]], colors: Mapping[str, str], title: str, most: int = 10
+) -> list[Chart]:
+    """A chart of stacked bars of seconds, if there are any.
 
     Args:
         seconds: For each label and part of it, the seconds.
@@ -28,11 +31,11 @@ def bars(seconds: Iterable[tuple[str, str, float]], colors: Mapping[str, str], t
     shown = ranked[:most]
     if others := ranked[most:]:
         sums = {part: sum(parts.get(part, 0) for _, parts in others) for part in colors}
-        shown.append((f"{len(others):,} others", sums))
+        shown.append((counted(len(others), "others"), sums))
     rows = [row for label, parts in shown for row in _bar(label, parts, colors)]
     used = {part for row in rows if (part := row["part"])}
     legend = {part: color for part, color in colors.items() if part in used} if len(colors) > 1 else {}
-    return Chart(kind="bars", title=title, alt=f"Bars: {_said(shown)}.", rows=rows, legend=legend)
+    return [Chart(kind="bars", title=title, alt=f"Bars: {_said(shown)}.", rows=rows, legend=legend)] if rows else []
 
 
 def _bar(label: str, parts: Parts, colors: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine.nouns import counted
 from tools.report.parts import Answer, Row, Table, numbers
 from tools.report.warehouse import Warehouse
-from tools.report.words import duration, is_or_are, minute, name
+from tools.report.words import duration, minute, name
 
 _ROWS: Final = 15
 _STUCK: Final = """
@@ -37,9 +36,9 @@ def _finding(rows: list[dict[str, Any]]) -> str:
     longest = rows[0]
     usual = longest["usual_seconds_p99"]
     known = f"; 99 of 100 take less than {duration(usual)}" if usual and longest["state_type"] == "RUNNING" else ""
-    text = f"{counted(len(rows), 'runs')} {is_or_are(rows)} stuck."
+    text = "1 run is stuck:" if len(rows) == 1 else f"{len(rows):,} runs are stuck. The longest is"
     which = f"{name(longest['flow_run_name'])} of {name(longest['label'])}"
-    return f"{text} The longest is {which}: {longest['reason']}, for {duration(longest['stuck_seconds'])}{known}."
+    return f"{text} {which}, {longest['reason']} for {duration(longest['stuck_seconds'])}{known}."
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -33,7 +33,7 @@ def answer(warehouse: Warehouse) -> Answer:
         note="Time spent running, by the teams, projects or customers that runs are tagged with. A run with several "
         "tags counts for each.",
         model="prefect__tag_usage",
-        charts=[bars(seconds, {"": "series-1"}, "Time spent running")] if tagged else [],
+        charts=bars(seconds, {"": "series-1"}, "Time spent running") if tagged else [],
         table=_table(rows) if tagged else None,
     )
 
@@ -42,6 +42,8 @@ def _finding(tagged: Sequence[Row], all_seconds: float) -> str:
     if not tagged:
         return "No run has a tag."
     first = tagged[0]
+    if not first["seconds"]:
+        return "No run with a tag ran in this period."
     used = f"{total(first['seconds'])} of {total(all_seconds)} ({share(first['seconds'], all_seconds)})"
     return f"{name(first['label'])} takes the most time: {used}, in {counted(first['runs'], 'runs')}."
 

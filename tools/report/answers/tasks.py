@@ -8,7 +8,7 @@ from typing import Final
 from tools.report.answers.ranking import bars
 from tools.report.parts import Answer, Row, Table, numbers
 from tools.report.warehouse import Warehouse
-from tools.report.words import cell, duration, name, share, total
+from tools.report.words import cell, duration, in_days, name, share, total
 
 _ROWS: Final = 20
 _TASKS: Final = """
@@ -27,11 +27,11 @@ def answer(warehouse: Warehouse) -> Answer:
         name="tasks",
         title="Which tasks take the time",
         finding=_finding(rows),
-        note=f"Task runs that were due in the last {warehouse.length} days. p90: nine of ten took less."
+        note=f"Task runs that were due in the last {in_days(warehouse.length)}. p90: nine of ten took less."
         if rows
         else "Without task runs here: is task_runs left out of the setting `streams` of the connection?",
         model="prefect__task_hotspots",
-        charts=[bars(seconds, {"": "series-1"}, "Time spent running")] if rows else [],
+        charts=bars(seconds, {"": "series-1"}, "Time spent running"),
         table=_table(rows) if rows else None,
     )
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.nouns import counted
 from tools.report.answers.ranking import bars
-from tools.report.parts import Answer, Chart, Row, Table, numbers
+from tools.report.parts import Answer, Row, Table, numbers
 from tools.report.warehouse import Warehouse
 from tools.report.words import cell, name, share, total
 
@@ -51,13 +51,9 @@ def answer(warehouse: Warehouse) -> Answer:
         if has
         else "Add flow_run_states to the setting `streams` of the connection. It takes one request for each run.",
         model="prefect__state_time",
-        charts=[_chart(waits)] if waits else [],
+        charts=bars(((row["label"], row["wait"], row["seconds"]) for row in waits), _WAITS, "Time spent waiting for"),
         table=_table(waits) if waits else None,
     )
-
-
-def _chart(waits: Sequence[Row]) -> Chart:
-    return bars(((row["label"], row["wait"], row["seconds"]) for row in waits), _WAITS, "Time spent waiting for")
 
 
 def _seconds(rows: Sequence[Row], wait: str | None = None) -> float:
