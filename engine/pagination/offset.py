@@ -43,7 +43,8 @@ class Offset(Counted):
 
     They are sent as `offset` and `limit`, in the body of a POST request or the query of a GET request, unless the
     request writes them out: `query: {skip: $offset}`. Pages overlap by one row, so that rows inserted or deleted during
-    the read cannot hide others. The order must be stable: name a sort in the stream's body or query. With `total`,
+    the read cannot hide others; a server that accepts only multiples of the page size needs `page_number` with
+    `$offset`. The order must be stable: name a sort in the stream's body or query. With `total`,
     `more` or `end`, the last page is not requested a second time to confirm that it is the last, unless it is full.
     """
 

@@ -37,14 +37,15 @@ class PageNumber(Counted):
     """Page numbers, `$page`, and a page size, `$size`. The list ends with an empty page, or where the response says so.
 
     They are sent as `page` and `page_size`, in the body of a POST request or the query of a GET request, unless the
-    request writes them out: `query: {per_page: $size}`. The order must be stable: name a sort in the stream's body or
+    request writes them out: `query: {per_page: $size}`. In place of a number, a request can have `$offset`, for servers
+    whose offsets must be multiples of the page size. The order must be stable: name a sort in the stream's body or
     query. Pages do not overlap, so rows inserted or deleted during the read can hide others. With `total`, the read
     starts over until it has as many rows as the server counts. If the server has another style, prefer that, unless
     its links or tokens are page numbers, too.
     """
 
     usual: ClassVar[Mapping[str, str]] = {"size": "page_size", "page": "page"}
-    variables: ClassVar[tuple[str, ...]] = ("size", "page")
+    variables: ClassVar[tuple[str, ...]] = ("size", "page", "offset")
 
     page_size: int = key(Integer(1), "Number of rows per page.", default=100)
     first: int = key(Integer(0, 1), "The number of the first page.", default=1)
@@ -61,12 +62,24 @@ class PageNumber(Counted):
         template = self.placed(request)
 
         def page_at(size: int, pages: int, rows: int) -> Request:
-            return self.page(template, {"size": size, "page": self.first + pages}, is_first=pages == 0)
+            return self.numbered(template, self.first + pages, size)
 
         def is_last(page: Page, size: int, pages: int, rows: int) -> bool:
             return self.is_last_of(page, pages) or self.is_short_and_last(page, rows, size)
 
         return UnjoinedPaginator(self.page_size, page_at, is_last)
+
+    def sized(self, request: Request) -> Request:
+        """The request with its page's size and number, unless it has these, or the offset in place of the number."""
+        if not request.uses("offset"):
+            return super().sized(request)
+        return request if request.uses("size") else request.with_keys({self.usual["size"]: "$size"})
+
+    def numbered(self, template: Request, number: int, size: int) -> Request:
+        """The request of a page."""
+        before = number - self.first
+        values = {"size": size, "page": number, "offset": before * size}
+        return self.page(template, values, is_first=before == 0)
 
     def is_last_of(self, page: Page, number: int) -> bool | None:
         """Whether a response says that it is the last page, the numbered one from 1 on; None if it says neither."""
@@ -117,8 +130,7 @@ class _PageNumberPaginator:
 
     def _go_to(self, number: int) -> None:
         self._number = number
-        values = {"size": self._size, "page": number}
-        self.request: Request | None = self._style.page(self._template, values, is_first=number == self._style.first)
+        self.request: Request | None = self._style.numbered(self._template, number, self._size)
 
     def shrink(self) -> bool:
         """Divide the pages, so that the rows before this one fill whole pages, too."""

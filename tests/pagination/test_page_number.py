@@ -45,6 +45,28 @@ def test_reads_every_row_once(first: int, count: int, total: Any) -> None:
     assert read(style, lambda p, s: (rows[(p - first) * s : (p - first + 1) * s], count)) == rows
 
 
+@pytest.mark.parametrize(
+    ("style", "size"), [(PageNumber(page_size=6), "page_size"), (PageNumber(page_size=6, query={"n": "$size"}), "n")]
+)
+def test_a_page_can_have_its_offset_in_place_of_its_number(style: PageNumber, size: str) -> None:
+    """For servers that reject an offset which is no multiple of the page size, also once pages are smaller."""
+    request = replace(GET, query={"sort": "id", "skip": "$offset"})
+    paginator = style.paginate(request)
+    offsets = []
+    for keys in ([*range(6)], None, [*range(6, 9)], []):
+        query = sent(paginator.request).query
+        offsets.append((query["skip"], query[size]))
+        assert {*query} == {"sort", "skip", size}
+        if keys is None:
+            assert paginator.shrink()
+        else:
+            paginator.advance(page(keys))
+    assert offsets == [(0, 6), (6, 6), (6, 3), (9, 3)]
+    unjoined = style.paginate_unjoined(request)
+    unjoined.advance(page([1]))
+    assert sent(unjoined.request).query["skip"] == 6
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_with_a_total_no_row_that_exists_throughout_is_lost(seed: int) -> None:
     """Rows that are deleted during the read move others to pages that were already read; the read starts over."""
