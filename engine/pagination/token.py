@@ -7,7 +7,7 @@ Servers end a list in several ways. A token that was sent before is the end if t
 just sent, or if the response says that there is no more. Otherwise it is a failure, because the list would never end.
 
 A paginator can resume at a token as long as the server accepts it. Positions have the form ``ROWS@TOKEN``, with the
-number of rows before it. A ``#`` before the token means that it is a number.
+number of rows before it. A ``#`` before the token means that it is no string, but another JSON value.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from engine.pagination.first_page import FirstPage, says_no_more
 from engine.pagination.paginator import IsLater, Paginator
 from engine.pagination.placed import PAGE_SIZE, halved, parameter_of
 from engine.requests import KeyedRecord, Page, Request
+from engine.variables import variables_in
 
 _MAX_ROUNDS: Final = 10
 
@@ -40,6 +41,7 @@ class Token(Ends):
 
     Instead, `last` can take the token from the last record of each page. The request of the next page has it as
     `$token`, anywhere in its query or body: `query: {cursor: $token}`. That of the first page is the same without it.
+    In a body, a token can be a list or an object, such as the `search_after` of Elasticsearch.
     Of a link, only the token is used, and sent to the API's own base URL: a server behind a proxy may not know its own
     address, and the API key must not be sent to another.
     """
@@ -81,7 +83,7 @@ class Token(Ends):
         """The token that a page has, or its last record; None if it has none."""
         if self.last is None:
             token = value_at(self.token, page) if self.token is not None else None
-            return None if token is False or token in ("", 0) else token
+            return None if token is False or token in ("", 0, [], {}) else token
         if not page.records:
             return None
         token = self.last.get(page.records[-1][1])
@@ -137,7 +139,7 @@ class _TokenPaginator:
             self.request = self._check_end(page)
         else:
             self.request = self._following(token)
-            if page.is_secret(str(token)):
+            if page.is_secret(_text(token)):
                 self.position = None
         return new
 
@@ -185,13 +187,20 @@ class _TokenPaginator:
             if is_last is False:
                 raise ReadFailure(f"there are more pages, and {style.source} is missing")
             return None
-        if isinstance(token, bool) or not isinstance(token, (str, int, float, Decimal)):
+        if isinstance(token, bool) or not isinstance(token, self._types):
             raise ReadFailure(f"{style.source} is neither a string nor a number")
         if isinstance(token, str) and "://" in token and style.last is None:
             token = self._parameter(token)
-        if str(token) in self._tokens and _is_end(page, repeats_last=str(token) == self._last_token):
+        text = _text(token)
+        if text in self._tokens and _is_end(page, repeats_last=text == self._last_token):
             return None
         return token
+
+    @property
+    def _types(self) -> tuple[type, ...]:
+        """The types of tokens. In a body, a token can have parts, such as the values that the last record sorts by."""
+        in_body = any(variable.name == "token" for variable in variables_in(self._following_pages.body or {}))
+        return (str, int, float, Decimal, list, dict) if in_body else (str, int, float, Decimal)
 
     def _start_round(self) -> None:
         self._rounds += 1
@@ -203,13 +212,13 @@ class _TokenPaginator:
         self._start_over()
 
     def _following(self, token: Any) -> Request:
-        text = str(token)
+        text = _text(token)
         if text in self._tokens:
             raise ReadFailure(f"{self._style.source} is that of an earlier page: the list would never end")
         self._tokens.add(text)
         self._last_token = text
-        number = "" if isinstance(token, str) else "#"
-        self.position = f"{self._rows_before + len(self._seen)}@{number}{quote(text, safe='')}"
+        mark = "" if isinstance(token, str) else "#"
+        self.position = f"{self._rows_before + len(self._seen)}@{mark}{quote(text, safe='')}"
         return self._following_pages.bind({"token": token})
 
     @property
@@ -232,8 +241,13 @@ class _TokenPaginator:
             raise ReadFailure(f'{self._style.source} is a link without the parameter "{name}"') from None
 
 
+def _text(token: Any) -> str:
+    """A token as text."""
+    return json.dumps(token, sort_keys=True) if isinstance(token, (list, dict)) else str(token)
+
+
 def _token_at(position: str) -> Any:
-    """The token in a position: a string, or a number after ``#``."""
+    """The token in a position: a string, or another JSON value after ``#``."""
     if not position.startswith("#"):
         return unquote(position)
     try:

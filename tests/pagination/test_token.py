@@ -257,6 +257,26 @@ def test_a_last_record_that_names_no_page_is_a_failure(pages: Any, words: str) -
             paginator.advance(Page([(str(one), one) for one in records], {"has_more": True}))
 
 
+@pytest.mark.parametrize("parts", [[1714557600000, "a,b"], {"id": "a", "at": 2.5}])
+def test_a_token_in_a_body_can_have_parts(parts: Any) -> None:
+    """What the last record sorts by, or its key. A read resumes at it, and it is an end once it is repeated."""
+    by_sort = Token(last=compile_path("$.sort"), body={"search_after": "$token"})
+    paginator = by_sort.paginate(FIRST)
+    paginator.advance(Page([(1, {"sort": parts})], {}))
+    for one in (paginator, by_sort.paginate(FIRST, paginator.position)):
+        assert sent(one.request).body == {"limit": 2, "search_after": parts}
+    with pytest.raises(ReadFailure, match="is that of an earlier page"):
+        paginator.advance(Page([(2, {"sort": parts})], {}))
+
+
+@pytest.mark.parametrize("empty", [[], {}])
+def test_a_token_without_parts_is_none(empty: Any) -> None:
+    """The list ends."""
+    paginator = Token(token=in_response("$.next"), body={"after": "$token"}).paginate(FIRST)
+    paginator.advance(Page([(1, {})], {"next": empty}))
+    assert paginator.request is None
+
+
 def test_a_url_of_the_last_record_is_the_token_itself() -> None:
     """Only a link that the response has leads to the next page."""
     paginator = BY_LAST.paginate(FIRST)
