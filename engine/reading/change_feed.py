@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
@@ -74,14 +74,15 @@ class FeedReader:
         looked_up = set(self.open)
         at, last = split(position)
         for page in self._pages(at):
+            yield Batch((), page.asked_at)
             keys = self._keys_named_on(page)
             done = next((number for number, key in enumerate(keys, start=1) if _mark(key) == last), 0)
             unseen = [key for key in keys[done:] if (key,) not in self.seen and key not in looked_up]
             looked_up.update(unseen)
             for batch in self._look_up_named(unseen):
                 yield replace(batch, position=joined(at, batch.position or last))
-            at, last = page.list_request.paginator.position, ""
-            yield Batch((), page.asked_at, at)
+            at, last = page.position, ""
+            yield Batch((), position=at)
 
     def _held(self, path: JsonPath) -> Iterator[Batch]:
         """The rows whose records the feed has. It is read in one go, so that no older record follows a newer.
@@ -109,16 +110,14 @@ class FeedReader:
         except MissingKey:
             return None
 
-    def _pages(self, position: str | None) -> Iterator[ListPage]:
-        request = self.source.request(self.feed.body, self.feed.query, self.feed.endpoint).bind({"since": self.since})
-
-        def pages(start: str | None) -> Iterator[ListPage]:
-            paginator = self.feed.pagination.paginate(request, start)
-            records = Records(list=(self.feed.records,))
-            return self.source.read([ListRequest(paginator, records, self.feed.own_key.get, form=self.source.form)])
-
+    def _pages(self, position: str | None) -> Iterator[Batch]:
+        """The pages of the feed: what another stream has requested will do, unless this is to be resumed."""
+        if position is None:
+            pages = self.source.lists.changes(self.source.stream.name, self.since, partial(self._requested, None))
+        else:
+            pages = self._requested(position, self.since)
         records = named = 0
-        for page in resuming(pages, position, self.feed.pagination):
+        for page in pages:
             found = [*map(first_of(self.feed.paths), self._records_on(page))]
             records, named = records + len(found), named + sum(value is not None for value in found)
             yield page
@@ -128,9 +127,20 @@ class FeedReader:
                 f"{self.feed.endpoint} returned {counted(records, 'records')}, none with a value at {paths}"
             )
 
-    def _records_on(self, page: ListPage) -> Iterator[Record]:
+    def _requested(self, position: str | None, since: datetime) -> Iterator[Batch]:
+        request = self.source.request(self.feed.body, self.feed.query, self.feed.endpoint).bind({"since": since})
+
+        def pages(start: str | None) -> Iterator[ListPage]:
+            paginator = self.feed.pagination.paginate(request, start)
+            records = Records(list=(self.feed.records,))
+            return self.source.read([ListRequest(paginator, records, self.feed.own_key.get, form=self.source.form)])
+
+        for page in resuming(pages, position, self.feed.pagination):
+            yield Batch(page.new, page.asked_at, page.list_request.paginator.position)
+
+    def _records_on(self, page: Batch) -> Iterator[Record]:
         """The records of a page that count."""
-        return (record for _, record in page.new if all(condition.holds(record) for condition in self.feed.where))
+        return (record for _, record in page.records if all(condition.holds(record) for condition in self.feed.where))
 
     def _look_up_named(self, keys: Sequence[KeyValue]) -> Iterator[Batch]:
         """The records of these keys. Keys that the server rejects are left out, which halving the request finds.
@@ -148,7 +158,7 @@ class FeedReader:
             last = _mark(group[-1])
             yield Batch((), position=last)
 
-    def _keys_named_on(self, page: ListPage) -> Sequence[KeyValue]:
+    def _keys_named_on(self, page: Batch) -> Sequence[KeyValue]:
         """The keys that a page names, each once."""
         names = map(first_of(self.feed.names), self._records_on(page))
         named = [str(name) for name in names if type(name) in (str, int)]

@@ -1,4 +1,4 @@
-"""What several streams of a sync read, such as a parent's list: requested once, and kept on disk for the others."""
+"""A parent's list, changes or a change feed, which several streams of a sync read: requested once, and kept on disk."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Generic, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
 
 from engine.failures import Failure
+from engine.instants import shifted
 from engine.reading.batch import Batch, DeletedRow
+from engine.reading.window import CLOCK_RESOLUTION
 from engine.state import Interval
 
 _IN_MEMORY: Final = 2 * 2**20  # bytes; longer lists go to a temporary file
+_EARLIER: Final = timedelta(minutes=5)  # the share of a sync after which streams that it reads in turn began
 _MAX_BYTES: Final = 2**30  # a longer list is requested by each stream that reads it
 
 Item = TypeVar("Item", bound="Batch | DeletedRow")
@@ -25,11 +28,14 @@ class SharedLists:
 
     Args:
         readers: By the name of a stream, how many streams read its list.
+        feeds: By the name of a stream, what its change feed requests. Streams for which it is the same share it.
     """
 
-    def __init__(self, readers: Mapping[str, int]) -> None:
+    def __init__(self, readers: Mapping[str, int], feeds: Mapping[str, Any] = {}) -> None:
         self._readers = dict(readers)
+        self._feeds = feeds
         self._lists: dict[str, SharedReading[Batch]] = {}
+        self._changes: list[tuple[Any, datetime, SharedReading[Batch]]] = []
         self._lock = threading.Lock()
 
     def read(self, stream: str, batches: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
@@ -42,10 +48,35 @@ class SharedLists:
                 shared = self._lists[stream] = shared or SharedReading(batches())
         return shared.read() if shared is not None and shared.join() else batches()
 
+    def changes(self, stream: str, since: datetime, batches: Callable[[datetime], Iterator[Batch]]) -> Iterator[Batch]:
+        """The batches of a stream's change feed: those that another stream requested, then further ones.
+
+        Theirs will do if they begin no later. If they begin much earlier, because that stream has failed since, they
+        have many changes that this one knows.
+
+        Args:
+            stream: The name of the stream.
+            since: From when on changes are wanted.
+            batches: Requests them from an instant on.
+        """
+        feed = self._feeds.get(stream)
+        if feed is None or [*self._feeds.values()].count(feed) == 1:
+            return batches(since)
+        with self._lock:
+            for other, began, reading in self._changes:
+                if other == feed and began <= since <= shifted(began, _EARLIER) and reading.join():
+                    return reading.read()
+            began = shifted(since, -CLOCK_RESOLUTION)
+            own = SharedReading(batches(began))
+            own.join()
+            self._changes.append((feed, began, own))
+        return own.read()
+
     def forget(self) -> None:
         """Drop what was read, so that it is requested again."""
         with self._lock:
             self._lists.clear()
+            self._changes.clear()
 
 
 class SharedReading(Generic[Item]):

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from engine.declare.types import Endpoint
 from engine.failures import Failure, OrderMoved, SkippedList
-from engine.instants import format_instant
+from engine.instants import EARLIEST, format_instant
 from engine.jsonpath import compile_path
 from engine.log import Log
 from engine.nouns import counted
@@ -385,7 +385,9 @@ def sources(
     refreshes share none, so that they can be read concurrently.
     """
     shared: dict[str, Source] = {}
-    lists = SharedLists(Counter(_top_of(spec, spec.streams[name]) for name in selected))
+    streams = [spec.streams[name] for name in selected]
+    feeds = {stream.name: _feed_of(spec, stream) for stream in streams}
+    lists = SharedLists(Counter(_top_of(spec, stream) for stream in streams), feeds)
 
     def source(name: str, built: dict[str, Source]) -> Source:
         if name not in built:
@@ -415,6 +417,15 @@ def sources(
         if parent is not None and incremental is not None:
             parent.children.add(name)
     return made
+
+
+def _feed_of(spec: Spec, stream: Stream) -> Any:
+    """What a stream's change feed requests, and how: equal for streams that can share it. None if it has no feed."""
+    feed = stream.incremental.change_feed if stream.incremental is not None else None
+    if feed is None:
+        return None
+    request = replace(feed, names=(), record=None, where=(), prefix="", finds=None)
+    return request, spelling(spec, stream)(EARLIEST), stream.form, stream.headers, stream.answers
 
 
 def _top_of(spec: Spec, stream: Stream) -> str:

@@ -666,7 +666,7 @@ class ChangeFeed:
     """Another list, which names rows that changed. If the server does not have it or denies access, that is logged.
 
     The rows are looked up, unless it has their whole records, and sent if their `cursor_field` moved. Leave out a
-    `cursor_field` that does not move with each change.
+    `cursor_field` that does not move with each change. Streams whose feeds send the same requests share the responses.
     """
 
     exactly_one_of: ClassVar = ("names", "record")

@@ -106,7 +106,7 @@ def test_a_row_is_deleted_only_by_a_reading_of_its_own(tmp_path: Path, monkeypat
     """The second reading, which confirms that rows are gone, asks the server, even while others share the first."""
     server = Issues(5)
     kept = SharedLists({"issues": 100})
-    monkeypatch.setattr("engine.reading.source.SharedLists", lambda readers: kept)
+    monkeypatch.setattr("engine.reading.source.SharedLists", lambda readers, feeds: kept)
     recorder, _ = synced(server, tmp_path, FULL_REFRESH)
     server.asked()
     del server.lists["issues"][1]
