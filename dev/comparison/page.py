@@ -169,8 +169,8 @@ def _notes(apis: Mapping[str, Api]) -> Sequence[str]:
 # --- what others do better -------------------------------------------------------------------------------------------
 
 REASONS: Final[Mapping[str, str]] = {
-    "stripe": "each stream requests its own events, new rows, and then the rows that events name. dlt requests "
-    "all events at once; both take the copies of rows that events hold, which can be older than the rows",
+    "stripe": "the connector requests the rows that events name, after a look at the form of their keys. dlt and "
+    "Airbyte take the copies that events hold, which can be older than the rows, and of another version of the API",
 }
 
 
