@@ -298,11 +298,10 @@ def _expected(style: Pagination, place: Place) -> Iterator[ExpectedPath]:
     """The paths that a style follows."""
     if isinstance(style, Keyset):
         yield ExpectedPath(style.field, (*place, "field"), type="instant")
-    has_parts = any(variable.name == "token" for variable in variables_in(style.body))  # in a body, a token can
-    types: Mapping[str, ExpectedType] = {**_IN_RESPONSES, "token": "any"} if has_parts else _IN_RESPONSES
     if isinstance(style, Token) and style.last is not None:
-        yield ExpectedPath(style.last, (*place, "last"), type=types["token"])
-    for name, type_ in types.items():
+        has_parts = any(variable.name == "token" for variable in variables_in(style.body))  # in a body, it can
+        yield ExpectedPath(style.last, (*place, "last"), type="any" if has_parts else "token")
+    for name, type_ in _IN_RESPONSES.items():
         found = getattr(style, name, None)
         if isinstance(found, ResponsePlace) and found.path is not None:
             yield ExpectedPath(found.path, (*place, name), type=type_, scope="response")

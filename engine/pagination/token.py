@@ -41,7 +41,6 @@ class Token(Ends):
 
     Instead, `last` can take the token from the last record of each page. The request of the next page has it as
     `$token`, anywhere in its query or body: `query: {cursor: $token}`. That of the first page is the same without it.
-    In a body, a token can be a list or an object, such as the `search_after` of Elasticsearch.
     Of a link, only the token is used, and sent to the API's own base URL: a server behind a proxy may not know its own
     address, and the API key must not be sent to another.
     """
@@ -57,8 +56,9 @@ class Token(Ends):
     )
     last: JsonPath | None = key(
         JSON_PATH,
-        "JSONPath in a page's last record of the value that is the token. The list ends with an empty page, or where "
-        "the response says so.",
+        "JSONPath in a page's last record of the value that is the token. In a body, it can be a list or an object, "
+        "such as the values that the list is sorted by. The list ends with an empty page, or where the response says "
+        "so.",
         default=None,
     )
     total: ResponsePlace | None = key(
@@ -83,7 +83,7 @@ class Token(Ends):
         """The token that a page has, or its last record; None if it has none."""
         if self.last is None:
             token = value_at(self.token, page) if self.token is not None else None
-            return None if token is False or token in ("", 0, [], {}) else token
+            return None if token is False or token in ("", 0) else token
         if not page.records:
             return None
         token = self.last.get(page.records[-1][1])
@@ -198,9 +198,10 @@ class _TokenPaginator:
 
     @property
     def _types(self) -> tuple[type, ...]:
-        """The types of tokens. In a body, a token can have parts, such as the values that the last record sorts by."""
-        in_body = any(variable.name == "token" for variable in variables_in(self._following_pages.body or {}))
-        return (str, int, float, Decimal, list, dict) if in_body else (str, int, float, Decimal)
+        """The types of tokens. In a body, that of a record can have parts, such as the values that it is sorted by."""
+        body = {} if self._style.last is None else self._following_pages.body or {}
+        has_parts = any(variable.name == "token" for variable in variables_in(body))
+        return (str, int, float, Decimal, *((list, dict) if has_parts else ()))
 
     def _start_round(self) -> None:
         self._rounds += 1

@@ -269,14 +269,6 @@ def test_a_token_in_a_body_can_have_parts(parts: Any) -> None:
         paginator.advance(Page([(2, {"sort": parts})], {}))
 
 
-@pytest.mark.parametrize("empty", [[], {}])
-def test_a_token_without_parts_is_none(empty: Any) -> None:
-    """The list ends."""
-    paginator = Token(token=in_response("$.next"), body={"after": "$token"}).paginate(FIRST)
-    paginator.advance(Page([(1, {})], {"next": empty}))
-    assert paginator.request is None
-
-
 def test_a_url_of_the_last_record_is_the_token_itself() -> None:
     """Only a link that the response has leads to the next page."""
     paginator = BY_LAST.paginate(FIRST)
