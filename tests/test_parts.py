@@ -53,6 +53,25 @@ BY_OFFSET = edited(
         "streams.runs.count": "POST /runs/count",
     },
 )
+WITH_CHILDREN = edited(
+    STREAMS,
+    add={
+        "streams.ends": {
+            "description": "One row per end.",
+            "parent": "runs",
+            "endpoint": "GET /runs/$(parent.id)/ends",
+            "pagination": "single",
+            "primary_key": "id",
+            "cursor_field": "updated",
+            "sync_mode": "incremental",
+            "fields": {
+                "id": "$.id",
+                "run": "$parent.id",
+                "updated": {"path": "$parent.updated", "type": "UTC_DATETIME"},
+            },
+        }
+    },
+)
 
 
 def server_of(*, runs: int = 30) -> Model:
@@ -241,26 +260,7 @@ def test_a_list_that_cannot_be_cut_is_one_part(connected: Callable[..., Copied])
 
 def test_children_are_cut_as_their_parents(connected: Callable[..., Copied]) -> None:
     """Each child is in the part of its parent."""
-    text = edited(
-        STREAMS,
-        add={
-            "streams.ends": {
-                "description": "One row per end.",
-                "parent": "runs",
-                "endpoint": "GET /runs/$(parent.id)/ends",
-                "pagination": "single",
-                "primary_key": "id",
-                "cursor_field": "updated",
-                "sync_mode": "incremental",
-                "fields": {
-                    "id": "$.id",
-                    "run": "$parent.id",
-                    "updated": {"path": "$parent.updated", "type": "UTC_DATETIME"},
-                },
-            }
-        },
-    )
-    copied = connected(model := server_of(), text)
+    copied = connected(model := server_of(), WITH_CHILDREN)
 
     def answer(seen: Seen) -> Reply:
         return Reply([{"id": f"end of {seen.path}"}]) if seen.path.endswith("/ends") else model.answer(seen)
@@ -269,8 +269,10 @@ def test_children_are_cut_as_their_parents(connected: Callable[..., Copied]) -> 
         parents, children = (plan(copied.resolved, name, Lines(), rows=10, recent=RECENT) for name in ("runs", "ends"))
         runs = [[row["id"] for row, _ in rows] for rows in rows_of(copied, parents)]
         ends = [[row["run"] for row, _ in rows] for rows in rows_of(copied, children)]
+        state = hand_over(copied.resolved, children, ())
     assert len(runs) > 2
     assert ends == runs
+    assert state["streams"]["ends"]["pass"]["position"] == format_instant(children.until or START)
 
 
 def test_a_reader_takes_its_share_of_the_rate_limit(connected: Callable[..., Copied]) -> None:
@@ -439,6 +441,14 @@ def test_the_parts_of_a_partition_name_it_and_each_is_handed_over(connected: Cal
     assert all("since" in synced[project]["streams"]["runs"] for project in projects)
 
 
+def test_a_stream_that_is_the_same_in_all_partitions_has_no_parts(connected: Callable[..., Copied]) -> None:
+    """Each of them would have all of its rows."""
+    text = edited(IN_PROJECTS, replace={"streams.runs.endpoint": "POST ../../runs/filter"})
+    copied = connected(server_of(), text, projects="a, b")
+    with pytest.raises(Failure, match="runs: it is the same in all projects; leave it to the connector"):
+        plan(copied.resolved, "runs", Lines())
+
+
 REFUSED = {
     "was made without": STREAMS,
     "cannot be cut": BY_OFFSET,
@@ -454,6 +464,15 @@ REFUSED = {
         },
     ),
 }
+
+
+def test_children_whose_parents_are_each_asked_are_not_handed_over(connected: Callable[..., Copied]) -> None:
+    """The connector remembers which parents it has asked, and a plan does not know them."""
+    each = {"streams.ends.incremental": {"changes": {"query": {"since": "$since"}}}}
+    copied = connected(server_of(), edited(WITH_CHILDREN, add=each))
+    made = plan(copied.resolved, "ends", Lines(), recent=RECENT)
+    with pytest.raises(Failure, match="it asks each row of its parent"):
+        hand_over(copied.resolved, made, ())
 
 
 @pytest.mark.parametrize("words", REFUSED)

@@ -27,6 +27,7 @@ LINKS = [
     ("</2>; rel=first; rel=next", None),
     ("https://h/items?page=2; rel=next", "https://h/items?page=2"),
     ('</1>; rel="nextish"', None),
+    ("; rel=next", None),
     ("</1>", None),
     ("", None),
 ]

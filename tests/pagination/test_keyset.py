@@ -278,6 +278,16 @@ def test_without_a_tie_breaker_rows_without_a_timestamp_are_no_failure() -> None
     assert found == [*range(5), *range(20, 50)]
 
 
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_page_without_a_timestamp_behind_a_bound_is_the_last_unless_it_is_full(count: int) -> None:
+    """Without a tie-breaker, what lies behind a full one cannot be read; it would be lost in silence."""
+    paginator = replace(style(5), tie_breaker=None).paginate(REQUEST, f"{format_instant(START)}")
+    page = Page([(row, {"at": None}) for row in range(count)])
+    with pytest.raises(ReadFailure, match="could be more") if count == 5 else nullcontext():
+        assert [key for key, _ in paginator.advance(page)] == [*range(count)]
+        assert paginator.request is None
+
+
 def test_rows_without_a_timestamp_do_not_move_the_position() -> None:
     """It is that of the last row that has one."""
     paginator = style(5).paginate(REQUEST)

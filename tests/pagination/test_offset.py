@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engine.declare.types import Endpoint
 from engine.declare.values import JsonValue
 from engine.failures import OrderMoved, ReadFailure
+from engine.pagination.bookmark import Bookmark
 from engine.pagination.offset import Offset
 from engine.requests import Page, Request
 from tests.effort import cases
@@ -161,6 +162,14 @@ def test_a_position_is_one_word_whatever_the_keys(key: Hashable) -> None:
     assert resumed.request is not None
     assert sent(resumed.request).body == {"sort": "ID", "limit": 2, "offset": 1}
     assert [k for k, _ in resumed.advance(Page([(key, {}), (9, {})]))] == [key, 9]
+
+
+def test_a_page_at_the_second_row_without_the_bookmark_is_not_the_place() -> None:
+    """The row before it can be a new one: the list is read from its start."""
+    resumed = Offset(page_size=2).paginate(POST, str(Bookmark.at(1, [7])))
+    assert not resumed.advance(Page([(8, {}), (9, {})]))
+    assert resumed.request is not None
+    assert sent(resumed.request).body == {"sort": "ID", "limit": 2, "offset": 0}
 
 
 @pytest.mark.parametrize("position", ["2024-05-01T10:00:00.000000Z", "5@token", "x@[]", "5@5"])

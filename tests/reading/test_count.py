@@ -12,7 +12,7 @@ from engine.http.client import Client
 from engine.reading.pages import PageReader
 from engine.reading.source import sources
 from tests.in_process import InProcess
-from tests.lists import HEAD, Server
+from tests.lists import HEAD, Server, alive, synced
 from tests.shop import Lines, connection
 from tests.specs import edited
 
@@ -62,6 +62,15 @@ def test_a_count_has_a_query_or_a_body_of_its_own(tmp_path: Path) -> None:
     assert (sent.method, sent.json) == ("POST", {"size": 0})
     _, sent, _ = count_of(tmp_path, "POST /count", Reply(1))
     assert sent.json == {}
+
+
+def test_a_list_that_its_first_page_ends_is_not_counted(tmp_path: Path) -> None:
+    """Though the page is full: the total that it has says that nothing follows."""
+    pages = {"style": "page_number", "page_size": 2, "total": {"header": "X-Total"}}
+    text = edited(ORDERS, add={"streams.orders.count": "GET /count", "streams.orders.pagination": pages})
+    server = Server(orders=Reply([{"id": 1}, {"id": 2}], headers={"X-Total": "2"}), count=Reply(2))
+    recorder, _ = synced(server, tmp_path, text)
+    assert (sorted(alive(recorder, "orders")), server.seen) == ([1, 2], ["orders"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def test_settings_are_filled_in(tmp_path: Path) -> None:
     assert api.base_url == "http://shop.test/api"  # without the trailing slash
     assert api.authentication == (Bearer(token="s3cret"),)
     assert filled.spec.streams["orders"].pagination == (Offset(page_size=7),)
+
+
+def test_a_mistake_is_named_with_the_file_in_which_it_is(tmp_path: Path) -> None:
+    """Also when a sync reads the file, whose path nobody passed on a command line."""
+    (tmp_path / "streams.yaml").write_text("version: 2", "utf-8")
+    with pytest.raises(SpecError, match=re.escape(f"{tmp_path / 'streams.yaml'}:1:")):
+        resolve(tmp_path / "streams.yaml", {})
 
 
 def test_defaults_and_empty_settings(tmp_path: Path) -> None:

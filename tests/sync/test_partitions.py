@@ -416,6 +416,23 @@ def test_a_table_of_too_many_rows_to_know_is_sent_again_once_all_lists_are_read(
     assert world.warehouse.writes() == []
 
 
+@pytest.mark.parametrize("operations", [1, 2, 3])
+def test_a_table_that_was_truncated_before_the_sync_was_killed_is_sent_again(
+    server: InProcess, account: Account, operations: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though all lists are then as they were before: the state does not say that the table has their rows."""
+    monkeypatch.setattr("engine.reading.full_refresh.KNOWN_MAX", 5)
+    world = AccountWorld(server, account, streams="tags")
+    world.sync()
+    tags = account.models["w2"].tables["tags"]
+    key, tag = tags.popitem()
+    world.warehouse.drops, world.warehouse.killed_at = False, operations
+    world.sync(stopped_by=(Killed,))
+    tags[key], world.warehouse.killed_at = tag, None
+    world.sync()
+    assert not world.wrong("tags")
+
+
 def test_rows_that_leave_no_trace_in_the_state_are_not_truncated_by_the_next_workspace(
     server: InProcess, account: Account
 ) -> None:
