@@ -70,7 +70,7 @@ def test_a_list_that_its_first_page_ends_is_not_counted(tmp_path: Path) -> None:
     text = edited(ORDERS, add={"streams.orders.count": "GET /count", "streams.orders.pagination": pages})
     server = Server(orders=Reply([{"id": 1}, {"id": 2}], headers={"X-Total": "2"}), count=Reply(2))
     recorder, _ = synced(server, tmp_path, text)
-    assert (sorted(alive(recorder, "orders")), server.seen) == ([1, 2], ["orders"])
+    assert (sorted(alive(recorder, "orders")), server.seen) == (["1", "2"], ["orders"])
 
 
 @pytest.mark.parametrize(
