@@ -30,6 +30,7 @@ _STEP = re.compile(r"""\.(\$parent\b|[A-Za-z_][A-Za-z0-9_]*)|\[(-?[0-9]{1,9})\]|
 _ESCAPE = re.compile(r"""\\[^'"\\]""")
 _NAME = re.compile(r"""\.(?:[^\s.\[\]()*,:'"`|&$?]+ ?)+(?<! )""")
 _UNQUOTED = (r"col (\d+): Unexpected character", r"at 1:(\d+) near token \w+ \((?:ID|WHERE|WHERENOT|BOOL)\)")
+_ODATA = re.compile(r"\.(@odata\.\w+)")  # names of OData have a dot in them
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 _COMPARES_WITH_NULL = re.compile(r"[=!]=\s*null\b")
 _LENGTH_MAX = 1000  # characters
@@ -201,6 +202,10 @@ def _parsed(text: str, written: str) -> Any:
         shift = len(written) - len(text)
         reason = _reason(" ".join(str(error).split()), shift) + _right_spelling(text, str(error))
         raise ValueError(f'"{written}" is not a JSONPath: {reason}') from None
+    odata = _ODATA.search(text)
+    if odata:
+        spelled = f"{text[: odata.start()]}['{odata[1]}']"
+        raise ValueError(f'"{written}" is not a JSONPath: a dot ends a name; this name is written {spelled}')
     wrong = _unusable(parsed)
     if wrong:
         raise ValueError(f'"{written}" is not a JSONPath: {wrong}')

@@ -165,6 +165,7 @@ INVALID = [
     ("$.", "it ends too early"),
     ("$.a[", "it ends too early"),
     ("$[?(@.x", "it ends too early"),
+    ("$.@odata.nextLink", "a dot ends a name; this name is written $['@odata.nextLink']"),
     ("$.a..", "it ends too early"),
     ("$parent.a[*", "it ends too early"),
     ("$.a['b]", "a quote is not closed"),

@@ -8,7 +8,7 @@ row less per page: then there must be a next page, and the response must say whe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
@@ -22,6 +22,7 @@ _MORE: Final = ("hasmore", "hasnext", "hasnextpage", "hasmoreitems", "hasmoreres
 _NO_MORE: Final = ("islast", "last", "lastpage", "islastpage", "end", "isend", "endoflist", "done", "complete")
 _PAGES: Final = re.compile("page|pagin|meta|cursor|links", re.IGNORECASE)
 _NEXT: Final = re.compile(r"[\w@-]{0,40}(next|token|cursor|continuation)[\w@-]{0,40}", re.IGNORECASE | re.ASCII)
+_NEXT_LINK: Final = re.compile(r"(@odata\.)?next(page|records|results)?(link|url|uri|href|path)?")
 _DEEPEST: Final = 4
 _SHOWN: Final = 3
 _REJECTED: Final = (400, 404, 422)
@@ -54,10 +55,12 @@ class FirstPage:
             The request that confirms that the list ends here; None if none is needed, or could.
 
         Raises:
-            ReadFailure: the response says that there are more pages.
+            ReadFailure: the response says that there are more pages, or links to the next one elsewhere.
         """
         if says_more(page.document):
             raise ReadFailure(f"the response says that there are more pages, and {self._missing(page)}")
+        if not _is_there(place, page) and (link := next(_next_links(page.document), None)):
+            raise ReadFailure(f"the response links to the next page at {link}, and {self._source} is missing")
         if self._size is None or self._size < 2 or len(page.records) < self._size or _is_there(place, page):
             return None
         self.is_checked = True
@@ -102,7 +105,20 @@ def _similar(document: Any) -> Iterator[str]:
     """The places of a response that could name the next page."""
     for place, name, value in _properties(document):
         if _NEXT.fullmatch(name) and value and isinstance(value, (str, int)) and not isinstance(value, bool):
-            yield f"$.{'.'.join(place)}"
+            yield _written(place)
+
+
+def _next_links(document: Any) -> Iterator[str]:
+    """The places of a response, at its top or beside other words about pages, that link to the next page."""
+    for place, name, value in _properties(document):
+        is_link = isinstance(value, str) and ("://" in value or value.startswith(("/", "?")))
+        if is_link and _NEXT_LINK.fullmatch(_plain(name)) and (len(place) == 1 or _PAGES.search(place[-2])):
+            yield _written(place)
+
+
+def _written(place: Iterable[str]) -> str:
+    """A place as a JSONPath."""
+    return "$" + "".join(f".{name}" if name.isidentifier() else f"['{name}']" for name in place)
 
 
 def _properties(document: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, Any]]:

@@ -125,6 +125,34 @@ def test_a_response_that_says_there_are_more_is_believed(style: Token | Link, do
     assert begun(style, page(2, {"refunds": {"has_more": True}})).request is None
 
 
+@STYLES
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"@odata.nextLink": "https://shop.test/x?$skiptoken=2"}, "$['@odata.nextLink']"),
+        ({"paging": {"next_page_url": "/x?page=2"}}, "$.paging.next_page_url"),
+    ],
+)
+def test_a_link_in_another_place_is_not_the_end(style: Token | Link, document: Any, place: str) -> None:
+    """Whether or not the size of pages is known: the path is misspelt, or the style is another."""
+    for declared in (style, Link(), Token(token=in_response("$.t"), query={"t": "$token"})):
+        with pytest.raises(ReadFailure) as caught:
+            begun(declared, page(2, document))
+        assert f"the response links to the next page at {place}, and the " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"next": None}, {"next": "2"}, {"next_steps": "https://shop.test/help"}, {"user": {"next": "/users/2"}}],
+    ids=["null", "no link", "another word", "of a user"],
+)
+def test_what_only_looks_like_a_link_to_the_next_page_is_the_end(document: Any) -> None:
+    """So is a link beside the declared place, if that is there and has none."""
+    assert begun(Link(), page(2, document)).request is None
+    beside = {"links": {"next": None}, "next": "https://shop.test/x?page=2"}
+    assert begun(LINK, page(2, beside)).request is None
+
+
 def test_smaller_pages_are_confirmed_with_their_own_size() -> None:
     """After a response that was too large."""
     paginator = TOKEN.paginate(Request(Endpoint("GET", "/x")))
