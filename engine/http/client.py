@@ -74,10 +74,10 @@ class Client:
         self._answers = DeclaredAnswers(resolved.spec, self._secrets, self._errors)
         self._headers = {name: Credentials(stream.headers) for name, stream in resolved.spec.streams.items()}
         self._accepts = "accept" in {name.lower() for name in (*api.headers, *api.extra_headers)}
+        self.budget = Budget(api.limits)
         self._transport = self._connect(api, {**api.headers, **api.extra_headers})
         self._csrf = CsrfToken(api.csrf, self._fetch_token) if api.csrf else None
         self.log = redacting = RedactingLog(log, self.redact)
-        self.budget = Budget(api.limits)
         self._retrying = Retrying(api.retry, self.budget, RateLimiter(api.rate_limit), redacting)
         self._token_endpoint: TokenEndpoint | None = None
         self._authentication = self._in_use(style)
@@ -93,7 +93,7 @@ class Client:
         agent = re.sub(r"[^a-z0-9]+", "-", self._title.lower()).strip("-") or "api"
         headers = {"Accept": "application/json", "User-Agent": f"{agent}-fivetran-connector", **headers}
         try:
-            return Transport(api, headers)
+            return Transport(api, headers, self.budget.spend_request)
         except ssl.SSLError:
             failure = Failure(
                 f"{self._errors.named('api.ca_certificate')}: the lines between BEGIN and END are not a certificate. "

@@ -10,7 +10,7 @@ import re
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -59,14 +59,16 @@ class Transport:
     Args:
         api: Base URL, timeouts, limits, certificates, proxy.
         headers: Sent with every request.
+        spend_request: Called before a request that follows a redirect.
 
     Raises:
         ssl.SSLError: ``ca_certificate`` is not a certificate.
         UnusableProxy: the proxy of the API or of the environment cannot be used.
     """
 
-    def __init__(self, api: Api, headers: Mapping[str, str]) -> None:
+    def __init__(self, api: Api, headers: Mapping[str, str], spend_request: Callable[[], None]) -> None:
         self._api = api
+        self._spend_request = spend_request
         self._timeout = (api.timeout.connect.total_seconds(), api.timeout.read.total_seconds())
         self._session = _Session()
         self._session.headers.update(headers)
@@ -104,6 +106,7 @@ class Transport:
 
         Raises:
             TransportError: there was no response, or none within the bounds.
+            RequestError: a redirect leads to one request too many.
         """
         try:
             return self._exchange(request, credentials, is_form)
@@ -114,7 +117,9 @@ class Transport:
     def _exchange(self, request: Request, credentials: Credentials, is_form: bool) -> RawResponse:
         """Send a request, and again where a redirect says, if that is on the same server."""
         url, query = self.url(request) or "", _query({**request.query, **credentials.query})
-        for _ in range(_REDIRECTS):
+        for redirects in range(_REDIRECTS):
+            if redirects:
+                self._spend_request()
             response = self._exchange_at(url, query, request, credentials, is_form)
             target = redirect_target(request.endpoint.method, url, response)
             if target is None:

@@ -15,6 +15,8 @@ import pytest
 from dev.testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
 from dev.testbed.prefect_server import free_port
 from engine.failures import Failure
+from engine.http.redirects import redirect_target
+from engine.http.response import RawResponse
 from engine.sync import sync
 from tests.shop import ORDERS_ONLY, Lines, Recorder, connection, orders
 from tests.specs import edited
@@ -278,6 +280,26 @@ def test_a_redirect_that_would_lose_the_body_is_not_followed(tmp_path: Path, loo
     loopback.answer = lambda seen: Reply(status=301, headers={"Location": "/api/renamed"})
     assert f"a redirect to {loopback.url}/renamed; it is not followed." in failure(tmp_path, loopback.url)
     assert len(loopback.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("https://api.test/x", None),
+        ("http://api.test:81/x", None),
+        ("//evil.test/x", None),
+        ("http://me@api.test/", None),
+        ("http://api.test.evil/", None),
+        ("http://api.test\\@evil.test/", None),
+        ("ht\ttp://evil.test/", None),
+        ("/\\evil.test", "http://api.test/\\evil.test"),
+        ("?to=//evil.test", "http://api.test/v1?to=//evil.test"),
+    ],
+)
+def test_only_a_redirect_to_the_same_scheme_host_and_port_has_a_target(location: str, target: str | None) -> None:
+    """However it is written: what is sent there carries the credentials."""
+    moved = RawResponse(307, "", {"Location": location}, bytearray(), 0.0, 0.0)
+    assert redirect_target("POST", "http://api.test/v1", moved) == target
 
 
 def test_a_redirect_to_another_server_is_not_followed(tmp_path: Path, loopback: Loopback) -> None:

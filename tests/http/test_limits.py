@@ -135,6 +135,14 @@ def test_the_requests_of_a_sync_are_limited(tmp_path: Path, loopback: Loopback) 
     assert len(loopback.seen) == 3
 
 
+def test_a_request_that_follows_a_redirect_counts(tmp_path: Path, loopback: Loopback) -> None:
+    """Each is one that the server answers."""
+    loopback.answer = lambda seen: Reply(status=307, headers={"Location": f"{seen.path}/again"})
+    with pytest.raises(Failure, match=r"sent 3 requests, its limit"):
+        run(full_shop(tmp_path, loopback.url, edited(FULL_SHOP, add={"api.limits": {"requests": 3}})))
+    assert len(loopback.seen) == 3
+
+
 @pytest.mark.parametrize("status", [429, 500])
 def test_the_duration_of_a_sync_is_limited(tmp_path: Path, loopback: Loopback, status: int) -> None:
     """A wait that would exceed the limit is not begun, for a retry or for a rate limit."""
