@@ -252,6 +252,17 @@ def test_a_huge_response_is_not_read(tmp_path: Path, loopback: Loopback, compres
     assert [seen.json["limit"] for seen in loopback.seen] == [10, 5, 2, 1]
 
 
+def test_a_huge_response_is_not_requested_again_as_from_a_connection_that_was_closed(
+    tmp_path: Path, loopback: Loopback
+) -> None:
+    """That is for connections which were idle, such as the one of the first page."""
+    rows = rows_by_offset(orders(25))
+    loopback.answer = lambda seen: Reply(body=b" " * 3_000_000) if seen.json.get("offset") else rows(seen)
+    failure(tmp_path, loopback.url, edited(FULL_SHOP, add={"api.limits": {"body": "1MB"}}))
+    requested = [seen.json["limit"] for seen in loopback.seen if seen.path.endswith("/filter")]
+    assert requested == [10, 10, 5, 2, 1]
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_urllib3_without_read1(
     tmp_path: Path, loopback: Loopback, compressed: bool, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from dev.testbed.loopback import Reply, Seen
 from engine.http.client import Client
 from engine.reading.pages import PageReader
+from engine.reading.reconcile import Slice
 from engine.reading.source import sources
+from engine.state import ReconcileState
 from tests.in_process import InProcess
-from tests.lists import HEAD, Server, alive, synced
+from tests.lists import HEAD, START, Server, alive, synced
 from tests.shop import Lines, connection
 from tests.specs import edited
 
@@ -62,6 +65,20 @@ def test_a_count_has_a_query_or_a_body_of_its_own(tmp_path: Path) -> None:
     assert (sent.method, sent.json) == ("POST", {"size": 0})
     _, sent, _ = count_of(tmp_path, "POST /count", Reply(1))
     assert sent.json == {}
+
+
+@pytest.mark.parametrize(("total", "read", "is_due"), [(0, 0, False), (24, 0, True), (24, 1, False), (48, 1, True)])
+def test_a_slice_of_a_reconciliation_is_due_once_the_count_says_that_a_row_is(
+    tmp_path: Path, total: int, read: int, is_due: bool
+) -> None:
+    """After an hour of a day, it is a 24th of the rows. An empty list is not requested."""
+    text = edited(ORDERS, add={"streams.orders.count": "GET /count"})
+    hour, before = timedelta(hours=1), ReconcileState(START, START, "position", read)
+    with InProcess(Server(count=Reply(total))) as server:
+        resolved = connection(tmp_path, server.url, text)
+        with Client(resolved, Lines()) as client, PageReader(client, 1) as pages:
+            source = sources(resolved.spec, pages, Lines())["orders"]
+            assert Slice(source, before, 24 * hour, START + hour).is_due() == is_due
 
 
 def test_a_list_that_its_first_page_ends_is_not_counted(tmp_path: Path) -> None:

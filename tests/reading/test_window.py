@@ -69,13 +69,16 @@ def test_the_newest_change_of_a_first_pass_is_remembered_until_reconciliation_be
     assert one_pass(state, 10, {"c": minutes(5)})[1].newest == minutes(-3)
 
 
-def test_a_row_that_is_closed_before_it_was_written_need_not_be_listed() -> None:
+def test_a_row_that_is_closed_or_was_listed_need_not_be_listed() -> None:
     """Rows that wait for the state to list them cost a checkpoint."""
     changes = Window(StreamState(), LOOKBACK, is_open=lambda record: bool(record["open"]))
     changes.observe(("a",), {"open": True})
     changes.observe(("b",), {"open": True})
     changes.observe(("a",), {"open": False})
     assert (changes.unlisted_count, changes.open) == (1, frozenset(["b"]))
+    changes.listed()
+    changes.observe(("b",), {"open": True})
+    assert (changes.unlisted_count, changes.listed_count) == (0, 1)
 
 
 def test_a_row_that_becomes_visible_late_is_sent() -> None:
