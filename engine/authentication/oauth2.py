@@ -68,7 +68,8 @@ class OAuth2:
     )
     parameters: Mapping[str, str] = key(
         MapOf("parameter", Text(), may_be_empty=True),
-        "More parameters of the token request, such as `audience` or `resource`. An empty one is not sent.",
+        "More parameters of the token request, such as `audience` or `resource`. An empty one is not sent. A "
+        "`grant_type` of the API's own, such as `account_credentials`, replaces the usual one.",
         default={},
         secret=True,
     )

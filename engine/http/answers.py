@@ -76,7 +76,7 @@ class DeclaredAnswers:
     def _wait(self, rule: Answer, response: RawResponse) -> RequestError:
         until = response.headers.get(rule.until, "") if rule.until else ""
         wait = wait_in(until, response.now)
-        return self._errors.throttled(response, response.throttled_wait if wait is None else wait)
+        return self._errors.throttled(response, response.throttled_wait if wait is None else wait, is_declared=True)
 
 
 def _first(rules: Sequence[Answer], response: RawResponse) -> Answer | None:

@@ -111,11 +111,13 @@ class ErrorMapping:
             _with_unread_wait(response), transient=True, retry_after=retry_after
         )
 
-    def throttled(self, response: RawResponse, wait: float | None) -> RequestError:
-        """The error of a response that wants fewer requests, and a wait if it says how long."""
-        return self._too_long(response, wait) or RequestError(
-            _with_unread_wait(response), transient=True, retry_after=wait, throttled=True
-        )
+    def throttled(self, response: RawResponse, wait: float | None, *, is_declared: bool = False) -> RequestError:
+        """The error of a response that wants fewer requests, and a wait if it says how long.
+
+        ``is_declared``: whether `answers` says so, because the status may not.
+        """
+        reason = f"{_with_unread_wait(response)}{', a rate limit as answers declares' if is_declared else ''}"
+        return self._too_long(response, wait) or RequestError(reason, transient=True, retry_after=wait, throttled=True)
 
     def _too_long(self, response: RawResponse, wait: float | None) -> RequestError | None:
         """The error of a wait that is longer than a sync may wait; None if it is not."""

@@ -110,9 +110,11 @@ def test_a_request_is_sent_again_once_the_wait_is_over(tmp_path: Path, until: st
             return super().__call__(seen)
 
     server = Throttled()
-    recorder, _ = synced(server, tmp_path, edited(text, replace={"api.retry": {"wait_initial": "1ms", "attempts": 1}}))
+    text = edited(text, replace={"api.retry": {"wait_initial": "1ms", "attempts": 1}})
+    recorder, log = synced(server, tmp_path, text)
     assert [*alive(recorder, "repos")] == ["a"]
     assert server.seen == ["repos"] * 8
+    assert "returned 403 Forbidden, a rate limit as answers declares; all requests pause for" in log.warnings[0]
 
 
 @pytest.mark.parametrize("rule", [{"until": "X-Reset"}, {}], ids=["until", "usual header"])
