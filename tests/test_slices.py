@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ from engine.failures import Failure, LimitReached
 from engine.instants import format_instant, parse_instant
 from engine.sync import sync
 from tests.effort import some
+from tests.in_process import InProcess
 from tests.shop import KEYSET, Lines, Recorder, connection
 from tests.specs import edited
 
@@ -109,10 +111,20 @@ def test_a_sync_that_may_send_few_requests_gets_ahead(tmp_path: Path) -> None:
         assert states[-1] not in states[:-1]
 
 
-def test_a_near_server_gets_two_concurrent_requests(tmp_path: Path) -> None:
-    """It prepares one page while the other is processed here. More requests would only slow it down."""
-    far = Far(210)
-    near = far.answer
-    far.answer = lambda seen: Reply(near(seen).value, delay=0 if seen.path.endswith("/count") else 0.1)  # type: ignore[method-assign]
-    lines = run(far, tmp_path, Recorder())
-    assert "orders: reading 2 slices concurrently" in lines.infos
+@pytest.mark.parametrize(("network", "server", "width"), [(0.0, 0.1, 2), (0.005, 0.005, 3), (0.1, 0.0, 4)])
+def test_a_far_server_gets_more_concurrent_requests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, network: float, server: float, width: int
+) -> None:
+    """A near one prepares one page while the other is processed here. More requests would only slow it down."""
+    far, now = Far(210), 0.0
+
+    def answer(seen: Seen) -> Reply:
+        nonlocal now
+        now += network if seen.path.endswith("/count") else network + server
+        return replace(far.answer(seen), headers={"Date": "Thu, 02 May 2024 00:00:00 GMT"})
+
+    monkeypatch.setattr("engine.reading.backfill.monotonic", lambda: now)
+    lines = Lines()
+    with InProcess(answer) as connected:
+        sync(connection(tmp_path, connected.url, SLOW), {}, Recorder(), lines)
+    assert f"orders: reading {width} slices concurrently" in lines.infos

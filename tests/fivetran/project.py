@@ -40,7 +40,7 @@ class UserProject:
 
     folder: Path
     forks: Forks | None = None
-    patience: float = 120
+    patience: float = 600
     """The seconds after which a command that is no fork is stopped."""
 
     @classmethod

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from dev.testbed import postgres
-from dev.testbed.everything import read
+from dev.testbed.everything import EVENTS, read
 from dev.testbed.history import TERMINAL, Json, PrefectApi, make_history, read_all
 from dev.testbed.postgres import Postgres
 from dev.testbed.prefect_server import PrefectServer
@@ -122,7 +122,8 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
     tables = MORE_TABLES if major == 2 else (*MORE_TABLES, "events")
     seed = int(os.environ.get("STORM_SEED") or random.randrange(10**6))
     print(f"STORM_SEED={seed} replays the changes; their timing depends on the server")
-    with PrefectServer(major) as server:
+    # Events are written every second, so that none is later than the lookback.
+    with PrefectServer(major, environment=EVENTS[3] if major == 3 else None) as server:
         storm = StormOfEverything(server.api_url, major, CHANGES, seed)
         storm.make_old_rows()
         make_history(server.api_url, runs=40, seed=seed)
