@@ -42,6 +42,7 @@ from engine.pagination.paginator import IsLater, Paginator
 from engine.pagination.placed import Placed
 from engine.pagination.single import Single
 from engine.pagination.tie_breaker import ListPagination, TieBreaker
+from engine.pagination.tied import TiedPaginator
 from engine.pagination.token import Token
 from engine.requests import KeyedRecord, Page, Request
 
@@ -335,8 +336,14 @@ class KeysetPaginator:
             window = self._template.bind({"from": instant, "to": instant + _STEP if instant < LATEST else None})
             if style.tie_breaker is not None:
                 window = window.merged(style.tie_breaker.body, style.tie_breaker.query)
-        self._tie = _Tie(style.tie_pagination.paginate(window, position or None), instant)
+        self._tie = _Tie(self._tie_paginator(window, position or None, instant), instant)
         self.request = self._tie.paginator.request
+
+    def _tie_paginator(self, window: Request, position: str | None, instant: datetime | None) -> Paginator:
+        style = self._style.tie_pagination
+        if isinstance(style, Offset) and instant is not None:
+            return TiedPaginator(style, window, position)
+        return style.paginate(window, position)
 
     def _advance_tie(self, tie: _Tie, page: Page) -> Sequence[KeyedRecord]:
         records = tie.paginator.advance(page)

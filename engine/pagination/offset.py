@@ -27,7 +27,7 @@ from engine.declare.values import Integer
 from engine.failures import OrderMoved, ReadFailure
 from engine.pagination.bookmark import Bookmark
 from engine.pagination.counted import Counted
-from engine.pagination.paginator import IsLater, Paginator
+from engine.pagination.paginator import CountingPaginator, IsLater
 from engine.pagination.unjoined import UnjoinedPaginator
 from engine.requests import KeyedRecord, Page, Request
 
@@ -56,11 +56,13 @@ class Offset(Counted):
         Integer(1), "Number of rows per page. Pages overlap by one row, so at least 2 are requested.", default=100
     )
 
-    def paginate(self, request: Request, position: str | None = None, *, is_later: IsLater | None = None) -> Paginator:
+    def paginate(
+        self, request: Request, position: str | None = None, *, is_later: IsLater | None = None
+    ) -> CountingPaginator:
         """Start at the first row, or resume at a position of an earlier paginator."""
         return _OffsetPaginator(self, request, Bookmark.parse(position))
 
-    def paginate_unjoined(self, request: Request) -> Paginator:
+    def paginate_unjoined(self, request: Request) -> CountingPaginator:
         """Read a list whose order moves: page after page until one is the last, whether or not they join."""
         template = self.placed(request)
 
@@ -86,6 +88,7 @@ class _OffsetPaginator:
         self._first_page: Sequence[Hashable] = ()
         self._largest_page = 0
         self._after_only_row = False  # the first page held one row, so the next must be empty
+        self._first: int | None = None  # the offset of the first page that was taken
         self._farthest = 0  # the end of the farthest page so far
         self._repeats = 0  # of the same page; a row inserted before a short page looks like one
         self._steps_back = 0  # since the farthest page
@@ -100,6 +103,10 @@ class _OffsetPaginator:
     @property
     def position(self) -> str | None:
         return str(self._bookmark) if self._bookmark else None
+
+    @property
+    def length(self) -> int:
+        return self._farthest - (self._first or 0)
 
     def _at(self, offset: int) -> Request:
         self._offset = offset
@@ -160,6 +167,7 @@ class _OffsetPaginator:
         """Take in a page that joins the rows read."""
         self._check_progress(keys)
         new = [keyed for keyed in page.records if keyed[0] not in self._seen]
+        self._first = self._offset if self._first is None else self._first
         if self._offset + len(keys) > self._farthest:
             self._farthest = self._offset + len(keys)
             self._steps_back = 0

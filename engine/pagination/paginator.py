@@ -40,6 +40,14 @@ class Paginator(Protocol):
         """Request the same page with fewer rows, and all later ones; False if there can be no fewer."""
 
 
+class CountingPaginator(Paginator, Protocol):
+    """One reading of a list by the number of rows before each page."""
+
+    @property
+    def length(self) -> int:
+        """The number of rows that the list has, as far as it was read, from where the reading began."""
+
+
 class Style(Protocol):
     """A pagination style with its options."""
 

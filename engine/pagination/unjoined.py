@@ -40,6 +40,11 @@ class UnjoinedPaginator:
         self._previous: Sequence[Hashable] = ()
         self.request: Request | None = self._page_at(self._size, 0, 0)
 
+    @property
+    def length(self) -> int:
+        """The number of rows that the list has, as far as it was read."""
+        return self._rows
+
     def shrink(self) -> bool:
         """Start over with pages of half the size: whoever reads such a list drops the rows that come twice."""
         if self._size == 1:

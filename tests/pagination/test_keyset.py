@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from random import Random
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ class Server:
     """Rows by id with their instant after START, or None, filtered, sorted and cut as a server does.
 
     Instants count microseconds or, with ``finer``, tenths of them. Rows without one come first if ``nulls`` is -1, last
-    if it is 1; a filter finds them only if ``nulls_pass``.
+    if it is 1; a filter finds them only if ``nulls_pass``. Without ``tells_apart``, no sort orders rows of one instant.
     """
 
     rows: dict[int, int | None]
@@ -49,6 +50,7 @@ class Server:
     finer: bool = False
     nulls: int = 1
     nulls_pass: bool = False
+    tells_apart: bool = True
     requests: int = 0
 
     def answer(self, request: Request) -> Page:
@@ -57,8 +59,12 @@ class Server:
         assert body["runs"]["name"] == {"like_": "x"}  # the stream's own filter stays
         window = body["runs"].get("at", {})
         found = [(row, at) for row, at in self.rows.items() if self._passes(at, window)]
-        found.sort(key=(lambda item: (item[0],)) if body["sort"] == "ID" else self._order)
         offset = body.get("offset", 0)
+        if self.tells_apart:
+            found.sort(key=(lambda item: (item[0],)) if body["sort"] == "ID" else self._order)
+        else:  # as on PostgreSQL
+            Random(f"{body['limit']} {offset}").shuffle(found)
+            found.sort(key=lambda item: item[1] or 0)
         page = found[offset : offset + min(body["limit"], self.cap)]
         return Page([(row, {"id": row, "at": self._text(at)}) for row, at in page])
 
@@ -110,6 +116,23 @@ def test_reads_every_row_once(size: int, same: int) -> None:
     found = read(server, size)
     assert sorted(found) == list(range(100))
     assert [row // same for row in found] == sorted(row // same for row in found)
+
+
+@pytest.mark.parametrize("size", [20, 50])
+@pytest.mark.parametrize("cap", [8, 1000])
+def test_rows_that_no_sort_tells_apart_arrive(size: int, cap: int) -> None:
+    """Their order depends on the limit and the offset, so some are on several pages and others on none."""
+    server = Server({row: row // 60 for row in range(120)}, cap=cap, tells_apart=False)
+    assert sorted(read(server, size)) == list(range(120))
+
+
+def test_rows_of_one_timestamp_that_never_arrive_are_a_failure() -> None:
+    """There are more of them than were found, however often they are read."""
+    server, paginator = Server(dict.fromkeys(range(20), 0)), style(5).paginate(REQUEST)
+    with pytest.raises(ReadFailure, match="30 readings of the rows of one timestamp found 19, and there are more"):
+        while paginator.request is not None:
+            page = server.answer(paginator.request)
+            paginator.advance(replace(page, records=[(key or 1, record) for key, record in page.records]))
 
 
 def test_an_empty_list_is_one_request() -> None:
