@@ -5,8 +5,8 @@
 
 
 {#
-    The rows of a relation, as `synced`, that this incremental model may not have: of each connection, those synced since
-    its newest row here, less a margin for rows that Fivetran loads late. Ends with conditions, to which `or` adds others.
+    The rows of a relation that this incremental model may not have: of each connection, those synced since its newest row
+    here, less a margin for rows that Fivetran loads late.
 
     newest: this model's column with the instant at which its rows were synced.
 #}

@@ -21,6 +21,13 @@ with states as (
         select flow_run_id
         from {{ this }}
         where is_current and not is_final
+        union all
+        -- Runs that a build missed, or found deleted in the middle of a re-sync.
+        select states.flow_run_id
+        from {{ ref('stg_prefect__flow_run_states') }} as states
+        left join {{ this }} as built
+            on built.source_relation = states.source_relation and built.flow_run_id = states.flow_run_id
+        where built.flow_run_id is null
     )
     {%- endif %}
 

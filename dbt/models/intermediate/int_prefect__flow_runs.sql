@@ -7,13 +7,22 @@
 
 with flow_runs as (
 
-    {% if is_incremental() -%}
-    {{ prefect.not_built(ref('base_prefect__flow_runs'), '_fivetran_synced') }}
-        -- A re-sync marks all runs that are gone as deleted, and leaves their _fivetran_synced as it was.
-        or (synced.is_deleted and {{ prefect.run_key('synced.') }} in (select {{ prefect.run_key() }} from {{ this }} where not is_deleted))
-    {%- else -%}
     select *
     from {{ ref('base_prefect__flow_runs') }}
+    {% if is_incremental() -%}
+    where {{ prefect.run_key() }} in (
+        select {{ prefect.run_key() }}
+        from (
+            {{ prefect.not_built(ref('base_prefect__flow_runs'), '_fivetran_synced') }}
+        ) as changed
+        union all
+        -- A re-sync marks all runs that are gone as deleted, and leaves their _fivetran_synced as it was.
+        select {{ prefect.run_key('gone.') }}
+        from {{ ref('base_prefect__flow_runs') }} as gone
+        inner join {{ this }} as built
+            on built.source_relation = gone.source_relation and built.flow_run_id = gone.flow_run_id
+        where gone.is_deleted and not built.is_deleted
+    )
     {%- endif %}
 
 ),
