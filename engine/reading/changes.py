@@ -54,6 +54,7 @@ class ChangesPass:
         seen: The keys of all records that the pass found.
         covered: For each query that was read to its end, the interval of ``filters_by`` in which it found every row.
         left_out: The failures of what could not be read and is left to reconciliation.
+        closed: The keys of rows that only a lookup found, so that nothing shows them again to a later pass.
     """
 
     source: Source
@@ -69,6 +70,7 @@ class ChangesPass:
     seen: set[Hashable] = field(default_factory=set)
     covered: dict[str, Interval] = field(default_factory=dict)
     left_out: list[Failure] = field(default_factory=list)
+    closed: set[KeyValue] = field(default_factory=set)
     _began: datetime | None = None
     _responses: int = 0
 
@@ -83,16 +85,20 @@ class ChangesPass:
     def run_for_children(self, stream: str, position: str | None) -> Iterator[Found]:
         """The same for a stream that reads the children of these rows.
 
-        What another stream has found will do, unless it left to reconciliation what these rows need.
+        What another stream has found will do, unless these rows need more.
         """
         self.source.children.discard(stream)
         found = self.source.changes
-        is_whole = found is not None and (self.reconciled or not found.left_out)
-        if position is None and found is not None and is_whole and found.since <= self.since and found.found.join():
+        if position is None and found is not None and self._is_enough(found) and found.found.join():
             yield from found.found.read()
             self.covered.update(found.covered)
         else:
             yield from self._shared() if self._can_share(position) else self._run(position, for_children=True)
+
+    def _is_enough(self, found: SharedChanges) -> bool:
+        """Whether another pass finds all that this one would."""
+        is_whole = self.reconciled or not found.left_out
+        return is_whole and found.since <= self.since and found.open >= self.open
 
     def _can_share(self, position: str | None) -> bool:
         """Whether streams that are read later can have what this pass finds."""
@@ -102,7 +108,7 @@ class ChangesPass:
         # The last passes of those streams began at the same time, but by other estimates of the server's clock.
         self.since = shifted(self.since, -CLOCK_RESOLUTION)
         reading = SharedReading(self._run(for_children=True))
-        self.source.changes = SharedChanges(self.since, reading, self.covered, self.left_out)
+        self.source.changes = SharedChanges(self.since, self.open, reading, self.covered, self.left_out)
         reading.join()
         return reading.read()
 
@@ -337,7 +343,10 @@ class ChangesPass:
     def _no_longer_open(self, position: str | None) -> Iterator[Found]:
         """The rows that are open in the destination and were not found."""
         keys = [key for key in sorted(self.open, key=str) if str(key) > (position or "") and (key,) not in self.seen]
-        return self._lookups.rows(keys, position)
+        for found in self._lookups.rows(keys, position):
+            if isinstance(found, Batch):
+                self.closed.update(key[0] for key, _ in found.records if isinstance(key, tuple))
+            yield found
 
     def look_up(self, keys: Sequence[KeyValue]) -> Iterator[Found]:
         """The rows with these keys, and those that are gone."""

@@ -14,7 +14,7 @@ from engine.failures import Failure
 from engine.instants import shifted
 from engine.reading.batch import Batch, DeletedRow
 from engine.reading.window import CLOCK_RESOLUTION
-from engine.state import Interval
+from engine.state import Interval, KeyValue
 
 _IN_MEMORY: Final = 2 * 2**20  # bytes; longer lists go to a temporary file
 _EARLIER: Final = timedelta(minutes=5)  # the share of a sync after which streams that it reads in turn began
@@ -143,10 +143,12 @@ class SharedReading(Generic[Item]):
 class SharedChanges:
     """What a pass over the changes of a stream since an instant finds.
 
-    ``covered``: the intervals that it covers at its end. ``left_out``: the failures of what is left to reconciliation.
+    ``open``: the keys of rows that it looks up if no list has them. ``covered``: the intervals that it covers at its
+    end. ``left_out``: the failures of what is left to reconciliation.
     """
 
     since: datetime
+    open: frozenset[KeyValue]
     found: SharedReading[Batch | DeletedRow]
     covered: Mapping[str, Interval]
     left_out: Sequence[Failure]

@@ -308,6 +308,8 @@ class Window:
             newest=self._newest_of_first_pass,
             parents=self.parents.after_pass(),
             last=self.last,
+            # A pass that was resumed can have been behind the lookups when some of them were noted.
+            closed_parents=self._before.closed_parents if self._before.current_pass is not None else frozenset(),
         )
 
     def checkpoint_state(self, position: str | None) -> StreamState:

@@ -39,6 +39,7 @@ PARENTS_MAX: Final = 100_000  # rows of a parent that a stream remembers, each i
 _RECENT_TOTAL: Final = 1500  # fingerprints of all streams: 12 KB
 _FINGERPRINT_BYTES: Final = 6
 PARENT_BYTES: Final = 8
+CLOSED_MAX: Final = 10_000  # rows of a parent that are no longer open, whose children a stream has yet to read
 UNKNOWN_VERSION: Final = bytes(_FINGERPRINT_BYTES)
 """The version of a row that may be in the destination or not."""
 
@@ -173,7 +174,8 @@ class StreamState:
     cursor of the rows that the first pass read, until reconciliation begins. ``parents``: digests of the parent's rows
     whose children are in the destination, if each is asked for its changes. ``last``: the greatest cursor, if cursors
     are no instants. ``made_by``, ``read_by``: fingerprints of the declaration of what the rows are, and of how they are
-    read.
+    read. ``closed_parents``: keys of the parent's rows that only a lookup showed to be no longer open, until their
+    children were read.
     """
 
     since: datetime | None = None
@@ -190,6 +192,7 @@ class StreamState:
     made_by: str | None = None
     read_by: str | None = None
     last: Counter = None
+    closed_parents: frozenset[KeyValue] = frozenset()
 
     @property
     def has_begun(self) -> bool:
@@ -372,6 +375,8 @@ def _dump(stream: StreamState, share: float) -> dict[str, Any]:
         }
     if stream.open:
         document["open"] = _pack(stream.open)
+    if stream.closed_parents:
+        document["closed_parents"] = _pack(stream.closed_parents)
     if stream.reconcile is not None:
         document["reconcile"] = _dump_reconcile(stream.reconcile)
     if stream.covered:
@@ -520,6 +525,7 @@ def _stream_state(document: Mapping[str, Any], version: int) -> StreamState:
         _optional(str, document.get("made_by")),
         _optional(str, document.get("read_by")),
         _counter(document),
+        _unpack(document.get("closed_parents", [])),
     )
 
 

@@ -212,6 +212,9 @@ class Passes:
                 self._sender.delete(window, found)
                 continue
             window.asked(found.asked_at)
+            if changes.closed:
+                self._writer.note_closed(self._source.children, changes.closed)
+                changes.closed.clear()
             self._sender.send(window, found.records, since=EARLIEST if found.of_new else None)
             self._source.progress.read(len(found.records), 0)
             self._sender.save(window, partial(window.checkpoint_state, found.position))
@@ -244,7 +247,10 @@ class Passes:
         )
         if source.parent is not None:
             name = source.parent.stream.name
-            changes.parent = self._changes_pass(source.parent, since, self._opened.get(name, frozenset()), window)
+            above = self._opened.get(name, frozenset())
+            if source is self._source:
+                above |= self._writer.state.closed_parents
+            changes.parent = self._changes_pass(source.parent, since, above, window)
             is_new = self._new_parent(window)
             if source is self._source and is_new is not None:
                 changes.parent_changed = is_new

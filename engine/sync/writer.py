@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -12,7 +12,7 @@ from engine.destination import Destination
 from engine.rows.mapping import Row
 from engine.spec.dialect import Stream
 from engine.spec.partitions import Partition
-from engine.state import Key, State, StreamState, Surplus
+from engine.state import CLOSED_MAX, Key, KeyValue, State, StreamState, Surplus
 
 CHECKPOINT_ROWS: Final = 10_000
 CHECKPOINT_SECONDS: Final = 60.0
@@ -206,6 +206,15 @@ class StreamWriter:
         Returns whether a checkpoint followed.
         """
         return self._writer.progress(self, state)
+
+    def note_closed(self, children: Collection[str], keys: Collection[KeyValue]) -> None:
+        """Let streams of children look up rows of this stream that are no longer open, once they are read."""
+        for name in children:
+            before = self._writer.state.streams_of(self.partition).get(name, StreamState())
+            closed = before.closed_parents.union(keys)
+            if before.since is not None and len(closed) <= CLOSED_MAX:
+                after = replace(before, closed_parents=closed)
+                self._writer.state = self._writer.state.with_stream(name, after, self.partition)
 
     def write_once_listed(self, rows: int, listing: Callable[[], StreamState], write: Callable[[], None]) -> None:
         """Write rows once a checkpoint lists them: now or, if there are partitions, with those of others.

@@ -40,6 +40,7 @@ def test_it_survives_its_json() -> None:
         State(API)
         .with_stream("a", StreamState(SINCE, frozenset({b"6 byte", b"others"})))
         .with_stream("b", StreamState(SINCE, surplus=Surplus(-2, SINCE, is_sure=False), newest=SINCE))
+        .with_stream("c", StreamState(SINCE, open=frozenset({"x"}), closed_parents=frozenset({"y", 1})))
     )
     assert load_state(json.loads(json.dumps(state.dump())), API) == state
 

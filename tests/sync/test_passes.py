@@ -11,7 +11,7 @@ import pytest
 from dev.testbed.loopback import Answerer, Reply, Seen
 from tests.effort import some
 from tests.hostile.api import Misbehavior
-from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, both, dated, numbered, respond
+from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, both, dated, numbered, on, respond
 from tests.hostile.model import STREAMS, Model
 from tests.hostile.world import Killed, World
 from tests.in_process import InProcess
@@ -248,6 +248,31 @@ def test_children_that_are_not_reconciled_need_everything_that_finds_their_paren
     model.wait(600)
     world.sync()
     assert not world.wrong("steps")
+
+
+def test_children_of_a_row_that_only_a_lookup_found_arrive_once_they_can_be_read(
+    server: InProcess, model: Model
+) -> None:
+    """The row is no longer open when they can be, and no query finds it."""
+    text = edited(STREAMS, replace={"streams.steps.incremental": {}})
+    world = connected(server, model, text, "runs", "steps")
+    for _ in range(2):
+        world.sync()
+        model.wait(3600)
+    run = next(key for key, run in model.tables["runs"].items() if run["state"] == "RUNNING")
+    model.change("runs", run, state="CANCELED")
+    model.add("steps", run_id=run)
+    model.wait(600)
+    model.misbehaviors = [respond(SERVER_ERROR, on("/steps/"))]
+    for _ in range(2):
+        world.fails()
+        assert not world.wrong("runs")
+        model.wait(600)
+    model.misbehaviors.clear()
+    for _ in range(2):
+        world.sync()
+        assert not world.wrong("steps")
+    assert "closed_parents" not in world.warehouse.state["streams"]["steps"]
 
 
 # --- what reconciliation heals, and when ------------------------------------------------------------------------------
