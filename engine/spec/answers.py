@@ -23,7 +23,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "skip": "the list cannot be read. The rows of the stream or, for a child stream, those of this parent stay as they "
     "are, with a warning; a full refresh then deletes nothing",
     "expired": "the server no longer knows what has changed since the last sync. The whole list is read and sent "
-    "again, after a truncate if the stream marks deleted rows",
+    "again, after a truncate if the stream marks deleted rows and no partitions share its table",
     "unauthorized": "the server rejects the credentials, as status 401 does. A token of `oauth2` or `login` is renewed "
     "once; then the sync ends, and the failure names the settings of the credentials",
     "failure": "the stream fails at once, without another attempt",

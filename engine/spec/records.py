@@ -26,8 +26,8 @@ class Records:
 
     list: tuple[JsonPath, ...] = key(
         OneOrMore(JSON_PATH),
-        f"JSONPath of a list of objects. {_FIRST}empty page. With `{{style: single, one: true}}`, the path of the one "
-        "record.",
+        f"JSONPath of a list of objects. {_FIRST}empty page. A response without content (204), or with null in place "
+        "of the list, has no records. With `{style: single, one: true}`, the path of the one record.",
         default=(),
     )
     map: tuple[JsonPath, ...] = key(
