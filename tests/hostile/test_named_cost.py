@@ -96,6 +96,7 @@ def test_checkpoints_grow_with_the_open_rows_and_not_with_their_square(world: Wo
         world.sync(checkpoint_rows=10_000)
         states = [state for name, state in world.warehouse.operations if name == "checkpoint"]
         assert len(states) == 2
+        assert world.lines.infos[-2] == f"Synced {len(model.tables['runs'])} runs"
         written.append(sum(len(json.dumps(state)) for state in states))
     assert written[1] < 2.6 * written[0]
 

@@ -164,6 +164,16 @@ def test_a_position_is_one_word_whatever_the_keys(key: Hashable) -> None:
     assert [k for k, _ in resumed.advance(Page([(key, {}), (9, {})]))] == [key, 9]
 
 
+def test_a_list_whose_order_moves_is_read_from_its_start_in_smaller_pages() -> None:
+    """Whoever reads it drops the rows that come twice."""
+    paginator = Offset(page_size=4).paginate_unjoined(POST)
+    paginator.advance(Page([(row, {}) for row in range(4)]))
+    for size in (2, 1):
+        assert paginator.shrink() and paginator.request is not None
+        assert sent(paginator.request).body == {"sort": "ID", "limit": size, "offset": 0}
+    assert not paginator.shrink()
+
+
 def test_a_page_at_the_second_row_without_the_bookmark_is_not_the_place() -> None:
     """The row before it can be a new one: the list is read from its start."""
     resumed = Offset(page_size=2).paginate(POST, str(Bookmark.at(1, [7])))
