@@ -28,9 +28,10 @@ _LONG: Final = 60  # characters of a string that a message repeats
 class Request:
     """A request to the API. ``body`` is sent as JSON; with None, no body is sent.
 
-    ``values``: those of the variables in its path, query and body; None once they are written out. ``spelling``: how
-    the instants among them are sent. ``past_the_end``: the statuses that say that the list ends before this page.
-    ``base_url``: what its path is appended to, if that is not the base URL of the API.
+    ``headers``: its own, beside those of the stream and the API. ``values``: those of the variables in its path, query,
+    body and headers; None once they are written out. ``spelling``: how the instants among them are sent.
+    ``past_the_end``: the statuses that say that the list ends before this page. ``base_url``: what its path is appended
+    to, if that is not the base URL of the API.
     """
 
     endpoint: Endpoint
@@ -40,6 +41,7 @@ class Request:
     spelling: Spelling = field(default=format_instant, repr=False)
     past_the_end: tuple[int, ...] = ()
     base_url: str | None = None
+    headers: Mapping[str, Any] = field(default_factory=dict)
 
     def bind(self, values: Mapping[str, Any]) -> Request:
         """The request with values for more of its variables. Those that are None have none."""
@@ -57,8 +59,10 @@ class Request:
 
     @property
     def variables(self) -> Sequence[Variable]:
-        """The variables in its path, query and body."""
-        return () if self.values is None else [*variables_in([self.endpoint.path, self.query, self.body])]
+        """The variables in its path, query, body and headers."""
+        if self.values is None:
+            return ()
+        return [*variables_in([self.endpoint.path, self.query, self.body, self.headers])]
 
     def uses(self, name: str) -> bool:
         """Whether a variable of this name is in it."""
@@ -76,8 +80,10 @@ class Request:
         """The request as it is sent: with values in place of its variables."""
         if self.values is None:
             return self
-        query, body = (fill(template, self.values, self.spelling) for template in (self.query, self.body))
-        return replace(self, endpoint=self.address, query=query, body=body, values=None)
+        query, body, headers = (
+            fill(template, self.values, self.spelling) for template in (self.query, self.body, self.headers)
+        )
+        return replace(self, endpoint=self.address, query=query, body=body, headers=headers, values=None)
 
     def __str__(self) -> str:
         written = self.written_out()

@@ -230,7 +230,8 @@ class Client:
 
     def _exchange(self, stream: str, request: Request, form: Format) -> RawResponse:
         """Send a request. If the server rejects a token, or the lack of one, send it once more with a new one."""
-        own = self._headers.get(stream, NONE)
+        of_request = Credentials({name: str(value) for name, value in request.headers.items()})
+        own = merged([self._headers.get(stream, NONE), of_request])
         if form != JSON and not self._accepts:
             own = merged([Credentials({"Accept": form.media_type}), own])
         sources: list[CredentialSource] = [self._authentication]

@@ -204,7 +204,7 @@ class ErrorMapping:
         if status in (401, 403):
             return what, self.credentials_remedy(status)
         if status in (400, 422):
-            keys = ", ".join([*request.query, *(request.body or {})]) or "none"
+            keys = ", ".join([*request.query, *(request.body or {}), *request.headers]) or "none"
             return (
                 f"{what}; keys sent: {keys}",
                 f"Compare the stream {stream} in streams.yaml (and {self.named('api.pagination')}) with what the "

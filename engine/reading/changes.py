@@ -268,6 +268,7 @@ class ChangesPass:
         body = self.source.stream.body if query.body is None and query.endpoint is None else query.body
         request = self.source.request(body, query.query, query.endpoint)
         request = request.bind({"since": self._since_of(since), "from": start})
+        request = replace(request, headers=query.headers)
         return replace(request, spelling=query.instants.spell) if query.instants is not None else request
 
     def _since_of(self, since: datetime) -> datetime | Counter:
@@ -410,6 +411,7 @@ def query_name(stream: Stream, query: Fallback) -> str:
         "filters_by": str(query.filters_by),
         "stop_at": query.stop_at,
         **({"endpoint": query.endpoint} if query.endpoint is not None else {}),
+        **({"headers": query.headers} if query.headers else {}),
     }
     return fingerprint(parts).hex()
 

@@ -46,6 +46,7 @@ def read_by(source: Source) -> str:
             "pagination": [_of_any_size(style) for style in stream.pagination],
             "queries": [(query.body, query.query, query.stop_at, _of_any_size(query.pagination)) for query in queries],
             **({"lists": lists} if (lists := _lists_of(queries)) else {}),
+            **({"headers": headers} if any(headers := [query.headers for query in queries]) else {}),
             "open": incremental.open if incremental else None,
             "change_feed": replace(incremental.change_feed, finds=None)
             if incremental and incremental.change_feed

@@ -543,6 +543,11 @@ class Fallback:
     query: Mapping[str, JsonValue] = key(
         JsonObject(has_variables=True), "Query parameters, in addition to the stream's.", default={}
     )
+    headers: Mapping[str, str] = key(
+        HEADERS,
+        "Headers of this query, which can have `$since`: `If-Modified-Since: $since`, in the format of `instants`.",
+        default={},
+    )
     stop_at: JsonPath | None = key(
         JSON_PATH,
         "Stop at the first row whose timestamp here is older than `$since`. The query must sort by it, newest first.",

@@ -171,8 +171,8 @@ def pages_of_the_api_are_sent(spec: Spec, at: Node) -> Violations:
 
 
 def wrong_variables_in(node: Node, known: Collection[str], *, counts: bool = False) -> Violations:
-    """What is wrong with the variables in the body and the query of a block."""
-    for key in ("body", "query"):
+    """What is wrong with the variables in the body, the query and, if it is one of changes, the headers of a block."""
+    for key in ("body", "query", *(("headers",) if "since" in known else ())):
         place = node.get(key)
         for text in _strings(place) if place is not None else ():
             yield from wrong_variables(text, text.yaml.value, known, counts=counts)

@@ -105,3 +105,39 @@ def test_a_format_never_says_a_later_instant(written: str, instant: datetime) ->
     """What it says is read back as an instant that is no later, and less than a day earlier."""
     back = parse_formatted(formatted(instant, written), written)
     assert instant - timedelta(days=1) < back <= instant
+
+
+def test_a_header_can_have_the_time_of_the_last_pass(tmp_path: Path) -> None:
+    """In the format of its query, beside the headers of the stream, and in every page; the list has none."""
+    query = {"headers": {"If-Modified-Since": "$since"}, "instants": "%a, %d %b %Y %H:%M:%S GMT"}
+    pages = {"style": "page_number", "page_size": 1}
+    text = edited(
+        STREAMS,
+        replace={"streams.orders.incremental.changes": query},
+        add={
+            "streams.orders.headers": {"Accept-Language": "en", "X-Cost": "$5"},
+            "streams.orders.pagination": pages,
+            "streams.orders.answers": {"status": 304, "means": "empty"},
+        },
+    )
+    rows = [{"id": "a", "updated": "2024-05-01T10:00:00Z"}, {"id": "b", "updated": "2024-05-01T10:30:00Z"}]
+    date = {"Date": NOW.strftime("%a, %d %b %Y %H:%M:%S GMT")}
+    recorder = Recorder()
+
+    def answer(seen: Seen) -> Reply:
+        assert (seen.headers["Accept-Language"], seen.headers["X-Cost"]) == ("en", "$5")
+        asked = seen.headers.get("If-Modified-Since")
+        if asked is not None and not rows[1:]:
+            return Reply(status=304, body=b"", headers=date)
+        found, number = rows[1:] if asked else rows, int(seen.query["page"][0])
+        return Reply(found[number - 1 : number], headers=date)
+
+    with InProcess(answer) as server:
+        for removed in (0, 0, 1):
+            del rows[2 - removed :]
+            sync(connection(tmp_path, server.url, text), recorder.state, recorder, Lines())
+    sent = [seen.headers.get("If-Modified-Since") for seen in server.seen]
+    assert sent[:3] == [None] * 3
+    assert len(sent[3:]) == 3
+    assert all(re.fullmatch(r"Wed, 01 May 2024 10:\d\d:\d\d GMT", one or "") for one in sent[3:])
+    assert {*recorder.tables["orders"]} == {"a", "b"}
