@@ -142,7 +142,7 @@ def _outcome(outcome: Outcome) -> str:
         said = re.sub(" at 0x[0-9a-f]+", "", outcome.said)
         words = said if len(said) <= _WORDS else f"{said[:_WORDS]} ..."
         return f"fails: `{words.replace('`', '').replace('|', '')}`"
-    return f"succeeds, without {outcome.missing} rows" if outcome.missing else "succeeds, with all rows"
+    return f"succeeds, without {counted(outcome.missing, 'rows')}" if outcome.missing else "succeeds, with all rows"
 
 
 def _lines(name: str, api: Api) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The models of dbt/ as tables with the rows that a test needs. test_page_of_a_warehouse.py reads the real ones."""
+"""The models of dbt/ as tables with the rows that a test needs. test_report.py reads the real ones."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ _MODELS: Final[Mapping[str, str]] = {
 def run(state_type: str = "COMPLETED", due: datetime = NOW - DAY, **values: Any) -> Row:
     """A run of a deployment, which took a minute and was three seconds late."""
     final = state_type in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-    ran: Row = (
-        {"duration_seconds": 60.0, "run_seconds": 60.0, "lateness_seconds": 3.0} if final else {"run_seconds": 0.0}
-    )
+    ran = {"duration_seconds": 60.0, "run_seconds": 60.0, "lateness_seconds": 3.0} if final else {"run_seconds": 0.0}
     row: Row = {
         "source_relation": _RELATION,
         "flow_run_name": "amber-otter",
@@ -59,7 +57,7 @@ def run(state_type: str = "COMPLETED", due: datetime = NOW - DAY, **values: Any)
         "is_failed": state_type in ("FAILED", "CRASHED"),
         "expected_start_time": due,
         "_fivetran_synced": NOW,
-        **(ran if final else {"run_seconds": 0.0}),
+        **ran,
         **values,
     }
     return {**row, "is_late": row["lateness_seconds"] > 30 if row.get("lateness_seconds") is not None else None}
