@@ -1,6 +1,6 @@
 """The command line: ``python -m engine COMMAND``.
 
-Exit codes: 0 if all is well, 1 if mistakes were found, 2 if the command could not run.
+Exit codes: 0 if all is well, 1 if mistakes were found, 2 if the command could not run, 130 if it was interrupted.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     never_fail_to_print()
     try:
         return _run(arguments)
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:  # the reader of a pipe, such as head, has read enough
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):  # not a stream of the system

@@ -24,6 +24,17 @@ def test_a_period_without_end(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.endswith("argument --days: expected at most 3,650\n")
 
 
+def test_an_interrupted_command_is_quiet(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever presses Ctrl-C knows why it stopped."""
+
+    def interrupt(path: Path) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "is_file", interrupt)
+    assert main(["report"]) == 130
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_environment_that_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
