@@ -255,8 +255,8 @@ class Window:
     @property
     def newest(self) -> datetime | None:
         """The newest change that is known, no later than the start: every later change is after it."""
-        known = max((at for at in (self._newest, self._before.since) if at is not None), default=self.start)
-        return min(known, self.start) if known is not None and self.start is not None else known
+        known = [at for at in (self._newest, self._before.since) if at is not None]
+        return max(known, default=None) if self.start is None else min(max(known, default=self.start), self.start)
 
     @property
     def _newest_of_first_pass(self) -> datetime | None:

@@ -325,6 +325,14 @@ def test_any_number_of_pauses_in_a_row() -> None:
     assert retrying.run("orders", attempt) == "accepted"
 
 
+def test_nothing_is_sent_once_the_client_is_stopped() -> None:
+    """Calls that still wait in the queues of threads have no use."""
+    retrying = Retrying(Retry(), Budget(Limits()), RateLimiter(None), Lines())
+    retrying.stop()
+    with pytest.raises(RequestError):
+        retrying.run("orders", lambda: pytest.fail("it was sent"))
+
+
 def test_the_failure_says_what_the_server_requested(tmp_path: Path, loopback: Loopback) -> None:
     """And which key to raise."""
     loopback.answer = lambda seen: Reply(status=429, headers={"Retry-After": "2"})

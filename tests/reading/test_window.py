@@ -213,6 +213,9 @@ def test_the_children_of_one_version_of_a_parent_are_read_once() -> None:
     assert not second.is_new_parent(PARENTS, parent(-2, estimate=2))
     assert second.is_new_parent(PARENTS, parent(0.5))
     assert not second.is_new_parent(PARENTS, parent(-61))
+    late = Window(first.final_state(), LOOKBACK)
+    late.asked(minutes(60))
+    assert not late.is_new_parent(PARENTS, parent(-2))
 
 
 def test_the_children_of_a_parent_that_changed_just_now_are_read_again() -> None:

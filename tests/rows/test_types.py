@@ -105,6 +105,7 @@ MISMATCHES: list[tuple[str, Any, Any]] = [
     ("UTC_DATETIME", 1714557600, None),
     ("UTC_DATETIME", "0001-01-01T00:00:00+23:00", None),
     ("BINARY", "not base64!", None),
+    ("BINARY", "aG!k=", None),
     ("XML", 5, None),
 ]
 

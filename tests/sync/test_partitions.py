@@ -148,6 +148,14 @@ def test_a_workspace_without_access_is_the_failure_of_that_workspace(
         assert account.sent_to("/w1/") == 4  # the runs, and full refreshes that were read ahead
 
 
+def test_a_stream_that_no_workspace_has_is_one_warning(world: AccountWorld, account: Account) -> None:
+    """The log has the others as information."""
+    account.misbehaviors = [respond(NOT_FOUND, on("/notes"))]
+    world.sync()
+    assert sum("not found; skipping" in line for line in world.lines.warnings) == 1
+    assert sum("not found; skipping" in line for line in world.lines.infos) == 2
+
+
 def test_a_key_that_all_workspaces_reject_is_one_failure(world: AccountWorld, account: Account) -> None:
     """Its message has one reason."""
     account.misbehaviors = [respond(UNAUTHORIZED, on("/workspaces/w"))]

@@ -192,6 +192,21 @@ def test_deletions_go_on_where_a_sync_was_stopped(server: InProcess, model: Mode
     assert not world.wrong("runs")
 
 
+def test_deletions_go_on_where_a_sync_was_killed(server: InProcess, model: Model) -> None:
+    """Those that a checkpoint made durable are not sent again."""
+    gone = [model.make_run(minutes=-100 - number) for number in range(9)]
+    world = connected(server, model, "runs")
+    for run in gone:
+        model.delete_run(run)
+    model.wait(PERIOD)
+    world.warehouse.killed_at = 8
+    world.sync(stopped_by=(Killed,), checkpoint_rows=2)
+    durable, world.warehouse.killed_at = world.warehouse.durable("delete", "runs"), None
+    world.sync()
+    assert (durable > 0, world.warehouse.count("delete")) == (True, len(gone) - durable)
+    assert not world.wrong("runs")
+
+
 # --- more keys than the state holds -----------------------------------------------------------------------------------
 
 
