@@ -26,7 +26,7 @@ pytestmark = pytest.mark.long  # they wait
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 LATENCY = 0.01
 
-SLOW = edited(KEYSET, replace={"api.timeout.read": "10s"}, remove=["streams.shops"])
+ORDERS = edited(KEYSET, remove=["streams.shops"])
 
 
 class Far:
@@ -58,7 +58,7 @@ class Far:
         return Reply(found[offset : offset + seen.json["limit"]], delay=LATENCY + 0.005)
 
 
-def run(far: Far, folder: Path, recorder: Recorder, checkpoint_rows: int = 10_000, text: str = SLOW) -> Lines:
+def run(far: Far, folder: Path, recorder: Recorder, checkpoint_rows: int = 10_000, text: str = ORDERS) -> Lines:
     lines = Lines()
     with Loopback(far.answer) as server:
         connected = connection(folder, server.url, text)
@@ -103,7 +103,7 @@ def test_a_sync_that_may_send_few_requests_gets_ahead(tmp_path: Path) -> None:
     bounds = [times[0], *times[24::24], format_instant(NOON + timedelta(days=1))]
     slices = ",".join(f"{after}..{before}" for after, before in pairwise(bounds))
     recorder.state = {"version": 4, "streams": {"orders": {"pass": {"began": times[-1], "position": slices}}}}
-    limited = edited(SLOW, add={"api.limits": {"requests": 8}})
+    limited = edited(ORDERS, add={"api.limits": {"requests": 8}})
     while len(recorder.tables.get("orders", {})) < len(times):
         with pytest.raises(LimitReached):
             run(far, tmp_path, recorder, text=limited)
@@ -126,5 +126,5 @@ def test_a_far_server_gets_more_concurrent_requests(
     monkeypatch.setattr("engine.reading.backfill.monotonic", lambda: now)
     lines = Lines()
     with InProcess(answer) as connected:
-        sync(connection(tmp_path, connected.url, SLOW), {}, Recorder(), lines)
+        sync(connection(tmp_path, connected.url, ORDERS), {}, Recorder(), lines)
     assert f"orders: reading {width} slices concurrently" in lines.infos

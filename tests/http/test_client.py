@@ -18,7 +18,7 @@ from engine.failures import Failure
 from engine.http.redirects import redirect_target
 from engine.http.response import RawResponse
 from engine.sync import sync
-from tests.shop import ORDERS_ONLY, Lines, Recorder, connection, orders
+from tests.shop import ORDERS_ONLY, Lines, Recorder, connection, impatient, orders
 from tests.specs import edited
 
 CANARY = "CANARY-KEY-0123456789"
@@ -50,7 +50,7 @@ TRANSIENT = {
     "502 with HTML": Reply(body=b"<html>bad gateway</html>", status=502, headers={"Content-Type": "text/html"}),
     "503": Reply({"exception_message": "Service Unavailable"}, status=503),
     "408": Reply(status=408),
-    "read timeout": Reply([], delay=0.6),
+    "read timeout": Reply([], delay=3),
     "body cut": Reply(orders(10), cut=100),
     "JSON cut, length right": Reply(body=b'[{"id": "o1", "upda'),
     "HTML with 200": Reply(body=b"<html>Sign in</html>", headers={"Content-Type": "text/html"}),
@@ -60,6 +60,10 @@ TRANSIENT = {
     "an object of another shape": Reply({"detail": "maintenance"}),
     "a list of strings": Reply(["a", "b"]),
 }
+
+
+def text_for(fault: Reply) -> str:
+    return impatient(ORDERS_ONLY) if fault.delay else ORDERS_ONLY
 
 
 @pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
@@ -77,7 +81,7 @@ def test_a_transient_failure_is_retried_and_no_row_is_lost(
         return waiting.pop() if waiting and len(pages) > at else rows(seen)
 
     loopback.answer = answer
-    recorder, lines = run(tmp_path, loopback.url)
+    recorder, lines = run(tmp_path, loopback.url, text=text_for(fault))
     assert sorted(recorder.tables["orders"]) == [row["id"] for row in orders(25)]
     assert len(lines.warnings) == 1
     assert lines.warnings[0].startswith("orders: POST /orders/filter (")
@@ -98,7 +102,7 @@ def test_a_lasting_failure_ends_the_sync_and_moves_no_state(tmp_path: Path, loop
         Failure,
         match=r"^orders: POST /orders/filter .*offset=9.* at http://127.*(gave up after 4 attempts|twice in a row)",
     ) as caught:
-        sync(connection(tmp_path, loopback.url, ORDERS_ONLY, batch_size="10"), {}, recorder, Lines())
+        sync(connection(tmp_path, loopback.url, text_for(fault), batch_size="10"), {}, recorder, Lines())
     assert recorder.count("checkpoint") == 1
     assert recorder.state["streams"]["orders"].keys() >= {"pass"}
     assert "since" not in recorder.state["streams"]["orders"]

@@ -17,7 +17,7 @@ from dev.testbed.prefect_server import free_port
 from engine.failures import Failure, LimitReached, ServerDown
 from engine.http.client import Client
 from tests.http.full_shop import FULL_SHOP, full_shop, request_orders
-from tests.shop import Lines, orders
+from tests.shop import Lines, impatient, orders
 from tests.specs import edited
 
 
@@ -130,7 +130,7 @@ ONE_REQUEST = {
 def test_a_failure_of_one_request(tmp_path: Path, loopback: Loopback, reply: Reply) -> None:
     """Another request may well succeed."""
     loopback.answer = lambda seen: reply
-    assert type(failure(tmp_path, loopback.url)) is Failure
+    assert type(failure(tmp_path, loopback.url, text=impatient(FULL_SHOP) if reply.delay else FULL_SHOP)) is Failure
 
 
 def test_no_retries_left(tmp_path: Path, loopback: Loopback) -> None:

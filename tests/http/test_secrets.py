@@ -31,7 +31,7 @@ from engine.spec.secrets import Secrets
 from engine.sync import sync
 from tests.effort import pairs
 from tests.http.full_shop import FULL_SHOP, full_shop, request_orders
-from tests.shop import Lines, Recorder, orders
+from tests.shop import Lines, Recorder, impatient, orders
 from tests.specs import edited
 from tools.cli import main
 
@@ -157,6 +157,7 @@ def test_a_server_that_repeats_what_it_is_sent(tmp_path: Path, name: str, style:
     """Every status, and every malformed body."""
     text = edited(FULL_SHOP, replace={"api.retry.throttled_max": "100ms"})
     with Loopback(ECHOES[name]) as server:
+        text = impatient(text) if name == "read timeout" else text
         fails_cleanly(full_shop(tmp_path, server.url, text, **SETTINGS[style]))
         headers = server.seen[0].headers
     assert headers["X-Access-Secret"] == HEADERS["X-Access-Secret"]  # it was there to be repeated

@@ -17,8 +17,7 @@ from tests.specs import edited
 from tests.tools.openapi.documents import shop
 from tools.cli import main
 
-DECLARED = edited(STREAMS, add={"api.openapi": "/openapi.json"}, replace={"api.timeout.read": "10s"})
-"""With a document, and with more patience than a busy machine needs: the shop's own is for tests of slow servers."""
+DECLARED = edited(STREAMS, add={"api.openapi": "/openapi.json"})
 NOTE_MISSPELLED = edited(DECLARED, replace={"streams.orders.fields.note": "$.noet"})
 WITH_OWNER = edited(DECLARED, add={"streams.owner": OWNER})
 
