@@ -45,7 +45,7 @@ class Storm(threading.Thread):
     Args:
         api_url: The server's API.
         major: 2 or 3.
-        changes: The number of changes to make; up to twice as many until each kind was made once; more until
+        changes: The number of changes to make; up to ten times as many until each kind was made once; more until
             ``enough`` is set.
         seed: The same seed makes the same choices among the rows that the server has. With several threads or
             background services, a replay only resembles the first run.
@@ -81,7 +81,7 @@ class Storm(threading.Thread):
         try:
             for change in self._all_changes():
                 total = self.done.total()
-                wanted = self._changes if len(self.done) == len(self._names) else 2 * self._changes
+                wanted = self._changes if len(self.done) == len(self._names) else 10 * self._changes
                 if total >= wanted and self.enough.is_set():
                     return
                 try:
