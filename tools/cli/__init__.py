@@ -16,6 +16,7 @@ from engine.declare.problems import SpecError
 from engine.failures import Failure
 from engine.spec.configuration import ConfigurationError
 from tools.cli import check, generate, init, preview, report, scaffold, validate
+from tools.cli.options import PROJECT
 from tools.cli.target import CommandError
 from tools.cli.terminal import never_fail_to_print
 
@@ -30,7 +31,8 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = found.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (validate, check, scaffold, preview, report, generate, init):
-        command.add_to(commands)
+        if command is not report or (PROJECT / "dbt").is_dir():  # the models of which it reports
+            command.add_to(commands)
     return found
 
 

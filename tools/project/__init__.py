@@ -12,6 +12,7 @@ from tools.cli.options import PROJECT
 
 _TEMPLATES: Final = Path(__file__).parent
 _TAKEN_OVER: Final = ("connector.py", "engine", "tools", "docs/recipes.md", "LICENSE", ".gitignore")
+_LEFT_OUT: Final = ("__pycache__", "report")  # tools/report is about the models of dbt/
 
 
 def slug(name: str) -> str:
@@ -36,7 +37,7 @@ def start(folder: Path, name: str, url: str, openapi: str | None) -> None:
     for path in _TAKEN_OVER:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         if (PROJECT / path).is_dir():
-            shutil.copytree(PROJECT / path, folder / path, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(PROJECT / path, folder / path, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         else:
             shutil.copyfile(PROJECT / path, folder / path)
     values = {"$NAME": name, "$URL": url, "$SLUG": slug(name), "$OPENAPI": openapi or ""}

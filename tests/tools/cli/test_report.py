@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import cli
 from tools.cli import main, report
 
 
@@ -14,6 +15,15 @@ def test_a_warehouse_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFix
     missing = tmp_path / "my.duckdb"
     assert main(["report", "--warehouse", str(missing)]) == 2
     assert capsys.readouterr().err == f"there is no {missing}; name the DuckDB file of a sync: --warehouse FILE\n"
+
+
+def test_it_is_a_command_where_its_models_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project for another API has no models of Prefect's runs."""
+    monkeypatch.setattr(cli, "PROJECT", tmp_path)
+    with pytest.raises(SystemExit):
+        cli.parser.__wrapped__().parse_args(["report"])
+    (tmp_path / "dbt").mkdir()
+    assert cli.parser.__wrapped__().parse_args(["report"]).run is report.run
 
 
 def test_a_period_without_end(capsys: pytest.CaptureFixture[str]) -> None:
