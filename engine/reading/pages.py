@@ -143,7 +143,7 @@ class PageReader:
         return self._client.budget.requests_left
 
     def read(
-        self, stream: str, lists: Iterable[ListRequest], *, width: int = 1, ahead: bool = True, begun: bool = False
+        self, stream: str, lists: Iterable[ListRequest], *, width: int, ahead: bool, begun: bool
     ) -> Iterator[ListPage]:
         """Yield the pages of lists as they arrive, each with the records that no earlier page of its list had.
 

@@ -91,8 +91,9 @@ def test_the_first_rule_applies_and_those_of_the_stream_come_first(tmp_path: Pat
     text = edited(REPOS, add={"api.answers": {"status": 410, "means": "failure"}})
     assert "returned 410 Gone" in str(failure(tmp_path, Reply(status=410), text))
     text = declaring({"status": 410, "means": "empty"}, {"status": 410, "means": "failure"}, text=text)
-    recorder, _ = synced(Server(repos=Reply(status=410)), tmp_path, text)
-    assert not alive(recorder, "repos")
+    server = Server(repos=Reply(status=410))
+    recorder, _ = synced(server, tmp_path, text)
+    assert (alive(recorder, "repos"), server.seen) == ({}, ["repos"])
 
 
 # --- wait ------------------------------------------------------------------------------------------------------------
