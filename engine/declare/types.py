@@ -62,7 +62,7 @@ def _endpoint(text: str) -> Endpoint:
 
 ENDPOINT: Final = Text(
     r"(GET|POST) (/|\.\.(/|$))[^\s?#{}]*",
-    "a method (GET or POST) and a path, such as POST /flows/filter",
+    "a method (GET or POST) and a path below the base URL, such as GET /orders (parameters are in query)",
     _endpoint,
     noun="a method and a path",
 )

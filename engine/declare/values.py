@@ -34,7 +34,7 @@ class Text:
 
     Args:
         pattern: The form, as a regular expression that the whole string matches.
-        expected: The form in words, for messages: "a method (GET or POST) and a path, such as POST /flows/filter".
+        expected: The form in words, for messages: "a date, such as 2024-05-01".
         convert: Makes the value of the string. Raises ValueError with the reason if it cannot.
         noun: The form in a few words, for the reference page, if ``expected`` has more: "a method and a path".
         may_be_date: Whether it can be what YAML takes for a date.
@@ -151,7 +151,10 @@ class Choice:
             return node.problem(f"expected {self.noun} ({', '.join(self.choices)}), found {filled.describe()}")
         if word in self.renamed:
             return node.problem(f'"{word}" is now called {self.renamed[word]}')
-        return node.problem(f'"{word}" is not {self.noun}; {suggestion(word, self.choices)}')
+        known = suggestion(word, self.choices)
+        if self.other is not None and known.startswith("known"):
+            known += f", or {self.other.expected}"
+        return node.problem(f'"{word}" is not {self.noun}; {known}')
 
     @property
     def words(self) -> str:

@@ -13,13 +13,17 @@ from engine.pagination.keyset import Keyset
 from engine.pagination.token import Token
 from engine.spec.dialect import Spec, Stream
 from engine.spec.violations import Violation, Violations
-from engine.variables import RECORDS, VariableError, strings_in, variables_in
+from engine.variables import RECORDS, VARIABLES, VariableError, strings_in, variables_in
 
 _PLACES: Final = {
     "parent": "path, query or body",
     "keys": "query or body, or $(key) in the path of its endpoint",
 }
 """Where a request has the variable that it needs, if not only in its query or body."""
+
+
+_BRACED: Final = re.compile(rf"\{{\{{\s*({'|'.join(VARIABLES)})\b|\A\{{({'|'.join(VARIABLES)})\}}\Z")
+"""How other tools write variables: ``{{ since }}``, ``{since}``. GraphQL has single braces, around names, too."""
 
 
 class _Written(NamedTuple):
@@ -186,6 +190,9 @@ def wrong_variables(node: Node, text: str, known: Collection[str], *, counts: bo
         what = f"; {_hint('', known)}; $$ is a $ that stands for itself" if error.unknown else ""
         yield Violation(node, f"{error}{what}")
         return
+    braced = _BRACED.search(text)
+    if braced is not None:
+        yield Violation(node, f"a variable is written ${braced[1] or braced[2]}, without {{ }}")
     for variable in found:
         if variable.name not in known:
             yield Violation(node, f"${variable.name} stands for no value here; {_hint(variable.name, known)}")
@@ -199,9 +206,9 @@ def _hint(name: str, known: Collection[str]) -> str:
     key = {"parent": "parent", "from": "from", "to": "windows"}.get(name)
     if key is not None:
         return f'the stream needs the key "{key}"'
-    return (
-        f"known here: {', '.join(f'${one}' for one in dict.fromkeys(known))}" if known else "no variable is known here"
-    )
+    names_known = ", ".join(f"${one}" for one in dict.fromkeys(known))
+    hint = f"known here: {names_known}" if names_known else "no variable is known here"
+    return f"{hint}; queries of changes have $since" if name == "since" else hint
 
 
 def requests_name_their_rows(spec: Spec, name: str, at: Node) -> Violations:

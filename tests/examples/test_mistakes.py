@@ -38,7 +38,8 @@ MISTAKES = [
         "format: epoch_seconds",
         "format: unix",
         "streams.balance_transactions.fields.created.format",
-        '"unix" is not a format; known: epoch_seconds, epoch_milliseconds, epoch_microseconds, text',
+        '"unix" is not a format; known: epoch_seconds, epoch_milliseconds, epoch_microseconds, text, or a pattern of a '
+        "date and time, such as %Y-%m-%d %H:%M",
     ),
     (
         "stripe",
@@ -234,14 +235,16 @@ MISTAKES = [
         "GET /conversations.history",
         "GET conversations.history",
         "streams.messages.endpoint",
-        'expected a method (GET or POST) and a path, such as POST /flows/filter, found "GET conversations.history"',
+        "expected a method (GET or POST) and a path below the base URL, such as GET /orders (parameters are in query), "
+        'found "GET conversations.history"',
     ),
     (
         "slack",
         "GET /conversations.history",
         "FETCH /conversations.history",
         "streams.messages.endpoint",
-        'expected a method (GET or POST) and a path, such as POST /flows/filter, found "FETCH /conversations.history"',
+        "expected a method (GET or POST) and a path below the base URL, such as GET /orders (parameters are in query), "
+        'found "FETCH /conversations.history"',
     ),
     (
         "zendesk",
