@@ -18,26 +18,36 @@
     {{- found | join('\nunion all\n') if found else prefect.no_rows(columns) -}}
 {% endmacro %}
 
-{# The relations of all connections that have the table. #}
+{# The relations of all connections that have the table. Every connection has flow_runs, unless its schema is misspelt. #}
 {% macro relations(table) %}
     {%- set found = [] -%}
     {%- set identifier = var('prefect_' ~ table ~ '_identifier', table) -%}
     {%- if var('prefect_sources', []) -%}
-        {%- for connection in var('prefect_sources') -%}
-            {%- do found.append(adapter.get_relation(
-                connection.get('database', target.database), connection['schema'], identifier
-            )) if execute -%}
+        {%- for connection in var('prefect_sources') if execute -%}
+            {%- set database, schema = connection.get('database', target.database), connection['schema'] -%}
+            {%- set relation = adapter.get_relation(database, schema, identifier) -%}
+            {%- do found.append(relation) -%}
+            {%- if table == 'flow_runs' and relation is none -%}
+                {%- do prefect.tell('There is no table ' ~ schema ~ '.' ~ identifier ~ ': no run of this connection is in the models.') -%}
+            {%- endif -%}
         {%- endfor -%}
     {%- else -%}
         {%- set declared = source('prefect', table) -%}
         {%- do found.append(adapter.get_relation(declared.database, declared.schema, declared.identifier)) if execute -%}
     {%- endif -%}
     {%- set present = found | reject('none') | list -%}
-    {%- if execute and not present and flags.WHICH in ('build', 'run') -%}
-        {%- do log('There is no table ' ~ identifier ~ ': its models are empty. Set prefect__using_' ~ table ~ ' to false '
-            ~ 'if the connector does not sync it.', info=true) -%}
+    {%- if execute and not present -%}
+        {%- do prefect.tell('There is no table ' ~ identifier ~ ': its models are empty. Set prefect__using_' ~ table ~ ' to false '
+            ~ 'if the connector does not sync it.') -%}
     {%- endif -%}
     {{- return(present) -}}
+{% endmacro %}
+
+{# Prints a line while models are built. #}
+{% macro tell(message) %}
+    {%- if flags.WHICH in ('build', 'run') -%}
+        {%- do log(message, info=true) -%}
+    {%- endif -%}
 {% endmacro %}
 
 {# The rows of one connection. A column that it lacks has the type that the others give it. #}

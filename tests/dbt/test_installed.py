@@ -34,6 +34,7 @@ def test_it_unites_connections_and_adds_what_changes(tmp_path: Path, dbt: None) 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "There is no table deployments" in done.stdout
+    assert "There is no table analytics_later.flow_runs: no run of this connection is in the models." in done.stdout
     assert not re.search(r"WARN=[1-9]", done.stdout)
 
 
