@@ -144,7 +144,9 @@ def test_every_change_of_everything_arrives(tmp_path: Path, major: int, record_p
         sync_in_process(project, recorder)
         rows = {table: in_recorder(recorder, table) for table in tables}
         unseen = only_reconciled(major, [storm], records["flow_runs"]) | storm.undetectable | subflow_tasks(records)
-        unseen |= {state["id"] for table in STATES for state in records[table] if state["parent"]["id"] in unseen}
+        # Prefect 2 shows no query that a final state was replaced, and the state is older than the run's later changes.
+        hidden = unseen | (storm.final_state_changed if major == 2 else set())
+        unseen |= {state["id"] for table in STATES for state in records[table] if state["parent"]["id"] in hidden}
         assert_equal(rows, as_last_changed(rows, records), ignored=unseen)
 
         project.edit_streams(reconciled_by_every_sync)
