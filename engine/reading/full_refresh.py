@@ -78,7 +78,7 @@ class WholeList:
             if found is None or (found[key] == version and (known is None or known.get(key) != version)):
                 yield row
 
-    def state(self, elsewhere: int = 0) -> KnownRows:
+    def state(self, elsewhere: int) -> KnownRows:
         """What the destination has once these rows are there. ``elsewhere``: the rows known of other partitions."""
         versions = self._versions
         if self._has_gaps:
@@ -98,7 +98,7 @@ class WholeList:
         """The digest of the rows, which differs from that of a whole list if it has gaps."""
         return f"{self._digest.hex()}{' with gaps' if self._has_gaps else ''}"
 
-    def state_meanwhile(self, elsewhere: int = 0) -> KnownRows:
+    def state_meanwhile(self, elsewhere: int) -> KnownRows:
         """What the destination can be said to have while these rows are written: of those that change, only the keys.
 
         A sync that is killed may have written some of them, so the next one sends and deletes them whatever they are.

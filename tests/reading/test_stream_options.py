@@ -70,6 +70,20 @@ def test_a_stream_looks_back_as_far_as_it_says(tmp_path: Path) -> None:
     assert abs(asked - (START - timedelta(hours=3))) < timedelta(minutes=30)
 
 
+def test_a_first_sync_can_begin_at_a_date(tmp_path: Path) -> None:
+    """The request of the whole list has it, also without `windows`."""
+    queries: list[Any] = []
+    text = edited(ORDERS, add={"streams.orders.from": "2025-10-01", "streams.orders.query": {"after": "$from"}})
+
+    class Listening(Server):
+        def __call__(self, seen: Seen) -> Reply:
+            queries.append(seen.query)
+            return super().__call__(seen)
+
+    synced(Listening(orders=[{"id": "a", "updated": START.isoformat()}]), tmp_path, text)
+    assert queries == [{"after": ["2025-10-01T00:00:00.000000Z"]}]
+
+
 def test_no_more_requests_are_in_flight_than_the_stream_allows(tmp_path: Path) -> None:
     """Of all children that could be read at once, one is."""
     names = [f"s{number}" for number in range(6)]
