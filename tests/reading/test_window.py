@@ -12,7 +12,7 @@ from engine.jsonpath import compile_path
 from engine.reading.window import StateAhead, Window
 from engine.rows.mapping import RowMapping
 from engine.spec.dialect import Field, Stream
-from engine.state import RECENT_MAX, StreamState
+from engine.state import RECENT_MAX, Keys, StreamState
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 LOOKBACK = timedelta(minutes=5)
@@ -78,6 +78,15 @@ def test_a_row_that_is_closed_or_was_listed_need_not_be_listed() -> None:
     assert (changes.unlisted_count, changes.open) == (1, frozenset(["b"]))
     changes.listed()
     changes.observe(("b",), {"open": True})
+    assert (changes.unlisted_count, changes.listed_count) == (0, 1)
+
+
+def test_a_key_that_was_listed_need_not_be_listed_again() -> None:
+    """Also if all keys are known, because rows that are gone are to be found."""
+    changes = Window(StreamState(keys=Keys()), LOOKBACK)
+    changes.observe(("a",), {})
+    assert changes.unlisted_count == 1
+    changes.listed()
     assert (changes.unlisted_count, changes.listed_count) == (0, 1)
 
 
