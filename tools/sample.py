@@ -99,7 +99,7 @@ def _sample(
         is_only = following is not None and not any(one.records for one in following)
         return Sample(found, len(batch.records) if is_only else None)
     keyed = [(source.parent.mapping.key(parent), parent) for parent in parents]
-    of_parents, found = children_of(source, keyed, None, lambda parent, keys: set(keys)), []
+    of_parents, found = children_of(source, keyed, None, lambda parent, keys: dict(keyed)), []
     for batch in of_parents:
         found += [record for _, record in batch.records if source.mapping.is_row(record)]
         if len(found) >= rows:

@@ -6,7 +6,7 @@ A child stream has no list of its own. Its records are those of all rows of its 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -76,14 +76,14 @@ def read_all(
         yield Batch((), batch.asked_at, at, batch.counted, batch.continues)
 
 
-def existing(source: Source, keys: Sequence[Hashable]) -> set[Hashable]:
-    """Those of the keys that the server still has a row for, by a lookup or else by the whole list."""
+def existing(source: Source, keys: Sequence[Hashable]) -> Mapping[Hashable, Record]:
+    """The records of those of the keys that the server still has, by a lookup or else by the whole list."""
     if has_lookup(source):
         batches = look_up(source, [key[0] for key in keys if isinstance(key, tuple)], first_of_list(source))
     else:
         batches = read_all(source)
-    is_row = source.mapping.is_row
-    return {key for batch in batches for key, record in batch.records if is_row(record)} & set(keys)
+    wanted, is_row = set(keys), source.mapping.is_row
+    return {key: record for batch in batches for key, record in batch.records if key in wanted and is_row(record)}
 
 
 def first_of_list(source: Source) -> Callable[[], Sequence[KeyedRecord]]:

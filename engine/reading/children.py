@@ -29,8 +29,8 @@ from engine.spec.records import Records
 
 _AFTER: Final = " after "
 
-Existing = Callable[[Source, Sequence[Hashable]], set[Hashable]]
-"""Which rows of a source still exist, by their keys."""
+Existing = Callable[[Source, Sequence[Hashable]], Mapping[Hashable, Record]]
+"""The records of those rows of a source that still exist, by their keys."""
 
 
 @dataclass(frozen=True)
@@ -208,14 +208,15 @@ def _again(
     existing: Existing,
     since_last: SinceLast | None,
 ) -> Iterator[Batch]:
-    """Ask once more for the children that were not found of rows that exist."""
+    """Ask once more for the children that were not found of rows that exist, which can have another name by now."""
     assert source.parent is not None
     alive = existing(source.parent, list(missing))
     if alive and source.has_children is None:
         first = missing[next(key for key, _ in rows if key in alive)]
         of = counted(len(missing), source.parent.stream.name) if len(missing) > 1 else ""
         raise NotFound(str(first), first.url, from_api=first.from_api, of=of)
-    groups = [[keyed] for keyed in rows if keyed[0] in alive]
+    now = [(key, {**record, **alive[key]}) for key, record in rows if key in alive]
+    groups = [[keyed] for keyed in _with_a_path(source, declared, now, since_last)]
     for page in _pages(source, declared, groups, since_last):
         if isinstance(page.unread, NotFound):
             if source.parent.records is not None:

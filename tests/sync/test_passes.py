@@ -11,7 +11,7 @@ import pytest
 from dev.testbed.loopback import Answerer, Reply, Seen
 from tests.effort import some
 from tests.hostile.api import Misbehavior
-from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, both, dated, numbered, on, respond
+from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, after_each, both, dated, numbered, on, respond
 from tests.hostile.model import STREAMS, Model
 from tests.hostile.world import Killed, World
 from tests.in_process import InProcess
@@ -273,6 +273,23 @@ def test_children_of_a_row_that_only_a_lookup_found_arrive_once_they_can_be_read
         world.sync()
         assert not world.wrong("steps")
     assert "closed_parents" not in world.warehouse.state["streams"]["steps"]
+
+
+def test_children_of_a_row_that_is_renamed_while_they_are_read_arrive(server: InProcess, model: Model) -> None:
+    """Their path has the name that the row had when its list was read."""
+    world = connected(server, model, STREAMS, "pools", "queues")
+
+    def rename() -> None:
+        pool = next(reversed(model.tables["pools"]))
+        before = model.tables["pools"][pool]["name"]
+        model.change("pools", pool, name="renamed")
+        for key, queue in [*model.tables["queues"].items()]:
+            if queue["parent_name"] == before:
+                model.change("queues", key, parent_name="renamed")
+
+    model.misbehaviors = [after_each(both(on("/queues/filter"), numbered(1)), rename)]
+    world.sync()
+    assert not world.wrong("queues")
 
 
 # --- what reconciliation heals, and when ------------------------------------------------------------------------------
