@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests.effort import some
 from tests.forks import end_threads
 
 TESTS = """
@@ -128,20 +129,22 @@ class Run:
 
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
-    [
-        (["-k", "passes"], 0, "5 passed"),
-        (
-            ["-s", "-W", "always", "-k", "passes or fails or broken or socket"],
-            1,
-            "printed.*ResourceWarning: unclosed .*3 failed, 6 passed, .*1 warning, 2 errors",
-        ),
-        (["-k", "nothing_of_this_name"], 5, "deselected"),
-        (["--stepwise", "-k", "passes or fails"], 2, "Test failed, continuing from this test next run"),
-        (["-k", "ends_the_run"], 7, "Exit: enough"),
-        (["-k", "passes or ends_its_process"], 2, "the process of test_all.py::test_ends_its_process crashed"),
-        (["-k", "passes or is_lost"], 2, "no worker ran test_all.py::test_is_lost"),
-        (["--pdb"], 4, "a debugger needs all tests in one process: add --forks 0"),
-    ],
+    some(
+        [
+            (["-k", "passes"], 0, "5 passed"),
+            (
+                ["-s", "-W", "always", "-k", "passes or fails or broken or socket"],
+                1,
+                "printed.*ResourceWarning: unclosed .*3 failed, 6 passed, .*1 warning, 2 errors",
+            ),
+            (["-k", "nothing_of_this_name"], 5, "deselected"),
+            (["--stepwise", "-k", "passes or fails"], 2, "Test failed, continuing from this test next run"),
+            (["-k", "ends_the_run"], 7, "Exit: enough"),
+            (["-k", "passes or ends_its_process"], 2, "the process of test_all.py::test_ends_its_process crashed"),
+            (["-k", "passes or is_lost"], 2, "no worker ran test_all.py::test_is_lost"),
+            (["--pdb"], 4, "a debugger needs all tests in one process: add --forks 0"),
+        ]
+    ),
 )
 def test_a_run_ends_as_in_plain_pytest(tmp_path: Path, arguments: list[str], code: int, says: str) -> None:
     """By its exit code and its last words. One in which a test did not run is never green."""

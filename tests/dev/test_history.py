@@ -8,11 +8,12 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from dev.demo.history import DAYS, history
+from tests.effort import some
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
-@pytest.mark.parametrize("hour", [3, 15])
+@pytest.mark.parametrize("hour", some([3, 15]))
 def test_runs_go_from_state_to_state(hour: int) -> None:
     """States follow each other in time, the final one is the last, and nothing has happened after now."""
     now = datetime(2026, 11, 26, hour, 40, tzinfo=timezone.utc)

@@ -13,6 +13,7 @@ from engine.failures import Failure
 from engine.log import Log
 from engine.spec.load import ResolvedSpec
 from engine.sync import sync
+from tests.effort import some
 from tests.hostile import world
 from tests.hostile.misbehaviors import SERVER_ERROR
 from tests.hostile.test_hostile import HostileServer
@@ -140,7 +141,7 @@ def test_the_reader_passes() -> None:
 
 
 @pytest.mark.scenario("wrong-reader")
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", some([*READERS]))
 def test_an_invariant_finds_a_reader_that(monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
     """One that is wrong in one way, and right in all others."""
     wrong, message = READERS[reader]

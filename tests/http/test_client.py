@@ -18,6 +18,7 @@ from engine.failures import Failure
 from engine.http.redirects import redirect_target
 from engine.http.response import RawResponse
 from engine.sync import sync
+from tests.effort import pairs
 from tests.shop import ORDERS_ONLY, Lines, Recorder, connection, impatient, orders
 from tests.specs import edited
 
@@ -66,13 +67,13 @@ def text_for(fault: Reply) -> str:
     return impatient(ORDERS_ONLY) if fault.delay else ORDERS_ONLY
 
 
-@pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
-@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize(("kind", "at"), pairs(TRANSIENT, [0, 2]))
 @pytest.mark.scenario("transient-failure")
 def test_a_transient_failure_is_retried_and_no_row_is_lost(
-    tmp_path: Path, loopback: Loopback, fault: Reply, at: int
+    tmp_path: Path, loopback: Loopback, kind: str, at: int
 ) -> None:
     """On the first page or a later one: one warning that names the request and the wait, then all rows."""
+    fault = TRANSIENT[kind]
     rows = rows_by_offset(orders(25))
     waiting = [fault]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from dev.testbed.loopback import Loopback, rows_by_offset
 from dev.testbed.prefect_server import free_port
 from engine.failures import Failure
 from engine.sync import sync
+from tests.effort import pairs
 from tests.http.full_shop import FULL_SHOP, full_shop
 from tests.shop import Lines, Recorder, orders
 from tests.specs import edited
@@ -43,16 +45,15 @@ def no_proxy_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
-@pytest.mark.parametrize("password", PASSWORDS)
-@pytest.mark.parametrize("is_setting", [True, False], ids=["setting", "environment"])
+@pytest.mark.parametrize(("password", "how"), pairs(PASSWORDS, [*product(SPELLINGS, [True, False])]))
 def test_a_password_of_any_spelling(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, spelling: Callable[[str], str], is_setting: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, how: tuple[str, bool]
 ) -> None:
     """It arrives as it is. If the proxy is down, no part of it is in the message, which says where it is set."""
+    spelling, is_setting = how
     with Loopback(rows_by_offset(orders(3))) as proxy:
         address = proxy.url.removeprefix("http://").removesuffix("/api")
-        url = f"http://someone:{spelling(password)}@{{}}"
+        url = f"http://someone:{SPELLINGS[spelling](password)}@{{}}"
         settings = {"proxy": url.format(address)} if is_setting else {}
         if not is_setting:
             monkeypatch.setenv("HTTP_PROXY", url.format(address))

@@ -22,6 +22,7 @@ from engine.http.rate_limiter import RateLimiter, Turn
 from engine.http.retry import Retrying
 from engine.http.throttle_log import ThrottleLog
 from engine.spec.dialect import Limits, RateLimit, Retry
+from tests.effort import some
 from tests.http.full_shop import FULL_SHOP, ORDERS, full_shop, request_orders, run
 from tests.http.throttled import Spaced, Threads, Throttle, TokenBucket, Window
 from tests.shop import Lines, orders
@@ -62,7 +63,7 @@ SERVERS: dict[str, tuple[Callable[[], Throttle], int, int]] = {
 
 
 @THREADS
-@pytest.mark.parametrize(("server", "requests", "seconds"), SERVERS.values(), ids=SERVERS)
+@pytest.mark.parametrize(("server", "requests", "seconds"), some([*SERVERS.values()]), ids=some([*SERVERS]))
 def test_a_rate_limit_slows_requests_and_never_ends_them(
     threads: int, server: Callable[[], Throttle], requests: int, seconds: int
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from dev.testbed.loopback import Reply, Seen
 from engine.failures import Failure
 from engine.sync import sync
+from tests.effort import pairs
 from tests.in_process import InProcess
 from tests.shop import ORDERS_ONLY, Lines, Recorder, connection
 from tests.specs import edited
@@ -90,12 +91,14 @@ def server_of(found: list[dict[str, Any]]) -> InProcess:
     return InProcess(answer)
 
 
-@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
-@pytest.mark.parametrize("sizes", [NEIGHBORS, {0: 30_000, 2: 30_000}, dict.fromkeys(range(40), 9_000)])
+@pytest.mark.parametrize(
+    ("name", "sizes"), pairs(STYLES, [NEIGHBORS, {0: 30_000, 2: 30_000}, dict.fromkeys(range(40), 9_000)])
+)
 def test_a_page_that_is_too_large_is_requested_in_smaller_ones(
-    tmp_path: Path, style: dict[str, Any], sizes: dict[int, int]
+    tmp_path: Path, name: str, sizes: dict[int, int]
 ) -> None:
     """All rows arrive, each once, whatever the style and wherever the large rows are."""
+    style = STYLES[name]
     body = {"field": style.get("field", "")[2:]}
     text = edited(
         ORDERS_ONLY,
