@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from requests.structures import CaseInsensitiveDict
@@ -192,3 +192,14 @@ def first_these(faults: Iterable[Reply], then: Answerer) -> Answerer:
         return waiting.popleft() if waiting else then(seen)
 
     return answer
+
+
+_DEAD: Final[list[socket.socket]] = []
+
+
+def dead_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens. It stays taken, so that no other process can."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    _DEAD.append(taken)
+    return int(taken.getsockname()[1])

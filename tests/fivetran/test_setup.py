@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
-from dev.testbed.prefect_server import PrefectServer, free_port
+from dev.testbed.loopback import Loopback, Reply, Seen, dead_port, rows_by_offset
+from dev.testbed.prefect_server import PrefectServer
 from tests.fivetran.project import UserProject
 from tests.forks import Forks
 from tests.specs import shipped
@@ -78,7 +78,7 @@ def test_a_url_without_api_fails_with_a_remedy(server: PrefectServer, forks: For
 
 def test_an_unreachable_server_fails_with_a_remedy(forks: Forks, tmp_path: Path) -> None:
     """The message says that the connection was refused, and names the setting to check."""
-    code, passed, output = run_setup_tests(forks, tmp_path / "p", {"api_url": f"http://127.0.0.1:{free_port()}/api"})
+    code, passed, output = run_setup_tests(forks, tmp_path / "p", {"api_url": f"http://127.0.0.1:{dead_port()}/api"})
     assert (code, passed) == (1, TESTS[:1])
     assert "Connection refused" in output
     assert "api_url in the configuration" in output

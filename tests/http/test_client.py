@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
+from dev.testbed.loopback import Loopback, Reply, Seen, dead_port, first_these, rows_by_offset
 from dev.testbed.prefect_server import free_port
 from engine.failures import Failure
 from engine.http.redirects import redirect_target
@@ -207,7 +207,7 @@ def test_a_retry_after_above_the_maximum_fails_at_once(tmp_path: Path, loopback:
 
 def test_a_refused_connection_names_the_setting(tmp_path: Path) -> None:
     """After the retries, the failure says why and which setting to check."""
-    message = failure(tmp_path, f"http://127.0.0.1:{free_port()}/api")
+    message = failure(tmp_path, f"http://127.0.0.1:{dead_port()}/api")
     assert "Connection refused" in message
     assert "api_url in the configuration" in message
 

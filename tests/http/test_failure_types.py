@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from dev.testbed.certificates import make_authority
-from dev.testbed.loopback import Loopback, Reply, rows_by_offset
-from dev.testbed.prefect_server import free_port
+from dev.testbed.loopback import Loopback, Reply, dead_port, rows_by_offset
 from engine.failures import Failure, LimitReached, ServerDown
 from engine.http.client import Client
 from tests.http.full_shop import FULL_SHOP, full_shop, request_orders
@@ -55,7 +54,7 @@ class PlainHttp(BaseRequestHandler):
 
 def test_a_refused_connection(tmp_path: Path) -> None:
     """Nothing listens at the port, at the last attempt either."""
-    down = failure(tmp_path, f"http://127.0.0.1:{free_port()}/api")
+    down = failure(tmp_path, f"http://127.0.0.1:{dead_port()}/api")
     assert type(down) is ServerDown
     assert "gave up after 4 attempts" in str(down)
 
@@ -63,7 +62,7 @@ def test_a_refused_connection(tmp_path: Path) -> None:
 def test_a_refused_connection_and_no_retries_left(tmp_path: Path) -> None:
     """The budget of retries ends first. The server is still what is wrong."""
     text = edited(FULL_SHOP, add={"api.limits": {"retries": 1}})
-    down = failure(tmp_path, f"http://127.0.0.1:{free_port()}/api", text=text)
+    down = failure(tmp_path, f"http://127.0.0.1:{dead_port()}/api", text=text)
     assert type(down) is ServerDown
     assert "used up its 1 retries" in str(down)
 
@@ -103,7 +102,7 @@ def test_a_port_that_speaks_no_tls(tmp_path: Path) -> None:
 
 def test_a_proxy_that_is_down(tmp_path: Path, loopback: Loopback) -> None:
     """No request gets past it."""
-    assert type(failure(tmp_path, loopback.url, proxy=f"http://127.0.0.1:{free_port()}")) is ServerDown
+    assert type(failure(tmp_path, loopback.url, proxy=f"http://127.0.0.1:{dead_port()}")) is ServerDown
 
 
 @pytest.mark.parametrize("limits", [{"requests": 3}, {"duration": "1ms"}], ids=["requests", "duration"])

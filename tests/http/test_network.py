@@ -17,8 +17,7 @@ import pytest
 from urllib3 import HTTPResponse
 
 from dev.testbed.certificates import Authority, make_authority
-from dev.testbed.loopback import Loopback, Reply, Seen, first_these, rows_by_offset
-from dev.testbed.prefect_server import free_port
+from dev.testbed.loopback import Loopback, Reply, Seen, dead_port, first_these, rows_by_offset
 from dev.testbed.proxy import Proxy
 from engine.failures import Failure
 from tests.http.full_shop import FULL_SHOP, full_shop, run
@@ -152,7 +151,7 @@ def test_407_to_plain_http(tmp_path: Path, loopback: Loopback) -> None:
 
 def test_an_unreachable_proxy(tmp_path: Path, loopback: Loopback) -> None:
     """The message blames the proxy, not the API, and names its setting."""
-    message = failure(tmp_path, loopback.url, proxy=f"http://127.0.0.1:{free_port()}")
+    message = failure(tmp_path, loopback.url, proxy=f"http://127.0.0.1:{dead_port()}")
     assert "the proxy did not forward the request" in message
     assert "Check proxy" in message
 
@@ -163,7 +162,7 @@ def test_proxies_from_the_environment(tmp_path: Path, loopback: Loopback, monkey
     monkeypatch.setenv("HTTP_PROXY", loopback.url.removesuffix("/api"))
     recorder, _ = run(full_shop(tmp_path, elsewhere))
     assert len(recorder.tables["orders"]) == 25
-    dead = f"http://127.0.0.1:{free_port()}"
+    dead = f"http://127.0.0.1:{dead_port()}"
     monkeypatch.setenv("HTTP_PROXY", dead)
     assert "HTTPS_PROXY, HTTP_PROXY and NO_PROXY" in failure(tmp_path, elsewhere)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -175,7 +174,7 @@ def test_the_proxy_setting_wins_over_the_environment(
     tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The setting is meant for this connection, the environment for the machine."""
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{dead_port()}")
     run(full_shop(tmp_path, "http://shop.invalid/api", proxy=loopback.url.removesuffix("/api")))
 
 

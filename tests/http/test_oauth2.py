@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from dev.testbed.certificates import make_authority
-from dev.testbed.loopback import Loopback, Reply
-from dev.testbed.prefect_server import free_port
+from dev.testbed.loopback import Loopback, Reply, dead_port
 from engine.authentication.credentials import Credentials
 from engine.failures import Failure, ServerDown, Unauthorized
 from engine.http.access_token import AccessToken
@@ -250,7 +249,7 @@ def test_a_token_endpoint_that_stays_down(tmp_path: Path, issuer: Issuer, loopba
     assert "Check that the server is up and api.authentication[0].endpoint in streams.yaml is right" in str(
         caught.value
     )
-    endpoint = f"POST http://127.0.0.1:{free_port()}/token"
+    endpoint = f"POST http://127.0.0.1:{dead_port()}/token"
     with pytest.raises(ServerDown, match=r"authentication: POST /token at http://127\.0\.0\.1:\d+/token: no response"):
         run(shop(tmp_path, loopback.url, {**STYLE, "endpoint": endpoint}))
 

@@ -10,8 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dev.testbed.loopback import Loopback, rows_by_offset
-from dev.testbed.prefect_server import free_port
+from dev.testbed.loopback import Loopback, dead_port, rows_by_offset
 from engine.failures import Failure
 from engine.sync import sync
 from tests.effort import pairs
@@ -61,7 +60,7 @@ def test_a_password_of_any_spelling(
         sent = proxy.seen[0].headers["Proxy-Authorization"]
     assert base64.b64decode(sent.removeprefix("Basic ")).decode() == f"someone:{password}"
 
-    dead, lines = url.format(f"127.0.0.1:{free_port()}"), Lines()
+    dead, lines = url.format(f"127.0.0.1:{dead_port()}"), Lines()
     if not is_setting:
         monkeypatch.setenv("HTTP_PROXY", dead)
     connected = full_shop(tmp_path, ELSEWHERE, SHOP, **({"proxy": dead} if is_setting else {}))

@@ -18,8 +18,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from dev.testbed.certificates import make_authority
-from dev.testbed.loopback import Loopback, Reply, Seen, rows_by_offset
-from dev.testbed.prefect_server import free_port
+from dev.testbed.loopback import Loopback, Reply, Seen, dead_port, rows_by_offset
 from dev.testbed.proxy import Proxy
 from engine.failures import Failure
 from engine.http.client import Client
@@ -194,7 +193,7 @@ def test_a_server_that_repeats_a_key_in_the_query(tmp_path: Path, name: str) -> 
     with Loopback(ECHOES[name]) as server:
         fails_cleanly(full_shop(tmp_path, server.url, IN_THE_QUERY, **BASIC))
         assert server.seen[0].query["key"] == [f"as {USER}"]
-    fails_cleanly(full_shop(tmp_path, f"http://127.0.0.1:{free_port()}/api", IN_THE_QUERY, **BASIC))
+    fails_cleanly(full_shop(tmp_path, f"http://127.0.0.1:{dead_port()}/api", IN_THE_QUERY, **BASIC))
 
 
 ACCESS_TOKEN = "CANARY-access+token/=="
@@ -499,7 +498,7 @@ def test_the_rest_of_the_response_is_quoted(tmp_path: Path) -> None:
 @pytest.mark.scenario("secrets")
 def test_an_unreachable_server(tmp_path: Path, settings: dict[str, str]) -> None:
     """The connection is refused, the name does not resolve, the address is invalid."""
-    fails_cleanly(full_shop(tmp_path, f"http://127.0.0.1:{free_port()}/api", **settings))
+    fails_cleanly(full_shop(tmp_path, f"http://127.0.0.1:{dead_port()}/api", **settings))
     fails_cleanly(full_shop(tmp_path, "http://nowhere.invalid/api", **settings))
     fails_cleanly(full_shop(tmp_path, "http://999.999.999.999:1/api", **settings))
 
@@ -512,7 +511,7 @@ def test_tls_and_proxies(tmp_path: Path, settings: dict[str, str]) -> None:
     rows = rows_by_offset(orders(3))
     with Loopback(rows, tls=authority.server) as server, Proxy("me:other") as proxy:
         fails_cleanly(full_shop(tmp_path, server.url, **settings))
-        for address in (proxy.address, f"127.0.0.1:{free_port()}", server.url.split("/")[2], "[::bad"):
+        for address in (proxy.address, f"127.0.0.1:{dead_port()}", server.url.split("/")[2], "[::bad"):
             for url in (server.url, "http://shop.invalid/api"):
                 url_of_proxy = f"http://me:{PROXY_PASSWORD}@{address}"
                 connected = full_shop(tmp_path, url, **settings, proxy=url_of_proxy, authority=authority.certificate)
