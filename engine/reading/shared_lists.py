@@ -17,7 +17,7 @@ from engine.reading.window import CLOCK_RESOLUTION
 from engine.state import Interval, KeyValue
 
 _IN_MEMORY: Final = 2 * 2**20  # bytes; longer lists go to a temporary file
-_EARLIER: Final = timedelta(minutes=5)  # the share of a sync after which streams that it reads in turn began
+_EARLIER: Final = timedelta(minutes=5)  # how far apart passes of one sync can begin and still share a feed
 _MAX_BYTES: Final = 2**30  # a longer list is requested by each stream that reads it
 
 Item = TypeVar("Item", bound="Batch | DeletedRow")

@@ -241,7 +241,7 @@ class Reconciliation:
         Raises:
             Failure: a limit does not allow for it.
         """
-        too_many = Surplus(0, due.now) if self._stream.reconcile is None else None  # so that not each sync does this
+        too_many = Surplus(0, due.now) if self._stream.reconcile is None else None  # or every sync would do this
         if self._writer.start_over(too_many):
             self._source.info(
                 "there are too many rows to know which are gone: the next sync truncates the table and reads the list "
