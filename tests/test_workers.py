@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -104,6 +105,7 @@ class Run:
         try:
             os.environ.update({"EVENTS": str(events), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
             signal.signal(signal.SIGINT, on_interrupt)
+            gc.freeze()  # what earlier tests left would be collected here, with warnings
             sys.stdout = sys.stderr = self._printed.open("w", encoding="utf-8")
             os.dup2(sys.stdout.fileno(), 1)
             os.dup2(sys.stdout.fileno(), 2)
