@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import random
 import re
 import shutil
 import signal
@@ -40,6 +42,7 @@ gc.enable()
 sys.argv.append(f"{server}.api.server:create_app")
 uvicorn.main()
 """
+_PORTS: Final = range(20_000, 32_000)  # below those that Linux, macOS and Windows give to connections
 _SERVICE_NAMES: Final = ("SCHEDULER", "LATE_RUNS", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "FOREMAN")
 
 
@@ -126,6 +129,12 @@ class PrefectServer:
         self._stop(signal.SIGTERM, signal.SIGKILL)
         self._services = background_services
         self._start()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether anything accepts connections at its port."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def start_client(self, script: Path) -> None:
         """Start a script in Prefect's environment, as a client of this server. It is killed before the server stops."""
@@ -247,7 +256,9 @@ def _orion(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that is free now, and that no system gives to a connection: its server can return to it."""
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no port from {_PORTS.start} to {_PORTS.stop - 1} is free")
