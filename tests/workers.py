@@ -14,7 +14,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from multiprocessing import Pipe, Value
+from multiprocessing import Array, Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, NoReturn
 
@@ -56,14 +56,15 @@ class Workers:
             return None
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # one for all workers
         session.config.pluginmanager.getplugin("terminalreporter").showfspath = False  # files take turns
-        groups, taken = _groups(session.items), Value("i", 0)
+        groups = _groups(session.items)
+        ends = Array("i", [0, len(groups)])
         end_threads()
         sys.stdout.flush()  # or each worker prints it once more
         workers: list[Worker] = []
         try:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # until all workers can be ended
-            for _ in range(self._number):
-                workers.append(Worker(session, groups, taken))
+            for number in range(self._number):
+                workers.append(Worker(session, _taken(groups, ends, from_the_end=number % 2 == 1)))
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             self._report(session, {worker.messages: worker for worker in workers})
         finally:
@@ -115,13 +116,13 @@ class Worker:
         is_done: Whether it has run its last test.
     """
 
-    def __init__(self, session: pytest.Session, groups: Sequence[Group], taken: Any) -> None:
+    def __init__(self, session: pytest.Session, tests: Iterator[pytest.Item]) -> None:
         self._hook, self._config = session.config.hook, session.config
         self.messages, theirs = Pipe(duplex=False)
         self.test, self.reported, self.is_done, self._has_ended = "", "", False, False
         self._process = os.fork()
         if not self._process:
-            _be_worker(session, _taken(groups, taken), theirs)
+            _be_worker(session, tests, theirs)
         theirs.close()
 
     def report(self) -> None:
@@ -204,14 +205,26 @@ def _interrupt_once(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _taken(groups: Sequence[Group], taken: Any) -> Iterator[pytest.Item]:
-    """The tests of the groups that no other worker took before."""
+def _taken(groups: Sequence[Group], ends: Any, *, from_the_end: bool) -> Iterator[pytest.Item]:
+    """The tests of the groups that no other worker took before.
+
+    Neighbors are alike, and some only wait: half of the workers begin at the end, for others that compute meanwhile.
+
+    Args:
+        groups: All of them.
+        ends: The first group that nobody took, and the one behind the last; shared by all workers.
+        from_the_end: Whether to take the last.
+    """
     while True:
-        with taken.get_lock():
-            number, taken.value = taken.value, taken.value + 1
-        if number >= len(groups):
-            return
-        yield from groups[number]
+        with ends:
+            first, end = ends
+            if first == end:
+                return
+            if from_the_end:
+                ends[1] = end = end - 1
+            else:
+                ends[0] = first + 1
+        yield from groups[end if from_the_end else first]
 
 
 def _work(session: pytest.Session, tests: Iterator[pytest.Item], messages: Connection) -> None:

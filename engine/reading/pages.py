@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -129,7 +130,7 @@ class PageReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Not cancel_futures: a thread in wait() is not woken by it. The client refuses the requests that remain.
+        # Not cancel_futures: who waits for a response would get a CancelledError. The client refuses what remains.
         self._pool.shutdown(wait=False)
 
     @property
@@ -166,34 +167,36 @@ class PageReader:
         """
         waiting = iter(lists)
         in_flight: dict[Future[Response], _InFlight] = {}
+        arrived: SimpleQueue[Future[Response]] = SimpleQueue()
 
         def launch(list_request: ListRequest, first: Request | None = None) -> None:
             request = list_request.paginator.request
             if request is not None:
                 request = self._placed(request)
                 sent = _InFlight(list_request, request, first or request)
-                in_flight[self._pool.submit(self._fetch, stream, sent, begun)] = sent
+                future = self._pool.submit(self._fetch, stream, sent, begun)
+                in_flight[future] = sent
+                future.add_done_callback(arrived.put)
 
         try:
             for list_request in islice(waiting, width):
                 launch(list_request)
             while in_flight:
                 with self.turns.given():
-                    done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
-                for future in done:
-                    sent = in_flight.pop(future)
-                    page = self._page(stream, sent, future)
-                    if page is None:
-                        launch(sent.list_request, None if sent.request is sent.first else sent.first)
-                        continue
-                    if page.ends:
-                        for following in islice(waiting, 1):
-                            launch(following)
-                    elif ahead:
-                        launch(sent.list_request, sent.first)
-                    yield page
-                    if not page.ends and not ahead:
-                        launch(sent.list_request, sent.first)
+                    future = arrived.get()
+                sent = in_flight.pop(future)
+                page = self._page(stream, sent, future)
+                if page is None:
+                    launch(sent.list_request, None if sent.request is sent.first else sent.first)
+                    continue
+                if page.ends:
+                    for following in islice(waiting, 1):
+                        launch(following)
+                elif ahead:
+                    launch(sent.list_request, sent.first)
+                yield page
+                if not page.ends and not ahead:
+                    launch(sent.list_request, sent.first)
         finally:
             for future in in_flight:
                 future.cancel()

@@ -22,6 +22,7 @@ from tests.effort import pairs
 from tests.shop import ORDERS_ONLY, Lines, Recorder, connection, impatient, orders
 from tests.specs import edited
 
+pytestmark = pytest.mark.long  # they wait
 CANARY = "CANARY-KEY-0123456789"
 
 

@@ -19,6 +19,8 @@ from tests.http.full_shop import FULL_SHOP, full_shop, request_orders
 from tests.shop import Lines, impatient, orders
 from tests.specs import edited
 
+pytestmark = pytest.mark.long  # they wait
+
 
 @pytest.fixture
 def loopback() -> Iterator[Loopback]:

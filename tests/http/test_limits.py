@@ -22,9 +22,12 @@ from engine.http.rate_limiter import RateLimiter
 from engine.http.response import RawResponse
 from engine.http.waits import parse_date
 from engine.spec.dialect import Limits, RateLimit
+from tests import effort
 from tests.http.full_shop import FULL_SHOP, ORDERS, full_shop, request_orders, run
 from tests.shop import Lines, orders
 from tests.specs import edited
+
+pytestmark = pytest.mark.long  # they wait
 
 
 @pytest.fixture
@@ -186,7 +189,7 @@ def test_many_threads_share_a_client_while_requests_fail(tmp_path: Path, loopbac
             request = ORDERS.with_keys({"offset": n})
             return bool(client.send("orders", request, lambda document: document).value == {"offset": n})
 
-        assert all(pool.map(number, range(400)))
+        assert all(pool.map(number, range(100 if effort.quick else 400)))
 
 
 def retry_after(**headers: str) -> float | None:

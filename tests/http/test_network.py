@@ -24,6 +24,8 @@ from tests.http.full_shop import FULL_SHOP, full_shop, run
 from tests.shop import orders
 from tests.specs import edited
 
+pytestmark = pytest.mark.long  # they wait
+
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:

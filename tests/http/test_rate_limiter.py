@@ -28,6 +28,7 @@ from tests.http.throttled import Spaced, Threads, Throttle, TokenBucket, Window
 from tests.shop import Lines, orders
 from tests.specs import edited
 
+pytestmark = pytest.mark.long  # they wait
 THREADS = pytest.mark.parametrize("threads", [1, 4, 16])
 
 

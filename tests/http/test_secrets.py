@@ -34,6 +34,7 @@ from tests.shop import Lines, Recorder, impatient, orders
 from tests.specs import edited
 from tools.cli import main
 
+pytestmark = pytest.mark.long  # they wait
 KEY = 'CANARY-key-"quoted"\\and/more+0123456789'
 USER = "someone:CANARY-pass word:'ü?>~\\"  # its Base64 contains a +, which the URL-safe alphabet replaces
 HEADERS = {"X-Access-Id": "CANARY-access-id", "X-Access-Secret": "CANARY-access-secret"}

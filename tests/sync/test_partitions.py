@@ -12,7 +12,8 @@ import pytest
 
 from dev.testbed.loopback import Answerer, Reply, Seen
 from engine.failures import Failure, Unauthorized
-from tests.effort import cases
+from tests import effort
+from tests.effort import cases, some
 from tests.hostile.account import PARTITIONED, Account, AccountWorld
 from tests.hostile.misbehaviors import NOT_FOUND, SERVER_ERROR, dated, on, respond
 from tests.hostile.model import FINAL, OPEN, Model
@@ -504,7 +505,7 @@ def test_a_row_that_a_killed_sync_wrote_and_that_is_gone_is_deleted(
 ) -> None:
     """Though its table is not truncated again: be it new, or one of too many rows that was sent again."""
     monkeypatch.setattr("engine.reading.full_refresh.KNOWN_MAX", 6)
-    for at in range(8, 26, 3):
+    for at in some(range(8, 26, 3)):
         account = Account("w1", "w2", "w3")
         world = AccountWorld(server, account, streams="tags")
         tables = [model.tables["tags"] for model in account.models.values()]
@@ -531,15 +532,15 @@ def test_workspaces_that_change_at_random_arrive(server: InProcess, seed: int) -
     text = edited(PARTITIONED, add=SOFT)
     world = AccountWorld(server, account, edited(text, replace={"api.concurrency": 4}) if seed % 2 == 0 else text)
     world.warehouse.drops = dice.random() < 0.5
-    for _ in range(8):
+    for _ in range(4 if effort.quick else 8):
         for model in account.models.values():
             _change(model, dice)
         account.wait(dice.choice([30, 3600, PERIOD]))
         if dice.random() < 0.15:
             account.add(f"w{len(account.models) + 1}")
-        some = dice.choice([*account.models])
-        account.misbehaviors = [respond(SERVER_ERROR, on(f"/{some}/"))] if dice.random() < 0.3 else []
-        world.settings["workspaces"] = dice.choice(["all", f"-{some}"])
+        one = dice.choice([*account.models])
+        account.misbehaviors = [respond(SERVER_ERROR, on(f"/{one}/"))] if dice.random() < 0.3 else []
+        world.settings["workspaces"] = dice.choice(["all", f"-{one}"])
         world.warehouse.killed_at = dice.randrange(60) if dice.random() < 0.4 else None
         world.sync(checkpoint_rows=dice.choice([1, 5, 10_000]), stopped_by=(Killed, Failure))
     account.misbehaviors, world.warehouse.killed_at, world.settings["workspaces"] = [], None, "all"
