@@ -14,7 +14,7 @@ import pytest
 from dev.testbed.loopback import Reply, Seen
 from engine.instants import format_instant, parse_instant
 from engine.sync import sync
-from tests.effort import pairs
+from tests.effort import pairs, some
 from tests.in_process import InProcess
 from tests.shop import Lines, Recorder, connection
 
@@ -130,7 +130,7 @@ def run(folder: Path, server: InProcess, shop: Shop, recorder: Recorder, *, hour
 REQUESTS = 20  # more than such a sync makes
 
 
-@pytest.mark.parametrize(("at", "is_open"), pairs(range(1, REQUESTS), [True, False]))
+@pytest.mark.parametrize(("at", "is_open"), some(pairs(range(1, REQUESTS), [True, False])))
 def test_children_of_a_parent_that_changes_during_a_sync(
     tmp_path: Path, server: InProcess, shop: Shop, is_open: bool, at: int
 ) -> None:

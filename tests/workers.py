@@ -133,10 +133,11 @@ class Worker:
             pytest.exit.Exception: a test ended the run.
         """
         name, about = self.messages.recv()
-        if name == "report":
-            report = self._hook.pytest_report_from_serializable(config=self._config, data=about)
-            self._hook.pytest_runtest_logreport(report=report)
-            self.reported = report.nodeid if report.when == "teardown" else self.reported
+        if name == "reports":
+            for serialized in about:
+                report = self._hook.pytest_report_from_serializable(config=self._config, data=serialized)
+                self._hook.pytest_runtest_logreport(report=report)
+                self.reported = report.nodeid if report.when == "teardown" else self.reported
         elif name == "warning":
             about["warning_message"] = _warning(*about["warning_message"])
             self._hook.pytest_warning_recorded.call_historic(kwargs=about)
@@ -252,14 +253,17 @@ class _Messenger:
 
     def __init__(self, config: pytest.Config, messages: Connection, terminal: Any) -> None:
         self._config, self._messages = config, messages
+        self._unsent: list[Any] = []
         self._tw = terminal._tw  # pytest colors messages as this does
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._messages.send(("started", nodeid))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        about = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        self._messages.send(("report", about))
+        self._unsent.append(self._config.hook.pytest_report_to_serializable(config=self._config, report=report))
+        if report.when == "teardown" or not report.passed:  # a failure is shown at once
+            self._messages.send(("reports", self._unsent))
+            self._unsent = []
 
     def pytest_warning_recorded(self, warning_message: Any, when: str, nodeid: str, location: Any) -> None:
         name, text = warning_message.category.__name__, str(warning_message.message)
