@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
-from urllib3 import HTTPResponse
 
 from dev.testbed.loopback import Answerer, Seen, received
 
@@ -62,5 +61,12 @@ class InProcess:
         response.status_code, response.reason = reply.status, HTTPStatus(reply.status).phrase
         returned = {"Content-Type": "application/json", **reply.headers}
         response.headers.update({name: text for name, text in returned.items() if text is not None})
-        response.raw = HTTPResponse(BytesIO(reply.content), response.headers, reply.status, preload_content=False)
+        response.raw = _Content(reply.content)
         return response
+
+
+class _Content(BytesIO):
+    """What urllib3 has of a response."""
+
+    def read1(self, size: int | None = -1, decode_content: bool = False) -> bytes:
+        return super().read1(size)

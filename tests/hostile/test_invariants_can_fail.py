@@ -126,8 +126,8 @@ def names_nothing(*arguments: Any, **options: Any) -> None:
 
 
 READERS: dict[str, tuple[Sync, str]] = {
-    "forgets how far it is": (behind(ForgetsPositions), "do not complete notes"),
     "deletes live rows": (behind(DeletesLiveRows), "tags"),
+    "forgets how far it is": (behind(ForgetsPositions), "do not complete notes"),
     "moves its state past rows": (behind(SkipsRows), "runs"),
     "writes though nothing changed": (behind(WritesTooMuch), "upsert"),
     "swallows failures": (swallows_failures, "None"),
