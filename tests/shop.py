@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from engine.spec.load import ResolvedSpec, resolve
@@ -91,10 +91,10 @@ def connection(folder: Path, url: str, text: str = STREAMS, **settings: str) -> 
 @lru_cache(maxsize=256)
 def connected(text: str, **settings: str) -> ResolvedSpec:
     """A streams.yaml with these settings."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "streams.yaml"
-        path.write_text(text, "utf-8")
-        return resolve(path, settings, name=path.name)
+    with NamedTemporaryFile() as file:
+        file.write(text.encode())
+        file.flush()
+        return resolve(Path(file.name), settings, name="streams.yaml")
 
 
 def orders(count: int, updated: str = "2024-05-01T10:00:00Z") -> list[dict[str, Any]]:
