@@ -34,6 +34,14 @@ def test_fails(number):
 def test_ends_its_process():
     os._exit(0)
 
+@pytest.fixture
+def deadly():
+    yield
+    os._exit(0)
+
+def test_is_wrong_before_its_process_ends(deadly):
+    assert False
+
 def test_ends_the_run():
     pytest.exit("enough", 7)
 
@@ -144,6 +152,7 @@ class Run:
             (["-k", "ends_the_run"], 7, "Exit: enough"),
             (["-k", "passes or ends_its_process"], 2, "the process of test_all.py::test_ends_its_process crashed"),
             (["-k", "passes or is_lost"], 2, "no worker ran test_all.py::test_is_lost"),
+            (["-k", "passes or is_wrong"], 2, "test_is_wrong_before_its_process_ends crashed.*1 failed, "),
             (["--pdb"], 4, "a debugger needs all tests in one process: add --forks 0"),
         ]
     ),
