@@ -32,7 +32,7 @@ demo: ## show the main job on an embedded Prefect 3
 report: .venv/.done .venv-dbt/.done ## write files/report.html from a warehouse: make report ARGS="--warehouse FILE"
 	@.venv/bin/python -m engine report $(ARGS)
 
-unit: setup ## run the tests that need no Prefect, with a twentieth of the random cases
+unit: setup ## run the tests that need no Prefect, with a fortieth of the random cases
 	@.venv/bin/python -m pytest --forks $(UNIT_WORKERS) --quick -m "not prefect and not dbt" $(ARGS)
 
 fuzz: setup ## try many more damaged inputs of each parser, and hostile servers, than the other tests do

@@ -114,7 +114,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="fail, rather than skip, tests that cannot run here")
     parser.addoption("--versions", default="", help="releases of Prefect to test, separated by commas, or all")
     parser.addoption("--runs", type=int, default=0, help="build the dbt package on a history of so many flow runs")
-    parser.addoption("--quick", action="store_true", help="try a twentieth of the random cases")
+    parser.addoption("--quick", action="store_true", help="try a fortieth of the random cases")
     parser.addoption("--times", type=int, default=1, help="try so many times as many random cases")
 
 

@@ -319,7 +319,7 @@ LONG_READS: dict[Callable[[World], None], str] = {
 }
 
 
-@pytest.mark.parametrize(("reading", "stopped"), pairs(LONG_READS, [by_a_limit, by_a_failure, by_a_kill]))
+@pytest.mark.parametrize(("reading", "stopped"), some(pairs(LONG_READS, [by_a_limit, by_a_failure, by_a_kill])))
 def test_a_long_read_ends_though_each_sync_is_stopped(
     world: World, model: Model, reading: Callable[[World], None], stopped: Callable[[World, int], type[BaseException]]
 ) -> None:
