@@ -66,7 +66,7 @@ class InProcess:
 
 
 class _Content(BytesIO):
-    """What urllib3 has of a response."""
+    """The body of a response, which is read as urllib3's. It is never compressed."""
 
     def read1(self, size: int | None = -1, decode_content: bool = False) -> bytes:
         return super().read1(size)

@@ -25,7 +25,7 @@ DAYS: Final = 28
 SLOTS: Final[Mapping[str, int]] = {"kubernetes": 2, "process": 8}
 """The work pools, and how many runs each has at a time."""
 SEED: Final = 3
-"""With this one, the report finds what it should at every hour of a week."""
+"""With this one, build-warehouse is what gets slower, at whichever hour of a week the demo runs."""
 _FINAL: Final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 _SECOND: Final = timedelta(seconds=1)
 _OUTAGE: Final = (timedelta(days=9), timedelta(days=8, hours=18))  # before now
